@@ -1,0 +1,111 @@
+"""What the model says about wrong input: every fault at once, each on one line."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with the input.
+
+    Parameters
+    ----------
+    place : str
+        File and dotted path, such as ``mine.toml: instrument[0].rate``.
+    value : object
+        The offending value as it was written.
+    allowed : str
+        What may stand there, in words or as a range with its unit.
+    nearest : str
+        The closest valid name, where a name was mistyped.
+    """
+
+    place: str
+    value: object
+    allowed: str
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        """One line: place, value, what is allowed, nearest valid name."""
+        hint = f"; nearest valid name: {self.nearest}" if self.nearest else ""
+        line = f"{self.place}: {self.value!r} is not valid; allowed: {self.allowed}{hint}"
+        return " ".join(line.split())
+
+
+class InputError(ValueError):
+    """Wrong input, with everything that is wrong about it in ``faults``."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Rebuild from the faults, so that the error survives a trip between processes."""
+        return type(self), (self.faults,)
+
+
+def nearest(name: object, valid: Iterable[str]) -> str:
+    """Return the valid name that is spelled most like ``name``, or an empty string."""
+    matches = get_close_matches(str(name).lower(), list(valid), n=1, cutoff=0.5)
+    return matches[0] if matches else ""
+
+
+@dataclass
+class FaultList:
+    """Collects faults while the rest of the input is still being read."""
+
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, place: str, value: object, allowed: str, nearest: str = "") -> None:
+        """Note one fault; see `Fault` for the arguments."""
+        self.faults.append(Fault(place, value, allowed, nearest))
+
+    def name(self, place: str, value: object, valid: Iterable[str]) -> str | None:
+        """Return ``value`` if it is one of the ``valid`` names, else note a fault."""
+        names = list(valid)
+        if isinstance(value, str) and value in names:
+            return value
+        self.add(place, value, "one of " + ", ".join(names), nearest(value, names))
+        return None
+
+    def keys(self, place: str, table: dict[str, object], valid: Iterable[str]) -> None:
+        """Note every key of ``table`` that is not ``valid``; ``place`` ends where keys begin."""
+        for key in table:
+            self.name(place + key, key, valid)
+
+    def number(
+        self, place: str, value: object, low: float | None = None, high: float | None = None
+    ) -> float | None:
+        """Return ``value`` as a float if it is a finite number in [low, high], else note a fault.
+
+        A truth value is not a number here, though Python would take it for one.
+        """
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except OverflowError:  # an integer with more digits than a float holds
+                number = math.inf
+            above = low is None or number >= low
+            if math.isfinite(number) and above and (high is None or number <= high):
+                return number
+        self.add(place, value, _range(low, high))
+        return None
+
+    def raise_if_any(self) -> None:
+        """Raise `InputError` with all faults noted so far, if there are any."""
+        if self.faults:
+            raise InputError(self.faults)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    """Say a range in words."""
+    if low is not None and high is not None:
+        return f"a number from {low:g} to {high:g}"
+    if low is not None:
+        return f"a number of at least {low:g}"
+    if high is not None:
+        return f"a number of at most {high:g}"
+    return "a finite number"
