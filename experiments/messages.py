@@ -1,0 +1,81 @@
+"""Every word a figure or a table shows, in English and Chinese, read from one table."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib.resources
+import unicodedata
+
+LANGUAGES = ("en", "zh")
+
+
+@functools.cache
+def _words() -> dict[str, dict[str, str]]:
+    source = importlib.resources.files("experiments") / "messages.csv"
+    rows = csv.DictReader(source.read_text(encoding="utf-8-sig").splitlines())
+    return {row["key"]: row for row in rows}
+
+
+def text(key: str, lang: str = "en", **values: object) -> str:
+    """Return one message with its values filled in; KeyError for a key the table lacks."""
+    return _words()[key][lang].format(**values)
+
+
+def title(row: object, lang: str = "en") -> str:
+    """Return the title of a catalogue row (`title_en`, `title_zh`) in one language."""
+    return str(getattr(row, f"title_{lang}"))
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Return a number to three significant digits, with thousands apart and no exponent.
+
+    From 100 upwards whole numbers are shown; a value below 1e-9 is printed as 0.
+    """
+    if value != value:
+        return "–"
+    if abs(value) < 1e-9:
+        return "0"
+    size = abs(float(f"{value:.3g}"))
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    if size < 0.1:
+        digits = 4 if size >= 0.01 else 6
+    return f"{value:{'+' if signed else ''},.{digits}f}"
+
+
+def width(line: str) -> int:
+    """Return how many terminal columns a line takes; Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+
+
+def pad(cell: str, columns: int, *, right: bool = False) -> str:
+    """Fill a cell with blanks up to a width in terminal columns; a longer one is cut."""
+    while width(cell) > columns:
+        cell = cell[:-2] + "…" if cell.endswith("…") else cell[:-1] + "…"
+    blank = " " * (columns - width(cell))
+    return blank + cell if right else cell + blank
+
+
+def wrap(line: str, columns: int) -> str:
+    """Break a line into lines of at most so many terminal columns; Chinese breaks anywhere."""
+    lines, current = [], ""
+    for piece in _pieces(line):
+        if current and width(current + piece.rstrip()) > columns:
+            lines.append(current.rstrip())
+            current = ""
+        current += piece.lstrip() if not current else piece
+    return "\n".join([*lines, current.rstrip()])
+
+
+def _pieces(line: str) -> list[str]:
+    """Return the places at which a line may break: after a blank or a wide character."""
+    pieces = [""]
+    for letter in line:
+        closing = unicodedata.category(letter) in ("Po", "Pe") and width(letter) == 2
+        wide = width(letter) == 2 and not closing
+        if wide and pieces[-1]:
+            pieces.append("")
+        pieces[-1] += letter
+        if letter == " ":
+            pieces.append("")
+    return [piece for piece in pieces if piece]
