@@ -52,7 +52,11 @@ class Parameter(Row):
 
 
 class Instrument(Row):
-    """A policy instrument; money in million yuan a year at prices of 2020."""
+    """A policy instrument; money in million yuan a year at prices of 2020.
+
+    A programme buys a lever with its spending, of which no more than ``spending_high`` can be
+    spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
+    """
 
     number: int = Field(ge=1)
     title_en: str
@@ -63,6 +67,7 @@ class Instrument(Row):
     rate_low: float | None = None
     rate_high: float | None = None
     spending_default: float | None = Field(default=None, ge=0)
+    spending_high: float | None = Field(default=None, ge=0)
     envelope_default: float | None = Field(default=None, ge=0)
     national_share: float = Field(ge=0, le=1)
     provincial_share: float = Field(ge=0, le=1)
@@ -89,14 +94,18 @@ class Instrument(Row):
         shares = self.national_share + self.provincial_share + self.prefecture_share
         if abs(shares - (self.type != "rule")) > 1e-9:
             raise ValueError("funding shares must sum to 1 (to 0 for a rule)")
-        transfer = self.type == "transfer"
-        if (self.spending_default is not None) != (self.type == "programme"):
-            raise ValueError("spending_default belongs to a programme, and only there")
-        for column in ("rate_default", "rate_low", "rate_high", "envelope_default"):
-            if (getattr(self, column) is not None) != transfer:
-                raise ValueError(f"{column} belongs to a transfer, and only there")
+        owners = {
+            "programme": ("spending_default", "spending_high"),
+            "transfer": ("rate_default", "rate_low", "rate_high", "envelope_default"),
+        }
+        for owner, columns in owners.items():
+            for column in columns:
+                if (getattr(self, column) is not None) != (self.type == owner):
+                    raise ValueError(f"{column} belongs to a {owner}, and only there")
         if self.rate_default is not None:
             _require_inside(self.rate_default, self.rate_low, self.rate_high)
+        if self.spending_default is not None:
+            _require_inside(self.spending_default, 0.0, self.spending_high)
         return self
 
 

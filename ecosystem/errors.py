@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+LISTED = 15
+"""A fault spells out at most so many valid names."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -68,13 +71,15 @@ class FaultList:
         names = list(valid)
         if isinstance(value, str) and value in names:
             return value
-        self.add(place, value, "one of " + ", ".join(names), nearest(value, names))
+        short = len(names) <= LISTED
+        allowed = "one of " + ", ".join(names) if short else f"one of {len(names)} listed names"
+        self.add(place, value, allowed, nearest(value, names))
         return None
 
-    def keys(self, place: str, table: dict[str, object], valid: Iterable[str]) -> None:
+    def keys(self, place: str, table: Iterable[object], valid: Iterable[str]) -> None:
         """Note every key of ``table`` that is not ``valid``; ``place`` ends where keys begin."""
         for key in table:
-            self.name(place + key, key, valid)
+            self.name(f"{place}{key}", key, valid)
 
     def number(
         self, place: str, value: object, low: float | None = None, high: float | None = None
