@@ -1,0 +1,201 @@
+"""The published figures, the targets and the observation model."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration.observe import (
+    earlier,
+    log_error_sd,
+    observation_model,
+    published_compute,
+    standard_errors_off,
+)
+from calibration.records import INFORMATION_END, quarter_of, sources, statistics
+from calibration.targets import load_targets, observables
+from ecosystem.errors import InputError
+
+HEADER = "name,series,region,date,base_date,observable,log_sd,share,use,note"
+
+
+def last_day(date: str) -> str:
+    """Return a date that is not before the last day of a year, month or day, for comparison."""
+    return date + {4: "-12-31", 7: "-30", 10: ""}[len(date)]
+
+
+def test_no_figure_is_about_a_day_after_the_information_set() -> None:
+    assert len(statistics()) > 900
+    assert [item for item in statistics() if last_day(item.date) > INFORMATION_END] == []
+
+
+def test_no_source_was_published_after_the_information_set() -> None:
+    """A bare year 2025 says too little: its figures must then be about an earlier year."""
+    assert [item for item in sources().values() if item.published > INFORMATION_END] == []
+    year_only = {key for key, item in sources().items() if item.published == INFORMATION_END[:4]}
+    assert [
+        item
+        for item in statistics()
+        if item.source in year_only and item.date >= INFORMATION_END[:4]
+    ] == []
+
+
+def test_every_figure_has_its_source_and_every_source_a_figure() -> None:
+    assert {item.source for item in statistics()} == set(sources())
+
+
+def test_figures_are_distinct_and_well_formed() -> None:
+    keys = Counter((item.series, item.region, item.date, item.bound) for item in statistics())
+    assert [key for key, count in keys.items() if count > 1] == []
+    assert {item.kind for item in statistics()} <= {
+        "observation",
+        "plan",
+        "forecast",
+        "rule",
+        "prior",
+    }
+    assert {item.grade for item in statistics()} == {"A", "B", "C"}
+    assert {item.bound for item in statistics()} == {"", "lower", "upper"}
+    assert all(np.isfinite(item.value) and item.unit for item in statistics())
+    assert {item.access for item in sources().values()} == {
+        "original",
+        "copy",
+        "transcription",
+        "secondary",
+    }
+
+
+@pytest.mark.parametrize(
+    ("date", "quarter"),
+    [("2020", 3), ("2020-01", 0), ("2023-12-31", 15), ("2024-06-19", 17), ("2019-12", -1)],
+)
+def test_quarter_of_a_date(date: str, quarter: int) -> None:
+    assert quarter_of(date) == quarter
+
+
+@pytest.mark.parametrize("date", ["", "24-09", "2024-13", "2024-9", "2024Q3"])
+def test_what_is_no_date_is_refused(date: str) -> None:
+    with pytest.raises(ValueError, match="is not a year"):
+        quarter_of(date)
+
+
+def test_fit_ends_where_the_definition_changes() -> None:
+    """The hub's path is fitted on four readings before the break and drawn after it."""
+    model = observation_model()
+    fitted = [target for target in load_targets() if target.use == "fit"]
+    held_out = [target for target in load_targets() if target.use == "hold_out"]
+    assert [(target.period, target.value) for target in fitted] == [
+        (15, 5000),
+        (17, 12000),
+        (18, 19000),
+        (18, 21000),
+    ]
+    assert all(target.period < model.break_period for target in fitted)
+    assert all(target.period >= model.break_period for target in held_out)
+    assert {target.value for target in held_out} == {51000, 50000, 55000}
+    weight: dict[int, float] = defaultdict(float)
+    for target in fitted:
+        weight[target.period] += target.weight
+    assert set(weight.values()) == {1.0}
+
+
+def test_every_observable_is_used_and_grade_c_counts_less() -> None:
+    targets = load_targets()
+    assert {target.observable for target in targets} == set(observables())
+    assert next(t for t in targets if t.name == "province_compute_2024q4").weight == 0.3
+
+
+def test_growth_is_the_ratio_of_two_figures() -> None:
+    target = next(t for t in load_targets() if t.name == "province_high_technology_growth")
+    assert (target.unit, target.base_period, target.period) == ("ratio", 3, 19)
+    assert target.value == pytest.approx(2463 / 1229)
+
+
+def test_all_cells_of_a_table_are_checked_at_once(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    lines = ["a,s,r,2024,,o,-1,1,fit,", "b,s,r,2024,,o,nan,2,train,", "c,s"]
+    table.write_text("\n".join([HEADER, *lines]), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        load_targets(table)
+    places = [fault.place for fault in error.value.faults]
+    for place in ("line 2.log_sd", "line 3.log_sd", "line 3.share", "line 3.use", "line 4"):
+        assert f"mine.csv: {place}" in places
+
+
+def test_all_references_of_a_table_are_checked_at_once(tmp_path: Path) -> None:
+    table = tmp_path / "mine.csv"
+    lines = [
+        "no_series,compute_pflop,qingyang,2024-06-19,,published_compute,,1,fit,",
+        "no_region,compute_pflops,qingyan,2024-06-19,,published_compute,,1,fit,",
+        "no_date,compute_pflops,qingyang,2024-06-20,,published_compute,,1,fit,",
+        "too_early,rd_expenditure,gansu,2015,,research_spending,0.1,1,fit,",
+        "no_observable,compute_pflops,qingyang,2024-06-19,,published,,1,fit,",
+        "wrong_unit,compute_pflops,qingyang,2024-06-19,,standard_racks,0.3,1,fit,",
+        "no_error,standard_racks,qingyang,2024-06-19,,standard_racks,,1,fit,",
+    ]
+    table.write_text("\n".join([HEADER, *lines]), encoding="utf-8-sig")
+    with pytest.raises(InputError) as error:
+        load_targets(table)
+    faults = {fault.place.split()[1].split(".")[0]: fault for fault in error.value.faults}
+    assert list(faults) == [line.split(",")[0] for line in lines]
+    assert faults["no_series"].nearest == "compute_pflops"
+    assert faults["no_region"].nearest == "qingyang"
+    assert "2024-06-19" in faults["no_date"].allowed
+
+
+def test_published_compute_is_servers_and_from_the_break_on_shells() -> None:
+    model = observation_model()
+    periods = np.arange(model.break_period - 2, model.break_period + 2)
+    servers, shells = np.array([[1.0, 2, 3, 4]]), np.array([[10.0, 20, 30, 40]])
+    read = {
+        variant: published_compute(servers, shells, periods, model, variant).tolist()
+        for variant in ("break", "all_shells", "lagged_shells")
+    }
+    assert read["break"] == [[1, 2, 30, 40]]
+    assert read["all_shells"] == [[10, 20, 30, 40]]
+    assert read["lagged_shells"] == [[10, 10, 30, 40]]
+
+
+def test_earlier_shifts_and_keeps_the_first_level() -> None:
+    levels = np.arange(12.0).reshape(2, 6)
+    assert np.array_equal(earlier(levels, 0), levels)
+    assert np.array_equal(earlier(levels, 2)[:, 2:], levels[:, :-2])
+    assert np.array_equal(earlier(levels, 2)[:, :2], levels[:, [0, 0]])
+
+
+@given(
+    servers=st.lists(st.floats(0, 1e6), min_size=8, max_size=8),
+    fill=st.floats(0, 1),
+    first=st.integers(0, 50),
+)
+def test_published_compute_lies_between_servers_and_shells(
+    servers: list[float], fill: float, first: int
+) -> None:
+    running = np.array(servers).reshape(2, 4)
+    shells = running * (1 + fill)
+    model = observation_model()
+    published = published_compute(running, shells, np.arange(first, first + 4), model)
+    slack = 1e-9 * shells
+    assert np.all(published >= running - slack)
+    assert np.all(published <= shells + slack)
+
+
+def test_error_is_wider_after_the_break() -> None:
+    model = replace(observation_model(), break_period=5)
+    assert log_error_sd([4, 5, 6], model).tolist() == [
+        model.log_sd_before,
+        model.log_sd_after,
+        model.log_sd_after,
+    ]
+    assert observation_model().break_period == quarter_of("2024-12") == 19
+
+
+def test_errors_are_counted_in_standard_deviations_of_the_log() -> None:
+    modelled = np.array([[1.0, np.e, 0.0]])
+    errors = standard_errors_off(modelled, [np.e, 1.0, 1.0], [0.1, 0.5, 0.1])
+    assert errors[0, :2] == pytest.approx([10, -2])
+    assert errors[0, 2] == np.inf
