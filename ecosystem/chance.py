@@ -6,7 +6,8 @@ anybody's luck, nothing is stored beyond a period, and all policies of a replica
 draws (common random numbers).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -45,24 +46,38 @@ class Chance:
 
         The first numbers of a longer count are those of a shorter one.
         """
-        rows = np.empty((len(self._replicates), count))
-        for row, key in zip(rows, self._keys_of(process), strict=True):
-            self._turn_to(key, period)
-            self._generator.random(out=row)
-        return self._by_run(rows)
+        return self._rows(self._generator.random, process, period, count)
 
     def normal(self, process: str, period: int, count: int) -> Floats:
         """Standard normal numbers of a process and period: (runs, count).
 
         The first numbers of a longer count are those of a shorter one.
         """
+        return self._rows(self._generator.standard_normal, process, period, count)
+
+    def _rows(self, fill: Callable[..., Floats], process: str, period: int, count: int) -> Floats:
+        """Turn the kept generator to each replicate's stream and let it fill the row.
+
+        Setting the state is several times faster than a new Philox(key, counter=[0, 0, period, 0])
+        and gives the same numbers.
+        """
+        state: Any = {
+            "bit_generator": "Philox",
+            "state": {"counter": np.array([0, 0, period, 0], dtype=np.uint64), "key": None},
+            "buffer": np.zeros(_BUFFER, dtype=np.uint64),
+            "buffer_pos": _BUFFER,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
         rows = np.empty((len(self._replicates), count))
         for row, key in zip(rows, self._keys_of(process), strict=True):
-            self._turn_to(key, period)
-            self._generator.standard_normal(out=row)
-        return self._by_run(rows)
+            state["state"]["key"] = key
+            self._philox.state = state
+            fill(out=row)
+        return rows[self._row]
 
     def _keys_of(self, process: str) -> list[Key]:
+        """Key of each replicate's stream of a process, made once."""
         if process not in self._keys:
             name = crc32(process.encode())
             self._keys[process] = [
@@ -70,18 +85,3 @@ class Chance:
                 for replicate in self._replicates
             ]
         return self._keys[process]
-
-    def _turn_to(self, key: Key, period: int) -> None:
-        """Set the kept generator to what Philox(key=key, counter=[0, 0, period, 0]) would be."""
-        self._philox.state = {
-            "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, period, 0], dtype=np.uint64), "key": key},
-            "buffer": np.zeros(_BUFFER, dtype=np.uint64),
-            "buffer_pos": _BUFFER,
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
-
-    def _by_run(self, rows: Floats) -> Floats:
-        """One row a run; runs of one replicate share theirs."""
-        return rows[self._row]

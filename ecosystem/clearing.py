@@ -16,6 +16,7 @@ Integers = NDArray[np.intp]
 _WIDEST = 600.0  # widths above the cheapest offer; exp(+-600) keeps clear of overflow and denormals
 _EDGE = 1e-10  # nearest that a used share comes to 0 or 1 while the marginal offer is sought
 _STEP = 1e-5  # Newton's error is about the square of its last step
+_FLAT = 1e-10  # lowest slope, against division by zero between offers far apart
 _MOST_PASSES = 60  # bisection alone would get there; 4 to 7 passes are usual
 
 
@@ -94,67 +95,69 @@ def clear(
     total = segment_sum(capacity, start)
     wanted = np.clip(demand, 0.0, total)
     cheapest = np.minimum.reduceat(offer, start, axis=-1)
-    price = np.exp(np.minimum((offer - spread(cheapest, segment)) / width, _WIDEST))
+    above = np.minimum((offer - spread(cheapest, segment)) / width, _WIDEST)
+    served = capacity * _accepted_share(capacity, np.exp(above), wanted, total, start, segment)
 
-    per_capacity = _inverse(total)
-    used = np.clip(wanted * per_capacity, _EDGE, 1.0 - _EDGE)
-    marginal = _marginal_offer(capacity, price, used, per_capacity, start, segment)
-
-    served = capacity * _accepted(marginal, price, segment)
-    scale = wanted * _inverse(segment_sum(served, start))
-    served = np.minimum(served * spread(scale, segment), capacity)
     sold = segment_sum(served, start)
-    rest = np.maximum(wanted - sold, 0.0) * _inverse(total - sold)
-    return np.minimum(served + (capacity - served) * spread(rest, segment), capacity)
+    less = np.minimum(wanted * _inverse(sold), 1.0)
+    more = np.maximum(wanted - sold, 0.0) * _inverse(total - sold)
+    served = served * spread(less, segment) + (capacity - served) * spread(more, segment)
+    return np.minimum(served, capacity)
+
+
+def _accepted_share(
+    capacity: Floats,
+    exp_offer: Floats,
+    wanted: Floats,
+    total: Floats,
+    start: Integers,
+    segment: Integers,
+) -> Floats:
+    """Share of each offer that is accepted at the marginal offer, by bracketed Newton: (R, N)."""
+    whole = _or_one(total)
+    used = np.clip(wanted / whole, _EDGE, 1.0 - _EDGE)
+    target = np.log(used / (1.0 - used))
+    low = target - np.log(_or_one(segment_sum(capacity / exp_offer, start) / whole))
+    high = target + np.log(_or_one(segment_sum(capacity * exp_offer, start) / whole))
+    marginal = low + used * (high - low)  # the ends are exact for an idle and for a full segment
+    before = high - low
+    done = (used <= _EDGE) | (used >= 1.0 - _EDGE) | (before < _STEP)
+
+    least = 0.5 * _EDGE * whole
+    for _ in range(_MOST_PASSES):
+        if done.all():
+            break
+        accepted = _logistic(marginal, exp_offer, segment)
+        taken = capacity * accepted
+        slope = segment_sum(taken * (1.0 - accepted), start)
+        sold = np.maximum(segment_sum(taken, start), least)
+        left = np.maximum(whole - sold, least)
+        gap = np.log(sold / left) - target
+        low = np.where(gap < 0.0, marginal, low)
+        high = np.where(gap > 0.0, marginal, high)
+        step = -gap * (sold / whole) * left / np.maximum(slope, _FLAT * least)
+        # A step that does not halve the last one is replaced by the middle of the bracket.
+        step = np.where(np.abs(step) > 0.5 * before, 0.5 * (low + high) - marginal, step)
+        before = np.abs(step)
+        marginal = np.where(done, marginal, np.minimum(np.maximum(marginal + step, low), high))
+        done = done | (before < _STEP) | (np.abs(gap) < _EDGE)
+    return _logistic(marginal, exp_offer, segment)
+
+
+def _logistic(marginal: Floats, exp_offer: Floats, segment: Integers) -> Floats:
+    """Logistic of marginal offer less offer, both in widths; no exponential of an agent."""
+    exp_marginal = spread(np.exp(marginal), segment)
+    return exp_marginal / (exp_marginal + exp_offer)
 
 
 def _inverse(values: Floats) -> Floats:
     """One over each value, and zero where there is nothing to share."""
-    return np.where(values > 0.0, 1.0 / np.where(values > 0.0, values, 1.0), 0.0)
+    return (values > 0.0) / _or_one(values)
 
 
-def _accepted(marginal: Floats, price: Floats, segment: Integers) -> Floats:
-    """Logistic share of each offer that is taken at the marginal offer (both as e to the m/w)."""
-    exponential = spread(np.exp(marginal), segment)
-    return exponential / (exponential + price)
-
-
-def _marginal_offer(
-    capacity: Floats,
-    price: Floats,
-    used: Floats,
-    per_capacity: Floats,
-    start: Integers,
-    segment: Integers,
-) -> Floats:
-    """Find x/w with logit(sum of q/sum of C) = logit(used), by bracketed Newton: (R, S)."""
-    empty = per_capacity <= 0.0
-    weight = capacity * spread(per_capacity, segment)
-    target = np.log(used / (1.0 - used))
-    low = target - np.log(np.where(empty, 1.0, segment_sum(weight / price, start)))
-    high = target + np.log(np.where(empty, 1.0, segment_sum(weight * price, start)))
-    # The lower bound is exact for an idle segment and the upper one for a full segment.
-    point = low + used * (high - low)
-    done = (used <= _EDGE) | (used >= 1.0 - _EDGE) | (high - low < _STEP)
-    before = high - low
-    for _ in range(_MOST_PASSES):
-        if done.all():
-            break
-        accepted = _accepted(point, price, segment)
-        taken = weight * accepted
-        share = np.clip(segment_sum(taken, start), _EDGE / 2, 1.0 - _EDGE / 2)
-        slope = segment_sum(taken * (1.0 - accepted), start)
-        gap = np.log(share / (1.0 - share)) - target
-        low = np.where(gap < 0.0, point, low)
-        high = np.where(gap > 0.0, point, high)
-        curve = share * (1.0 - share)
-        step = -gap * curve / np.maximum(slope, _EDGE * curve)
-        bold = np.abs(step) > 0.5 * before
-        step = np.where(bold, 0.5 * (low + high) - point, step)
-        before = np.abs(step)
-        point = np.where(done, point, np.clip(point + step, low, high))
-        done = done | (before < _STEP) | (np.abs(gap) < _EDGE)
-    return point
+def _or_one(values: Floats) -> Floats:
+    """Values above zero, and one in the place of others."""
+    return np.where(values > 0.0, values, 1.0)
 
 
 def redistribute(
@@ -179,9 +182,7 @@ def redistribute(
     -------
     (R, N) sales, at most capacity; a segment's sum is at most its demand to rounding.
     """
-    sales = np.minimum(
-        segment_share(weight, start, segment) * spread(demand, segment), capacity
-    )
+    sales = np.minimum(segment_share(weight, start, segment) * spread(demand, segment), capacity)
     for _ in range(passes):
         unsold = np.maximum(demand - segment_sum(sales, start), 0.0)
         slack = capacity - sales
