@@ -1,4 +1,4 @@
-"""Segments of a row: sums, shares, the smooth merit order and the first free slots.
+"""Who gets what: sums and shares of segments, logit, search friction, the smooth merit order.
 
 A segment is a contiguous block of agents (the data centres of one prefecture and kind, the slots
 of one cell). ``start`` holds the first index of each segment and ``segment`` the segment of each
@@ -54,6 +54,53 @@ def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats
     """
     total = segment_sum(weights, start)
     return weights * spread(_inverse(total), segment)
+
+
+def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
+    r"""Matches between two sides that have to find each other.
+
+    :math:`d c/(d^\rho + c^\rho)^{1/\rho} = c x/(1 + x^\rho)^{1/\rho}` with :math:`x = d/c`,
+    computed from the ratio of the smaller to the larger side, which cannot overflow.
+
+    Parameters
+    ----------
+    demand, capacity : broadcastable arrays of one unit, none negative.
+    exponent : :math:`\rho > 0`; the higher, the less search friction (infinity: the minimum).
+
+    Returns
+    -------
+    Matches in the same unit, at most the smaller side; zero where a side is zero.
+
+    Notes
+    -----
+    Den Haan, Ramey and Watson (2000), "Job destruction and propagation of shocks".
+    """
+    smaller = np.minimum(demand, capacity)
+    larger = np.maximum(demand, capacity)
+    ratio = smaller / np.where(larger > 0.0, larger, 1.0)
+    return smaller / (1.0 + ratio**exponent) ** (1.0 / np.asarray(exponent))
+
+
+def softmax(utility: Floats, axis: int = -1) -> Floats:
+    r"""Logit shares :math:`e^{V_i}/\sum_j e^{V_j}` along an axis.
+
+    Parameters
+    ----------
+    utility : array of utilities; minus infinity closes an alternative.
+    axis : axis of the alternatives (never the runs').
+
+    Returns
+    -------
+    Shares that sum to one, or zeros where every alternative is closed.
+
+    Notes
+    -----
+    McFadden (1974), "Conditional logit analysis of qualitative choice behavior".
+    """
+    best = utility.max(axis=axis, keepdims=True)
+    weight = np.exp(utility - np.where(best > -np.inf, best, 0.0))
+    total = weight.sum(axis=axis, keepdims=True)
+    return weight / np.where(total > 0.0, total, 1.0)
 
 
 def clear(
