@@ -1,0 +1,1 @@
+from experiments.compare import compare as compare

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, new_figure, theme
-from experiments.messages import number, text, title, wrap
+from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, new_figure, theme
+from experiments.messages import number, percent, text, title, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +171,7 @@ def _dot(axes: Axes, place: int, row: pd.Series, better: str) -> None:
 
 def _margin_words(row: pd.Series, lang: str) -> list[str]:
     """Return median with its Monte Carlo error, and the share of pairs above zero, as words."""
-    share = f"{row['share_above_zero']:.0%}"
+    share = percent(row["share_above_zero"])
     return [
         f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'])}",
         text("of_pairs", lang, share=share, pairs=row["pairs"]),
@@ -292,6 +292,3 @@ def _panel_words(band: pd.DataFrame, outcome: Any, lang: str) -> str:
         first=number(first["median"]), last=number(last["median"]),
         low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
-
-
-__all__ = ["bands_over_time", "figure_language", "finding", "ranked_differences"]

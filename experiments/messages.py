@@ -43,6 +43,19 @@ def number(value: float, *, signed: bool = False) -> str:
     return f"{value:{'+' if signed else ''},.{digits}f}"
 
 
+def percent(share: float) -> str:
+    """Return a share as a whole percentage."""
+    return "–" if share != share else f"{100 * share:.0f} %"
+
+
+def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str]:
+    """Return a divisor that leaves at most seven digits before the point, and the unit it gives."""
+    for power in (12, 9, 6):
+        if largest >= 10 ** (power + 1):
+            return 10.0**power, text(f"power_{power}", lang, unit=unit)
+    return 1.0, unit
+
+
 def width(line: str) -> int:
     """Return how many terminal columns a line takes; Chinese characters take two."""
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)

@@ -1,0 +1,189 @@
+"""The command `ecosystem`: what it takes and how it ends; the work is in `commands` and `listing`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, scenario or data, 3 finished with some runs failed,
+130 interrupted. Standard output carries the answer (a run directory, or JSON) and nothing else.
+Heavy libraries are imported by the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.request import Request
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Agent-based model of a regional compute ecosystem: run it and compare policy packages.",
+)
+
+
+class Language(StrEnum):
+    """Languages of tables and figures."""
+
+    en = "en"
+    zh = "zh"
+
+
+class Topic(StrEnum):
+    """What can be listed."""
+
+    instruments = "instruments"
+    packages = "packages"
+    shocks = "shocks"
+    parameters = "parameters"
+    outcomes = "outcomes"
+    targets = "targets"
+    worlds = "worlds"
+
+
+World = Annotated[str, typer.Option(help="full, teaching, or a folder with world tables.")]
+Lang = Annotated[Language, typer.Option(help="Language of tables and figures.")]
+Shock = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME, NAME:AMPLITUDE or NAME:AMPLITUDE:START, in every scenario."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="instrument.NAME.KEY=VALUE or parameters.NAME=VALUE; repeatable."),
+]
+Fixed = Annotated[bool, typer.Option("--fixed-parameters", help="Keep parameters at defaults.")]
+Replicates = Annotated[int, typer.Option(min=1, help="Number of replicates (pairs).")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of all chance.")]
+Until = Annotated[str, typer.Option(help="Last quarter, from 2025Q3 to 2035Q4.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; one a core.")]
+Out = Annotated[Path, typer.Option(help="Folder that run directories are made in.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and say what would run.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No table and no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of plain text.")]
+
+
+@contextmanager
+def exits() -> Iterator[None]:
+    """Turn what can go wrong into a message on standard error and an exit code."""
+    from ecosystem.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        for fault in error.faults:
+            typer.echo(f"error: {fault}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        from experiments.messages import text
+
+        command = Request.command_line()
+        typer.echo(text("interrupted", command=command), err=True)
+        raise typer.Exit(130) from None
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        typer.echo(f"error: {error.strerror or error}{place}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Package name or TOML file.")] = "history",
+    world: World = "full",
+    lang: Lang = Language.en,
+    shock: Shock = None,
+    set_: Set = None,
+    fixed_parameters: Fixed = False,
+    replicates: Replicates = 20,
+    seed: Seed = 1,
+    until: Until = "2035Q4",
+    jobs: Jobs = None,
+    out: Out = Path("runs"),
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run one scenario and show its outcomes with bands."""
+    with exits():
+        from experiments.commands import start
+
+        request = Request(
+            "run", (scenario,), None, replicates, seed, until, world, tuple(shock or ()),
+            tuple(set_ or ()), fixed_parameters, lang.value, jobs, out, dry_run, quiet, json,
+        )  # fmt: skip
+        raise typer.Exit(start(request))
+
+
+@app.command()
+def compare(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(help="Package names or TOML files; all packages if none is given."),
+    ] = None,
+    reference: Annotated[str, typer.Option(help="What the others are compared with.")] = "history",
+    world: World = "full",
+    lang: Lang = Language.en,
+    shock: Shock = None,
+    set_: Set = None,
+    fixed_parameters: Fixed = False,
+    replicates: Replicates = 100,
+    seed: Seed = 1,
+    until: Until = "2035Q4",
+    jobs: Jobs = None,
+    out: Out = Path("runs"),
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Compare policy packages with a reference: paired differences with intervals."""
+    with exits():
+        from experiments.commands import start
+
+        request = Request(
+            "compare", tuple(scenarios or ()), reference, replicates, seed, until, world,
+            tuple(shock or ()), tuple(set_ or ()), fixed_parameters, lang.value, jobs, out,
+            dry_run, quiet, json,
+        )  # fmt: skip
+        raise typer.Exit(start(request))
+
+
+@app.command(name="list")
+def list_(
+    topic: Annotated[Topic | None, typer.Argument()] = None,
+    lang: Lang = Language.en,
+    json: Json = False,
+) -> None:
+    """List what can be set and what is reported; without a topic, how much there is of each."""
+    with exits():
+        from experiments.listing import listing
+
+        typer.echo(listing(topic.value if topic else None, lang.value, as_json=json))
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="Scenario (TOML) or folder with world tables.")],
+    lang: Lang = Language.en,
+) -> None:
+    """Check a scenario or a world and report every error at once."""
+    with exits():
+        from experiments.listing import check as check_file
+
+        typer.echo(check_file(file, lang.value))
+
+
+def main() -> None:
+    """Run the command line; entry point of `ecosystem`."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # a terminal set to another encoding still gets its table
+            reconfigure(encoding="utf-8", errors="replace")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""`ecosystem run` and `ecosystem compare`: from a request to a run directory."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments import run_directory as files
+from experiments.messages import text
+from experiments.request import Request
+
+if TYPE_CHECKING:
+    from ecosystem.result import Result
+    from ecosystem.scenario import ResolvedScenario
+
+TABLE = "summary.txt"
+ANSWER = "summary.json"
+FAILED = "failed.csv"
+
+
+def start(request: Request) -> int:
+    """Carry out a request and return the exit code.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the request; nothing has been written then.
+    OSError
+        The run directory cannot be written.
+    """
+    scenarios, reference = resolve_request(request)
+    configuration = {
+        "command": request.kind,
+        "scenarios": files.plain(scenarios),
+        "reference": reference,
+        "replicates": request.replicates,
+        "seed": request.seed,
+        "until": request.until,
+        "world": request.world,
+        "fixed_parameters": request.fixed_parameters,
+        "lang": request.lang,
+        "data": files.data_digests(request.world),
+    }
+    directory = request.out / files.configuration_hash(configuration)
+    warn(scenarios, request.quiet)
+    if request.dry_run:
+        say(dry_run_words(request, scenarios), request.quiet)
+    elif files.is_complete(directory):
+        say(text("reused", request.lang, directory=directory), request.quiet)
+    else:
+        with files.new_directory(directory) as staging:
+            result, table, answer = produce(request, scenarios, reference, staging)
+            write_results(staging, result)
+            files.write_text(staging / TABLE, table + "\n")
+            files.write_text(staging / ANSWER, json.dumps(answer, ensure_ascii=False, indent=1))
+            files.write_manifest(
+                staging, configuration, request.command_line(), varied=result.varied,
+                failed=len(failures(result)),
+            )  # fmt: skip
+    return finish(request, directory)
+
+
+def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
+    """Look up everything a request names; return the scenarios and the name of the reference.
+
+    Raises
+    ------
+    InputError
+        With the faults of all scenarios, options and tables at once.
+    """
+    from ecosystem.errors import FaultList, InputError
+    from ecosystem.quarters import PACKAGES_START, check_period
+    from ecosystem.scenario import with_overrides
+    from ecosystem.world.loader import load_world
+    from experiments.compare import scenarios_with_reference
+
+    faults = FaultList()
+
+    def collect(action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except InputError as error:
+            faults.faults += [fault for fault in error.faults if fault not in faults.faults]
+        return None
+
+    reference = request.reference or request.scenarios[0]
+    named = list(request.scenarios) or None
+    found = collect(lambda: scenarios_with_reference(named, reference))
+    check_period(faults, "--until", request.until, PACKAGES_START)
+    collect(lambda: load_world(request.world))
+    scenarios, name = found or scenarios_with_reference(None, "history")
+    changed = [
+        collect(lambda item=item: with_overrides(item, request.settings, request.shocks))
+        for item in scenarios
+    ]
+    faults.raise_if_any()
+    return changed, name
+
+
+def warn(scenarios: list[ResolvedScenario], quiet: bool) -> None:
+    """Say on standard error what the scenarios cannot spend; warnings are shown even if quiet."""
+    from ecosystem.schedule import build_schedule
+
+    for words in dict.fromkeys(
+        words for scenario in scenarios for words in build_schedule(scenario).warnings
+    ):
+        print(f"warning: {words}", file=sys.stderr)
+
+
+def say(words: str, quiet: bool = False) -> None:
+    """Print on standard error, unless the user wants quiet."""
+    if not quiet:
+        print(words, file=sys.stderr)
+
+
+@contextmanager
+def progress_bar(request: Request) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows work done, work in all and the time left."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=None, disable=request.quiet, file=sys.stderr, leave=False,
+        desc=text("progress", request.lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    ) as bar:  # fmt: skip
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def produce(
+    request: Request, scenarios: list[ResolvedScenario], reference: str, staging: Path
+) -> tuple[Result, str, dict[str, Any]]:
+    """Simulate, write tables and figures, and return the result, its text and its JSON."""
+    from ecosystem.simulate import simulate
+    from experiments.compare import compare
+    from experiments.presentation import comparison_text
+    from experiments.run_report import save_run
+
+    options: dict[str, Any] = {
+        "replicates": request.replicates,
+        "seed": request.seed,
+        "until": request.until,
+        "world": request.world,
+        "fixed_parameters": request.fixed_parameters,
+        "jobs": request.jobs,
+    }
+    if request.kind == "compare":
+        base = next(scenario for scenario in scenarios if scenario.name == reference)
+        with progress_bar(request) as show:
+            comparison = compare(scenarios, base, progress=show, **options)
+        comparison.save(staging, request.lang)
+        rows = records(comparison.table)
+        answer = {"packages": records(comparison.packages), "table": rows}
+        return comparison.result, comparison_text(comparison, request.lang), answer
+    with progress_bar(request) as show:
+        result = simulate(scenarios, progress=show, **options)
+    table, words = save_run(result, staging, request.lang)
+    return result, words, {"table": records(table)}
+
+
+def records(frame: Any) -> list[dict[str, Any]]:
+    """Return the rows of a frame as JSON can hold them; what is not a number becomes null."""
+    return json.loads(frame.to_json(orient="records", force_ascii=False))
+
+
+def failures(result: Result) -> Any:
+    """Return the failed runs of a result, empty if there are none."""
+    return result.failed if result.failed is not None else ()
+
+
+def write_results(staging: Path, result: Result) -> None:
+    """Write every quarter as Parquet, one value a run as CSV, the parameter draws, the failures."""
+    import pandas as pd
+
+    files.write_parquet(staging / "results.parquet", result.to_frame())
+    files.write_csv(staging / "summary.csv", result.summary())
+    if result.varied:
+        files.write_csv(staging / "draws.csv", result.draws.reset_index())
+    failed = pd.DataFrame(failures(result))
+    if len(failed):
+        files.write_csv(staging / FAILED, failed)
+
+
+def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
+    """Return what a request would run."""
+    from ecosystem.quarters import period_index
+
+    titles = [f"  {item.name}: {getattr(item, f'title_{request.lang}')}" for item in scenarios]
+    runs = len(scenarios) * request.replicates
+    quarters = period_index(request.until) + 1
+    head = text("dry_run", request.lang, runs=runs, quarters=quarters)
+    return "\n".join([head, *titles])
+
+
+def finish(request: Request, directory: Path) -> int:
+    """Print the table on standard error and the answer on standard output."""
+    answer: dict[str, Any] = {"directory": str(directory)}
+    code = 0
+    if not request.dry_run:
+        say((directory / TABLE).read_text(encoding="utf-8").rstrip(), request.quiet)
+        answer |= json.loads((directory / ANSWER).read_text(encoding="utf-8"))
+        if (directory / FAILED).is_file():
+            count = len((directory / FAILED).read_text(encoding="utf-8-sig").splitlines()) - 1
+            place = directory / FAILED
+            print(text("failed_runs", request.lang, count=count, file=place), file=sys.stderr)
+            code = 3
+    print(json.dumps(answer, ensure_ascii=False) if request.json else directory)
+    return code

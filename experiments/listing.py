@@ -1,0 +1,161 @@
+"""`ecosystem list` and `ecosystem check`: what there is, and what is wrong with a file."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from experiments.messages import number, pad, percent, text, width, wrap
+
+COLUMNS = 100
+Rows = list[dict[str, Any]]
+
+
+def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
+    """Return a function that reads columns of a catalogue table; `title` is that of a language."""
+
+    def rows(lang: str) -> Rows:
+        from ecosystem import catalogue
+
+        names = [f"title_{lang}" if column == "title" else column for column in columns]
+        return [
+            {column: getattr(row, name) for column, name in zip(columns, names, strict=True)}
+            for row in getattr(catalogue, table)().values()
+        ]
+
+    return rows
+
+
+def _packages(lang: str) -> Rows:
+    from ecosystem.scenario import package_names, resolve
+    from experiments.package_facts import instruments_on
+
+    scenarios = [resolve(name) for name in package_names()]
+    return [
+        {
+            "name": scenario.name,
+            "title": getattr(scenario, f"title_{lang}"),
+            "instruments": ", ".join(instruments_on(scenario)),
+        }
+        for scenario in scenarios
+    ]
+
+
+def _targets(lang: str) -> Rows:
+    from calibration.targets import load_targets
+
+    return [
+        {
+            "name": target.name,
+            "observable": target.observable,
+            "value": target.value,
+            "unit": target.unit,
+            "use": target.use,
+        }
+        for target in load_targets()
+    ]
+
+
+def world_names() -> list[str]:
+    """Return the worlds that come with the model."""
+    folder = importlib.resources.files("ecosystem") / "world"
+    found = (entry for entry in folder.iterdir() if entry.is_dir())
+    return sorted(entry.name for entry in found if (entry / "prefectures.csv").is_file())
+
+
+def _worlds(lang: str) -> Rows:
+    from ecosystem.world.loader import assumed_shares, load_world
+
+    return [
+        {"world": name, "table": table, "assumed": percent(share)}
+        for name in world_names()
+        for table, share in assumed_shares(load_world(name)).items()
+    ]
+
+
+TOPICS: dict[str, Callable[[str], Rows]] = {
+    "instruments": _catalogue("instruments", ("number", "name", "title", "type", "acts_on")),
+    "packages": _packages,
+    "shocks": _catalogue("shocks", ("number", "name", "title", "amplitude_default", "meaning")),
+    "parameters": _catalogue(
+        "parameters", ("name", "symbol", "default", "low", "high", "unit", "meaning")
+    ),
+    "outcomes": _catalogue("outcomes", ("name", "title", "unit", "time_base", "headline")),
+    "targets": _targets,
+    "worlds": _worlds,
+}
+
+
+def listing(topic: str | None, lang: str = "en", *, as_json: bool = False) -> str:
+    """Return a table of one topic, or what each topic holds if none is named."""
+    if topic is None:
+        found = {name: rows(lang) for name, rows in TOPICS.items() if name != "worlds"}
+        rows: Rows = [
+            {"topic": name, "count": len(items), "names": ", ".join(item["name"] for item in items)}
+            for name, items in found.items()
+        ]
+        names = world_names()
+        rows.append({"topic": "worlds", "count": len(names), "names": ", ".join(names)})
+        return json.dumps(rows, ensure_ascii=False) if as_json else _overview(rows)
+    rows = TOPICS[topic](lang)
+    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows)
+
+
+def _overview(rows: Rows) -> str:
+    lines = []
+    for row in rows:
+        words = wrap(row["names"], COLUMNS - 20)
+        if words.count("\n") > 3:
+            words = "\n".join([*words.splitlines()[:3], "…"])
+        head = f"{row['topic']:<12}{row['count']:>5}   "
+        lines.append(head + words.replace("\n", "\n" + " " * 20))
+    return "\n".join(lines)
+
+
+def _columns(rows: Rows) -> str:
+    """Return rows as aligned columns of at most 100 terminal columns; the last one is wrapped."""
+    if not rows:
+        return ""
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    table = [list(rows[0]), *cells]
+    widths = [max(width(line[place]) for line in table) for place in range(len(table[0]))]
+    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = max(COLUMNS - before, 24)
+    lines = []
+    for line in table:
+        front = "".join(
+            pad(cell, wide) + "  " for cell, wide in zip(line, widths[:-1], strict=False)
+        )
+        lines.append((front + wrap(line[-1], room).replace("\n", "\n" + " " * before)).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return number(value) if abs(value) < 1e9 else f"{value:.3g}"
+    return "" if value is None else str(value)
+
+
+def check(file: Path, lang: str = "en") -> str:
+    """Check a scenario file or a folder of world tables, and return that it is right.
+
+    Raises
+    ------
+    InputError
+        With every fault.
+    """
+    if file.is_dir():
+        from ecosystem.world.loader import load_world
+
+        load_world(str(file))
+    else:
+        from ecosystem.schedule import build_schedule
+        from ecosystem.scenario import resolve
+
+        build_schedule(resolve(file))
+    return text("ok", lang, file=file)

@@ -1,0 +1,259 @@
+"""A comparison or a run as text, as HTML and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.compare import DIMENSIONS, NET_COST, Comparison
+from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecosystem.result import Result
+    from experiments.charts import Chart
+
+COLUMNS = 100
+"""Terminal columns a table may take."""
+FIRST = "2025Q3"
+"""First quarter of present values and sums."""
+SPREAD = ("median", "low_50", "high_50", "low_90", "high_90", "monte_carlo_error")
+
+
+def outcome_row(name: str) -> Any:
+    """Return the catalogue row of an outcome."""
+    from ecosystem.catalogue import outcomes
+
+    return outcomes()[name]
+
+
+def base_words(row: Any, until: str, lang: str) -> str:
+    """Return the time base of an outcome in words."""
+    return text(row.time_base, lang, first=FIRST, until=until)
+
+
+def run_notes(result: Result, lang: str) -> list[str]:
+    """Return what must stand beside every picture: what varied, shock and world."""
+    from ecosystem.catalogue import shocks
+
+    notes = [text("varied" if result.varied else "fixed", lang, count=len(result.varied))]
+    hits = {use.name for scenario in result.resolved for use in scenario.shocks}
+    if hits:
+        names = ", ".join(title(shocks()[name], lang) for name in sorted(hits))
+        notes.append(text("under_shock", lang, shock=names))
+    key = "teaching_note" if result.world == "teaching" else "world_note"
+    notes.append(text(key, lang, world=result.world))
+    return notes
+
+
+def _part(row: Mapping[str, Any]) -> str:
+    return ", ".join(str(row[name]) for name in DIMENSIONS if row.get(name))
+
+
+def _blocks(comparison: Comparison, outcome: str) -> list[pd.DataFrame]:
+    """Return the rows of one outcome, one frame for each of its parts."""
+    rows = comparison.rows(outcome)
+    used = [name for name in DIMENSIONS if name in rows.columns]
+    if not used:
+        return [rows]
+    return [block for _, block in rows.groupby(used, sort=False)]
+
+
+def _scaled(rows: pd.DataFrame, lang: str) -> tuple[pd.DataFrame, str]:
+    """Return rows in a unit in which their numbers can be read, and that unit."""
+    largest = float(rows[["low_90", "high_90"]].abs().max().max())
+    factor, unit = scaled_unit(largest, str(rows["unit"].iloc[0]), lang)
+    scaled = rows.copy()
+    scaled[[*SPREAD, "reference_median"]] = rows[[*SPREAD, "reference_median"]] / factor
+    return scaled, unit
+
+
+def comparison_text(comparison: Comparison, lang: str = "en") -> str:
+    """Return a comparison as lines of at most 100 columns."""
+    result = comparison.result
+    reference = comparison.title(comparison.reference, lang)
+    lines = [*_heading(comparison, lang), "", *_package_lines(comparison, lang)]
+    for outcome in comparison.outcomes:
+        for rows in _blocks(comparison, outcome):
+            lines += ["", *_outcome_lines(comparison, rows, lang)]
+    pairs = int(comparison.table["pairs"].max()) if len(comparison.table) else 0
+    lines += ["", *wrap(text("how_to_read_table", lang, pairs=pairs), COLUMNS).splitlines()]
+    lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
+    for note in run_notes(result, lang):
+        lines += wrap(note, COLUMNS).splitlines()
+    if result.varied:
+        names = text("parameters_list", lang, names=", ".join(result.varied))
+        lines += wrap(names, COLUMNS).splitlines()
+    return "\n".join(lines)
+
+
+def _heading(comparison: Comparison, lang: str) -> list[str]:
+    result = comparison.result
+    words = text(
+        "compare_head", lang, packages=len(result.scenarios) - 1, pairs=result.replicates,
+        reference=comparison.title(comparison.reference, lang), seed=result.seed,
+        world=result.world, until=result.until,
+    )  # fmt: skip
+    return wrap(words, COLUMNS).splitlines()
+
+
+def _package_lines(comparison: Comparison, lang: str) -> list[str]:
+    """Return what each package is: its money, who pays, its instruments."""
+    lines = wrap(
+        text("packages_head", lang, first=FIRST, prices=text("prices", lang)), COLUMNS
+    ).splitlines()
+    heads = ("package", "packages_own", "packages_planned", "packages_cost", "packages_payers")
+    cells = [text(key, lang) for key in heads]
+    lines.append(table_line("", cells[0], (10, 10, 10, 27), cells[1:]))
+    for fact in comparison.packages.to_dict("records"):
+        shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
+        shares.append(percent(fact["share_prefecture"]))
+        money = [number(fact[key]) for key in ("planned_own", "planned", "paid")]
+        money.append(" / ".join(shares))
+        lines.append(table_line("", fact[f"title_{lang}"], (10, 10, 10, 27), money))
+        words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
+        lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
+    reference = comparison.title(comparison.reference, lang)
+    note = text("paid_note", lang, until=comparison.result.until, reference=reference)
+    return lines + wrap(note, COLUMNS).splitlines()
+
+
+def _instruments(comparison: Comparison, fact: Mapping[str, Any], lang: str) -> str:
+    """Return the instruments of a package as an edit of the reference."""
+    from ecosystem.catalogue import instruments
+
+    def names(keys: Sequence[str]) -> str:
+        joint = "、" if lang == "zh" else ", "
+        return joint.join(title(instruments()[key], lang) for key in keys)
+
+    reference = comparison.title(comparison.reference, lang)
+    if fact["package"] == comparison.reference:
+        return names(fact["instruments"]) or text("instruments_none", lang)
+    parts = [text("instruments_more", lang, names=names(fact["added"]))] if fact["added"] else []
+    if fact["ended"]:
+        parts.append(text("instruments_less", lang, names=names(fact["ended"])))
+    changed = "; ".join(parts) or text("instruments_only_reference", lang)
+    return f"{reference} {changed}"
+
+
+def table_line(rank: str, name: str, widths: Sequence[int], cells: Sequence[str]) -> str:
+    """Return one line of a table: rank, name, right-aligned cells."""
+    room = COLUMNS - 4 - sum(widths)
+    body = "".join(pad(cell, wide, right=True) for wide, cell in zip(widths, cells, strict=True))
+    return f"{rank:>3} {pad(name, room)}{body}".rstrip()
+
+
+def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> list[str]:
+    """Return the block of one outcome: packages ranked, with intervals."""
+    outcome = outcome_row(str(rows["outcome"].iloc[0]))
+    scaled, unit = _scaled(rows, lang)
+    part = _part(rows.iloc[0].to_dict())
+    name = title(outcome, lang) + (f" [{part}]" if part else "")
+    money = [text("prices", lang)] if "¥" in unit else []
+    base = base_words(outcome, comparison.result.until, lang)
+    facts = [name, unit, *money, base, text(outcome.better or "neither", lang)]
+    level = number(scaled["reference_median"].iloc[0])
+    reference = comparison.title(comparison.reference, lang)
+    widths = (19, 20, 20, 9)
+    heads = [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
+    lines = wrap(" · ".join(facts), COLUMNS).splitlines()
+    lines.append(table_line("", text("reference_level", lang, reference=reference, level=level),
+                       widths, heads))  # fmt: skip
+    for row in scaled.to_dict("records"):
+        cells = _cells(row)
+        mark = "" if row["reads_zero"] else "*"
+        name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
+        lines.append(table_line(str(row["rank"]), name, widths, cells))
+    if outcome.name != NET_COST and "per_100" in rows:
+        lines += _ratio_lines(comparison, rows, lang)
+    return lines
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """Return median with error, both intervals and the share of pairs above zero as words."""
+    return [
+        f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'])}",
+        f"{number(row['low_50'], signed=True)} … {number(row['high_50'], signed=True)}",
+        f"{number(row['low_90'], signed=True)} … {number(row['high_90'], signed=True)}",
+        percent(row["share_above_zero"]),
+    ]
+
+
+def _ratio_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> list[str]:
+    """Return the effect per 100 M¥ of each package in a line or two."""
+    parts = []
+    for row in rows.to_dict("records"):
+        if row["reads_zero"]:
+            words = text("no_effect", lang)
+        elif row["per_100"] != row["per_100"]:
+            words = text("no_cost", lang)
+        else:
+            low, high = number(row["per_100_low"], signed=True), number(row["per_100_high"])
+            words = f"{number(row['per_100'], signed=True)} ({low} … {high})"
+        parts.append(f"{row['package']} {words}")
+    line = f"{text('per_100', lang)} [{rows['unit'].iloc[0]}]: " + "; ".join(parts)
+    return [f"    {piece}" for piece in wrap(line, COLUMNS - 4).splitlines()]
+
+
+def difference_chart(comparison: Comparison, outcome: str, lang: str = "en") -> Chart:
+    """Draw the ranked paired differences of one outcome; of its first part, where it has parts."""
+    from experiments.charts import figure_language
+    from experiments.figures import ranked_differences
+
+    lang = figure_language(lang)
+    rows = _blocks(comparison, outcome)[0]
+    scaled, unit = _scaled(rows, lang)
+    result = comparison.result
+    row = outcome_row(outcome).model_copy(update={"unit": unit})
+    notes = [text("how_to_read", lang, pairs=int(rows["pairs"].max())), *run_notes(result, lang)]
+    return ranked_differences(
+        scaled, {name: comparison.title(name, lang) for name in result.scenarios}, outcome=row,
+        reference=comparison.title(comparison.reference, lang),
+        base=base_words(row, result.until, lang), notes=notes, lang=lang,
+    )  # fmt: skip
+
+
+def save_comparison(comparison: Comparison, directory: Path, lang: str) -> list[Path]:
+    """Write tables and one figure an outcome into a folder that exists; return the paths."""
+    from experiments.run_directory import write_csv
+
+    paths = [directory / "comparison.csv", directory / "packages.csv"]
+    write_csv(paths[0], comparison.table)
+    facts = comparison.packages.copy()
+    for column in ("instruments", "added", "ended"):
+        facts[column] = facts[column].map(" ".join)
+    write_csv(paths[1], facts)
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    for outcome in comparison.outcomes:
+        paths += comparison.figure(outcome, lang).save(figures / f"difference_{outcome}")
+    return paths
+
+
+def comparison_html(comparison: Comparison, lang: str = "en") -> str:
+    """Return what was run, how often, what each package is, and the intervals, as HTML."""
+    import html
+
+    import pandas as pd
+
+    heads = [text(key, lang) for key in ("outcome", "rank", "package", "column_median")]
+    heads += ["50 %", "90 %", text("column_share", lang)]
+    lines = []
+    for outcome in comparison.outcomes:
+        for rows in _blocks(comparison, outcome):
+            scaled, unit = _scaled(rows, lang)
+            name = f"{title(outcome_row(outcome), lang)} ({unit})"
+            for row in scaled.to_dict("records"):
+                part = f" [{_part(row)}]" if _part(row) else ""
+                package = comparison.title(row["package"], lang)
+                lines.append([name + part, str(row["rank"]), package, *_cells(row)])
+    table = pd.DataFrame(lines, columns=heads).to_html(index=False, border=0)
+    heading = html.escape(" ".join(_heading(comparison, lang)))
+    facts = html.escape("\n".join(_package_lines(comparison, lang)))
+    notes = [text("how_to_read_table", lang, pairs=comparison.result.replicates)]
+    foot = "".join(
+        f"<p>{html.escape(note)}</p>" for note in [*notes, *run_notes(comparison.result, lang)]
+    )
+    return f"<p><b>{heading}</b></p><pre>{facts}</pre>{table}{foot}"

@@ -1,0 +1,119 @@
+"""One scenario: levels of its outcomes as text, and bands over time as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.compare import DIMENSIONS, headline_outcomes
+from experiments.intervals import QUANTILES
+from experiments.messages import number, scaled_unit, text, title, wrap
+from experiments.presentation import COLUMNS, FIRST, base_words, outcome_row, run_notes, table_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecosystem.result import Result
+    from experiments.charts import Chart
+
+
+def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the rows of these outcomes that are not about a part, such as a tier or a kind."""
+    keep = frame["outcome"].isin(names)
+    for name in DIMENSIONS:
+        keep &= frame[name].isna() | (frame[name].astype("str") == "")
+    return frame[keep]
+
+
+def _quantiles(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Return the quantiles of `value` over the runs, one row a key, in the order of first use."""
+    levels = list(QUANTILES.values())
+    grouped = frame.groupby(keys, sort=False, observed=True)["value"].quantile(levels)
+    wide = grouped.unstack()
+    wide.columns = list(QUANTILES)
+    return wide.reset_index()
+
+
+def run_table(result: Result) -> pd.DataFrame:
+    """Return the level of every headline outcome over its own time base, one row an outcome."""
+    names = headline_outcomes()
+    table = _quantiles(_whole(result.summary(), names), ["outcome"])
+    rows = [outcome_row(str(name)) for name in table["outcome"]]
+    table.insert(1, "unit", [row.unit for row in rows])
+    table.insert(2, "time_base", [row.time_base for row in rows])
+    order = {name: place for place, name in enumerate(names)}
+    return table.sort_values("outcome", key=lambda column: column.map(order)).reset_index(drop=True)
+
+
+def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
+    """Return the levels of one scenario as lines of at most 100 columns."""
+    name = result.scenarios[0]
+    head = text(
+        "run_head", lang, scenario=result.titles[name][lang], replicates=result.replicates,
+        seed=result.seed, world=result.world, until=result.until,
+    )  # fmt: skip
+    widths = (14, 24, 24)
+    heads = [text("median", lang), "50 %", "90 %"]
+    lines = [*wrap(head, COLUMNS).splitlines(), "", table_line("", "", widths, heads)]
+    for row in table.to_dict("records"):
+        outcome = outcome_row(row["outcome"])
+        factor, unit = scaled_unit(max(abs(row["low_90"]), abs(row["high_90"])), row["unit"], lang)
+        low, high = {}, {}
+        for reach in ("50", "90"):
+            low[reach] = number(row[f"low_{reach}"] / factor)
+            high[reach] = number(row[f"high_{reach}"] / factor)
+        cells = [number(row["median"] / factor)]
+        cells += [f"{low[reach]} … {high[reach]}" for reach in ("50", "90")]
+        lines.append(table_line("", title(outcome, lang), widths, cells))
+        lines.append(f"      {unit} · {base_words(outcome, result.until, lang)}")
+    lines.append("")
+    for note in run_notes(result, lang):
+        lines += wrap(note, COLUMNS).splitlines()
+    return "\n".join(lines)
+
+
+def bands(result: Result, lang: str = "en") -> Chart:
+    """Draw every headline outcome of the first scenario of a result over time."""
+    from ecosystem.quarters import FIRST_YEAR, period_index
+    from experiments.charts import figure_language
+    from experiments.figures import bands_over_time
+
+    lang = figure_language(lang)
+    name = result.scenarios[0]
+    frame = result.to_frame()
+    frame = frame[frame["scenario"] == name]
+    table = _quantiles(_whole(frame, headline_outcomes()), ["outcome", "period"])
+    table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
+    present = set(table["outcome"])
+    rows: list[Any] = [outcome_row(key) for key in headline_outcomes() if key in present]
+    scales = {}
+    for place, row in enumerate(rows):
+        largest = table.loc[table["outcome"] == row.name, ["low_90", "high_90"]].abs().max().max()
+        scales[row.name], unit = scaled_unit(float(largest), row.unit, lang)
+        rows[place] = row.model_copy(update={"unit": unit})
+    columns = list(QUANTILES)
+    scaled = table.copy()
+    scaled[columns] = table[columns].div(table["outcome"].map(scales).astype(float), axis=0)
+    last = scaled[scaled["outcome"] == rows[0].name].sort_values("year").iloc[-1]
+    head = text(
+        "run_title", lang, scenario=result.titles[name][lang], outcome=title(rows[0], lang),
+        median=number(last["median"]), unit=rows[0].unit, period=last["period"],
+        low=number(last["low_90"]), high=number(last["high_90"]),
+    )  # fmt: skip
+    key = "run_reading" if result.replicates > 1 else "run_reading_one"
+    reading = text(key, lang, replicates=result.replicates, first=FIRST)
+    start = FIRST_YEAR + period_index(FIRST) / 4
+    return bands_over_time(
+        scaled, rows, head=head, start=start, notes=[reading, *run_notes(result, lang)], lang=lang
+    )
+
+
+def save_run(result: Result, directory: Path, lang: str) -> tuple[pd.DataFrame, str]:
+    """Write the table and the figure of one scenario; return the table and its text."""
+    from experiments.run_directory import write_csv
+
+    table = run_table(result)
+    write_csv(directory / "levels.csv", table)
+    (directory / "figures").mkdir(exist_ok=True)
+    bands(result, lang).save(directory / "figures" / "bands")
+    return table, run_text(result, table, lang)
