@@ -56,6 +56,7 @@ class Instrument(Row):
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
     spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
+    The prefecture share falls on the hub where ``place`` says so.
     """
 
     number: int = Field(ge=1)
@@ -72,6 +73,7 @@ class Instrument(Row):
     national_share: float = Field(ge=0, le=1)
     provincial_share: float = Field(ge=0, le=1)
     prefecture_share: float = Field(ge=0, le=1)
+    place: Literal["", "hub"] = ""
     eligibility: str = ""
     legal_status: Literal["allowed", "review needed", "restricted"]
     legal_rule: str = ""

@@ -6,16 +6,20 @@ from ecosystem.errors import FaultList
 
 FIRST_YEAR = 2020
 """The year of quarter 0."""
-QUARTERS = 64
+QUARTERS_A_YEAR = 4
+HORIZON = 64
 """Number of quarters, 2020Q1 to 2035Q4."""
-PACKAGES_START = 22
+HUB_START = 7
+"""2021Q4, from when on investors count on the hub's designation."""
+POLICY_START = 22
 """2025Q3, the first quarter in which packages may differ from what is on record."""
-CALENDAR_SHAPE = re.compile(r"([0-9]{4})Q([1-4])")
+SHAPE = re.compile(r"([0-9]{4})Q([1-4])")
 
 
 def period_label(index: int) -> str:
     """Return the text of a quarter: 22 becomes ``2025Q3``."""
-    return f"{FIRST_YEAR + index // 4}Q{index % 4 + 1}"
+    year, quarter = divmod(index, QUARTERS_A_YEAR)
+    return f"{FIRST_YEAR + year}Q{quarter + 1}"
 
 
 def period_index(label: str) -> int:
@@ -35,16 +39,24 @@ def period_index(label: str) -> int:
 
 def check_period(faults: FaultList, place: str, value: object, first: int = 0) -> int | None:
     """Return the index of a quarter from ``first`` to the horizon, else note a fault."""
-    match = CALENDAR_SHAPE.fullmatch(value) if isinstance(value, str) else None
+    match = SHAPE.fullmatch(value) if isinstance(value, str) else None
     if match:
-        index = 4 * (int(match[1]) - FIRST_YEAR) + int(match[2]) - 1
-        if first <= index < QUARTERS:
+        index = year_end_period(int(match[1])) - QUARTERS_A_YEAR + int(match[2])
+        if first <= index < HORIZON:
             return index
-    span = f"{period_label(first)} to {period_label(QUARTERS - 1)}"
+    span = f"{period_label(first)} to {period_label(HORIZON - 1)}"
     faults.add(place, value, f"a quarter from {span}")
     return None
 
 
-def period_labels() -> tuple[str, ...]:
-    """Return the texts of all quarters of the horizon, in order."""
-    return tuple(period_label(index) for index in range(QUARTERS))
+def mid_year(index: int) -> float:
+    """Return the middle of a quarter as a decimal year: 0 becomes 2020.125."""
+    return FIRST_YEAR + (index + 0.5) / QUARTERS_A_YEAR
+
+
+def year_end_period(year: int) -> int:
+    """Return the last quarter of a year: a year-end figure is the state after it."""
+    return QUARTERS_A_YEAR * (year - FIRST_YEAR) + QUARTERS_A_YEAR - 1
+
+
+PACKAGES_START, QUARTERS = POLICY_START, HORIZON

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ecosystem.quarters import PACKAGES_START
+from ecosystem.quarters import POLICY_START
 from ecosystem.scenario_reader import (
     EDIT_KEYS,
     REFERENCE,
@@ -186,14 +186,14 @@ def with_overrides(
                 draft.faults.add("--set", text, allowed)
     edits: list[Edit] = []
     for name, entry in entries.items():
-        edit = draft.edit(f"--set instrument.{name}", entry, PACKAGES_START, EDIT_KEYS[1:])
+        edit = draft.edit(f"--set instrument.{name}", entry, POLICY_START, EDIT_KEYS[1:])
         if edit is not None:
             edits += _where_on(resolved, edit) if not {"start", "end"} & set(entry) else [edit]
     for text in shocks:
         parts = dict(zip(SHOCK_KEYS, text.split(":", 2), strict=False))
         if "amplitude" in parts:
             parts["amplitude"] = _value(parts["amplitude"])
-        draft.read_shock("--shock", parts)
+        draft.read_shock(f"--shock {text}", parts)
     draft.faults.raise_if_any()
     return replace(
         resolved,
@@ -206,16 +206,18 @@ def with_overrides(
 def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
     """Repeat an edit over every span in which the scenario switches the instrument on."""
     spans = [
-        (max(other.start, PACKAGES_START), other.end)
+        (max(other.start, POLICY_START), other.end)
         for other in resolved.edits
-        if other.instrument == edit.instrument and other.active and other.end >= PACKAGES_START
+        if other.instrument == edit.instrument and other.active and other.end >= POLICY_START
     ]
     return [replace(edit, start=start, end=end) for start, end in spans] or [edit]
 
 
 def _value(text: str) -> Any:
-    """Read a value of the command line as TOML would, or as plain text."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text.strip()
+    """Read a value of the command line: as TOML would, else as a number, else as plain text."""
+    for read in (lambda: tomllib.loads(f"value = {text}")["value"], lambda: float(text)):
+        try:
+            return read()
+        except ValueError:
+            continue
+    return text.strip()

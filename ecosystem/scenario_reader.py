@@ -9,7 +9,7 @@ from typing import Any
 
 from ecosystem.catalogue import Instrument, instruments, parameters, shocks
 from ecosystem.errors import FaultList
-from ecosystem.quarters import PACKAGES_START, QUARTERS, check_period, period_index, period_label
+from ecosystem.quarters import HORIZON, POLICY_START, check_period, period_index, period_label
 
 REFERENCE = "history"
 """The package that everything else edits, and the only one that may touch the past."""
@@ -18,7 +18,7 @@ PACKAGES = Path(str(files("ecosystem"))) / "packages"
 MONEY = {"programme": ("spending",), "transfer": ("rate", "envelope"), "rule": ()}
 FILE_KEYS = ("title", "extends", "policies", "instrument", "shock", "parameters", "budget")
 VALUE_KEYS = ("rate", "spending", "envelope", "eligible")
-HORIZON = period_label(QUARTERS - 1)
+LAST = period_label(HORIZON - 1)
 EDIT_KEYS = ("name", "active", *VALUE_KEYS, "start", "end")
 SHOCK_KEYS = ("name", "amplitude", "start")
 
@@ -143,7 +143,7 @@ class Draft:
             self.edit(
                 f"{label}: instrument[{number}]",
                 entry,
-                0 if reference else PACKAGES_START,
+                0 if reference else POLICY_START,
                 edit_keys,
             )
             for number, entry in enumerate(self.entries(label, content, "instrument", dict))
@@ -235,9 +235,9 @@ class Draft:
         self.faults.keys(f"{place}.", entry, (*keys, "name"))
         name = self.faults.name(f"{place}.name", entry.get("name"), instruments())
         start = check_period(
-            self.faults, f"{place}.start", entry.get("start", period_label(PACKAGES_START)), first
+            self.faults, f"{place}.start", entry.get("start", period_label(POLICY_START)), first
         )
-        end = check_period(self.faults, f"{place}.end", entry.get("end", HORIZON), first)
+        end = check_period(self.faults, f"{place}.end", entry.get("end", LAST), first)
         if start is not None and end is not None and end < start:
             self.faults.add(f"{place}.end", entry.get("end"), f"{period_label(start)} or later")
         active = self.flag(f"{place}.active", entry.get("active", True))

@@ -1,13 +1,19 @@
 """A resolved scenario as arrays over time: rates, spending and envelopes of every instrument."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.catalogue import Shock, instruments, parameters, shocks
-from ecosystem.quarters import PACKAGES_START, QUARTERS
+from ecosystem.quarters import HORIZON, POLICY_START
 from ecosystem.scenario import Edit, Layer, ResolvedScenario
+
+if TYPE_CHECKING:
+    from ecosystem.world.loader import World
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,6 +42,10 @@ class Schedule:
         What is on record and is paid in full.
     own : Mask
         Values set by a package rather than by the reference.
+    programme : Mask
+        (instruments,): which are programmes.
+    split : Array
+        (instruments, 3): shares of nation, province and prefectures in what is paid.
     unplanned : float
         Present value (million yuan) that the budgets name and the instruments cannot spend.
     warnings : tuple of str
@@ -49,8 +59,21 @@ class Schedule:
     shells_only: Mask
     observed: Mask
     own: Mask
+    programme: Mask
+    split: Array
     unplanned: float = 0.0
     warnings: tuple[str, ...] = ()
+
+    def place(self, world: World) -> Array:
+        """Return whose share of a prefecture part it is, (instruments, prefectures).
+
+        A programme for the hub is paid there; one without a place by all prefectures in
+        proportion to their budgets. Rows sum to 1.
+        """
+        budget = world.prefectures.budget_expenditure
+        at_hub = np.array([row.place == "hub" for row in instruments().values()])
+        weight = np.where(at_hub[:, None], budget * (world.prefectures.hub > 0), budget)
+        return weight / weight.sum(axis=1, keepdims=True)
 
     def column(self, name: str) -> int:
         """Return the column of an instrument; ValueError if the table has no such name."""
@@ -63,7 +86,7 @@ class _Plan:
     def __init__(self) -> None:
         self.rows = tuple(instruments().values())
         self.names = tuple(row.name for row in self.rows)
-        shape = (QUARTERS, len(self.rows))
+        shape = (HORIZON, len(self.rows))
         self.on, self.observed, self.own, self.shells = np.zeros((4, *shape), bool)
         self.rate, self.money = np.zeros((2, *shape))
         self.limit = np.array([row.spending_high or np.inf for row in self.rows])
@@ -160,9 +183,13 @@ def build_schedule(resolved: ResolvedScenario) -> Schedule:
         rate=ramp(plan.rate, plan.quarters, plan.observed),
         spending=money * programme,
         envelope=money * ~programme,
-        shells_only=plan.shells.any(axis=1),
+        shells_only=np.any(plan.shells, axis=1),
         observed=plan.observed,
         own=plan.own,
+        programme=programme,
+        split=np.array(
+            [(row.national_share, row.provincial_share, row.prefecture_share) for row in plan.rows]
+        ),
         unplanned=plan.unplanned,
         warnings=tuple(plan.warnings),
     )
@@ -200,7 +227,7 @@ def public_discount_rate(resolved: ResolvedScenario) -> float:
     return float(resolved.parameters.get("public_discount_rate", default))
 
 
-def discount_factors(rate: float, since: int = PACKAGES_START) -> Array:
+def discount_factors(rate: float, since: int = POLICY_START) -> Array:
     """Return the value in quarter ``since`` of one yuan in each quarter; 0 before it.
 
     Parameters
@@ -215,12 +242,12 @@ def discount_factors(rate: float, since: int = PACKAGES_START) -> Array:
     Array
         (quarters,).
     """
-    quarter = np.arange(QUARTERS)
+    quarter = np.arange(HORIZON)
     return np.where(quarter >= since, (1.0 + rate) ** (-(quarter - since) / 4.0), 0.0)
 
 
 def planned_present_value(
-    schedule: Schedule, discount_rate: float, since: int = PACKAGES_START, own: bool = False
+    schedule: Schedule, discount_rate: float, since: int = POLICY_START, own: bool = False
 ) -> float:
     """Return the present value of planned spending and envelopes, million yuan.
 
@@ -244,7 +271,7 @@ def planned_present_value(
 def shock_paths(resolved: ResolvedScenario) -> dict[str, Array]:
     """Return the multiplier of every shock channel, (quarters,); shocks that meet multiply."""
     channels = [name for row in shocks().values() for name in (row.channel, row.second_channel)]
-    paths = {name: np.ones(QUARTERS) for name in channels if name}
+    paths = {name: np.ones(HORIZON) for name in channels if name}
     for use in resolved.shocks:
         row = shocks()[use.name]
         for channel in (row.channel, row.second_channel):
@@ -267,7 +294,7 @@ def shock_profile(row: Shock, amplitude: float, start: int) -> Array:
     start : int
         First quarter of the shock.
     """
-    age = np.arange(QUARTERS) - start
+    age = np.arange(HORIZON) - start
     tau = np.maximum(age, 0).astype(float)
     if row.profile == "hold_recover":
         hold, recovery = row.hold or 0, row.recovery or 0
