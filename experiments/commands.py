@@ -32,6 +32,8 @@ def start(request: Request) -> int:
     OSError
         The run directory cannot be written.
     """
+    from ecosystem.world.loader import load_world
+
     scenarios, reference = resolve_request(request)
     configuration = {
         "command": request.kind,
@@ -43,7 +45,7 @@ def start(request: Request) -> int:
         "world": request.world,
         "fixed_parameters": request.fixed_parameters,
         "lang": request.lang,
-        "data": files.data_digests(request.world),
+        "data": {"world": load_world(request.world).digest, **files.data_digests()},
     }
     directory = request.out / files.configuration_hash(configuration)
     warn(scenarios, request.quiet)
@@ -123,7 +125,7 @@ def progress_bar(request: Request) -> Iterator[Callable[[int, int], None]]:
     from tqdm import tqdm
 
     with tqdm(
-        total=None, disable=request.quiet, file=sys.stderr, leave=False,
+        total=None, disable=request.quiet, file=sys.stderr, leave=False, delay=1.0,
         desc=text("progress", request.lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
     ) as bar:  # fmt: skip
 
@@ -167,7 +169,7 @@ def produce(
 
 def records(frame: Any) -> list[dict[str, Any]]:
     """Return the rows of a frame as JSON can hold them; what is not a number becomes null."""
-    return json.loads(frame.to_json(orient="records", force_ascii=False))
+    return json.loads(frame.to_json(orient="records", force_ascii=False, double_precision=15))
 
 
 def failures(result: Result) -> Any:

@@ -67,12 +67,18 @@ def world_names() -> list[str]:
 
 
 def _worlds(lang: str) -> Rows:
-    from ecosystem.world.loader import assumed_shares, load_world
+    from ecosystem.world.loader import assumed_shares
 
     return [
-        {"world": name, "table": table, "assumed": percent(share)}
+        {
+            "world": name,
+            "table": table,
+            "numbers": count,
+            "assumed": assumed,
+            "share_assumed": percent(assumed / count) if count else "",
+        }
         for name in world_names()
-        for table, share in assumed_shares(load_world(name)).items()
+        for table, (assumed, count) in assumed_shares(name).items()
     ]
 
 

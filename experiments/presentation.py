@@ -19,7 +19,11 @@ COLUMNS = 100
 """Terminal columns a table may take."""
 FIRST = "2025Q3"
 """First quarter of present values and sums."""
-SPREAD = ("median", "low_50", "high_50", "low_90", "high_90", "monte_carlo_error")
+SCALED = (
+    *("median", "low_50", "high_50", "low_90", "high_90", "monte_carlo_error"),
+    *("reference_median", "per_100", "per_100_low", "per_100_high"),
+)
+"""Columns of a comparison that are in the unit of the outcome."""
 
 
 def outcome_row(name: str) -> Any:
@@ -66,7 +70,7 @@ def _scaled(rows: pd.DataFrame, lang: str) -> tuple[pd.DataFrame, str]:
     largest = float(rows[["low_90", "high_90"]].abs().max().max())
     factor, unit = scaled_unit(largest, str(rows["unit"].iloc[0]), lang)
     scaled = rows.copy()
-    scaled[[*SPREAD, "reference_median"]] = rows[[*SPREAD, "reference_median"]] / factor
+    scaled[list(SCALED)] = rows[list(SCALED)] / factor
     return scaled, unit
 
 
@@ -106,13 +110,13 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     ).splitlines()
     heads = ("package", "packages_own", "packages_planned", "packages_cost", "packages_payers")
     cells = [text(key, lang) for key in heads]
-    lines.append(table_line("", cells[0], (10, 10, 10, 27), cells[1:]))
+    lines.append(table_line("", cells[0], (9, 9, 9, 31), cells[1:]))
     for fact in comparison.packages.to_dict("records"):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
         money = [number(fact[key]) for key in ("planned_own", "planned", "paid")]
         money.append(" / ".join(shares))
-        lines.append(table_line("", fact[f"title_{lang}"], (10, 10, 10, 27), money))
+        lines.append(table_line("", fact[f"title_{lang}"], (9, 9, 9, 31), money))
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
         lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
     reference = comparison.title(comparison.reference, lang)
@@ -141,7 +145,9 @@ def _instruments(comparison: Comparison, fact: Mapping[str, Any], lang: str) -> 
 def table_line(rank: str, name: str, widths: Sequence[int], cells: Sequence[str]) -> str:
     """Return one line of a table: rank, name, right-aligned cells."""
     room = COLUMNS - 4 - sum(widths)
-    body = "".join(pad(cell, wide, right=True) for wide, cell in zip(widths, cells, strict=True))
+    body = "".join(
+        " " + pad(cell, wide - 1, right=True) for wide, cell in zip(widths, cells, strict=True)
+    )
     return f"{rank:>3} {pad(name, room)}{body}".rstrip()
 
 
@@ -154,20 +160,21 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     money = [text("prices", lang)] if "¥" in unit else []
     base = base_words(outcome, comparison.result.until, lang)
     facts = [name, unit, *money, base, text(outcome.better or "neither", lang)]
-    level = number(scaled["reference_median"].iloc[0])
-    reference = comparison.title(comparison.reference, lang)
-    widths = (19, 20, 20, 9)
+    level = text(
+        "reference_level", lang, level=number(scaled["reference_median"].iloc[0]),
+        reference=comparison.title(comparison.reference, lang),
+    )  # fmt: skip
+    widths = (20, 21, 21, 11)
     heads = [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
-    lines = wrap(" · ".join(facts), COLUMNS).splitlines()
-    lines.append(table_line("", text("reference_level", lang, reference=reference, level=level),
-                       widths, heads))  # fmt: skip
+    lines = [*wrap(" · ".join(facts), COLUMNS).splitlines(), f"    {level}"]
+    lines.append(table_line("", "", widths, heads))
     for row in scaled.to_dict("records"):
         cells = _cells(row)
         mark = "" if row["reads_zero"] else "*"
         name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
         lines.append(table_line(str(row["rank"]), name, widths, cells))
     if outcome.name != NET_COST and "per_100" in rows:
-        lines += _ratio_lines(comparison, rows, lang)
+        lines += _ratio_lines(scaled, unit, lang)
     return lines
 
 
@@ -181,7 +188,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _ratio_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> list[str]:
+def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     """Return the effect per 100 M¥ of each package in a line or two."""
     parts = []
     for row in rows.to_dict("records"):
@@ -190,10 +197,10 @@ def _ratio_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> list[
         elif row["per_100"] != row["per_100"]:
             words = text("no_cost", lang)
         else:
-            low, high = number(row["per_100_low"], signed=True), number(row["per_100_high"])
+            low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
             words = f"{number(row['per_100'], signed=True)} ({low} … {high})"
         parts.append(f"{row['package']} {words}")
-    line = f"{text('per_100', lang)} [{rows['unit'].iloc[0]}]: " + "; ".join(parts)
+    line = f"{text('per_100', lang)} [{unit}]: " + "; ".join(parts)
     return [f"    {piece}" for piece in wrap(line, COLUMNS - 4).splitlines()]
 
 

@@ -66,14 +66,12 @@ def folder_digest(folder: Any, endings: tuple[str, ...]) -> str:
     return digest(walk(folder, ""))
 
 
-def data_digests(world: str) -> dict[str, str]:
-    """Return what a run depends on besides its configuration: tables, packages, world and code."""
+def data_digests() -> dict[str, str]:
+    """Return what a run depends on besides configuration and world: tables, packages and code."""
     model = importlib.resources.files("ecosystem")
-    place = model / "world" / world
     return {
         "tables": folder_digest(model / "tables", (".csv",)),
         "packages": folder_digest(model / "packages", (".toml",)),
-        "world": folder_digest(place if place.is_dir() else Path(world), (".csv",)),
         "code": digest(
             (name, folder_digest(importlib.resources.files(name), (".py",)).encode())
             for name in ("ecosystem", "experiments")
