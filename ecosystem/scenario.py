@@ -136,7 +136,8 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         if not titles:
             draft.faults.add("Scenario.policies", [], "at least one package or TOML file")
     draft.faults.raise_if_any()
-    joined = {key: " + ".join(title[key] for title in titles) for key in ("name", "en", "zh")}
+    between = {"name": "+", "en": " + ", "zh": " + "}
+    joined = {key: plus.join(title[key] for title in titles) for key, plus in between.items()}
     if request is not None:
         if request.name:
             joined = dict.fromkeys(joined, request.name)
