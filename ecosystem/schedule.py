@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-HALVINGS = 100
-"""Bisections that find the scale of a budget; a double is exhausted by then."""
-
 
 @dataclass(frozen=True)
 class Schedule:
@@ -160,8 +157,7 @@ class _Plan:
                 f"{goal - reached:.0f} stay unspent"
             )
             return targets(high)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
+        while low < (middle := (low + high) / 2) < high:  # until no number lies between
             low, high = (middle, high) if value(middle) < goal else (low, middle)
         return targets(high)
 

@@ -30,6 +30,7 @@ from ecosystem.schedule import (
     shock_paths,
     shock_profile,
 )
+from ecosystem.world.loader import load_world
 
 BUDGET = 4000.0
 PLAIN = {"history", "none"}
@@ -216,6 +217,12 @@ def test_who_pays():
     schedule = schedule_of(REFERENCE)
     np.testing.assert_allclose(schedule.split.sum(axis=1)[schedule.programme], 1)
     assert schedule.programme.sum() == 6
+    world = load_world("teaching")
+    place = schedule.place(world)
+    np.testing.assert_allclose(place.sum(axis=1), 1)
+    at_hub = place[schedule.column("hub_readiness")]
+    np.testing.assert_allclose(at_hub[world.prefectures.hub == 0], 0)
+    assert np.all(place[schedule.column("talent_retention")] > 0)
 
 
 # ---- budgets
