@@ -25,6 +25,11 @@ class Row(BaseModel):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_.]*$")
 
+    @property
+    def key(self) -> str:
+        """What the row is found by."""
+        return self.name
+
 
 class Parameter(Row):
     """A number of the model, with the range over which it is uncertain."""
@@ -176,12 +181,20 @@ class AgentKind(Row):
 
 
 class StateColumn(Row):
-    """A column of the state: its owner, unit and meaning."""
+    """A column of the state: the class in ``ecosystem.state`` it stands in, unit and bounds."""
 
     model_config = ConfigDict(extra="allow")
 
+    owner: str = ""
     unit: str = ""
+    low: float | None = None
+    high: float | None = None
     meaning: str
+
+    @property
+    def key(self) -> str:
+        """The owner and the name: several owners have a column of one name."""
+        return f"{self.owner}.{self.name}" if self.owner else self.name
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -230,9 +243,9 @@ def read_rows(text: str, model: type[RowType], file: str) -> dict[str, RowType]:
                 value = item["input"] if item["loc"] else cells.get("name")
                 faults.add(f"{place}.{column}", value, item["msg"])
             continue
-        if row.name in rows:
-            faults.add(f"{place}.name", row.name, "a name that stands only once in the table")
-        rows[row.name] = row
+        if row.key in rows:
+            faults.add(f"{place}.name", row.key, "a name that stands only once in the table")
+        rows[row.key] = row
     faults.raise_if_any()
     return rows
 
