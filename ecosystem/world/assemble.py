@@ -215,6 +215,7 @@ def province_of(provinces: Columns, prefectures: Columns) -> Rows:
 
 def national_path_of(table: Columns, kinds: Sequence[str]) -> Mapping[str, NationalPath]:
     """Return the published path of each kind, without the years that have no figure."""
+    table = take(table, np.argsort(table["year"]))
     paths = {}
     for kind in kinds:
         capacity = PFLOPS_IN_EFLOPS * table[f"{kind}_eflops"]

@@ -10,19 +10,27 @@ from ecosystem.errors import FaultList, nearest
 from ecosystem.world.schema import Table, Value, read_schema
 
 Tables = Mapping[str, Table]
+MAY_BE_EMPTY = ("ai_firms",)
 SUMS_TO_ONE = (("regions", "demand_share"), ("hubs", "share"))
 
 
 def check_tables(tables: Tables, faults: FaultList) -> None:
     """Note duplicates, broken references, gaps and sums that do not hold."""
     for table in tables.values():
+        if len(table) == 0 and table.name not in MAY_BE_EMPTY:
+            faults.add(f"{table.name}.csv", "no rows", "at least one row")
         _check_unique(table, faults)
         _check_references(table, tables, faults)
     kinds = read_schema()["data_centres"]["kind"].choices
+    stages = read_schema()["makers"]["stage"].choices
     prefectures = tables["prefectures"]["prefecture"]
     domains = tables["domains"]["domain"]
     _check_cells(tables["data_centres"], "prefecture", prefectures, "kind", kinds, faults)
     _check_cells(tables["ai_firm_slots"], "prefecture", prefectures, "domain", domains, faults)
+    _check_once_or_more(tables["makers"], "stage", stages, faults)
+    _check_once_or_more(tables["workloads"], "kind", kinds, faults)
+    _check_domains(tables["domains"], faults)
+    _check_path(tables["national_path"], kinds, faults)
     _check_once(tables["network"], "region", tables["regions"]["region"], faults)
     _check_home(tables["regions"], tables["network"], faults)
     for name, column in SUMS_TO_ONE:
@@ -74,6 +82,33 @@ def _check_cells(
                 faults.add(
                     f"{table.name}.csv", f"{one}, {two}", f"a row for each {first}, {second}"
                 )
+
+
+def _check_once_or_more(table: Table, column: str, keys: Iterable[str], faults: FaultList) -> None:
+    """Note keys that stand nowhere in a column."""
+    for key in keys:
+        if key not in table[column]:
+            faults.add(f"{table.name}.csv:{column}", key, f"a row for each {column}")
+
+
+def _check_domains(domains: Table, faults: FaultList) -> None:
+    """Note domains in which no knowledge of universities is given."""
+    prefix = "knowledge_"
+    columns = read_schema()["universities"]
+    known = [name.removeprefix(prefix) for name in columns if name.startswith(prefix)]
+    for row, domain in enumerate(domains["domain"]):
+        if domain is not None:
+            faults.name(domains.place(row, "domain"), domain, known)
+
+
+def _check_path(path: Table, kinds: Iterable[str], faults: FaultList) -> None:
+    """Note kinds of compute with fewer than two observed figures, which give no growth."""
+    for kind in kinds:
+        column = f"{kind}_eflops"
+        pairs = zip(path["forecast"], path[column], strict=True)
+        observed = sum(forecast == 0 and value is not None for forecast, value in pairs)
+        if observed < 2:
+            faults.add(f"{path.name}.csv:{column}", observed, "at least two observed figures")
 
 
 def _check_once(table: Table, column: str, keys: Iterable[Value], faults: FaultList) -> None:

@@ -16,6 +16,8 @@ from ecosystem.world.checks import check_tables
 from ecosystem.world.provenance import check_provenance, count_assumed
 from ecosystem.world.schema import HERE, Table, read_schema, read_tables
 
+Stamp = tuple[tuple[str, int, int], ...]
+
 
 @dataclass(frozen=True)
 class World:
@@ -69,12 +71,14 @@ def load_world(name_or_path: str | Path = "full") -> World:
     InputError
         With every fault of every table.
     """
-    return _load(_folder(name_or_path))
+    folder = _folder(name_or_path)
+    return _load(folder, _stamp(folder))
 
 
 def assumed_shares(name_or_path: str | Path = "full") -> dict[str, tuple[int, int]]:
     """Return for each table how many of its numbers are assumed, and how many there are."""
-    return count_assumed(_checked(_folder(name_or_path)))
+    folder = _folder(name_or_path)
+    return count_assumed(_checked(folder, _stamp(folder)))
 
 
 def _folder(name_or_path: str | Path) -> Path:
@@ -88,8 +92,14 @@ def _folder(name_or_path: str | Path) -> Path:
     return folder.resolve()
 
 
+def _stamp(folder: Path) -> Stamp:
+    """Return what changes when a file of the folder does, so that a cached world is never stale."""
+    files = sorted(folder.glob("*.csv"))
+    return tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+
+
 @lru_cache(maxsize=8)
-def _checked(folder: Path) -> Mapping[str, Table]:
+def _checked(folder: Path, stamp: Stamp) -> Mapping[str, Table]:
     """Return the tables of a folder, or raise all their faults."""
     faults = FaultList()
     tables = read_tables(folder, faults)
@@ -100,8 +110,8 @@ def _checked(folder: Path) -> Mapping[str, Table]:
 
 
 @lru_cache(maxsize=8)
-def _load(folder: Path) -> World:
-    tables = _checked(folder)
+def _load(folder: Path, stamp: Stamp) -> World:
+    tables = _checked(folder, stamp)
     plain = {
         name: assemble.in_order_of_ids(table)
         for name, table in tables.items()

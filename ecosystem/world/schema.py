@@ -129,7 +129,11 @@ def _read_table(path: Path, columns: Mapping[str, Column], faults: FaultList) ->
     except UnicodeDecodeError as error:
         faults.add(path.name, f"byte {error.start}", "text in UTF-8")
         text = ""
-    lines = list(_records(text))
+    try:
+        lines = list(_records(text))
+    except csv.Error as error:
+        faults.add(path.name, str(error), "comma-separated values")
+        lines = []
     header = lines[0][1] if lines else []
     _check_header(path.name, header, columns, faults)
     cells: dict[str, list[Value]] = {name: [] for name in columns}
