@@ -138,7 +138,7 @@ def _instruments(comparison: Comparison, fact: Mapping[str, Any], lang: str) -> 
     parts = [text("instruments_more", lang, names=names(fact["added"]))] if fact["added"] else []
     if fact["ended"]:
         parts.append(text("instruments_less", lang, names=names(fact["ended"])))
-    changed = "; ".join(parts) or text("instruments_only_reference", lang)
+    changed = "; ".join(parts) or text("instruments_unchanged", lang)
     return f"{reference} {changed}"
 
 

@@ -1,0 +1,167 @@
+"""The command line: answers, exit codes, and what it leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ecosystem.catalogue import instruments, shocks
+from experiments.cli import app
+from experiments.messages import width
+
+SMALL = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
+
+
+def call(*arguments: str | Path, out: Path | None = None) -> tuple[int, str, str]:
+    """Run the command; return exit code, standard output and standard error."""
+    words = [str(word) for word in arguments] + (["--out", str(out)] if out else [])
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from experiments.cli import app; from typer.main import get_command; "
+        "get_command(app); "
+        "sys.exit(str({'numpy','pandas','mesa','seaborn','matplotlib','pydantic'} & {*sys.modules}))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stderr.strip() == "set()"
+
+
+def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path) -> None:
+    code, answer, table = call("compare", "demand_core", *SMALL, out=tmp_path)
+    directory = Path(answer.strip())
+    assert code == 0 and directory.parent == tmp_path and len(directory.name) == 12
+    names = {path.name for path in directory.iterdir()}
+    assert {
+        "manifest.json", "results.parquet", "summary.csv", "comparison.csv", "figures",
+    } <= names  # fmt: skip
+    assert {path.suffix for path in (directory / "figures").iterdir()} == {
+        ".png", ".svg", ".csv", ".txt",
+    }  # fmt: skip
+    assert "90 %" in table and "assumed" in table and "varied" in table
+    assert max(width(line) for line in table.splitlines()) <= 100
+    frame = pd.read_parquet(directory / "results.parquet")
+    assert set(frame["scenario"]) == {"history", "demand_core"}
+    manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["configuration"]["replicates"] == 2
+    assert {"world", "tables", "packages", "code"} == set(manifest["configuration"]["data"])
+
+    before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+    code, again, words = call("compare", "demand_core", *SMALL, out=tmp_path)
+    assert (code, again) == (0, answer) and "run before" in words and table.strip()[-40:] in words
+    assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
+
+
+def test_compare_in_chinese_with_a_shock_as_json(tmp_path: Path) -> None:
+    shock = next(iter(shocks()))
+    code, answer, table = call(
+        "compare", "demand_core", *SMALL, "--lang", "zh", "--shock", shock, "--json",
+        "--fixed-parameters", out=tmp_path,
+    )  # fmt: skip
+    found = json.loads(answer)
+    assert code == 0 and Path(found["directory"]).is_dir()
+    assert {row["package"] for row in found["table"]} == {"demand_core"}
+    assert shocks()[shock].title_zh in table and "中位数" in table
+    assert max(width(line) for line in table.splitlines()) <= 100
+
+
+def test_run_shows_levels_and_bands(tmp_path: Path) -> None:
+    code, answer, table = call("run", *SMALL, "--quiet", out=tmp_path)
+    assert code == 0 and table == ""
+    assert (Path(answer.strip()) / "figures" / "bands.png").is_file()
+    assert "2 runs" in (Path(answer.strip()) / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_settings_change_the_run(tmp_path: Path) -> None:
+    name = next(name for name, row in instruments().items() if row.type == "transfer")
+    arguments = ["run", *SMALL, "--dry-run"]
+    _, plain, words = call(*arguments, out=tmp_path)
+    setting = f"instrument.{name}.rate={instruments()[name].rate_high}"
+    code, changed, _ = call(*arguments, "--set", setting, out=tmp_path)
+    assert code == 0 and plain != changed and "2 runs" in words
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_fault_is_reported_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text('extends = "bad.toml"\n[parameters]\nno_such = 1\n', encoding="utf-8")
+    place = tmp_path / "runs"
+    code, answer, words = call(
+        "compare", "histori", "demand_cor", bad, "--until", "2040Q1", "--world", "nowhere",
+        "--set", "instrument.no_such.rate=1", "--shock", "no_such:x", out=place,
+    )  # fmt: skip
+    assert code == 2 and answer == "" and not place.exists()
+    for piece in ("histori", "demand_core", "bad.toml", "2040Q1", "nowhere", "--set", "--shock"):
+        assert piece in words
+    assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "--replicates", "0"],
+        ["compare", "--lang", "fr"],
+        ["run", "--no-such-option"],
+        ["no-such-command"],
+        ["list", "no-such-topic"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert call(*arguments)[0] == 2
+
+
+def test_an_unwritable_place_is_exit_code_1(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder", encoding="utf-8")
+    code, answer, words = call("run", *SMALL, out=file)
+    assert code == 1 and answer == "" and "file" in words and "Traceback" not in words
+
+
+def test_an_interrupted_run_is_exit_code_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecosystem.simulate.simulate", interrupt)
+    code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
+    assert code == 130 and answer == "" and "interrupted" in words
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "topic", ["instruments", "packages", "shocks", "parameters", "outcomes", "targets", "worlds"]
+)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_lists(topic: str, lang: str) -> None:
+    code, answer, _ = call("list", topic, "--lang", lang)
+    assert code == 0 and len(answer.splitlines()) > 2
+    assert len(json.loads(call("list", topic, "--json")[1])) >= 2
+
+
+def test_list_without_a_topic_is_an_overview() -> None:
+    code, answer, _ = call("list")
+    assert code == 0 and "demand_core" in answer and "teaching" in answer
+    assert max(width(line) for line in answer.splitlines()) <= 100
+
+
+def test_check_says_ok_or_every_fault(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('extends = "history"\n', encoding="utf-8")
+    bad.write_text('extends = "histry"\n[parameters]\nno_such = 1\n', encoding="utf-8")
+    code, answer, _ = call("check", good)
+    assert code == 0 and "ok" in answer
+    code, answer, words = call("check", bad)
+    assert code == 2 and answer == ""
+    assert "histry" in words and "history" in words and "no_such" in words
+    (tmp_path / "world").mkdir()
+    assert call("check", tmp_path / "world")[0] == 2
+    assert call("check", tmp_path / "missing.toml")[0] == 2
