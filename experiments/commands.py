@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,14 +92,12 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
 
     reference = request.reference or request.scenarios[0]
     named = list(request.scenarios) or None
-    found = collect(lambda: scenarios_with_reference(named, reference))
+    found = collect(partial(scenarios_with_reference, named, reference))
     check_period(faults, "--until", request.until, PACKAGES_START)
-    collect(lambda: load_world(request.world))
+    collect(partial(load_world, request.world))
     scenarios, name = found or scenarios_with_reference(None, "history")
-    changed = [
-        collect(lambda item=item: with_overrides(item, request.settings, request.shocks))
-        for item in scenarios
-    ]
+    override = partial(with_overrides, settings=request.settings, shocks=request.shocks)
+    changed = [collect(partial(override, scenario)) for scenario in scenarios]
     faults.raise_if_any()
     return changed, name
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,10 +201,10 @@ class Comparison:
         """
         import xarray as xr
 
-        table = self.table.assign(outcome=[_key(row) for row in self.table.to_dict("records")])
+        table = self.table.assign(outcome=[_key(row) for row in row_dicts(self.table)])
         statistics = table.drop(columns=["unit", "time_base", *_used(table)])
-        pairs = self.differences.stack().rename("difference").reset_index()
-        pairs["outcome"] = [_key(row) for row in pairs.to_dict("records")]
+        pairs = self.differences.melt(ignore_index=False, value_name="difference").reset_index()
+        pairs["outcome"] = [_key(row) for row in row_dicts(pairs)]
         pairs = pairs.rename(columns={"scenario": "package"})
         pairs = pairs[pairs["outcome"].isin(statistics["outcome"])]
         keys = ["package", "outcome", "replicate"]
@@ -288,7 +288,7 @@ def comparison_table(
     costs = differences.xs(NET_COST, level="outcome") if _has(differences, NET_COST) else None
     blocks = []
     for key, block in differences.groupby(level=groups, sort=False):
-        row = catalogue()[key[0]]
+        row = catalogue()[str(key[0])]
         if row.name not in outcomes:
             continue
         level = float(levels.loc[block.index].median())
@@ -318,6 +318,11 @@ def comparison_table(
     front = ["package", "outcome", "rank"]
     rest = [name for name in table.columns if name not in front and name not in unused]
     return table[[*front, *rest]].reset_index(drop=True)
+
+
+def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame whose columns are named by text."""
+    return cast("list[dict[str, Any]]", frame.to_dict("records"))
 
 
 def _has(differences: pd.DataFrame, outcome: str) -> bool:

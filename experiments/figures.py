@@ -40,22 +40,21 @@ def finding(rows: pd.DataFrame, labels: Mapping[str, str], words: Mapping[str, s
     words
         `outcome`, `unit`, `reference`, `better` (higher, lower or empty) and `lang`.
     """
-    clear = rows[~rows["reads_zero"].astype(bool)]
-    good = clear[_is_better(clear["median"], words["better"])]
+    clear = rows.loc[~rows["reads_zero"].astype(bool)]
+    good = clear.loc[_is_better(clear["median"], words["better"])]
     if clear.empty:
-        key, row = "finding_none", None
+        key, row = "finding_none", rows.iloc[0]
     elif not words["better"]:
-        key, row = "finding_moves", clear.loc[clear["median"].abs().idxmax()]
+        key, row = "finding_moves", clear.iloc[int(clear["median"].abs().argmax())]
     elif good.empty:
         key, row = "finding_worse", clear.iloc[-1]
     else:
         key, row = "finding_best", good.iloc[0]
     values = dict(words)
-    if row is not None:
-        values["package"] = labels[row["package"]]
-        values["median"] = number(row["median"], signed=True)
-        values["low"] = number(row["low_90"], signed=True)
-        values["high"] = number(row["high_90"], signed=True)
+    values["package"] = labels[row["package"]]
+    values["median"] = number(row["median"], signed=True)
+    values["low"] = number(row["low_90"], signed=True)
+    values["high"] = number(row["high_90"], signed=True)
     return text(key, **values)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc
 
 QUANTILES = {"low_90": 0.05, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_90": 0.95}
@@ -95,8 +95,8 @@ def ratio_of_means(
     if count < 2:
         return nothing
     random = np.random.Generator(np.random.Philox(seed))
-    weights: NDArray[np.float64] = random.multinomial(count, np.full(count, 1 / count), resamples)
-    effects, costs = pairs @ weights.T / count
+    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
+    effects, costs = pairs @ draws.T / count
     low_cost, high_cost = np.quantile(costs, [0.05, 0.95])
     if low_cost <= 0 <= high_cost:
         return nothing

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from experiments.messages import number, pad, percent, text, width, wrap
+from experiments.messages import pad, percent, text, width, wrap
 
 COLUMNS = 100
 Rows = list[dict[str, Any]]
@@ -83,7 +83,7 @@ def _worlds(lang: str) -> Rows:
 
 
 TOPICS: dict[str, Callable[[str], Rows]] = {
-    "instruments": _catalogue("instruments", ("number", "name", "title", "type", "acts_on")),
+    "instruments": _catalogue("instruments", ("number", "name", "type", "title", "acts_on")),
     "packages": _packages,
     "shocks": _catalogue("shocks", ("number", "name", "title", "amplitude_default", "meaning")),
     "parameters": _catalogue(
@@ -122,28 +122,31 @@ def _overview(rows: Rows) -> str:
 
 
 def _columns(rows: Rows) -> str:
-    """Return rows as aligned columns of at most 100 terminal columns; the last one is wrapped."""
+    """Return rows as aligned columns; where they are too wide, the last one stands below."""
     if not rows:
         return ""
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    table = [list(rows[0]), *cells]
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
     widths = [max(width(line[place]) for line in table) for place in range(len(table[0]))]
-    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = max(COLUMNS - before, 24)
-    lines = []
-    for line in table:
-        front = "".join(
-            pad(cell, wide) + "  " for cell, wide in zip(line, widths[:-1], strict=False)
-        )
-        lines.append((front + wrap(line[-1], room).replace("\n", "\n" + " " * before)).rstrip())
+    if sum(widths) + 2 * len(widths) <= COLUMNS:
+        return "\n".join(_aligned(line, widths) for line in table)
+    lines = [_aligned(table[0], [*widths[:-1], 0])]
+    for line in table[1:]:
+        lines.append(_aligned(line[:-1], widths))
+        lines += [f"    {piece}" for piece in wrap(line[-1], COLUMNS - 4).splitlines()]
     return "\n".join(lines)
+
+
+def _aligned(cells: list[str], widths: list[int]) -> str:
+    """Return cells side by side, each filled up to its width."""
+    pairs = zip(cells, widths, strict=False)
+    return "  ".join(pad(cell, max(wide, width(cell))) for cell, wide in pairs).rstrip()
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, float):
-        return number(value) if abs(value) < 1e9 else f"{value:.3g}"
+        return f"{value:,.6g}"
     return "" if value is None else str(value)
 
 

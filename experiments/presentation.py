@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.compare import DIMENSIONS, NET_COST, Comparison
+from experiments.compare import DIMENSIONS, NET_COST, Comparison, row_dicts
 from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     heads = ("package", "packages_own", "packages_planned", "packages_cost", "packages_payers")
     cells = [text(key, lang) for key in heads]
     lines.append(table_line("", cells[0], (9, 9, 9, 31), cells[1:]))
-    for fact in comparison.packages.to_dict("records"):
+    for fact in row_dicts(comparison.packages):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
         money = [number(fact[key]) for key in ("planned_own", "planned", "paid")]
@@ -155,7 +155,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     """Return the block of one outcome: packages ranked, with intervals."""
     outcome = outcome_row(str(rows["outcome"].iloc[0]))
     scaled, unit = _scaled(rows, lang)
-    part = _part(rows.iloc[0].to_dict())
+    part = _part(row_dicts(rows)[0])
     name = title(outcome, lang) + (f" [{part}]" if part else "")
     money = [text("prices", lang)] if "¥" in unit else []
     base = base_words(outcome, comparison.result.until, lang)
@@ -168,7 +168,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     heads = [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
     lines = [*wrap(" · ".join(facts), COLUMNS).splitlines(), f"    {level}"]
     lines.append(table_line("", "", widths, heads))
-    for row in scaled.to_dict("records"):
+    for row in row_dicts(scaled):
         cells = _cells(row)
         mark = "" if row["reads_zero"] else "*"
         name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
@@ -191,7 +191,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     """Return the effect per 100 M¥ of each package in a line or two."""
     parts = []
-    for row in rows.to_dict("records"):
+    for row in row_dicts(rows):
         if row["reads_zero"]:
             words = text("no_effect", lang)
         elif row["per_100"] != row["per_100"]:
@@ -252,7 +252,7 @@ def comparison_html(comparison: Comparison, lang: str = "en") -> str:
         for rows in _blocks(comparison, outcome):
             scaled, unit = _scaled(rows, lang)
             name = f"{title(outcome_row(outcome), lang)} ({unit})"
-            for row in scaled.to_dict("records"):
+            for row in row_dicts(scaled):
                 part = f" [{_part(row)}]" if _part(row) else ""
                 package = comparison.title(row["package"], lang)
                 lines.append([name + part, str(row["rank"]), package, *_cells(row)])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.compare import DIMENSIONS, headline_outcomes
+import numpy as np
+
+from experiments.compare import DIMENSIONS, headline_outcomes, row_dicts
 from experiments.intervals import QUANTILES
 from experiments.messages import number, scaled_unit, text, title, wrap
 from experiments.presentation import COLUMNS, FIRST, base_words, outcome_row, run_notes, table_line
@@ -27,7 +29,7 @@ def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _quantiles(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Return the quantiles of `value` over the runs, one row a key, in the order of first use."""
-    levels = list(QUANTILES.values())
+    levels = np.array(list(QUANTILES.values()))
     grouped = frame.groupby(keys, sort=False, observed=True)["value"].quantile(levels)
     wide = grouped.unstack()
     wide.columns = list(QUANTILES)
@@ -55,7 +57,7 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
     widths = (14, 24, 24)
     heads = [text("median", lang), "50 %", "90 %"]
     lines = [*wrap(head, COLUMNS).splitlines(), "", table_line("", "", widths, heads)]
-    for row in table.to_dict("records"):
+    for row in row_dicts(table):
         outcome = outcome_row(row["outcome"])
         factor, unit = scaled_unit(max(abs(row["low_90"]), abs(row["high_90"])), row["unit"], lang)
         low, high = {}, {}
