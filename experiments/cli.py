@@ -112,8 +112,11 @@ def run(
         from experiments.commands import start
 
         request = Request(
-            "run", (scenario,), None, replicates, seed, until, world, tuple(shock or ()),
-            tuple(set_ or ()), fixed_parameters, lang.value, jobs, out, dry_run, quiet, json,
+            kind="run", scenarios=(scenario,), reference=None,
+            replicates=replicates, seed=seed, until=until, world=world,
+            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
+            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
+            dry_run=dry_run, quiet=quiet, json=json,
         )  # fmt: skip
         raise typer.Exit(start(request))
 
@@ -144,9 +147,11 @@ def compare(
         from experiments.commands import start
 
         request = Request(
-            "compare", tuple(scenarios or ()), reference, replicates, seed, until, world,
-            tuple(shock or ()), tuple(set_ or ()), fixed_parameters, lang.value, jobs, out,
-            dry_run, quiet, json,
+            kind="compare", scenarios=tuple(scenarios or ()), reference=reference,
+            replicates=replicates, seed=seed, until=until, world=world,
+            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
+            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
+            dry_run=dry_run, quiet=quiet, json=json,
         )  # fmt: skip
         raise typer.Exit(start(request))
 

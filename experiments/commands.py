@@ -49,7 +49,7 @@ def start(request: Request) -> int:
         "data": {"world": load_world(request.world).digest, **files.data_digests()},
     }
     directory = request.out / files.configuration_hash(configuration)
-    warn(scenarios, request.quiet)
+    warn(scenarios)
     if request.dry_run:
         say(dry_run_words(request, scenarios), request.quiet)
     elif files.is_complete(directory):
@@ -102,8 +102,8 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     return changed, name
 
 
-def warn(scenarios: list[ResolvedScenario], quiet: bool) -> None:
-    """Say on standard error what the scenarios cannot spend; warnings are shown even if quiet."""
+def warn(scenarios: list[ResolvedScenario]) -> None:
+    """Say on standard error what the scenarios cannot spend, even if the user wants quiet."""
     from ecosystem.schedule import build_schedule
 
     for words in dict.fromkeys(

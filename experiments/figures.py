@@ -117,7 +117,7 @@ def ranked_differences(
         axes.set_xlabel(text("difference_axis", **words), fontsize=9)
         heads = [text(key, lang) for key in ("column_median", "column_share")]
         _beside(axes, -0.75, heads, QUIET)
-        figure.canvas.draw()  # ticks come to be while the fonts are set
+        figure.draw_without_rendering()  # ticks come to be while the fonts are set
     alt = text("alt_dots", lang, finding=sentence) + "".join(
         text("alt_row", lang, package=labels[row["package"]], unit=outcome.unit, **_numbers(row))
         for _, row in rows.iterrows()
@@ -247,7 +247,7 @@ def bands_over_time(
         for panel in panels[max(len(outcomes) - columns, 0) : len(outcomes)]:
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(text("year", lang), fontsize=8)
-        figure.canvas.draw()
+        figure.draw_without_rendering()
     return Chart(figure, frame.reset_index(drop=True), "".join(alt).strip(), lang)
 
 

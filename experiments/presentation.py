@@ -43,10 +43,13 @@ def run_notes(result: Result, lang: str) -> list[str]:
     from ecosystem.catalogue import shocks
 
     notes = [text("varied" if result.varied else "fixed", lang, count=len(result.varied))]
-    hits = {use.name for scenario in result.resolved for use in scenario.shocks}
-    if hits:
-        names = ", ".join(title(shocks()[name], lang) for name in sorted(hits))
-        notes.append(text("under_shock", lang, shock=names))
+    hits = {item.name: {use.name for use in item.shocks} for item in result.resolved}
+    common = set.intersection(*hits.values()) if hits else set()
+    for name, own in [("", common), *((name, own - common) for name, own in hits.items())]:
+        if own:
+            words = ", ".join(title(shocks()[shock], lang) for shock in sorted(own))
+            scenario = result.titles[name][lang] if name else text("every_scenario", lang)
+            notes.append(text("under_shock", lang, scenario=scenario, shock=words))
     key = "teaching_note" if result.world == "teaching" else "world_note"
     notes.append(text(key, lang, world=result.world))
     return notes
