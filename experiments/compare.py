@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 DIMENSIONS = ("region", "tier", "kind", "domain")
 LEVELS = ("national", "provincial", "prefecture")
-OBJECTIVE = "value_added_net"
 NET_COST = "net_public_cost"
 PAID = {level: f"public_cost_{level}" for level in LEVELS}
 MONEY_UNIT = 100.0

@@ -144,7 +144,7 @@ def _frame(figure: Figure, head: str, below: str, notes: Sequence[str]) -> Axes:
     weight = mpl.rcParams["axes.titleweight"]
     wide, high = figure.get_size_inches()
     head = wrap(head, 88)
-    lines = "\n".join(wrap(note, 132) for note in notes)
+    lines = "\n".join(wrap(note, 150) for note in notes)
     figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
     under = 0.20 + 0.22 * (1 + head.count("\n"))
     figure.text(0.02, 1 - under / high, below, va="top", fontsize=9, color=QUIET)
@@ -172,7 +172,7 @@ def _margin_words(row: pd.Series, lang: str) -> list[str]:
     """Return median with its Monte Carlo error, and the share of pairs above zero, as words."""
     share = percent(row["share_above_zero"])
     return [
-        f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'])}",
+        f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'], figures=2)}",
         text("of_pairs", lang, share=share, pairs=row["pairs"]),
     ]
 
@@ -225,16 +225,19 @@ def bands_over_time(
     rows = math.ceil(len(outcomes) / columns)
     alt = [text("alt_bands", lang, title=head)]
     with theme(lang):
-        figure = new_figure(WIDTH + 1, 1.3 + 2.1 * rows)
+        head = wrap(head, 98)
+        foot = "\n".join(wrap(note, 165) for note in notes)
+        above = 0.70 + 0.22 * head.count("\n")
+        below = 0.75 + 0.14 * foot.count("\n")
+        figure = new_figure(WIDTH + 1, above + below + 2.1 * rows - 0.4)
         wide, high = figure.get_size_inches()
         weight = mpl.rcParams["axes.titleweight"]
-        figure.text(0.02, 1 - 0.12 / high, wrap(head, 98), va="top", fontsize=12, weight=weight)
-        foot = "\n".join(wrap(note, 145) for note in notes)
+        figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
         figure.text(0.02, 0.08 / high, foot, va="bottom", fontsize=7.5, color=QUIET)
         panels = figure.subplots(
             rows, columns, squeeze=False, sharex=True,
             gridspec_kw={
-                "left": 0.07, "right": 0.985, "top": 1 - 0.8 / high, "bottom": 0.85 / high,
+                "left": 0.07, "right": 0.985, "top": 1 - above / high, "bottom": below / high,
                 "wspace": 0.28, "hspace": 0.52,
             },
         ).ravel()  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.resources
+import math
 import unicodedata
 
 LANGUAGES = ("en", "zh")
@@ -27,20 +28,17 @@ def title(row: object, lang: str = "en") -> str:
     return str(getattr(row, f"title_{lang}"))
 
 
-def number(value: float, *, signed: bool = False) -> str:
-    """Return a number to three significant digits, with thousands apart and no exponent.
+def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
+    """Return a number to so many significant digits, with thousands apart and no exponent.
 
-    From 100 upwards whole numbers are shown; a value below 1e-9 is printed as 0.
+    Digits before the point are never rounded away; a value below 1e-9 is printed as 0.
     """
     if value != value:
         return "–"
     if abs(value) < 1e-9:
         return "0"
-    size = abs(float(f"{value:.3g}"))
-    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
-    if size < 0.1:
-        digits = 4 if size >= 0.01 else 6
-    return f"{value:{'+' if signed else ''},.{digits}f}"
+    power = math.floor(math.log10(abs(float(f"{value:.{figures - 1}e}"))))
+    return f"{value:{'+' if signed else ''},.{max(figures - 1 - power, 0)}f}"
 
 
 def percent(share: float) -> str:

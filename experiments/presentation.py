@@ -184,7 +184,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
 def _cells(row: Mapping[str, Any]) -> list[str]:
     """Return median with error, both intervals and the share of pairs above zero as words."""
     return [
-        f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'])}",
+        f"{number(row['median'], signed=True)} ± {number(row['monte_carlo_error'], figures=2)}",
         f"{number(row['low_50'], signed=True)} … {number(row['high_50'], signed=True)}",
         f"{number(row['low_90'], signed=True)} … {number(row['high_90'], signed=True)}",
         percent(row["share_above_zero"]),
