@@ -1,0 +1,97 @@
+"""S7: who pays whom. The quarter's flows are listed once and booked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ecosystem.arrays import total
+from ecosystem.setting import Array, Setting
+from ecosystem.stages import flows
+from ecosystem.stages.dispatch import Market
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.exits import Exits, exit_centres
+from ecosystem.stages.finance import Books
+from ecosystem.stages.innovation import Innovation
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.labour import Business, Labour
+from ecosystem.stages.ledger import SECTORS, Flow, Ledger
+from ecosystem.stages.policy import Policy
+from ecosystem.stages.settlement import Settlement, settle
+from ecosystem.stages.supply_chain import Supply
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Flows and balances of the quarter, M¥."""
+
+    flows: tuple[Flow, ...]
+    cash: Mapping[str, Array]  # closing deposits by sector (runs, members)
+    books: Books  # of centres (runs, centres)
+    exits: Exits  # of centres
+    settlement: Settlement
+    taxes: Array  # (runs, 2): local, national
+    local_receipts: Array  # taxes of centres and AI firms (runs, 1)
+    value_added: Mapping[str, Array]  # gross, by sector (runs, 1)
+    wages: Mapping[str, Array]  # by sector (runs, 1)
+    power_bill: Array  # of centres before relief (runs, centres)
+    exports: Array  # of compute (runs, 1)
+    imports: Array  # of compute (runs, 1)
+
+
+def account(
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    investment: Investment,
+    supply: Supply,
+    market: Market,
+    innovation: Innovation,
+    labour: Labour,
+    business: Business,
+    setting: Setting,
+) -> Accounts:
+    """List the flows of the quarter, book them and close every account.
+
+    Source: the transaction matrix of the model; each row sums to zero by construction.
+    """
+    ledger = Ledger()
+    settlement = settle(state.period, drivers, policy, investment, market, setting)
+    compute = flows.compute_sales(ledger, drivers, market, settlement, setting)
+    centre, books, bill = flows.centre_flows(
+        ledger, state, drivers, investment, supply, market, labour, settlement, setting
+    )
+    results = {
+        "centres": centre,
+        "makers": flows.maker_flows(ledger, state, supply, labour, setting),
+        "firms": flows.firm_flows(
+            ledger, state, innovation, labour, business, compute["firms"], setting
+        ),
+        "parks": flows.park_flows(ledger, state, drivers, innovation, setting),
+    }
+    university = flows.university_flows(ledger, innovation, policy, setting)
+    flows.programme_flows(ledger, innovation, policy, setting)
+    taxes, receipts = flows.tax_flows(ledger, results, setting)
+    grid = ledger.received_by("grid")
+    outside = setting.parameters.generation_outside_share * grid
+    ledger.add("generation", "grid", outside, "world")
+    ledger.add("generation", "grid", grid - outside, "households")
+    exits = exit_centres(state, investment, books, setting)
+    flows.sell_centres(ledger, exits)
+    flows.wind_up(ledger, state, business)
+    return Accounts(
+        flows=tuple(ledger.flows),
+        cash={name: ledger.balance(state, name) for name in SECTORS},
+        books=books,
+        exits=exits,
+        settlement=settlement,
+        taxes=taxes,
+        local_receipts=receipts,
+        value_added={name: r.value_added for name, r in results.items()}
+        | {"universities": university},
+        wages={name: total(r.wages) for name, r in results.items()} | {"universities": university},
+        power_bill=bill,
+        exports=compute["exports"],
+        imports=compute["imports"],
+    )

@@ -1,0 +1,269 @@
+"""S4, second half: two-class dispatch - contracts with search friction, then the pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.clearing import clear, segment_share, segment_sum, spread
+from ecosystem.kernels import HOURS
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import INTELLIGENT, Drivers
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.location import cell_kind
+from ecosystem.stages.policy import Policy
+from ecosystem.stages.routing import RIVAL, Routing, kind_of_workload, kind_sum, route
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Market:
+    """What was sold, at what price, and what was not."""
+
+    routing: Routing
+    sold: Array  # PFh (runs, centres)
+    by_class: Array  # PFh (runs, 2, centres): real-time, batch
+    inflow: Array  # PFh (runs, 2, kinds)
+    served: Array  # PFh (runs, 2, kinds)
+    lost: Array  # PFh turned away or never found a centre (runs, 2, kinds)
+    leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
+    use: Array  # contracted use (runs, centres)
+    revenue: Array  # M¥ before support (runs, centres)
+    delivered: Array  # PFh (runs, regions, workloads)
+    payments: Array  # M¥ (runs, regions, workloads)
+    mark_next: Array  # (runs, centres)
+    tenants_next: Array  # (runs, centres)
+    experience_next: Array  # (runs, regions, workloads)
+    energy: Array  # MWh (runs, centres)
+    national_use: Array  # (runs, kinds)
+    rival_use: Array  # (runs, kinds)
+    firm_fulfilment: Array  # share of home intelligent demand that is served (runs, 1)
+
+
+def sell(
+    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
+) -> Market:
+    """Return the quarter's sales of compute.
+
+    Source: model equations (4.4)-(4.7) with the exact pool of the last section: contracts are
+    matched first (den Haan, Ramey & Watson 2000), a share and what stays unserved is pooled.
+    """
+    world, p = setting.world, setting.parameters
+    routing = route(state, drivers, policy, investment, setting)
+    kind = world.centres.kind
+    free = HOURS * investment.servers * availability(drivers, setting)
+    weight = contract_weights(state, drivers, routing, setting)
+    pooled, exponent = dispatch_rules(policy, setting)
+    wanted = class_demand(routing, weight, setting)
+    sold, served, lost, leaked = [], [], [], []
+    left = free
+    for order, demand in enumerate(wanted):
+        share = safe_ratio(demand, sum(wanted[order:]), empty=1.0)
+        offered = left
+        if "dispatch.classes" in setting.neutral:
+            offered = left * spread(share, world.centres.cell)
+        quantity, unserved, outside = serve_class(
+            demand, offered, weight, routing, drivers, order, pooled, exponent, setting
+        )
+        sold.append(quantity)
+        served.append(kind_sum(quantity, setting))
+        lost.append(cells_by_kind(unserved, setting))
+        leaked.append(cells_by_kind(outside, setting))
+        left = np.maximum(left - quantity, 0)
+    by_class = np.stack(sold, axis=1)
+    quantity = by_class[:, 0] + by_class[:, 1]
+    use = safe_ratio(quantity, HOURS * investment.servers)
+    inflow = np.stack([cells_by_kind(demand, setting) for demand in wanted], axis=1)
+    served_kinds = np.stack(served, axis=1)
+    revenue, delivered, payments = settle_sales(
+        routing, drivers, policy, by_class, inflow, served_kinds, setting
+    )
+    anywhere = routing.own_served.sum(axis=1) + routing.rival_served + served_kinds.sum(axis=1)
+    idle = p.idle_power_share
+    load = idle + (1 - idle) * p.work_per_contract * use
+    return Market(
+        routing=routing,
+        sold=quantity,
+        by_class=by_class,
+        inflow=inflow,
+        served=served_kinds,
+        lost=np.stack(lost, axis=1),
+        leaked=np.stack(leaked, axis=1),
+        use=use,
+        revenue=revenue,
+        delivered=delivered,
+        payments=payments,
+        mark_next=move_mark(state, use, setting),
+        tenants_next=kernels.ar1_step(
+            state.centres.tenants,
+            setting.chance.normal("tenants", state.period, world.centres.count)[
+                :, world.centres.order
+            ],
+            p.tenant_persistence,
+            p.tenant_sd,
+        ),
+        experience_next=learn(state, routing, setting),
+        energy=investment.power * investment.pue * load * investment.servers * HOURS / 1000,
+        national_use=anywhere / (drivers.capacity * HOURS),
+        rival_use=safe_ratio(routing.rival_served, routing.rival_capacity * HOURS),
+        firm_fulfilment=home_fulfilment(routing, delivered, setting),
+    )
+
+
+def home_fulfilment(routing: Routing, delivered: Array, setting: Setting) -> Array:
+    """Return the share of the home region's intelligent demand served anywhere, (runs, 1)."""
+    work, home = setting.world.workloads, setting.world.regions.home_index
+    intelligent = work.kind == INTELLIGENT
+    rival = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
+    got = delivered[:, home] + (routing.demand * routing.share[..., RIVAL])[:, home] * rival
+    return safe_ratio(total(got * intelligent), total(routing.demand[:, home] * intelligent))
+
+
+def availability(drivers: Drivers, setting: Setting) -> Array:
+    """Return the share of each centre's servers that runs (centres,): less where the hub is out."""
+    hub = (setting.world.prefectures.hub == 1)[setting.world.centres.prefecture]
+    return np.where(hub, drivers.hub_availability, 1.0)
+
+
+def cells_by_kind(values: Array, setting: Setting) -> Array:
+    """Return (runs, cells) summed by kind, (runs, kinds)."""
+    return np.asarray(values.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2))
+
+
+def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
+    """Return the pooled share and the search exponent by cell, (runs, cells) each.
+
+    The dispatch centre raises both; general and super compute respond in part.
+    """
+    p, kind = setting.parameters, cell_kind(setting)
+    lever = spread(policy.lever["unified_dispatch"] * setting.by_kind("dispatch_factor"), kind)
+    pooled = np.minimum(p.pooled_share + lever, 1)
+    return pooled, p.search_exponent * (1 + p.dispatch_search_gain * lever)
+
+
+def contract_weights(state: State, drivers: Drivers, routing: Routing, setting: Setting) -> Array:
+    """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
+    p, kind = setting.parameters, setting.world.centres.kind
+    relative = np.log(routing.offer.price / spread(drivers.price, kind))
+    tenants = state.centres.tenants
+    quality = state.centres.quality
+    if "centre.price" in setting.neutral:
+        relative = 0 * relative
+    return np.asarray(
+        routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
+    )
+
+
+def class_demand(routing: Routing, weight: Array, setting: Setting) -> tuple[Array, Array]:
+    """Return demand by class (real-time, batch) and cell, PFh (runs, cells) each.
+
+    Real-time work goes only to prefectures within the latency limit of the buyer's region.
+    """
+    world = setting.world
+    work, network, places = world.workloads, world.network, world.prefectures
+    to_kind = kind_of_workload(setting)
+    cells = segment_sum(weight, world.centres.cell_start)
+    cells = cells.reshape(setting.runs, len(world.kinds), places.count)
+    reach = network.latency_home_ms[:, None] + places.latency_extra_ms
+    limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
+    masks = ((reach <= limit).astype(float), np.ones_like(reach))
+    result = []
+    for real_time, mask in zip((True, False), masks, strict=True):
+        inflow = combine(routing.inflow * (work.real_time == real_time), to_kind)  # (R, G, K)
+        reachable = combine(cells, mask.T)  # (R, K, G)
+        density = safe_ratio(inflow.swapaxes(1, 2), reachable)
+        result.append((cells * combine(density, mask)).reshape(setting.runs, -1))
+    return result[0], result[1]
+
+
+def serve_class(
+    demand: Array,
+    free: Array,
+    weight: Array,
+    routing: Routing,
+    drivers: Drivers,
+    order: int,
+    pooled: Array,
+    exponent: Array,
+    setting: Setting,
+) -> tuple[Array, Array, Array]:
+    """Return sales (runs, centres), demand lost and demand leaked (runs, cells) of one class."""
+    world, p = setting.world, setting.parameters
+    centres = world.centres
+    start, cell = centres.cell_start, centres.cell
+    own = segment_share(weight, start, cell) * spread((1 - pooled) * demand, cell)
+    contracted = kernels.match(own, free, spread(exponent, cell))
+    contracted = np.minimum(contracted, np.minimum(own, free))
+    unserved = segment_sum(own - contracted, start)
+    unserved = unserved + np.maximum((1 - pooled) * demand - segment_sum(own, start), 0)
+    pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
+    reference = spread(drivers.price, centres.kind)
+    charge = p.latency_charge * world.prefectures.latency_extra_ms[centres.prefecture]
+    offer = routing.offer.cost / reference + charge * (order == 0)
+    margin = (routing.offer.price / reference - offer) / p.merit_order_width
+    willing = sigmoid(np.minimum(margin, p.margin_cap))
+    if "centre.withdraw" in setting.neutral:
+        willing = np.ones_like(willing)
+    left = np.maximum(free - contracted, 0) * willing
+    width = p.merit_order_width
+    dispatched = clear(left, offer, pool, width, start, cell)
+    outside = pooled * p.pool_leak * unserved
+    lost = demand - segment_sum(contracted + dispatched, start) - outside
+    return contracted + dispatched, np.maximum(lost, 0), outside
+
+
+def settle_sales(
+    routing: Routing,
+    drivers: Drivers,
+    policy: Policy,
+    by_class: Array,
+    inflow: Array,
+    served: Array,
+    setting: Setting,
+) -> tuple[Array, Array, Array]:
+    """Return revenue (runs, centres), delivery PFh and payments M¥ (runs, regions, workloads).
+
+    All buyers of a kind and class are served in the same proportion; a centre earns its posted
+    price times the mean multiplier of the workloads it serves.
+    """
+    world, p = setting.world, setting.parameters
+    work, kind = world.workloads, world.centres.kind
+    order = np.where(work.real_time, 0, 1)
+    ratio = safe_ratio(served, inflow)
+    delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
+    to_kind = kind_of_workload(setting)
+    revenue = np.zeros_like(routing.offer.price)
+    payments = np.zeros_like(delivered)
+    discount = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
+    for c in (0, 1):
+        mine = delivered * (order == c)
+        value = mine * work.price_multiplier
+        by_kind_value = combine(value, to_kind).sum(axis=1)
+        multiplier = safe_ratio(by_kind_value, combine(mine, to_kind).sum(axis=1))
+        earned = routing.offer.price * by_class[:, c] * spread(multiplier, kind) * discount / 1e6
+        income = kind_sum(earned, setting)
+        unit = safe_ratio(income, by_kind_value)
+        revenue = revenue + earned
+        payments = payments + value * unit[:, None, work.kind]
+    return revenue, delivered, payments
+
+
+def move_mark(state: State, use: Array, setting: Setting) -> Array:
+    """Return price marks after use: m' = clip((1 - k) m + e (u - u*)), (runs, centres)."""
+    p = setting.parameters
+    if "centre.mark" in setting.neutral:
+        use = np.broadcast_to(use.mean(axis=1, keepdims=True), use.shape)
+    moved = (1 - p.mark_fading) * state.centres.mark + p.mark_speed * (use - p.target_use)
+    return np.clip(moved, p.mark_low, p.mark_high)
+
+
+def learn(state: State, routing: Routing, setting: Setting) -> Array:
+    """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads)."""
+    p, kind = setting.parameters, setting.world.workloads.kind
+    wide = p.experience_half[:, :, None]
+    seen = routing.share[..., 2] * routing.offer.quality[:, None, kind]
+    gap = seen / (seen + wide) - state.buyers.experience
+    return np.asarray(state.buyers.experience + p.experience_speed[:, :, None] * gap)

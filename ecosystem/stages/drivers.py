@@ -1,0 +1,257 @@
+"""S0: what the province cannot change - national capacity, demand, prices, power, shocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import sigmoid
+from ecosystem.clearing import spread
+from ecosystem.kernels import HOURS
+from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, mid_year, year_end_period
+from ecosystem.setting import Array, Parameters, Setting
+from ecosystem.state import State
+from ecosystem.world.loader import World
+
+GENERAL, INTELLIGENT, SUPER = 0, 1, 2  # kinds of compute
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Exogenous values of one quarter."""
+
+    year: float
+    capacity: Array  # PFLOPS (runs, kinds), national, at the start of the quarter
+    capacity_next: Array  # PFLOPS (runs, kinds), at its end
+    growth: Array  # log growth a year, mean of four quarters (runs, kinds)
+    demand_ratio_next: Array  # (runs, kinds)
+    demand: Array  # PFLOPS-hours (runs, regions, workloads), 0 for the home region
+    real_time_share: Array  # of intelligent work (runs, 1)
+    noise: Array  # (runs, regions, workloads)
+    price: Array  # yuan/PFh (runs, kinds), reference
+    server_cost: Array  # million yuan/PFLOPS (runs, kinds)
+    hall_cost: Array  # million yuan/PFLOPS (runs, kinds)
+    power: Array  # kW/PFLOPS of new servers (runs, kinds)
+    price_decline: Array  # log decline a year (runs, kinds)
+    electricity: Array  # yuan/kWh (prefectures,)
+    grid_decline: Array  # factor on all grid CO2 factors (runs, 1)
+    accelerators: float  # share of ordered servers delivered
+    hub_availability: float  # share of hub capacity that runs
+    fiscal: float  # factor on local envelopes and cash
+    open_source: Array  # floor of algorithm quality (runs, 1)
+
+
+def national_capacity_table(world: World, parameters: Parameters) -> Array:
+    """Return national capacity at the start of each quarter as published and extrapolated.
+
+    Log-linear between year ends. After the last published year the intelligent kind grows at
+    g(t) = g_inf + (g_last - g_inf) exp(-(t - t_last)/tau) with g_inf the growth of the money
+    market plus the price decline; the other kinds grow at constant rates. The scale of growth
+    after the last observed year is uncertain.
+
+    Returns
+    -------
+    Array
+        PFLOPS, (runs, quarters + 2, kinds).
+    """
+    p = parameters
+    periods = np.arange(HORIZON + 2, dtype=float)
+    columns = []
+    for kind in world.kinds:
+        path = world.national_path[kind]
+        knots = np.array([year_end_period(year) + 1 for year in path.year], dtype=float)
+        logs = np.log(path.capacity)
+        first = (logs[1] - logs[0]) / (knots[1] - knots[0])
+        base = np.interp(periods, knots, logs) + first * np.minimum(periods - knots[0], 0)
+        forecast = np.interp(periods, knots, logs) - logs[path.last_observed]
+        base = np.where(periods > knots[path.last_observed], logs[path.last_observed], base)
+        scaled = p.national_growth_scale * np.maximum(forecast, 0)
+        years = np.maximum(periods - knots[-1], 0) / QUARTERS_A_YEAR
+        last = (logs[-1] - logs[-2]) * QUARTERS_A_YEAR / (knots[-1] - knots[-2])
+        final = p.money_market_growth + np.log(2) / p[f"price_halving_time_{kind}"]
+        start = p.national_growth_scale * last
+        fade = p.national_growth_fading_time
+        tail = final * years + (start - final) * fade * -np.expm1(-years / fade)
+        columns.append(np.exp(base + scaled + tail))
+    return np.stack(columns, axis=2)
+
+
+def halved(value: Array, year: float, halving_time: Array, reference_year: Array) -> Array:
+    """Return value * 2^-((year - reference year)/halving time), the law of technical progress."""
+    return np.asarray(value * np.exp2(-(year - reference_year) / halving_time))
+
+
+def drive(state: State, setting: Setting) -> Drivers:
+    """Return the drivers of the quarter `state.period`.
+
+    Source: model equations (0.1)-(0.4); national capacity is a state after the last observed
+    quarter, built at the rate that expected profit supports (section "option not to build").
+    """
+    world, p, t = setting.world, setting.parameters, state.period
+    year = mid_year(t)
+    horizon = setting.by_kind("price_halving_time")
+    reference = p.price_reference_year
+    price = halved(reference_prices(setting), year, horizon, reference)
+    power = halved(setting.by_kind("power"), year, setting.by_kind("power_halving_time"), reference)
+    server_cost, hall_cost = unit_costs(setting, year)
+    decline = np.log(2) / horizon
+    growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
+    capacity_next = build_nation(state, setting, growth, price, server_cost, hall_cost, power)
+    noise = kernels.ar1_step(
+        state.buyers.noise,
+        setting.chance.normal("demand", t, state.buyers.noise[0].size).reshape(
+            state.buyers.noise.shape
+        ),
+        p.demand_noise_persistence[:, :, None],
+        p.demand_noise_sd[:, :, None],
+    )
+    inference = p.real_time_share_start + (
+        p.real_time_share_end - p.real_time_share_start
+    ) * sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
+    surge = setting.shocks["demand"][t]
+    return Drivers(
+        year=year,
+        capacity=state.nation.capacity,
+        capacity_next=capacity_next,
+        growth=growth,
+        demand_ratio_next=next_demand_ratio(state, setting),
+        demand=potential_demand(state, setting, inference, noise, float(surge)),
+        real_time_share=inference,
+        noise=noise,
+        price=price,
+        server_cost=server_cost,
+        hall_cost=hall_cost,
+        power=power,
+        price_decline=decline,
+        electricity=world.prefectures.electricity_price,
+        grid_decline=np.exp(-p.grid_decarbonisation * t),
+        accelerators=float(setting.shocks["accelerators"][t]),
+        hub_availability=float(setting.shocks["hub_availability"][t]),
+        fiscal=float(setting.shocks["fiscal"][t]),
+        open_source=open_source_floor(setting, year)
+        + p.open_source_surge * (float(setting.shocks["open_source"][t]) - 1),
+    )
+
+
+def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
+    """Return the cost of new servers and of new halls, M¥/PFLOPS (runs, kinds) each."""
+    p, reference = setting.parameters, setting.parameters.price_reference_year
+    horizon = setting.by_kind("price_halving_time")
+    servers = halved(setting.by_kind("server_cost"), year, horizon, reference)
+    halls = halved(p.hall_cost_intelligent, year, p.power_halving_time_intelligent, reference)
+    kinds = np.arange(servers.shape[1])
+    return servers, np.where(kinds == INTELLIGENT, halls, p.hall_cost_share * servers)
+
+
+def reference_prices(setting: Setting) -> Array:
+    """Return rents of the reference year, yuan/PFh (runs, kinds).
+
+    The intelligent rent is drawn as a ratio to server cost, since the two move together.
+    """
+    p = setting.parameters
+    intelligent = p.price_to_cost_intelligent * p.server_cost_intelligent
+    return np.concatenate([p.price_general, intelligent, p.price_super], axis=1)
+
+
+def open_source_floor(setting: Setting, year: float) -> Array:
+    """Return the algorithm quality that open models give to everybody, (runs, 1)."""
+    p = setting.parameters
+    progress = np.clip((year - p.open_source_from) / (p.open_source_to - p.open_source_from), 0, 1)
+    return np.asarray(p.open_source_start + (p.open_source_end - p.open_source_start) * progress)
+
+
+def next_demand_ratio(state: State, setting: Setting) -> Array:
+    """Return contracted demand over tabled capacity next quarter: logistic in logs after 2025Q1."""
+    p, ratio = setting.parameters, state.nation.demand_ratio
+    if state.period < POLICY_START - 2:
+        return ratio
+    step = p.demand_ratio_growth / QUARTERS_A_YEAR * (1 - ratio / p.demand_ratio_saturation)
+    return np.asarray(ratio * np.exp(step))
+
+
+def workload_mix(setting: Setting, inference: Array) -> Array:
+    """Return each workload's share of its kind of compute, (runs, workloads)."""
+    work = setting.world.workloads
+    batch_of_intelligent = (1 - inference) * work.share_within_kind
+    path = np.where(work.real_time, inference, batch_of_intelligent)
+    return np.where(work.kind == INTELLIGENT, path, work.share_within_kind + 0 * inference)
+
+
+def potential_demand(
+    state: State, setting: Setting, inference: Array, noise: Array, surge: float
+) -> Array:
+    """Return demand by region and workload before routing, PFh (runs, regions, workloads).
+
+    D = share_g * mix_w * D_k * H * (price paid / reference)^-elasticity * exp(noise - var/2).
+    The home region's entry is zero here: its demand comes from its own users (stage dispatch).
+    """
+    world, p, t = setting.world, setting.parameters, state.period
+    work, regions = world.workloads, world.regions
+    national = state.nation.demand_ratio * setting.national_table[:, t]
+    national = national * np.where(np.arange(len(world.kinds)) == INTELLIGENT, surge, 1.0)
+    by_workload = workload_mix(setting, inference) * spread(national, work.kind) * HOURS
+    share = np.where(regions.home == 1, 0.0, regions.demand_share)
+    reaction = np.exp(
+        -p.demand_elasticity[:, :, None] * np.log(state.buyers.price)
+        + noise
+        - 0.5 * p.demand_noise_sd[:, :, None] ** 2
+    )
+    return np.asarray(share[:, None] * by_workload[:, None, :] * reaction)
+
+
+def build_nation(
+    state: State,
+    setting: Setting,
+    growth: Array,
+    price: Array,
+    server_cost: Array,
+    hall_cost: Array,
+    power: Array,
+) -> Array:
+    """Return national capacity at the end of the quarter, PFLOPS (runs, kinds).
+
+    Until the first policy quarter the table; then K' = K + [K(e^g - 1) + delta K] m - delta K
+    with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
+    the option not to build.
+    """
+    p, t, kind = setting.parameters, state.period, np.array([INTELLIGENT])
+    table = setting.national_table
+    if t < POLICY_START:
+        return table[:, t + 1]
+    capacity = state.nation.capacity
+    tabled = np.log(table[:, t + 1] / table[:, t])
+    reference_growth = np.log(table[:, t] / table[:, t - QUARTERS_A_YEAR])
+    decay = setting.by_kind("server_depreciation")
+    cost = spread(server_cost + hall_cost / p.expected_fill, kind)
+    variable = spread(power, kind) * p.rival_pue * p.rival_electricity_price
+
+    def index(use: Array, hype: Array, growing: Array) -> Array:
+        hyped = np.minimum(1, p.target_use * (1 + hype * spread(growing, kind)))
+        expected = p.use_weight * use + (1 - p.use_weight) * hyped
+        decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
+        value = kernels.profitability(
+            price=spread(price, kind),
+            variable_cost=variable,
+            use=expected,
+            capital_cost=cost,
+            maintenance=p.maintenance_share * spread(server_cost, kind),
+            income_factor=kernels.present_value_factor(
+                p.interest_rate, spread(decay, kind), decline
+            ),
+            upkeep_factor=kernels.present_value_factor(p.interest_rate, spread(decay, kind)),
+        )
+        return np.maximum(value, p.profit_floor)
+
+    profit = index(spread(state.nation.use, kind), p.hype, growth)
+    benchmark = index(spread(state.nation.use_2024, kind), p.hype_reference, reference_growth)
+    soft = p.soft_build_share * p.soft_budget
+    reaction = np.clip(
+        np.exp(p.national_build_sensitivity * np.log(profit / benchmark)),
+        p.national_build_low,
+        p.national_build_high,
+    )
+    pace = np.where(np.arange(capacity.shape[1]) == INTELLIGENT, soft + (1 - soft) * reaction, 1.0)
+    gross = capacity * np.expm1(tabled) + decay * capacity
+    return np.asarray(capacity + gross * pace - decay * capacity)

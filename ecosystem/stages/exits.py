@@ -1,0 +1,117 @@
+"""Centres that stay insolvent leave: they sell to others in their cell or are scrapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.arrays import safe_ratio
+from ecosystem.clearing import segment_share, segment_sum, spread
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.finance import Books
+from ecosystem.stages.investment import Investment
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Exits:
+    """Centres after exits."""
+
+    left: Array  # 1 or 0 (runs, centres)
+    servers: Array  # PFLOPS (runs, centres)
+    server_pipeline: Array  # PFLOPS (runs, quarters, centres)
+    halls: Array  # MW (runs, centres)
+    halls_pipeline: Array  # MW (runs, quarters, centres)
+    power: Array  # kW/PFLOPS (runs, centres)
+    pue: Array  # (runs, centres)
+    book_servers: Array  # M¥ (runs, centres)
+    book_halls: Array  # M¥ (runs, centres)
+    paid: Array  # M¥ by buyers (runs, centres)
+    received: Array  # M¥ by sellers (runs, centres)
+    repaid: Array  # M¥ of their loans (runs, centres)
+    left_over: Array  # M¥ for their owners (runs, centres)
+    overdraft: Array  # M¥ that buyers borrow (runs, centres)
+    loan: Array  # M¥ (runs, centres)
+    insolvent: Array  # quarters (runs, centres)
+
+
+def exit_centres(state: State, investment: Investment, books: Books, setting: Setting) -> Exits:
+    """Return centres after exits; model equation (6.5).
+
+    A centre with negative equity for a year leaves; a state owner stays with the probability of
+    its soft budget (Caballero, Hoshi & Kashyap 2008). It sells at recovery value to the others
+    of its cell, capacity conserved, or is scrapped.
+    """
+    world, p = setting.world, setting.parameters
+    centres = world.centres
+    start, cell = centres.cell_start, centres.cell
+    draw = setting.chance.uniform("centre exits", state.period, 2 * centres.count)
+    draw = draw.reshape(setting.runs, centres.count, 2)
+    leave_draw, scrap_draw = (spread(draw[:, :, i], centres.order) for i in (0, 1))
+    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), centres.owner)
+    if "centre.exit" in setting.neutral:
+        soft = np.ones_like(soft)
+    insolvent = state.centres.insolvent >= p.exit_quarters
+    left = (insolvent & (leave_draw >= soft)).astype(float)
+    size = investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
+    heir = segment_share(size * (1 - left), start, cell)
+    taken = spread(segment_sum(heir, start), cell) > 0
+    sold = left * (scrap_draw >= p.scrap_probability) * taken
+
+    def hand_over(values: Array) -> Array:
+        moved = spread(segment_sum(values * sold, start), cell)
+        return np.asarray(values * (1 - left) + heir * moved)
+
+    def mean_after(values: Array) -> Array:
+        whole = hand_over(investment.servers)
+        return np.where(
+            whole > 0, safe_ratio(hand_over(values * investment.servers), whole), values
+        )
+
+    book = books.book_servers + books.book_halls
+    received = p.recovery_share * p.local_settlement * book * sold
+    paid = heir * spread(segment_sum(received, start), cell)
+    cash = books.cash + received - paid
+    repaid = left * np.minimum(books.loan, np.maximum(cash, 0))
+    left_over = left * (np.maximum(cash, 0) - repaid)
+    overdraft = np.maximum(-cash, 0)
+    loan = (books.loan + overdraft) * (1 - left)
+    book_servers, book_halls = hand_over(books.book_servers), hand_over(books.book_halls)
+    equity = (cash + overdraft) * (1 - left) - loan
+    equity = equity + p.local_settlement * (book_servers + book_halls)
+    return Exits(
+        left=left,
+        servers=hand_over(investment.servers),
+        server_pipeline=np.stack(
+            [
+                hand_over(investment.server_pipeline[:, i])
+                for i in range(investment.server_pipeline.shape[1])
+            ],
+            axis=1,
+        ),
+        halls=hand_over(investment.halls),
+        halls_pipeline=np.stack(
+            [
+                hand_over(investment.halls_pipeline[:, i])
+                for i in range(investment.halls_pipeline.shape[1])
+            ],
+            axis=1,
+        ),
+        power=mean_after(investment.power),
+        pue=mean_after(investment.pue),
+        book_servers=book_servers,
+        book_halls=book_halls,
+        paid=paid,
+        received=received,
+        repaid=repaid,
+        left_over=left_over,
+        overdraft=overdraft,
+        loan=loan,
+        insolvent=np.where(
+            equity < -INSOLVENT_BELOW, (state.centres.insolvent + 1) * (1 - left), 0.0
+        ),
+    )
+
+
+INSOLVENT_BELOW = 1e-6  # M¥: one yuan, so that rounding is never insolvency

@@ -1,0 +1,135 @@
+"""The books of a data centre: surplus, headquarters, loan, tax, dividend, equity.
+
+Every line works on arrays of any shape, so that one centre can be followed by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.arrays import safe_ratio
+from ecosystem.setting import Array
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of one quarter that the books need, broadcastable to the centres."""
+
+    local_settlement: Array  # share of surplus and capital that is booked here
+    loan_share: Array  # of local capital outlay
+    interest: Array  # a quarter
+    server_decline: Array  # depreciation and price fall of servers, a quarter
+    hall_decline: Array  # depreciation of halls, a quarter
+    value_added_tax: Array
+    income_tax: Array
+    payout: Array  # share of free profit paid as dividend
+    reserve_quarters: Array  # of costs and interest kept before a dividend
+
+
+@dataclass(frozen=True)
+class Books:
+    """What the quarter did to a centre, M¥."""
+
+    surplus: Array  # gross operating surplus
+    headquarters_take: Array
+    headquarters_pay: Array
+    depreciation: Array
+    interest: Array
+    repayment: Array
+    borrowed: Array  # for capital
+    overdraft: Array  # borrowed because cash ran out
+    value_added_tax: Array
+    income_tax: Array
+    dividend: Array
+    cash: Array
+    loan: Array
+    book_servers: Array
+    book_halls: Array
+
+    def equity(self, local_settlement: Array) -> Array:
+        """Return E = cash + local share * book - loan, M¥."""
+        book = self.book_servers + self.book_halls
+        return np.asarray(self.cash + local_settlement * book - self.loan)
+
+
+def keep_books(
+    *,
+    cash: Array,
+    loan: Array,
+    book_servers: Array,
+    book_halls: Array,
+    income: Array,
+    costs: Array,
+    server_capital: Array,
+    hall_capital: Array,
+    scrapped_share: Array,
+    rates: Rates,
+) -> Books:
+    """Close the books of a quarter.
+
+    Parameters
+    ----------
+    cash, loan, book_servers, book_halls
+        Opening balance, M¥.
+    income, costs
+        Revenue with support; power, upkeep and wages, M¥.
+    server_capital, hall_capital
+        Capital outlay net of subsidy, M¥.
+    scrapped_share
+        Share of servers cut in the quarter; their book value is written off.
+
+    Notes
+    -----
+    Headquarters are a shareholder of 1 - lambda: they pay that share of every capital outlay and
+    take that share of a positive surplus. The loan runs off with the book value, a shortfall
+    becomes an overdraft loan. Source: model, "A centre's books".
+    """
+    r = rates
+    outside = 1 - r.local_settlement
+    surplus = income - costs
+    take = outside * np.maximum(surplus, 0)
+    capital = server_capital + hall_capital
+    depreciation = book_servers * r.server_decline + book_halls * r.hall_decline
+    book = book_servers + book_halls
+    run_off = np.minimum(safe_ratio(depreciation, book, empty=1.0), 1)
+    interest = r.interest * loan
+    repayment = loan * run_off
+    borrowed = r.loan_share * r.local_settlement * capital
+    vat = r.value_added_tax * r.local_settlement * np.maximum(surplus, 0)
+    before_tax = r.local_settlement * surplus - vat - r.local_settlement * depreciation - interest
+    tax = r.income_tax * np.maximum(before_tax, 0)
+    profit = before_tax - tax
+    balance = (
+        cash
+        + surplus
+        - take
+        - r.local_settlement * capital
+        + borrowed
+        - interest
+        - repayment
+        - vat
+        - tax
+    )
+    spare = balance - r.reserve_quarters * (costs + interest)
+    dividend = r.payout * np.maximum(np.minimum(profit, spare), 0)
+    balance = balance - dividend
+    overdraft = np.maximum(-balance, 0)
+    return Books(
+        surplus=surplus,
+        headquarters_take=take,
+        headquarters_pay=outside * capital,
+        depreciation=depreciation,
+        interest=interest,
+        repayment=repayment,
+        borrowed=borrowed,
+        overdraft=overdraft,
+        value_added_tax=vat,
+        income_tax=tax,
+        dividend=dividend,
+        cash=balance + overdraft,
+        loan=loan - repayment + borrowed + overdraft,
+        book_servers=book_servers * (1 - r.server_decline) * (1 - scrapped_share) + server_capital,
+        book_halls=book_halls * (1 - r.hall_decline) + hall_capital,
+    )

@@ -1,0 +1,331 @@
+"""S5: universities, AI firms' research, algorithm quality, deployment, parks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.clearing import segment_sum, spread
+from ecosystem.kernels import HOURS
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.dispatch import Market
+from ecosystem.stages.drivers import INTELLIGENT, Drivers, reference_prices
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.policy import Policy
+from ecosystem.stages.routing import park_output
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Innovation:
+    """Knowledge, patents and use of AI in the quarter."""
+
+    research_spending: Array  # M¥ of AI firms out of their own money (runs, slots)
+    grants: Array  # M¥ of research grants to AI firms (runs, slots)
+    university_grants: Array  # M¥ (runs, universities)
+    compute: Array  # PFh used by each firm, with free quota (runs, slots)
+    patents: Array  # invention patents (runs, slots)
+    collaboration: Array  # intensity (runs, prefectures, domains)
+    absorptive: Array  # absorptive capacity (runs, slots)
+    knowledge_next: Array  # (runs, slots)
+    research_next: Array  # stock, M¥ (runs, slots)
+    university_knowledge_next: Array  # (runs, domains, universities)
+    quality: Array  # algorithm quality A (runs, domains)
+    relative_quality: Array  # 1 - exp(-A/A_0) (runs, domains)
+    frontier: Array  # world frontier of knowledge (runs, 1)
+    deployment_next: Array  # (runs, prefectures, domains)
+    adoption_next: Array  # of parks (runs, parks)
+    park_servers_next: Array  # PFLOPS (runs, parks)
+    park_order: Array  # PFLOPS (runs, parks)
+    park_output: Array  # M¥ (runs, parks)
+    density: Array  # mean share of possible ties that is active (runs, 1)
+
+
+def innovate(
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    investment: Investment,
+    market: Market,
+    setting: Setting,
+) -> Innovation:
+    """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
+    p, world, f = setting.parameters, setting.world, state.firms
+    cell = world.firms.cell
+    frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4)
+    grants, university_grants = research_grants(state, policy, setting)
+    own = p.research_intensity * f.sales
+    effort = own + (1 + p.research_additionality) * grants
+    partners = partner_knowledge(state, policy, investment, frontier, setting)
+    compute = usable_compute(state, market, policy, investment, setting)
+    patents = invent(state, drivers, effort, compute, partners, setting)
+    gap = np.maximum(spread(partners.external, cell) - f.knowledge, 0)
+    absorptive = -np.expm1(-f.research / p.absorption_scale)
+    learning = spread(partners.intensity, cell) * absorptive
+    absorbed = learning * gap * np.exp(-gap / p.cognitive_distance)
+    room = np.maximum(1 - f.knowledge / frontier, 0)
+    gain = (p.knowledge_per_patent * patents + absorbed) * room
+    quality = algorithm_quality(state, drivers, setting)
+    deployed, relative = deploy(state, drivers, market, policy, quality, setting)
+    adoption, servers, order = modernise(state, drivers, relative, setting)
+    return Innovation(
+        research_spending=own,
+        grants=grants,
+        university_grants=university_grants,
+        compute=compute,
+        patents=patents,
+        collaboration=partners.intensity.reshape(deployed.shape),
+        absorptive=absorptive,
+        knowledge_next=f.active * (f.knowledge * (1 - p.knowledge_depreciation) + gain),
+        research_next=f.active * (f.research * (1 - p.research_depreciation) + effort),
+        university_knowledge_next=teach(state, policy, partners, patents, frontier, setting),
+        quality=quality,
+        relative_quality=relative,
+        frontier=frontier,
+        deployment_next=deployed,
+        adoption_next=adoption,
+        park_servers_next=servers,
+        park_order=order,
+        park_output=park_output(state, setting),
+        density=partners.intensity.mean(axis=1, keepdims=True),
+    )
+
+
+def research_grants(state: State, policy: Policy, setting: Setting) -> tuple[Array, Array]:
+    """Return research grants to firms (runs, slots) and universities (runs, universities), M¥.
+
+    Firms share by their own research, universities by their funds. The local fiscal loop (C2)
+    adds half of what local receipts rose to the grants of firms.
+    """
+    p, f, world = setting.parameters, state.firms, setting.world
+    to_firms = p.grant_share_firms * policy.grants + 0.5 * policy.fiscal_extra
+    weight = f.active * (p.grant_floor + f.sales)
+    firms = to_firms * safe_ratio(weight, total(weight))
+    kept = np.where(total(weight) > 0, 0.0, to_firms)
+    funds = world.universities.research_funds / world.universities.research_funds.sum()
+    universities = (1 - p.grant_share_firms) * policy.grants + kept
+    return firms, universities * funds
+
+
+@dataclass(frozen=True)
+class Partners:
+    """What collaboration brings to each (prefecture, domain) cell."""
+
+    external: Array  # knowledge of partners (runs, cells)
+    intensity: Array  # of collaboration, 0 to 1 (runs, cells)
+    spillover: Array  # university knowledge within reach (runs, cells)
+    accepted: Array  # consortium offers accepted (runs, domains, universities)
+    effort: Array  # of universities by domain, mean 1 (runs, domains, universities)
+
+
+def partner_knowledge(
+    state: State, policy: Policy, investment: Investment, frontier: Array, setting: Setting
+) -> Partners:
+    """Return partners' knowledge by cell; partner choice factorises (5.2).
+
+    K_ext = sum_u E kappa^2 / sum_u E kappa with E = exp(-b d); lead firms and anchor tenants
+    bring frontier knowledge where centres stand (coupling C4).
+    """
+    p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
+    distance = world.distance_km[:, world.universities.prefecture]
+    near = np.exp(-distance / p.partner_distance[:, :, None])
+    reach = np.exp(-distance / p.spillover_distance[:, :, None])
+    accepted = accept_offers(state, setting)
+    effort = university_effort(state, setting)
+    offered = policy.lever["joint_innovation"]
+
+    def to_cells(values: Array, weight: Array) -> Array:
+        by_place = np.matvec(weight[:, None], values)
+        return by_place.swapaxes(1, 2).reshape(setting.runs, -1)
+
+    pull = to_cells(kappa, near)
+    university = safe_ratio(to_cells(kappa**2, near), pull)
+    consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
+    if "firm.partner" in setting.neutral:
+        university = np.repeat(kappa.mean(axis=2), 1, axis=1)
+        university = np.tile(university, (1, world.prefectures.count))
+    lead = lead_firms(investment, setting)
+    lead = np.repeat(lead, kappa.shape[1], axis=1)
+    return Partners(
+        external=(1 - lead) * university + lead * frontier,
+        intensity=-np.expm1(-p.collaboration - consortium),
+        spillover=to_cells(kappa, reach) / p.spillover_scale,
+        accepted=accepted,
+        effort=effort,
+    )
+
+
+def lead_firms(investment: Investment, setting: Setting) -> Array:
+    """Return the weight of lead firms' knowledge by prefecture, (runs, prefectures).
+
+    w_p = s min(1, sum_q (1 - exp(-MW_q/scale)) exp(-d_pq/range)), MW of servers in operation.
+    """
+    p, world = setting.parameters, setting.world
+    centres = world.centres
+    by_place = np.eye(world.prefectures.count)[centres.prefecture]
+    megawatt = combine(investment.servers * investment.power / 1000, by_place)
+    present = -np.expm1(-megawatt / p.lead_firm_scale)
+    reach = np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
+    return np.asarray(p.lead_firm_knowledge * np.minimum(1, np.vecmat(present, reach)))
+
+
+def accept_offers(state: State, setting: Setting) -> Array:
+    """Return which consortium offers universities accept, 0 to 1 (runs, domains, universities).
+
+    A university accepts where its own knowledge stands out from the mean of its domain.
+    """
+    p, kappa = setting.parameters, state.universities.knowledge
+    mean = kappa.mean(axis=2, keepdims=True)
+    accepted = sigmoid(p.consortium_selectivity[:, :, None] * np.log(kappa / mean))
+    if "university.accept" in setting.neutral:
+        accepted = np.broadcast_to(accepted.mean(axis=2, keepdims=True), accepted.shape)
+    return np.asarray(2 * accepted)
+
+
+def university_effort(state: State, setting: Setting) -> Array:
+    """Return effort per domain, mean one over domains (runs, domains, universities)."""
+    p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
+    firms = segment_sum(state.firms.active, world.firms.cell_start)
+    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
+    demand = firms.sum(axis=1)
+    demand = (1 + demand) / (1 + demand).mean(axis=1, keepdims=True)
+    pull = p.university_focus[:, :, None] * np.log(kappa * demand[:, :, None])
+    effort = kernels.softmax(pull, axis=1) * kappa.shape[1]
+    if "university.effort" in setting.neutral:
+        effort = np.ones_like(effort)
+    return np.asarray(effort)
+
+
+def teach(
+    state: State,
+    policy: Policy,
+    partners: Partners,
+    patents: Array,
+    frontier: Array,
+    setting: Setting,
+) -> Array:
+    """Return knowledge of universities next quarter, (runs, domains, universities).
+
+    kappa' = kappa [1 + (g + g_c lever accepted) effort (1 - kappa/frontier)] + back-flow.
+    """
+    p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
+    lever = policy.lever["joint_innovation"][:, :, None]
+    rate = p.university_growth[:, :, None]
+    rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
+    room = np.maximum(1 - kappa / frontier[:, :, None], 0)
+    by_cell = segment_sum(patents, world.firms.cell_start) * partners.intensity
+    by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
+    back = p.university_back_flow * by_domain / kappa.shape[2]
+    return np.asarray(kappa * (1 + rate * partners.effort * room) + (back[:, :, None] * room))
+
+
+def usable_compute(
+    state: State, market: Market, policy: Policy, investment: Investment, setting: Setting
+) -> Array:
+    """Return compute each firm can use, PFh (runs, slots): bought plus free quota (C3)."""
+    p, f = setting.parameters, state.firms
+    kind = setting.world.centres.kind == INTELLIGENT
+    idle = (HOURS * investment.servers - market.sold) * kind
+    strength = 1 + p.quota_consortium_gain * policy.lever["joint_innovation"]
+    quota = p.free_quota * strength * total(np.maximum(idle, 0))
+    each = quota / (total(f.active) + setting.world.universities.count)
+    return np.asarray(market.firm_fulfilment * market.routing.local.by_firm + each * f.active)
+
+
+def invent(
+    state: State,
+    drivers: Drivers,
+    effort: Array,
+    compute: Array,
+    partners: Partners,
+    setting: Setting,
+) -> Array:
+    """Return invention patents by firm, Poisson (runs, slots); model equation (5.4).
+
+    Rate = l_0(t)/4 (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
+    """
+    p, world = setting.parameters, setting.world
+    years = np.minimum(drivers.year - p.patent_propensity_start, p.patent_propensity_years)
+    propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
+    by_cell = propensity * np.exp(p.university_elasticity * np.log1p(partners.spillover))
+    reference = p.compute_reference * HOURS * reference_prices(setting)[:, [INTELLIGENT]]
+    reference = reference / drivers.price[:, [INTELLIGENT]]
+    annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
+    if "firm.research" in setting.neutral:
+        mean = total(annual * state.firms.active) / np.maximum(total(state.firms.active), 1)
+        annual = np.maximum(mean, p.research_floor)
+    scale = np.exp(
+        p.research_elasticity * np.log(annual)
+        + p.compute_elasticity * np.log1p(compute / reference)
+    )
+    mean = state.firms.active * spread(by_cell, world.firms.cell) * scale
+    draw = setting.chance.uniform("patents", state.period, world.firms.count)
+    return kernels.poisson_inverse(spread(draw, world.firms.order), mean)
+
+
+def algorithm_quality(state: State, drivers: Drivers, setting: Setting) -> Array:
+    """Return A_j, size-weighted knowledge of active firms plus the open floor (runs, domains)."""
+    f, world = state.firms, setting.world
+    cells = segment_sum(f.share * f.knowledge, world.firms.cell_start)
+    domains = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1)
+    return np.asarray(domains + drivers.open_source)
+
+
+def deploy(
+    state: State,
+    drivers: Drivers,
+    market: Market,
+    policy: Policy,
+    quality: Array,
+    setting: Setting,
+) -> tuple[Array, Array]:
+    """Return deployment next quarter (runs, P, J) and relative quality (runs, J).
+
+    Bass diffusion (Bass 1969) whose rates rise with quality and with affordable local compute
+    and integrators; model equations (5.6)-(5.7).
+    """
+    p, world = setting.parameters, setting.world
+    scale = p.quality_scale * np.exp(p.quality_growth * (drivers.year - p.quality_year))
+    relative = -np.expm1(-quality / scale)
+    firms = segment_sum(state.firms.active, world.firms.cell_start)
+    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
+    integrators = np.sqrt(np.minimum(1, firms / p.integrators[:, :, None]))
+    price = market.routing.offer.relative_price[:, [INTELLIGENT]]
+    cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
+    affordable = cheap[:, :, None] * integrators
+    return (
+        kernels.bass_step(
+            state.society.deployment,
+            p.deployment_innovation[:, :, None] * affordable,
+            p.deployment_imitation[:, :, None] * relative[:, None, :] * affordable,
+        ),
+        relative,
+    )
+
+
+def modernise(
+    state: State, drivers: Drivers, relative: Array, setting: Setting
+) -> tuple[Array, Array, Array]:
+    """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
+
+    Adoption is logistic (5.8); a park builds towards C* = adoption * output * intensity (2.10).
+    """
+    p, k = setting.parameters, state.parks
+    own = 1 + p.own_centre_bonus * (k.servers > 0)
+    adoption = k.adoption
+    if "park.adopt" in setting.neutral:
+        adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
+    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * own
+    adoption_next = kernels.logistic_step(adoption, rate)
+    wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
+    progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]
+    target = wanted * progress
+    if "park.centre" in setting.neutral:
+        target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
+    decay = setting.by_kind("server_depreciation")[:, :1]
+    kept = k.servers * (1 - decay)
+    order = p.park_build_speed * np.maximum(target - kept, 0)
+    return adoption_next, kept + order, order

@@ -1,0 +1,188 @@
+"""S2, second half: halls and servers - arrivals, orders, the finance limit, exits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.arrays import safe_ratio
+from ecosystem.clearing import segment_share, spread
+from ecosystem.kernels import HOURS
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls
+from ecosystem.stages.policy import Policy
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Investment:
+    """Capacity of the quarter and what was ordered."""
+
+    location: Location
+    halls: Array  # MW in place (runs, centres)
+    halls_pipeline: Array  # MW (runs, hall quarters, centres)
+    capacity: Array  # PFLOPS that the halls can carry (runs, centres)
+    servers: Array  # PFLOPS running (runs, centres)
+    server_pipeline: Array  # PFLOPS (runs, server quarters, centres)
+    arrived: Array  # PFLOPS of servers (runs, centres)
+    scrapped: Array  # PFLOPS cut because halls cannot hold them (runs, centres)
+    power: Array  # kW/PFLOPS, mean of the vintages (runs, centres)
+    pue: Array  # mean of the vintages (runs, centres)
+    hall_order: Array  # PFLOPS (runs, centres)
+    server_order: Array  # PFLOPS (runs, centres)
+    hall_outlay: Array  # M¥ gross (runs, centres)
+    server_outlay: Array  # M¥ gross (runs, centres)
+    rationed: Array  # share of planned outlay that finance allowed (runs, centres)
+    fill: Array  # servers over halls, leaning on neutral where nothing stands (runs, cells)
+
+
+def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Investment:
+    """Return arrivals and orders of the quarter.
+
+    Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
+    Source: model equations (2.6)-(2.11) and the finance limit.
+    """
+    c, p, centres = state.centres, setting.parameters, setting.world.centres
+    location = place_halls(state, drivers, policy, setting)
+    halls = c.halls * (1 - p.hall_depreciation) + c.halls_pipeline[:, 0]
+    capacity = hall_capacity(halls, drivers, setting)
+    kept, arrived, waiting = receive_servers(state, drivers, setting)
+    servers = np.minimum(kept + arrived, capacity)
+    old = safe_ratio(kept, kept + arrived, empty=1.0)
+    new_power = spread(drivers.power, centres.kind)
+    power = old * c.power + (1 - old) * new_power
+    pue = old * c.pue + (1 - old) * np.minimum(c.pue, p.new_pue)
+    want = wanted_servers(state, setting, halls, capacity, servers, waiting, drivers)
+    hall_price = spread(drivers.hall_cost, centres.kind)
+    server_price = spread(home_discount(state, drivers, setting), centres.kind)
+    outlay = location.bid * hall_price + want * server_price
+    limit = finance_limit(state, drivers, location.lender_index, setting)
+    rationed = np.minimum(1, safe_ratio(limit, outlay, empty=1.0))
+    hall_order, server_order = location.bid * rationed, want * rationed
+    return Investment(
+        location=location,
+        halls=halls,
+        halls_pipeline=advance(c.halls_pipeline, hall_order * new_power / 1000),
+        capacity=capacity,
+        servers=servers,
+        server_pipeline=advance(waiting, server_order),
+        arrived=arrived,
+        scrapped=kept + arrived - servers,
+        power=power,
+        pue=pue,
+        hall_order=hall_order,
+        server_order=server_order,
+        hall_outlay=hall_order * hall_price,
+        server_outlay=server_order * server_price,
+        rationed=rationed,
+        fill=cell_fill(servers, capacity, setting),
+    )
+
+
+def advance(pipeline: Array, order: Array) -> Array:
+    """Return the pipeline one quarter on: the first arrivals leave, `order` joins at the end."""
+    return np.concatenate([pipeline[:, 1:], order[:, None]], axis=1)
+
+
+def receive_servers(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array, Array]:
+    """Return servers kept, servers delivered, and the pipeline with what slipped (PFLOPS).
+
+    Of the servers due only the share that the market for accelerators supplies arrives; the
+    rest slips by one quarter. Source: model equation (2.8).
+    """
+    c = state.centres
+    decay = spread(setting.by_kind("server_depreciation"), setting.world.centres.kind)
+    due = c.server_pipeline[:, 0]
+    delivered = drivers.accelerators * due
+    waiting = np.concatenate(
+        [
+            c.server_pipeline[:, :1] * 0,
+            c.server_pipeline[:, 1:2] + (due - delivered)[:, None],
+            c.server_pipeline[:, 2:],
+        ],
+        axis=1,
+    )
+    return c.servers * (1 - decay), delivered, waiting
+
+
+def wanted_servers(
+    state: State,
+    setting: Setting,
+    halls: Array,
+    capacity: Array,
+    servers: Array,
+    waiting: Array,
+    drivers: Drivers,
+) -> Array:
+    """Return server orders before finance, PFLOPS (runs, centres).
+
+    A prefecture orders what lifts its servers towards last quarter's contracts over the
+    threshold use, shared by room; a share of the halls that arrive next quarter is filled from
+    the start. Source: model equation (2.11), orders by prefecture.
+    """
+    p, centres = setting.parameters, setting.world.centres
+    next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)
+    pending = waiting.sum(axis=1)
+    room = np.maximum(capacity + next_halls - servers - pending, 0)
+    cell_kinds = centres.cell[centres.cell_start] // setting.world.prefectures.count
+    threshold = spread(setting.by_kind("order_use"), cell_kinds)
+    contracts = by_cell(state.centres.sold, setting) / HOURS
+    have = by_cell(servers + pending, setting)
+    want = p.order_speed * np.maximum(contracts / threshold - have, 0)
+    shared = segment_share(room, centres.cell_start, centres.cell)
+    seed = p.hall_seed_share * next_halls
+    if "centre.order" in setting.neutral:
+        seed = 0 * seed
+    return np.minimum(shared * spread(want, centres.cell) + seed, room)
+
+
+def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
+    """Return the server price with what equipment learnt at home saves, M¥/P (runs, kinds).
+
+    Coupling C7: price * [1 - s (share bought at home)(1 - home cost of servers)].
+    """
+    p, world = setting.parameters, setting.world
+    stage = world.stages.index("servers")
+    makers = world.makers.stage == stage
+    cost = spread(state.makers.cost, np.flatnonzero(makers)).mean(axis=1, keepdims=True)
+    home = state.makers.local_share[:, stage : stage + 1]
+    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0)
+    return np.asarray(drivers.server_cost * (1 - saved))
+
+
+def equity(state: State, setting: Setting) -> Array:
+    """Return E = cash + local share * book - loan, M¥ (runs, centres)."""
+    c = state.centres
+    book = c.book_servers + c.book_halls
+    return np.asarray(c.cash + setting.parameters.local_settlement * book - c.loan)
+
+
+def finance_limit(state: State, drivers: Drivers, index: Array, setting: Setting) -> Array:
+    """Return what each operator can spend this quarter, M¥ (runs, centres).
+
+    limit = max(cash, 0) + l max(E, 0) + M [soft + (1 - soft) min(1, index^3)], with soft the
+    soft-budget factor of state owners (Kornai 1986).
+    """
+    p, world = setting.parameters, setting.world
+    owner, kind = world.centres.owner, world.centres.kind
+    leverage = spread(p.stack("leverage", world.owners), owner)
+    market = drivers.capacity[:, 1:2] / p.finance_reference_capacity
+    market = market * drivers.server_cost[:, 1:2] / p.finance_reference_cost
+    factor = spread(setting.by_kind("finance_factor"), kind)
+    base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
+    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
+    strict = np.minimum(1, index**3)
+    reach = np.maximum(equity(state, setting), 0)
+    return np.asarray(
+        np.maximum(state.centres.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
+    )
+
+
+def cell_fill(servers: Array, capacity: Array, setting: Setting) -> Array:
+    """Return fill C/S by cell, leaning on the neutral fill where nothing stands (runs, cells)."""
+    p = setting.parameters
+    prior = p.use_prior_capacity
+    filled = by_cell(servers, setting) + prior * p.neutral_fill
+    return np.asarray(filled / (by_cell(capacity, setting) + prior))

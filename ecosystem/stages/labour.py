@@ -1,0 +1,270 @@
+"""S6: talent, vacancies and hiring, wages, sales, births and exits of AI firms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.clearing import first_free, segment_sum, spread
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.innovation import Innovation
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.policy import Policy
+from ecosystem.stages.routing import potential_adopters
+from ecosystem.stages.supply_chain import Supply
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Labour:
+    """The labour market of the quarter."""
+
+    graduates: Array  # persons (runs, prefectures of study)
+    retained: Array  # persons by prefecture of work (runs, prefectures)
+    left: Array  # persons who move out (runs, prefectures)
+    talent_next: Array  # thousand (runs, prefectures)
+    wage_next: Array  # k¥ a quarter (runs, prefectures)
+    tightness: Array  # vacancies over searchers (runs, prefectures)
+    centre_jobs: Array  # (runs, centres)
+    maker_jobs: Array  # (runs, makers)
+    hires: Array  # of AI firms (runs, slots)
+    staff: Array  # of AI firms (runs, slots)
+
+
+@dataclass(frozen=True)
+class Business:
+    """Sales, births and exits of AI firms."""
+
+    pool: Array  # M¥ (runs, domains)
+    local_pool: Array  # M¥ of it from local deployments (runs, domains)
+    sales: Array  # M¥ (runs, slots)
+    share: Array  # of the domain (runs, slots), before births and exits
+    born: Array  # 1 or 0 (runs, slots)
+    exits: Array  # 1 or 0 (runs, slots)
+    overflow: Array  # births that found no slot (runs, 1)
+    founders: Array  # knowledge of entrants (runs, slots)
+
+
+def employ(
+    state: State,
+    policy: Policy,
+    investment: Investment,
+    supply: Supply,
+    innovation: Innovation,
+    setting: Setting,
+) -> Labour:
+    """Return talent, hiring and wages; model equations (6.1)-(6.2).
+
+    Centres, makers and AI firms draw on one pool of searchers (coupling C5).
+    """
+    p, world, s, f = setting.parameters, setting.world, state.society, state.firms
+    place = np.eye(world.prefectures.count)
+    centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
+    maker_jobs = supply.sales / p.maker_productivity
+    stay = 1 - p.separation_rate
+    target = wanted_staff(state, innovation, setting)
+    open_posts = np.maximum(target - stay * f.staff, 0)
+    firm_cells = segment_sum(open_posts, world.firms.cell_start)
+    firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
+    turnover = p.separation_rate * (
+        combine(centre_jobs, place[world.centres.prefecture])
+        + combine(maker_jobs, place[world.makers.prefecture])
+    )
+    vacancies = firm_posts + turnover
+    searchers = p.search_share * 1000 * s.talent
+    hires = kernels.match(vacancies, searchers, p.labour_matching)
+    filled = safe_ratio(hires, vacancies)
+    hired = open_posts * spread(filled, world.firms.prefecture)
+    staff = f.active * (np.minimum(stay * f.staff, target) + hired)
+    tightness = safe_ratio(vacancies, searchers)
+    graduates, retained, left = move_talent(state, policy, tightness, setting)
+    return Labour(
+        graduates=graduates,
+        retained=retained,
+        left=left,
+        talent_next=s.talent + (retained - left) / 1000,
+        wage_next=move_wage(state, tightness, setting),
+        tightness=tightness,
+        centre_jobs=centre_jobs,
+        maker_jobs=maker_jobs,
+        hires=hired,
+        staff=staff,
+    )
+
+
+def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Array:
+    """Return staff that AI firms want: for sales and for research, persons (runs, slots)."""
+    p, f = setting.parameters, state.firms
+    wage = spread(state.society.wage, setting.world.firms.prefecture)
+    research = innovation.research_spending + innovation.grants
+    wanted = (1 + p.staff_growth) * f.sales / p.sales_per_worker + 1000 * research / wage
+    if "firm.hire" in setting.neutral:
+        wanted = total(wanted) / np.maximum(total(f.active), 1)
+    return f.active * np.maximum(wanted, p.smallest_staff)
+
+
+def move_talent(
+    state: State, policy: Policy, tightness: Array, setting: Setting
+) -> tuple[Array, Array, Array]:
+    """Return graduates by place of study, retained by place of work, and leavers (persons)."""
+    p, world, s = setting.parameters, setting.world, state.society
+    lever = policy.lever["talent_retention"] + policy.fiscal_talent
+    graduates = combine(
+        np.broadcast_to(world.universities.graduates, (setting.runs, world.universities.count)),
+        np.eye(world.prefectures.count)[world.universities.prefecture],
+    )
+    relative = np.log(s.wage / p.eastern_wage)
+    stay = sigmoid(
+        p.retention_intercept
+        + p.retention_response * (p.retention_wage * relative + p.retention_vacancy * tightness)
+        + lever
+    )
+    pull = (
+        p.migration_wage * np.log(s.wage)
+        + p.migration_size * np.log(s.talent)
+        + p.migration_vacancy * tightness
+    )
+    to_place = kernels.softmax(pull)
+    at_home = p.migration_home_bias
+    keep = graduates * stay
+    retained = at_home * keep + (1 - at_home) * keep.sum(axis=1, keepdims=True) * to_place
+    leaving = p.talent_departure * np.maximum(1 - 0.5 * lever, 0)
+    return graduates, retained, leaving * 1000 * s.talent
+
+
+def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
+    """Return wages after tightness and the national anchor, k¥ a quarter (runs, prefectures)."""
+    p, s = setting.parameters, state.society
+    normal = np.where(state.period < p.wage_reference_quarters, tightness, s.tightness)
+    change = p.wage_speed * (safe_ratio(tightness, normal, empty=1.0) - 1)
+    change = np.clip(change, -p.wage_step, p.wage_step)
+    anchor = setting.world.prefectures.wage
+    return np.asarray(s.wage * (1 + change) * np.exp(-p.wage_anchor * np.log(s.wage / anchor)))
+
+
+def trade(
+    state: State,
+    drivers: Drivers,
+    innovation: Innovation,
+    labour: Labour,
+    setting: Setting,
+) -> Business:
+    """Return sales, births and exits of AI firms; model equations (6.3)-(6.4)."""
+    world, f = setting.world, state.firms
+    pool, local = market_pools(state, drivers, innovation, setting)
+    share = compete(state, setting)
+    sales = share * spread(pool, world.firms.domain)
+    born, overflow, founders = found_firms(state, innovation, setting)
+    exits = close_firms(state, setting)
+    return Business(
+        pool=pool,
+        local_pool=local,
+        sales=sales,
+        share=share,
+        born=born,
+        exits=exits * f.active,
+        overflow=overflow,
+        founders=founders,
+    )
+
+
+def market_pools(
+    state: State, drivers: Drivers, innovation: Innovation, setting: Setting
+) -> tuple[Array, Array]:
+    """Return sales open to local AI firms, M¥ (runs, domains): all, and local deployments."""
+    p = setting.parameters
+    fresh = innovation.deployment_next - state.society.deployment
+    fee = p.deployment_fee_new[:, :, None] * fresh
+    fee = fee + p.deployment_fee_run[:, :, None] * state.society.deployment
+    local = (potential_adopters(setting) * fee).sum(axis=1)
+    years = np.maximum(state.period / 4, 0)
+    fade = p.outside_market_fading_time
+    growth = p.outside_market_growth_end * years + (
+        p.outside_market_growth_start - p.outside_market_growth_end
+    ) * fade * -np.expm1(-years / fade)
+    market = p.outside_market * np.exp(growth)
+    national = p.national_quality * np.exp(p.quality_growth * (drivers.year - p.quality_year))
+    edge = np.exp(p.outside_quality_elasticity * np.log(innovation.quality / national))
+    outside = p.outside_market_access * market * edge
+    return local + outside, local
+
+
+def compete(state: State, setting: Setting) -> Array:
+    """Return market shares within each domain, a discrete replicator with luck (runs, slots).
+
+    ms' = ms (1 + c (E/mean E - 1)) e^(s N), E = kappa^eta; Nelson & Winter 1982, Gibrat noise.
+    """
+    p, f, world = setting.parameters, state.firms, setting.world
+    strength = np.exp(p.competition_exponent * np.log(np.maximum(f.knowledge, p.knowledge_floor)))
+    mean = domain_sum(f.share * strength, setting)
+    relative = strength / spread(np.maximum(mean, p.knowledge_floor), world.firms.domain)
+    luck = spread(
+        setting.chance.normal("sales", state.period, world.firms.count), world.firms.order
+    )
+    moved = f.share * np.maximum(1 + p.replicator_speed * (relative - 1), 0)
+    moved = moved * np.exp(p.sales_noise_sd * luck)
+    whole = domain_sum(moved, setting)
+    return moved * spread(safe_ratio(np.ones_like(whole), whole), world.firms.domain)
+
+
+def domain_sum(values: Array, setting: Setting) -> Array:
+    """Return slot values summed by domain, (runs, domains)."""
+    world = setting.world
+    cells = segment_sum(values, world.firms.cell_start)
+    return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1))
+
+
+def found_firms(
+    state: State, innovation: Innovation, setting: Setting
+) -> tuple[Array, Array, Array]:
+    """Return births by slot, births without a slot, and entrants' knowledge.
+
+    Poisson with mean b H^a C^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
+    """
+    p, world, f = setting.parameters, setting.world, state.firms
+    domains = len(world.domains.domain)
+    talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
+    idle = place_sum(state.centres.servers * (1 - state.centres.use), setting)
+    compute = np.exp(p.birth_compute_elasticity * np.log(idle / p.birth_compute_size + 1))
+    quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
+    mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
+    mean = (mean * (1 + state.society.deployment)).reshape(setting.runs, -1)
+    draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
+    number = kernels.poisson_inverse(draw, mean)
+    born, overflow = first_free(f.active > 0, number, world.firms.cell_start, world.firms.cell)
+    luck = setting.chance.normal("founders", state.period, world.firms.count)
+    founders = np.where(born, np.exp(p.founder_log_sd * spread(luck, world.firms.order)), 0.0)
+    level = 1 + p.founder_learning * spread(
+        np.tile(innovation.quality, (1, world.prefectures.count)), world.firms.cell
+    )
+    return born.astype(float), total(overflow), founders * level
+
+
+def place_sum(values: Array, setting: Setting) -> Array:
+    """Return centre values summed by prefecture, (runs, prefectures)."""
+    cells = segment_sum(values, setting.world.centres.cell_start)
+    return np.asarray(cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=1))
+
+
+def close_firms(state: State, setting: Setting) -> Array:
+    """Return exits, 1 or 0 (runs, slots).
+
+    Hazard h_0 + h_1 s((6 - months of cash)/3) + h_2 for the young; births most often die early.
+    """
+    p, f, world = setting.parameters, state.firms, setting.world
+    wage = spread(state.society.wage, world.firms.prefecture) / 1000
+    monthly = np.maximum(f.staff * wage, p.smallest_cost) / 3
+    months = f.cash / monthly
+    hazard = (
+        p.exit_base
+        + p.exit_cash * sigmoid((p.exit_cash_months - months) / p.exit_cash_spread)
+        + p.exit_young * (f.age < p.young_quarters)
+    )
+    if "firm.exit" in setting.neutral:
+        hazard = total(hazard * f.active) / np.maximum(total(f.active), 1)
+    draw = setting.chance.uniform("exits", state.period, world.firms.count)
+    return (spread(draw, world.firms.order) < hazard).astype(float)

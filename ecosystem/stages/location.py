@@ -1,0 +1,292 @@
+"""S2, first half: where new halls go - profitability, the location logit, lumpy projects, bids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecosystem import kernels
+from ecosystem.clearing import segment_share, segment_sum, spread
+from ecosystem.kernels import HOURS
+from ecosystem.quarters import HUB_START
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.policy import Policy
+from ecosystem.state import State
+
+Index = NDArray[np.intp]
+TIERS = ("core", "ring_1", "ring_2", "other")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the footloose build of the quarter goes."""
+
+    footloose: Array  # PFLOPS of new halls for the west (runs, kinds)
+    share: Array  # of the prefectures and, last, the rivals (runs, kinds, prefectures + 1)
+    placed: Array  # PFLOPS of new halls (runs, kinds * prefectures)
+    bid: Array  # PFLOPS of new halls won by each centre (runs, centres)
+    lender_index: Array  # profitability as lenders see it (runs, centres)
+
+
+def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Location:
+    """Return new halls by prefecture and by operator.
+
+    Source: model equations (2.1)-(2.6); prefectures first, so that empty operator slots do not
+    change totals (no red-bus/blue-bus effect).
+    """
+    world = setting.world
+    centres = world.centres
+    cost = variable_costs(state, drivers, policy, setting)
+    price = posted_price(state, drivers, setting, cost)
+    growth = spread(drivers.growth, centres.kind)
+    own_use = expected_use(state.centres.use, growth, setting)
+    support = expected_support(drivers, policy, setting)
+    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind)
+    cell = spread(cell_use(state, setting), centres.cell)
+    full = np.ones_like(setting.parameters.foresight)
+    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, full)
+    footloose = footloose_build(drivers, setting)
+    share = location_shares(state, drivers, policy, support, setting, price, cost)
+    placed = draw_projects(footloose, share, drivers, state, setting)
+    weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
+    sensitivity = setting.parameters.profit_sensitivity
+    if "centre.bid" not in setting.neutral:
+        weight = weight * np.exp(sensitivity * np.log(index))
+    won = segment_share(weight, centres.cell_start, centres.cell)
+    bid = won * spread(placed, centres.cell)
+    return Location(footloose, share, placed, bid, lender)
+
+
+def by_cell(values: Array, setting: Setting) -> Array:
+    """Return centre values summed by (kind, prefecture) cell, (runs, cells), kind-major."""
+    return segment_sum(values, setting.world.centres.cell_start)
+
+
+def cell_kind(setting: Setting) -> NDArray[np.intp]:
+    """Return the kind of compute of each cell, (cells,)."""
+    world = setting.world
+    return np.repeat(np.arange(len(world.kinds)), world.prefectures.count)
+
+
+def cell_prefecture(setting: Setting) -> NDArray[np.intp]:
+    """Return the prefecture of each cell, (cells,)."""
+    world = setting.world
+    return np.tile(np.arange(world.prefectures.count), len(world.kinds))
+
+
+def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
+    """Return what halls of given IT power (MW) can carry this quarter, PFLOPS (runs, centres)."""
+    return np.asarray(1000 * halls / spread(drivers.power, setting.world.centres.kind))
+
+
+def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
+    """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
+    tariff = drivers.electricity[setting.world.centres.prefecture]
+    relief = policy.rate["tariff_discount"]
+    return np.asarray(state.centres.power * state.centres.pue * tariff * (1 - relief))
+
+
+def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:
+    """Return p = max(variable cost, reference * exp(mark)), yuan/PFh (runs, centres)."""
+    reference = spread(drivers.price, setting.world.centres.kind)
+    return np.maximum(cost, reference * np.exp(state.centres.mark))
+
+
+def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
+    """Return own use blended with a common extrapolation of national growth.
+
+    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, the wave phenomenon.
+    """
+    p = setting.parameters
+    hype = np.minimum(1, p.target_use * (1 + p.hype * growth))
+    return np.asarray(p.use_weight * use + (1 - p.use_weight) * hype)
+
+
+def profit_index(
+    price: Array,
+    cost: Array,
+    use: Array,
+    drivers: Drivers,
+    support: Support,
+    setting: Setting,
+    kind: Index,
+    foresight: Array | None = None,
+) -> Array:
+    """Return profitability of a new unit by column, floored; 1 just breaks even.
+
+    `kind` gives the kind of compute of each column. Source: model equation (2.3) with full cost
+    (servers plus the expected hall) and full depreciation.
+    """
+    p = setting.parameters
+    wear = spread(setting.by_kind("server_depreciation"), kind)
+    decline = (p.foresight if foresight is None else foresight) * spread(
+        drivers.price_decline, kind
+    )
+    value = kernels.profitability(
+        price=price * (1 + support.output),
+        variable_cost=cost,
+        use=use,
+        capital_cost=spread(full_cost(drivers, setting), kind),
+        maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
+        income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
+        upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
+        subsidy=spread(support.capital, kind),
+    )
+    return np.maximum(value, p.profit_floor)
+
+
+def full_cost(drivers: Drivers, setting: Setting) -> Array:
+    """Return the cost of servers plus the hall they are expected to fill, M¥/PFLOPS (runs, K)."""
+    return np.asarray(drivers.server_cost + drivers.hall_cost / setting.parameters.expected_fill)
+
+
+@dataclass(frozen=True)
+class Support:
+    """Expected subsidies as investors see them."""
+
+    output: Array  # share of price that centres keep (runs, 1)
+    capital: Array  # share of full cost (runs, kinds)
+
+
+def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Support:
+    """Return what the transfers of this quarter promise a new unit."""
+    p = setting.parameters
+    halls = drivers.hall_cost / p.expected_fill
+    eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
+    return Support(
+        output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
+        capital=policy.rate["capital_subsidy"] * eligible,
+    )
+
+
+def cell_use(state: State, setting: Setting) -> Array:
+    """Return contracted use by cell, leaning on national use where little stands (runs, cells)."""
+    p, kind = setting.parameters, cell_kind(setting)
+    prior = p.use_prior_capacity
+    sold = by_cell(state.centres.sold, setting) / HOURS
+    servers = by_cell(state.centres.servers, setting)
+    return np.asarray((sold + prior * spread(state.nation.use, kind)) / (servers + prior))
+
+
+def footloose_build(drivers: Drivers, setting: Setting) -> Array:
+    """Return new halls that could stand in the west, PFLOPS (runs, kinds); equation (2.4)."""
+    p = setting.parameters
+    build = drivers.capacity_next - drivers.capacity + p.hall_depreciation * drivers.capacity
+    return np.asarray(p.footloose_share / p.national_fill * np.maximum(build, 0))
+
+
+def location_shares(
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    support: Support,
+    setting: Setting,
+    price: Array,
+    cost: Array,
+) -> Array:
+    """Return shares of the footloose build, prefectures and rivals last, (runs, kinds, P + 1).
+
+    Multinomial logit with size (McFadden 1974); model equation (2.5).
+    """
+    world, p, kind = setting.world, setting.parameters, cell_kind(setting)
+    halls = by_cell(hall_capacity(state.centres.halls, drivers, setting), setting)
+    servers = by_cell(state.centres.servers, setting)
+    market = p.footloose_share / p.national_fill * drivers.capacity
+    weight = state.centres.servers + p.use_prior_capacity
+    total = by_cell(weight, setting)
+    use = expected_use(cell_use(state, setting), spread(drivers.growth, kind), setting)
+    index = profit_index(
+        by_cell(weight * price, setting) / total,
+        by_cell(weight * cost, setting) / total,
+        use,
+        drivers,
+        support,
+        setting,
+        kind,
+    )
+    prior, neutral = p.use_prior_capacity, p.neutral_fill
+    fill = (servers + prior * neutral) / (halls + prior)
+    utility = (
+        p.profit_sensitivity * np.log(index)
+        + p.agglomeration * np.log(halls + p.agglomeration_size)
+        - p.diversification * halls / spread(market, kind)
+        + p.fill_feedback * (fill - neutral)
+        + place_utility(state, policy, setting)
+    )
+    utility = np.where(policy.gate > 0, -np.inf, utility)
+    utility = utility.reshape(setting.runs, len(world.kinds), world.prefectures.count)
+    built = halls.reshape(utility.shape).sum(axis=2)
+    rival = rival_utility(state, drivers, setting, built, market)
+    return kernels.softmax(np.concatenate([utility, rival[:, :, None]], axis=2))
+
+
+def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
+    """Return what speaks for a place apart from profit and size, (runs, cells)."""
+    world, p, g = setting.world, setting.parameters, state.governments
+    kind, prefecture = cell_kind(setting), cell_prefecture(setting)
+    hub = (world.prefectures.hub == 1)[prefecture]
+    tier = world.prefectures.tier.astype(int)
+    effects = np.concatenate(
+        [p.stack(f"location_effect_{name}", [TIERS[i] for i in tier]) for name in world.kinds],
+        axis=1,
+    )
+    designated = float(state.period >= HUB_START)
+    ready = spread(g.readiness, prefecture)
+    at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
+    at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
+    ambition = p.yardstick_strength * spread(g.ambition, prefecture)
+    return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
+
+
+def rival_utility(
+    state: State, drivers: Drivers, setting: Setting, built: Array, market: Array
+) -> Array:
+    """Return the utility of the rival hubs taken together, (runs, kinds).
+
+    `built` are the province's halls and `market` all halls for the footloose, PFLOPS.
+    """
+    world, p = setting.world, setting.parameters
+    hubs, every = world.hubs, np.arange(len(world.kinds))
+    rivals = np.maximum(market - built, 0)
+    tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
+    none = Support(np.zeros_like(p.foresight), np.zeros_like(market))
+    use = expected_use(state.nation.rival_use, drivers.growth, setting)
+    index = profit_index(
+        p.rival_price * drivers.price,
+        drivers.power * tariff,
+        use,
+        drivers,
+        none,
+        setting,
+        every,
+    )
+    return np.asarray(
+        np.log(hubs.count)
+        + p.profit_sensitivity * np.log(index)
+        + p.agglomeration * np.log(rivals / hubs.count + p.agglomeration_size)
+        - p.diversification * rivals / (hubs.count * market)
+        + setting.by_kind("rival_effect")
+    )
+
+
+def draw_projects(
+    footloose: Array, share: Array, drivers: Drivers, state: State, setting: Setting
+) -> Array:
+    """Return new halls by cell, lumpy in projects, PFLOPS (runs, cells).
+
+    The number is Poisson with mean F s / size; the sum of n lognormal sizes is drawn as one
+    lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
+    """
+    p, kind = setting.parameters, cell_kind(setting)
+    expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
+    scale = drivers.capacity / setting.by_kind("project_size_reference")
+    size = spread(setting.by_kind("project_size") * scale, kind)
+    chance, t = setting.chance, state.period
+    number = kernels.poisson_inverse(chance.uniform("projects", t, len(kind)), expected / size)
+    variance = np.log1p(np.expm1(p.project_size_log_sd**2) / np.maximum(number, 1))
+    luck = chance.normal("project sizes", t, len(kind))
+    lumpy = number * size * np.exp(np.sqrt(variance) * luck - 0.5 * variance)
+    return np.where(p.lumpy_projects > 0, lumpy, expected)

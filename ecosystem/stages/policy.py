@@ -1,0 +1,290 @@
+"""S1: governments - what programmes are paid, what levers that buys, readiness and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.arrays import combine, safe_ratio
+from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import Drivers
+from ecosystem.state import State
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Levers and payments of one quarter."""
+
+    lever: Mapping[str, Array]  # programmes: strength bought, (runs, 1)
+    rate: Mapping[str, Array]  # transfers: expected effective rate r * paid share, (runs, 1)
+    promised: Mapping[str, float]  # transfers: rate on paper
+    envelope: Array  # M¥ this quarter for transfers (runs, instruments)
+    programme_paid: Array  # M¥ this quarter (runs, instruments)
+    programme_claimed: Array  # M¥ this quarter (runs, instruments)
+    level_paid: Array  # M¥ of programmes by level (runs, 3): nation, province, prefectures
+    prefecture_paid: Array  # M¥ of programmes and readiness (runs, prefectures)
+    prefecture_left: Array  # M¥ still free for transfers (runs, prefectures)
+    province_left: Array  # M¥ (runs, 1)
+    co_funding: Array  # share of the national part that is paid (runs, prefectures)
+    match: Array  # share of prefecture dues met (runs, prefectures)
+    infrastructure: Array  # M¥ this quarter (runs, prefectures)
+    own_readiness: Array  # M¥ of it from the prefecture's own decision (runs, prefectures)
+    readiness_next: Array  # (runs, prefectures)
+    ambition_next: Array  # (runs, prefectures)
+    gate: Array  # 1 where new halls are refused (runs, cells)
+    shells_only: bool  # the capital subsidy pays for halls only
+    envelope_weight: Array  # (runs, instruments)
+    grants: Array  # M¥ of research grants inside programmes (runs, 1)
+    fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
+    fiscal_talent: Array  # what it adds to the talent lever (runs, 1)
+
+
+def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
+    """Return what the three levels of government do this quarter.
+
+    Source: model equations (1.1)-(1.5), the spending-lever law and the occupancy gate.
+    """
+    p, t, schedule = setting.parameters, state.period, setting.schedule
+    observed = schedule.observed[t]
+    weight = envelope_weights(state, setting)
+    fiscal = np.where(observed, 1.0, drivers.fiscal)
+    tilt = history_tilt(setting, t)
+    planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt
+    claimed = planned * np.ones((setting.runs, 1))
+    cash = fiscal_cash(setting, drivers.fiscal)
+    maintenance = routine_maintenance(state, setting, cash[0])
+    paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
+        state, setting, planned * fiscal, observed, cash, maintenance
+    )
+    lever = {
+        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
+        for i, name in enumerate(schedule.names)
+        if setting.schedule.programme[i]
+    }
+    own = push_readiness(state, setting, left[0])
+    ready = schedule.column("hub_readiness")
+    hub = setting.world.prefectures.hub
+    programme = p.hub_readiness_effectiveness * paid[:, [ready]] * hub
+    infrastructure = programme + maintenance + own
+    transfer = ~schedule.programme
+    extra = fiscal_loop(state, setting)
+    envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * transfer
+    joint = schedule.column("joint_innovation")
+    return Policy(
+        lever=lever,
+        rate={
+            name: float(schedule.rate[t, i]) * state.governments.paid_share[:, [i]]
+            for i, name in enumerate(schedule.names)
+        },
+        promised={name: float(schedule.rate[t, i]) for i, name in enumerate(schedule.names)},
+        envelope=envelope,
+        programme_paid=paid,
+        programme_claimed=claimed,
+        level_paid=by_level,
+        prefecture_paid=pref_paid + maintenance + own,
+        prefecture_left=left[0] - own,
+        province_left=left[1],
+        co_funding=co_funding,
+        match=match,
+        infrastructure=infrastructure,
+        own_readiness=maintenance + own,
+        readiness_next=improve_readiness(state.governments.readiness, infrastructure, setting),
+        ambition_next=yardstick(state, setting),
+        gate=occupancy_gate(state, setting),
+        shells_only=bool(schedule.shells_only[t]),
+        envelope_weight=weight,
+        grants=p.joint_innovation_grant_share * paid[:, [joint]],
+        fiscal_extra=extra,
+        fiscal_talent=p.talent_retention_maximum * -np.expm1(-2 * extra / p.fiscal_loop_scale),
+    )
+
+
+def buy_lever(setting: Setting, name: str, spending: Array) -> Array:
+    """Return lever = maximum * effectiveness * (1 - exp(-spending/scale)), (runs, 1).
+
+    `spending` in M¥ a year. Readiness has no lever: its spending reaches readiness itself.
+    """
+    p = setting.parameters
+    if name == "hub_readiness":
+        return p.hub_readiness_effectiveness * (spending > 0)
+    scale = p[f"{name}_scale"]
+    strength = p[f"{name}_maximum"] * p[f"{name}_effectiveness"]
+    return np.asarray(strength * -np.expm1(-spending / scale))
+
+
+def fiscal_loop(state: State, setting: Setting) -> Array:
+    """Return what risen local receipts add to innovation spending, M¥ (runs, 1); coupling C2.
+
+    extra = phi max(four-quarter mean of receipts from centres and AI firms - level before the
+    packages, 0); half goes to research grants and half to keeping talent.
+    """
+    g = state.governments
+    if state.period < POLICY_START:
+        return np.zeros((setting.runs, 1))
+    risen = g.receipts.mean(axis=1, keepdims=True) - g.receipts_reference
+    return setting.parameters.fiscal_loop * np.maximum(risen, 0)
+
+
+def history_tilt(setting: Setting, t: int) -> Array:
+    """Return the factor on observed readiness spending, (runs, instruments).
+
+    Its yearly shares are uncertain: weight exp(tilt (year - centre)) at the same total.
+    """
+    schedule, p = setting.schedule, setting.parameters
+    ready = schedule.column("hub_readiness")
+    seen = schedule.observed[:, ready]
+    spending = schedule.spending[:, ready] * seen
+    column = np.arange(len(schedule.names)) == ready
+    if not seen[t] or spending.sum() == 0:
+        return np.ones((1, len(schedule.names)))
+    years = np.arange(len(spending)) / QUARTERS_A_YEAR
+    years = years - (years * spending).sum() / spending.sum()
+    weights = np.exp(p.readiness_history_tilt * years)
+    factor = weights * spending.sum() / (weights * spending).sum(axis=1, keepdims=True)
+    return np.where(column, factor[:, [t]], 1.0)
+
+
+def envelope_weights(state: State, setting: Setting) -> Array:
+    """Return the factor on every plan, (runs, instruments), decided by the province once a year.
+
+    Money moves from envelopes that were not used up to those that were rationed, and all are cut
+    in proportion when receipts fell.
+    """
+    g, p, t = state.governments, setting.parameters, state.period
+    if t < POLICY_START or t % QUARTERS_A_YEAR:
+        return g.envelope_weight
+    schedule = setting.schedule
+    plan = np.maximum(
+        (schedule.envelope[t - 4 : t] + schedule.spending[t - 4 : t]).sum(axis=0) / QUARTERS_A_YEAR,
+        0.0,
+    )
+    money = plan * g.envelope_weight
+    movable = money * ~schedule.programme * (schedule.rate[t] > 0)
+    unspent = np.maximum(movable - g.paid, 0) * (g.claimed <= movable)
+    short = np.maximum(g.claimed - movable, 0) * (movable > 0)
+    moved = np.minimum(
+        p.envelope_mobility * unspent.sum(axis=1, keepdims=True),
+        p.envelope_mobility * short.sum(axis=1, keepdims=True),
+    )
+    taken = moved * safe_ratio(unspent, unspent.sum(axis=1, keepdims=True))
+    given = moved * safe_ratio(short, short.sum(axis=1, keepdims=True))
+    weight = np.where(movable > 0, safe_ratio(money - taken + given, plan), g.envelope_weight)
+    receipts = g.receipts.sum(axis=1, keepdims=True)
+    fall = np.maximum(1 - safe_ratio(receipts, g.receipts_before), 0)
+    cut = np.where(g.receipts_before > 0, 1 - p.receipts_pressure * fall, 1.0)
+    if "government.envelopes" in setting.neutral:
+        return np.ones_like(g.envelope_weight)
+    return np.asarray(weight * np.maximum(cut, p.envelope_floor))
+
+
+def fiscal_cash(setting: Setting, fiscal: float) -> tuple[Array, Array]:
+    """Return cash for programmes this quarter: prefectures (runs, P), province (runs, 1), M¥."""
+    p, world = setting.parameters, setting.world
+    prefectures = p.prefecture_programme_share * world.prefectures.budget_expenditure
+    province = p.province_programme_share * world.province.provincial_budget_expenditure
+    return prefectures * fiscal / QUARTERS_A_YEAR, province * fiscal / QUARTERS_A_YEAR
+
+
+def routine_maintenance(state: State, setting: Setting, cash: Array) -> Array:
+    """Return what hub prefectures pay to hold their readiness, M¥ (runs, P).
+
+    The loss delta Z is offset by I = delta I_0 Z/(1 - Z), at most at the readiness ceiling and
+    at most out of the prefecture's own cash.
+    """
+    p, world = setting.parameters, setting.world
+    ready = np.minimum(state.governments.readiness, p.readiness_ceiling)
+    need = p.readiness_depreciation * p.readiness_investment_scale * ready / (1 - ready)
+    return np.minimum(need, cash) * world.prefectures.hub
+
+
+def pay_programmes(
+    state: State,
+    setting: Setting,
+    due: Array,
+    observed: Array,
+    cash: tuple[Array, Array],
+    maintenance: Array,
+) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:
+    """Pay programmes as far as the local match allows.
+
+    Returns
+    -------
+    tuple
+        Paid by instrument (runs, I); by level (runs, 3: nation, province, prefectures); by
+        prefecture (runs, P); cash left (prefectures, province); share of prefecture dues met
+        (runs, P); paid share of the national part (runs, P).
+    """
+    schedule, world, p = setting.schedule, setting.world, setting.parameters
+    place = schedule.place(world)  # (I, P): whose prefecture share it is
+    split = schedule.split  # (I, 3): nation, province, prefecture
+    due = due * schedule.programme
+    free = due * ~observed
+    prefecture_due = combine(free * split[:, 2], place)
+    available = np.maximum(cash[0] - maintenance, 0)
+    met = np.minimum(1, safe_ratio(available, prefecture_due, empty=1.0))
+    province_due = (free * split[:, 1]).sum(axis=1, keepdims=True)
+    province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
+    local = np.where(split[:, 2] > 0, combine(met, place.T), 1.0)
+    province = np.where(split[:, 1] > 0, province_met, 1.0)
+    share = np.where(observed, 1.0, np.minimum(local, province))
+    failed_match = np.minimum(1, state.governments.match_last_year / p.match_threshold)
+    national = np.where(observed, 1.0, combine(failed_match, place.T))
+    by_level = [
+        (due * share * split[:, 0] * national),
+        (due * share * split[:, 1]),
+        (due * share * split[:, 2]),
+    ]
+    paid = by_level[0] + by_level[1] + by_level[2]
+    prefecture_paid = combine(by_level[2], place)
+    from_free = combine(by_level[2] * ~observed, place)
+    left = np.maximum(available - from_free, 0)
+    province_left = np.maximum(cash[1] - (by_level[1] * ~observed).sum(axis=1, keepdims=True), 0)
+    levels = np.stack([level.sum(axis=1) for level in by_level], axis=1)
+    return paid, levels, prefecture_paid, (left, province_left), met, failed_match
+
+
+def push_readiness(state: State, setting: Setting, left: Array) -> Array:
+    """Return readiness spending that prefectures decide on themselves, M¥ (runs, P).
+
+    A prefecture spends a share of its free programme cash that grows with its ambition, that is
+    with its distance to the fastest grower (yardstick competition).
+    """
+    p, g = setting.parameters, state.governments
+    ambition = g.ambition
+    if "government.readiness" in setting.neutral:
+        ambition = np.broadcast_to(ambition.mean(axis=1, keepdims=True), ambition.shape)
+    below = g.readiness < p.readiness_ceiling
+    return np.asarray(p.readiness_push * ambition * left * below)
+
+
+def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting) -> Array:
+    """Return Z' = Z + (1 - Z)(1 - exp(-I/I_0)) - delta Z, (runs, P)."""
+    p = setting.parameters
+    gain = (1 - readiness) * -np.expm1(-infrastructure / p.readiness_investment_scale)
+    return np.asarray(readiness + gain - p.readiness_depreciation * readiness)
+
+
+def yardstick(state: State, setting: Setting) -> Array:
+    """Return ambition after comparison with the fastest grower, (runs, P), within [0, 1]."""
+    p, g = setting.parameters, state.governments
+    gap = np.maximum(g.growth.max(axis=1, keepdims=True) - g.growth, 0)
+    faded = (1 - p.ambition_fading) * g.ambition
+    return np.clip(faded + p.ambition_gain * gap, 0, 1)
+
+
+def occupancy_gate(state: State, setting: Setting) -> Array:
+    """Return 1 where new halls are refused, (runs, cells).
+
+    The rule: no new halls outside the hub where the four-quarter mean fill lies below the
+    threshold.
+    """
+    world, p = setting.world, setting.parameters
+    active = setting.schedule.rate[state.period, setting.schedule.column("occupancy_gate")] > 0
+    fill = state.centres.fill_history.mean(axis=1)
+    if "government.gate" in setting.neutral:
+        fill = np.broadcast_to(fill.mean(axis=1, keepdims=True), fill.shape)
+    outside = np.tile(world.prefectures.hub == 0, len(world.kinds))
+    return ((fill < p.gate_threshold) & outside & active).astype(float)

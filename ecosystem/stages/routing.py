@@ -1,0 +1,296 @@
+"""S4, first half: compute buyers - local demand, the routing logit, eastern overflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.kernels import HOURS
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.location import by_cell, posted_price, variable_costs
+from ecosystem.stages.policy import Policy
+from ecosystem.state import State
+
+OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
+
+
+@dataclass(frozen=True)
+class LocalDemand:
+    """Demand of the home region, PFh."""
+
+    users: Array  # (runs, users, workloads): firms, deployments, parks, government, universities
+    by_firm: Array  # (runs, slots)
+    by_park: Array  # (runs, parks)
+    park_own: Array  # PFh that parks serve themselves (runs, parks)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What the province offers to buyers."""
+
+    cost: Array  # variable cost yuan/PFh (runs, centres)
+    price: Array  # posted price yuan/PFh (runs, centres)
+    size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
+    size_by_kind: Array  # (runs, kinds)
+    relative_price: Array  # after voucher and output subsidy, over the reference (runs, kinds)
+    quality: Array  # of service, with local experience (runs, kinds)
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Where demand goes."""
+
+    offer: Offer
+    local: LocalDemand
+    demand: Array  # PFh (runs, regions, workloads)
+    share: Array  # (runs, regions, workloads, alternatives)
+    inflow: Array  # PFh that reaches the province (runs, regions, workloads)
+    overflow: Array  # PFh that eastern centres could not serve (runs, regions, workloads)
+    captured: Array  # PFh of it re-routed west (runs, regions, workloads)
+    own_served: Array  # PFh (runs, regions, kinds)
+    rival_demand: Array  # PFh (runs, kinds)
+    rival_served: Array  # PFh (runs, kinds)
+    rival_capacity: Array  # PFLOPS (runs, kinds)
+    price_paid: Array  # share-weighted, over the reference (runs, regions, workloads)
+
+
+def route(
+    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
+) -> Routing:
+    """Return buyers' choice among their own region, rival hubs and the province.
+
+    Source: model equations (4.1)-(4.3); multinomial logit with size (McFadden 1974).
+    """
+    world, p = setting.world, setting.parameters
+    work, regions = world.workloads, world.regions
+    offer = make_offer(state, drivers, policy, investment, setting)
+    local = local_demand(state, drivers, offer, setting)
+    demand = np.where(
+        (regions.home == 1)[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand
+    )
+    own = eastern_capacity(drivers, setting)
+    servers = kind_sum(investment.servers, setting)
+    rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
+    share, price_paid = routing_shares(state, policy, setting, own, rival, offer)
+    flow = demand[..., None] * share
+    to_kind = kind_of_workload(setting)
+    own_demand = combine(flow[..., OWN], to_kind)
+    own_served = kernels.match(
+        own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
+    )
+    lost = 1 - safe_ratio(own_served, own_demand, empty=1.0)
+    overflow = flow[..., OWN] * lost[:, :, work.kind]
+    captured = p.overflow_capture[..., None] * work.movable * overflow
+    west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
+    rival_demand = combine(flow[..., RIVAL] + captured * (1 - west), to_kind).sum(axis=1)
+    return Routing(
+        offer=offer,
+        local=local,
+        demand=demand,
+        share=share,
+        inflow=flow[..., HOME] + captured * west,
+        overflow=overflow,
+        captured=captured,
+        own_served=own_served,
+        rival_demand=rival_demand,
+        rival_served=kernels.match(rival_demand, rival * HOURS, p.eastern_matching),
+        rival_capacity=rival,
+        price_paid=price_paid,
+    )
+
+
+def kind_sum(values: Array, setting: Setting) -> Array:
+    """Return centre values summed by kind of compute, (runs, kinds)."""
+    cells = by_cell(values, setting)
+    return cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2)
+
+
+def kind_of_workload(setting: Setting) -> Array:
+    """Return the indicator matrix (workloads, kinds)."""
+    return np.asarray(np.eye(len(setting.world.kinds))[setting.world.workloads.kind])
+
+
+def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
+    """Return capacity that is not footloose, by region, PFLOPS (runs, regions, kinds)."""
+    regions = setting.world.regions
+    weight = np.where(regions.home == 1, 0.0, regions.demand_share)
+    settled = (1 - setting.parameters.footloose_share) * drivers.capacity
+    return np.asarray((weight / weight.sum())[:, None] * settled[:, None, :])
+
+
+def make_offer(
+    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
+) -> Offer:
+    """Return prices, visible size and service quality of the province's centres."""
+    p, centres = setting.parameters, setting.world.centres
+    cost = variable_costs(state, drivers, policy, setting)
+    price = posted_price(state, drivers, setting, cost)
+    empty = np.maximum(investment.capacity - investment.servers, 0)
+    size = investment.servers + p.empty_hall_weight * empty
+    seen = kind_sum(size, setting)
+    hub = (setting.world.prefectures.hub == 1)[centres.prefecture]
+    hub_share = safe_ratio(kind_sum(size * hub, setting), seen)
+    voucher = 1 - policy.rate["compute_voucher"] * hub_share
+    output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
+    mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
+    quality = safe_ratio(kind_sum(size * state.centres.quality, setting), seen, empty=1.0)
+    return Offer(
+        cost=cost,
+        price=price,
+        size=size,
+        size_by_kind=seen,
+        relative_price=mean_price * voucher * output,
+        quality=quality * local_experience(state, drivers, setting),
+    )
+
+
+def local_experience(state: State, drivers: Drivers, setting: Setting) -> Array:
+    """Return the quality gained by serving local users, 1 + e (1 - exp(-L/L_0)), (runs, 1).
+
+    Coupling C8; L is local continuous use in PFLOPS, L_0 grows with the national market.
+    """
+    p = setting.parameters
+    used = total(state.firms.compute) / HOURS
+    scale = p.local_experience_scale * drivers.capacity[:, 1:2] / p.finance_reference_capacity
+    return np.asarray(1 + p.local_experience * -np.expm1(-used / scale))
+
+
+def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> LocalDemand:
+    """Return demand of the home region's users, PFh; model equation (4.2)."""
+    world, p, runs = setting.world, setting.parameters, setting.runs
+    work = world.workloads
+    mix = workload_mix(setting, drivers.real_time_share)
+    intelligent = work.kind == INTELLIGENT
+    real_time = intelligent & work.real_time
+    by_firm = firm_demand(state, drivers, offer, setting)
+    adopters = adopters_by_cell(state, setting)
+    by_park, own = park_demand(state, drivers, setting)
+    government = (
+        p.government_compute_share
+        * world.province.budget_expenditure
+        / 4
+        * 1e6
+        / drivers.price[:, [GENERAL]]
+    )
+    national = state.nation.demand_ratio * setting.national_table[:, state.period]
+    science = world.regions.demand_share[world.regions.home_index] * national[:, [SUPER]] * HOURS
+    general = work.kind == GENERAL
+    batch = general & ~work.real_time
+    batch_mix = np.where(batch, work.share_within_kind, 0.0)
+    users = np.stack(
+        [
+            total(by_firm) * mix * intelligent,
+            total(adopters) * p.deployment_compute * real_time,
+            total(by_park - own) * batch_mix / batch_mix.sum(),
+            government * (general & work.real_time),
+            science * (work.kind == SUPER),
+        ],
+        axis=1,
+    )
+    return LocalDemand(users.reshape(runs, 5, -1), by_firm, by_park, own)
+
+
+def firm_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> Array:
+    """Return compute wanted by each AI firm, PFh (runs, slots).
+
+    A share of sales that rises with the spread of large models, spent at the local price.
+    """
+    p = setting.parameters
+    spread = sigmoid(p.compute_share_speed * (drivers.year - p.compute_share_midpoint))
+    share = p.compute_share_of_sales * (
+        p.compute_share_start + (1 - p.compute_share_start) * spread
+    )
+    local = offer.relative_price[:, [INTELLIGENT]]
+    reaction = np.exp(-p.firm_compute_elasticity * np.log(local))
+    sales = state.firms.sales
+    if "firm.compute" in setting.neutral:
+        active = np.maximum(total(state.firms.active), 1)
+        sales = state.firms.active * total(sales) / active
+    return np.asarray(sales * (share * reaction * 1e6 / drivers.price[:, [INTELLIGENT]]))
+
+
+def adopters_by_cell(state: State, setting: Setting) -> Array:
+    """Return users of deployed AI by prefecture and domain, (runs, prefectures, domains)."""
+    return np.asarray(state.society.deployment * potential_adopters(setting))
+
+
+def potential_adopters(setting: Setting) -> Array:
+    """Return organisations that could deploy AI, (runs, prefectures, domains)."""
+    world, p = setting.world, setting.parameters
+    share = world.prefectures.gdp / world.prefectures.gdp.sum()
+    count = len(world.domains.domain)
+    return np.asarray(p.potential_adopters[:, :, None] * share[:, None] / count * np.ones(count))
+
+
+def park_demand(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array]:
+    """Return compute wanted by parks and the part their own centres serve, PFh (runs, parks)."""
+    p = setting.parameters
+    output = park_output(state, setting)
+    spend = p.park_compute_share * state.parks.adoption * output
+    wanted = spend * 1e6 / drivers.price[:, [GENERAL]]
+    own = np.minimum(wanted, state.parks.servers * HOURS)
+    return wanted, own
+
+
+def park_output(state: State, setting: Setting) -> Array:
+    """Return output of parks, M¥ a quarter (runs, parks); model equation (5.8)."""
+    p, parks = setting.parameters, setting.world.parks
+    trend = np.exp(p.park_output_growth * state.period / 4)
+    gain = (1 + p.park_productivity_gain * state.parks.adoption) / (
+        1 + p.park_productivity_gain * parks.adoption
+    )
+    return np.asarray(parks.output * trend * gain)
+
+
+def routing_shares(
+    state: State, policy: Policy, setting: Setting, own: Array, rival: Array, offer: Offer
+) -> tuple[Array, Array]:
+    """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
+
+    U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
+    """
+    world, p = setting.world, setting.parameters
+    work, regions, network = world.workloads, world.regions, world.network
+    kind, home = work.kind, regions.home == 1
+    wide = lambda column: column[:, :, None]  # noqa: E731
+    size, price = wide(p.routing_size), wide(p.routing_price)
+    carriage = work.data_weight * network.network_price[:, None] / wide(p.network_price_reference)
+    delay = work.latency_disutility * wide(p.latency_disutility) / 10
+    prices = [
+        wide(p.own_region_price) * np.ones((len(home), len(kind))),
+        wide(p.rival_price) + carriage,
+        offer.relative_price[:, None, kind] + carriage,
+    ]
+    sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
+    latency = [network.latency_own_ms, network.latency_rival_ms, network.latency_home_ms]
+    home_effect = setting.by_kind("province_effect")[:, None, kind]
+    pairing = policy.lever["regional_pairing"][:, :, None] * (regions.paired == 1)[:, None]
+    eligible = (kind == INTELLIGENT) | ((kind == GENERAL) & ~work.real_time)
+    extra = [
+        wide(p.own_region_effect),
+        np.zeros((1, 1, 1)),
+        home_effect
+        + pairing * eligible
+        + wide(p.home_bias) * home[:, None]
+        + wide(p.routing_quality) * np.log(offer.quality)[:, None, kind]
+        + wide(p.routing_experience) * state.buyers.experience,
+    ]
+    utility = [
+        size * np.log1p(sizes[a])
+        - price * prices[a]
+        - delay * np.nan_to_num(latency[a])[:, None]
+        + extra[a]
+        for a in (OWN, RIVAL, HOME)
+    ]
+    utility[OWN] = np.where(home[:, None], -np.inf, utility[OWN])
+    share = kernels.softmax(np.stack(utility, axis=3))
+    if "buyer.route" in setting.neutral:
+        mean = share[:, ~home].mean(axis=1, keepdims=True)
+        share = np.where(home[:, None, None], share, mean)
+    paid = sum(share[..., a] * prices[a] for a in (OWN, RIVAL, HOME))
+    return share, np.asarray(paid)

@@ -1,0 +1,134 @@
+"""S7, first part: what transfers are claimed, and what the envelopes and the match pay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.arrays import combine, safe_ratio
+from ecosystem.clearing import spread
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.dispatch import Market
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.investment import Investment
+from ecosystem.stages.ledger import by_level
+from ecosystem.stages.policy import Policy
+
+TRANSFERS = ("capital_subsidy", "compute_voucher", "tariff_discount", "output_subsidy")
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """Transfers of the quarter, M¥."""
+
+    claims: dict[str, Array]  # by centre (runs, centres)
+    received: dict[str, Array]  # by centre (runs, centres)
+    claimed: Array  # (runs, instruments)
+    paid: Array  # (runs, instruments)
+    paid_share: Array  # (runs, instruments)
+    payers: dict[str, Array]  # who pays (runs, prefectures + 2)
+
+
+def settle(
+    period: int,
+    drivers: Drivers,
+    policy: Policy,
+    investment: Investment,
+    market: Market,
+    setting: Setting,
+) -> Settlement:
+    """Pay claims as far as envelopes and the local match allow; model equations (1.2)-(1.3).
+
+    The paid share is min(1, envelope/claims), and the same for the prefecture's and the
+    province's cash; so cost never exceeds the envelope.
+    """
+    world, schedule = setting.world, setting.schedule
+    claims = claims_by_centre(drivers, policy, investment, market, setting)
+    place = np.eye(world.prefectures.count)[world.centres.prefecture]
+    by_place = {name: combine(claim, place) for name, claim in claims.items()}
+    column = {name: schedule.column(name) for name in TRANSFERS}
+    within = {
+        name: np.minimum(
+            1,
+            safe_ratio(
+                policy.envelope[:, [column[name]]],
+                by_place[name].sum(axis=1, keepdims=True),
+                empty=1.0,
+            ),
+        )
+        for name in TRANSFERS
+    }
+    split = {name: schedule.split[column[name]] for name in TRANSFERS}
+    due = sum(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
+    local = np.minimum(1, safe_ratio(policy.prefecture_left, due, empty=1.0))
+    due = sum(split[n][1] * within[n] * by_place[n].sum(axis=1, keepdims=True) for n in TRANSFERS)
+    province = np.minimum(1, safe_ratio(policy.province_left, due, empty=1.0))
+    count = len(schedule.names)
+    received, payers = {}, {}
+    claimed = policy.programme_claimed * schedule.programme
+    paid = policy.programme_paid * schedule.programme
+    for name in TRANSFERS:
+        parts = transfer_parts(
+            split[name],
+            within[name],
+            local,
+            province,
+            policy.co_funding,
+            bool(schedule.observed[period, column[name]]),
+        )
+        nation, province_part, prefecture = (part * by_place[name] for part in parts)
+        payers[name] = by_level(
+            nation.sum(axis=1, keepdims=True), province_part.sum(axis=1, keepdims=True), prefecture
+        )
+        received[name] = claims[name] * spread(sum(parts), world.centres.prefecture)
+        here = np.arange(count) == column[name]
+        claimed = claimed + by_place[name].sum(axis=1, keepdims=True) * here
+        paid = paid + payers[name].sum(axis=1, keepdims=True) * here
+    return Settlement(
+        claims=claims,
+        received=received,
+        claimed=claimed,
+        paid=paid,
+        paid_share=np.where(schedule.programme, 1.0, safe_ratio(paid, claimed, empty=1.0)),
+        payers=payers,
+    )
+
+
+def transfer_parts(
+    split: Array, within: Array, local: Array, province: Array, co_funding: Array, observed: bool
+) -> list[Array]:
+    """Return the shares of a claim that nation, province and prefecture pay, (runs, P) each."""
+    if observed:
+        local, province, co_funding = (
+            np.ones_like(local),
+            np.ones_like(province),
+            np.ones_like(local),
+        )
+    matched = np.minimum(local if split[2] > 0 else 1.0, province if split[1] > 0 else 1.0)
+    share = within * matched * np.ones_like(co_funding)
+    return [split[0] * share * co_funding, split[1] * share, split[2] * share]
+
+
+def claims_by_centre(
+    drivers: Drivers, policy: Policy, investment: Investment, market: Market, setting: Setting
+) -> dict[str, Array]:
+    """Return what each transfer is asked for, rate on paper times base, M¥ (runs, centres)."""
+    world = setting.world
+    rate = policy.promised
+    hub = (world.prefectures.hub == 1)[world.centres.prefecture]
+    capital = investment.hall_outlay
+    if not policy.shells_only:
+        capital = capital + investment.server_outlay
+    return {
+        "capital_subsidy": rate["capital_subsidy"] * capital,
+        "compute_voucher": rate["compute_voucher"] * market.revenue * hub,
+        "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
+        "output_subsidy": rate["output_subsidy"] * market.revenue,
+    }
+
+
+def power_bill(drivers: Drivers, market: Market, setting: Setting) -> Array:
+    """Return what centres pay for power before relief, M¥ (runs, centres)."""
+    tariff = drivers.electricity[setting.world.centres.prefecture]
+    return np.asarray(market.energy * tariff / 1000)

@@ -1,0 +1,153 @@
+"""S3: the equipment chain - home share, sales of makers, learning, capacity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import safe_ratio, total
+from ecosystem.clearing import redistribute, segment_sum, spread
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.investment import Investment
+from ecosystem.state import State
+
+UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Orders and sales of equipment in the quarter, M¥."""
+
+    orders: Array  # equipment ordered by centres (runs, stages)
+    local_share: Array  # wanted from home makers (runs, stages)
+    to_centres: Array  # equipment sold to centres (runs, makers)
+    local_sales: Array  # the same by stage (runs, stages)
+    imports: Array  # equipment from outside (runs, stages)
+    intermediate: Array  # sales of upstream stages to home makers (runs, stages)
+    exports: Array  # sales of upstream stages outside (runs, stages)
+    sales: Array  # (runs, makers)
+    investment: Array  # capital spending of makers (runs, makers)
+    capacity_next: Array  # M¥ a quarter (runs, makers)
+    cumulative_next: Array  # M¥ (runs, makers)
+    cost_next: Array  # index (runs, makers)
+    expected_next: Array  # M¥ a quarter (runs, makers)
+
+
+def supply_equipment(
+    state: State, drivers: Drivers, investment: Investment, setting: Setting
+) -> Supply:
+    """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
+    world, p, m = setting.world, setting.parameters, state.makers
+    makers, stages = world.makers, world.stages
+    start, stage = makers.stage_start, makers.stage
+    mix = p.stack("equipment_share", BOUGHT)
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    spending = total(investment.server_outlay)
+    orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
+    weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(m.cost))
+    mean_cost = segment_sum(m.cost * m.capacity, start) / segment_sum(m.capacity, start)
+    share = kernels.armington_share(
+        p.stack("home_preference", stages), mean_cost, p.armington_elasticity
+    )
+    downstream = redistribute(orders * share, weight, m.capacity, start, stage)
+    sold = segment_sum(downstream, start)
+    using = sold[:, [stages.index("communications")]] + sold[:, [stages.index("servers")]]
+    year = drivers.year - world_start(setting)
+    outside = {
+        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * year)
+        for name in UPSTREAM
+    }
+    chip = p.packaging_content * p.packaging_home_share * using
+    packaging = sales_of("packaging", chip + outside["packaging"], weight, m.capacity, setting)
+    packed = total(packaging)
+    material = p.material_content * packed
+    materials = sales_of("materials", material + outside["materials"], weight, m.capacity, setting)
+    sales = downstream + packaging + materials
+    by_stage = segment_sum(sales, start)
+    demands = {
+        "packaging": (chip, outside["packaging"]),
+        "materials": (material, outside["materials"]),
+    }
+    intermediate = split_sales(by_stage, demands, setting)
+    upstream = np.array([name in UPSTREAM for name in stages])
+    expected = m.sales + p.sales_adaptation * (sales - m.sales)
+    capital, capacity_next = expand(state, expected, setting)
+    cumulative = m.cumulative + sales
+    return Supply(
+        orders=orders,
+        local_share=share,
+        to_centres=downstream,
+        local_sales=sold,
+        imports=orders - sold,
+        intermediate=intermediate,
+        exports=by_stage * upstream - intermediate,
+        sales=sales,
+        investment=capital,
+        capacity_next=capacity_next,
+        cumulative_next=cumulative,
+        cost_next=learn_by_doing(cumulative, setting, mean_cost),
+        expected_next=expected,
+    )
+
+
+def world_start(setting: Setting) -> float:
+    """Return the calendar year in which outside demand is measured."""
+    return float(setting.world.national_path[setting.world.kinds[1]].year[0])
+
+
+def sales_of(name: str, demand: Array, weight: Array, capacity: Array, setting: Setting) -> Array:
+    """Return sales of one upstream stage's makers, M¥ (runs, makers), zero elsewhere."""
+    makers = setting.world.makers
+    column = np.arange(len(setting.world.stages)) == setting.world.stages.index(name)
+    return redistribute(demand * column, weight, capacity, makers.stage_start, makers.stage)
+
+
+def split_sales(
+    by_stage: Array, demands: dict[str, tuple[Array, Array]], setting: Setting
+) -> Array:
+    """Return the part of upstream sales that goes to home makers, M¥ (runs, stages)."""
+    columns = []
+    for i, name in enumerate(setting.world.stages):
+        home, outside = demands.get(name, (0 * by_stage[:, [0]], 1 + 0 * by_stage[:, [0]]))
+        columns.append(by_stage[:, [i]] * safe_ratio(home, home + outside))
+    return np.concatenate(columns, axis=1)
+
+
+def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Array:
+    """Return unit-cost indices: Wright's law times what inputs cost, (runs, makers).
+
+    Source: model equation (3.5), Wright 1936. Packaging buys materials, the rest packaging.
+    """
+    world, p = setting.world, setting.parameters
+    makers, stages = world.makers, world.stages
+    exponent = spread(p.stack("learning_exponent", stages), makers.stage) * p.learning_scale
+    initial = initial_cumulative(setting)
+    own = kernels.wright(cumulative, initial, exponent)
+    supplier = [stages.index("packaging")] * len(stages)
+    supplier[stages.index("packaging")] = stages.index("materials")
+    inputs = spread(mean_cost, np.array(supplier))
+    first = np.arange(len(stages)) == stages.index("materials")
+    factor = 1 + p.input_cost_share * np.where(first, 0.0, inputs - 1)
+    return np.asarray(own * spread(factor, makers.stage))
+
+
+def initial_cumulative(setting: Setting) -> Array:
+    """Return output before the first quarter, M¥ (runs, makers)."""
+    p, makers = setting.parameters, setting.world.makers
+    return np.asarray(p.initial_experience_quarters * p.maker_target_use * makers.capacity)
+
+
+def expand(state: State, expected: Array, setting: Setting) -> tuple[Array, Array]:
+    """Return capital spending M¥ and next capacity M¥ a quarter; model equation (3.6)."""
+    p, m = setting.parameters, state.makers
+    kept = m.capacity * (1 - p.maker_depreciation)
+    wanted = p.maker_expansion_speed * np.maximum(expected / p.maker_target_use - kept, 0)
+    if "maker.capacity" in setting.neutral:
+        wanted = p.maker_depreciation * m.capacity
+    cost = p.maker_capital_intensity * wanted
+    limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(m.capacity + m.cash, 0)
+    allowed = np.minimum(1, safe_ratio(limit, cost, empty=1.0))
+    return cost * allowed, kept + wanted * allowed
