@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ecosystem.arrays import total
 from ecosystem.setting import Array, Setting
 from ecosystem.stages import flows
 from ecosystem.stages.dispatch import Market
@@ -33,8 +32,8 @@ class Accounts:
     settlement: Settlement
     taxes: Array  # (runs, 2): local, national
     local_receipts: Array  # taxes of centres and AI firms (runs, 1)
-    value_added: Mapping[str, Array]  # gross, by sector (runs, 1)
-    wages: Mapping[str, Array]  # by sector (runs, 1)
+    value_added: Mapping[str, Array]  # gross, by sector (runs, members)
+    wages: Mapping[str, Array]  # by sector (runs, members)
     power_bill: Array  # of centres before relief (runs, centres)
     exports: Array  # of compute (runs, 1)
     imports: Array  # of compute (runs, 1)
@@ -90,7 +89,7 @@ def account(
         local_receipts=receipts,
         value_added={name: r.value_added for name, r in results.items()}
         | {"universities": university},
-        wages={name: total(r.wages) for name, r in results.items()} | {"universities": university},
+        wages={name: r.wages for name, r in results.items()} | {"universities": university},
         power_bill=bill,
         exports=compute["exports"],
         imports=compute["imports"],

@@ -53,7 +53,6 @@ def sell(
     """
     world, p = setting.world, setting.parameters
     routing = route(state, drivers, policy, investment, setting)
-    kind = world.centres.kind
     free = HOURS * investment.servers * availability(drivers, setting)
     weight = contract_weights(state, drivers, routing, setting)
     pooled, exponent = dispatch_rules(policy, setting)

@@ -30,7 +30,7 @@ FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of local
 class Result:
     """What the income statement of a sector says, M¥."""
 
-    value_added: Array  # (runs, 1), gross
+    value_added: Array  # gross (runs, members)
     value_added_tax: Array  # (runs, members)
     income_tax: Array  # (runs, members)
     wages: Array  # (runs, members)
@@ -153,7 +153,7 @@ def centre_flows(
     ledger.add("new loans", "bank", total(fresh), "centres", fresh)
     ledger.add("dividends", "centres", books.dividend, "households")
     settled = p.local_settlement * books.surplus
-    result = Result(total(settled + wages), books.value_added_tax, books.income_tax, wages)
+    result = Result(settled + wages, books.value_added_tax, books.income_tax, wages)
     return result, books, bill
 
 
@@ -220,7 +220,7 @@ def maker_flows(
     ledger.add("equipment imported", "makers", supply.investment, "world")
     ledger.add("interest", "makers", interest, "bank")
     ledger.add("dividends", "makers", dividend, "households")
-    return Result(total(added), vat, tax, wages)
+    return Result(added, vat, tax, wages)
 
 
 def contract_income(ledger: Ledger, payer: str, paid: Array, setting: Setting) -> None:
@@ -273,7 +273,7 @@ def firm_flows(
     ledger.add("dividends", "firms", dividend, "households")
     start = p.founding_capital * business.born
     ledger.add("equity", "households", total(start), "firms", start)
-    return Result(total(added), vat, tax, wages)
+    return Result(added, vat, tax, wages)
 
 
 def wind_up(ledger: Ledger, state: State, business: Business) -> None:
@@ -307,13 +307,13 @@ def park_flows(
     ledger.add("wages", "parks", wages, "households")
     ledger.add("equipment imported", "parks", servers, "world")
     ledger.add("dividends", "parks", p.park_payout * np.maximum(profit, 0), "households")
-    return Result(total(added), vat, tax, wages)
+    return Result(added, vat, tax, wages)
 
 
 def university_flows(
     ledger: Ledger, innovation: Innovation, policy: Policy, setting: Setting
 ) -> Array:
-    """List funds, grants and spending of universities; return their wages (runs, 1)."""
+    """List funds, grants and spending of universities; return their wages (runs, members)."""
     p, world, runs = setting.parameters, setting.world, setting.runs
     funds = world.universities.research_funds * np.ones((runs, 1))
     whole = total(funds)
@@ -328,7 +328,7 @@ def university_flows(
     bought = p.university_purchase_share * income
     ledger.add("wages", "universities", wages, "households")
     ledger.add("research purchases", "universities", bought, "world")
-    return total(wages)
+    return wages
 
 
 def programme_flows(

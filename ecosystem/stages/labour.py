@@ -72,7 +72,7 @@ def employ(
     firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
     turnover = p.separation_rate * (
         combine(centre_jobs, place[world.centres.prefecture])
-        + combine(maker_jobs, place[world.makers.prefecture])
+        + p.maker_talent_share * combine(maker_jobs, place[world.makers.prefecture])
     )
     vacancies = firm_posts + turnover
     searchers = p.search_share * 1000 * s.talent

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ecosystem import kernels
 from ecosystem.clearing import segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
-from ecosystem.quarters import HUB_START
+from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.policy import Policy
@@ -172,10 +172,17 @@ def cell_use(state: State, setting: Setting) -> Array:
 
 
 def footloose_build(drivers: Drivers, setting: Setting) -> Array:
-    """Return new halls that could stand in the west, PFLOPS (runs, kinds); equation (2.4)."""
+    """Return new halls that could stand in the west, PFLOPS (runs, kinds); equation (2.4).
+
+    Halls are held in MW and carry more each quarter as servers need less power, so what must be
+    built is the growth of capacity less what old halls gain: without it the nation would build
+    ever emptier halls.
+    """
     p = setting.parameters
-    build = drivers.capacity_next - drivers.capacity + p.hall_depreciation * drivers.capacity
-    return np.asarray(p.footloose_share / p.national_fill * np.maximum(build, 0))
+    gain = np.exp2(1 / (QUARTERS_A_YEAR * setting.by_kind("power_halving_time")))
+    standing = drivers.capacity * (1 - p.hall_depreciation) * gain
+    build = np.maximum(drivers.capacity_next - standing, 0)
+    return np.asarray(p.footloose_share / p.national_fill * build)
 
 
 def location_shares(
@@ -285,8 +292,19 @@ def draw_projects(
     scale = drivers.capacity / setting.by_kind("project_size_reference")
     size = spread(setting.by_kind("project_size") * scale, kind)
     chance, t = setting.chance, state.period
-    number = kernels.poisson_inverse(chance.uniform("projects", t, len(kind)), expected / size)
+    number = kernels.poisson_inverse(
+        by_kind_first(chance.uniform("projects", t, len(kind)), setting), expected / size
+    )
     variance = np.log1p(np.expm1(p.project_size_log_sd**2) / np.maximum(number, 1))
-    luck = chance.normal("project sizes", t, len(kind))
+    luck = by_kind_first(chance.normal("project sizes", t, len(kind)), setting)
     lumpy = number * size * np.exp(np.sqrt(variance) * luck - 0.5 * variance)
     return np.where(p.lumpy_projects > 0, lumpy, expected)
+
+
+def by_kind_first(draws: Array, setting: Setting) -> Array:
+    """Return draws made by prefecture and kind in the order of cells, (runs, cells).
+
+    A new prefecture then moves nobody else's draw.
+    """
+    shape = (setting.runs, setting.world.prefectures.count, len(setting.world.kinds))
+    return np.ascontiguousarray(draws.reshape(shape).swapaxes(1, 2)).reshape(setting.runs, -1)

@@ -1,0 +1,245 @@
+"""What is reported of a quarter: every outcome of the outcome table, (runs, entries) each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecosystem import kernels
+from ecosystem.arrays import combine, safe_ratio, total
+from ecosystem.clearing import segment_sum, spread
+from ecosystem.kernels import HOURS
+from ecosystem.setting import Array, Setting
+from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.routing import kind_sum, park_output
+from ecosystem.step import Quarter
+
+TIERS = 4
+
+
+def measure(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return all outcomes of a quarter.
+
+    Flows are of the quarter, stocks those in operation during it. Arrays are (runs, 1) or
+    (runs, entries of the outcome's dimension).
+    """
+    return (
+        measure_money(quarter, setting)
+        | measure_capacity(quarter, setting)
+        | measure_trade(quarter, setting)
+        | measure_innovation(quarter, setting)
+        | measure_climate(quarter, setting)
+    )
+
+
+def by_place(values: Array, place: np.ndarray, setting: Setting) -> Array:
+    """Return member values summed by prefecture, (runs, prefectures)."""
+    return combine(values, np.eye(setting.world.prefectures.count)[place])
+
+
+def by_tier(values: Array, setting: Setting) -> Array:
+    """Return prefecture values summed by tier, (runs, tiers)."""
+    return combine(values, np.eye(TIERS)[setting.world.prefectures.tier.astype(int)])
+
+
+def fp32(setting: Setting) -> Array:
+    """Return the FP32-equivalent weight of each centre's compute, (runs, centres)."""
+    return spread(setting.by_kind("headline_weight"), setting.world.centres.kind)
+
+
+def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
+    """Return local value added by prefecture, gross and net of depreciation and subsidy, M¥.
+
+    The compute chain: centres, equipment makers, AI firms, universities. Net subtracts economic
+    depreciation of the local share of centres and the subsidies that the sum counts as income.
+    """
+    world, p, accounts = setting.world, setting.parameters, quarter.accounts
+    place = {
+        "centres": world.centres.prefecture,
+        "makers": world.makers.prefecture,
+        "firms": world.firms.prefecture,
+        "universities": world.universities.prefecture,
+    }
+    gross = sum(
+        by_place(accounts.value_added[name], where, setting) for name, where in place.items()
+    )
+    received, books = accounts.settlement.received, accounts.books
+    counted = received["output_subsidy"] + received["tariff_discount"] + received["compute_voucher"]
+    centre = p.local_settlement * (books.depreciation + counted)
+    granted = p.university_wage_share * quarter.innovation.university_grants
+    net = gross - by_place(centre, place["centres"], setting)
+    return gross, net - by_place(granted, place["universities"], setting)
+
+
+def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return value added, public money and the spread over prefectures."""
+    world, p, t = setting.world, setting.parameters, quarter.state.period
+    accounts, policy = quarter.accounts, quarter.policy
+    gross, net = value_added_by_place(quarter, setting)
+    payers = sum(accounts.settlement.payers.values())
+    count = world.prefectures.count
+    prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
+    province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
+    nation = payers[:, [count + 1]] + policy.level_paid[:, [0]]
+    cost = prefecture + province + nation
+    schedule = setting.schedule
+    planned = (schedule.spending[t].sum() + schedule.envelope[t].sum()) / 4
+    spent = total(accounts.settlement.paid)
+    people = world.prefectures.population
+    wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
+    taxes = total(accounts.taxes)
+    return {
+        "local_value_added_net": total(net),
+        "local_value_added_gross": total(gross),
+        "net_public_cost": cost - taxes,
+        "public_cost": cost,
+        "public_cost_national": nation,
+        "public_cost_provincial": province,
+        "public_cost_prefecture": prefecture,
+        "tax_receipts": taxes,
+        "unspent": planned - spent,
+        "theil": kernels.theil(wealth, people)[:, None],
+        "gini": kernels.gini(wealth, people)[:, None],
+    }
+
+
+def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return halls, servers, use and fill."""
+    world, built, market = setting.world, quarter.investment, quarter.market
+    centres, weight = world.centres, fp32(setting)
+    servers, halls, sold = built.servers * weight, built.capacity * weight, market.sold * weight
+    places = centres.prefecture
+    hub = (world.prefectures.hub == 1)[places] & (centres.kind == INTELLIGENT)
+    servers_place, sold_place, halls_place = (
+        by_place(values, places, setting) for values in (servers, sold, halls)
+    )
+    kinds = kind_sum(built.servers, setting)
+    share = built.location.share[:, INTELLIGENT, :-1].sum(axis=1, keepdims=True)
+    intelligent = by_place(built.servers * (centres.kind == INTELLIGENT), places, setting)
+    concentration = kernels.herfindahl(safe_ratio(intelligent, total(intelligent)))
+    idle = np.maximum(1 - market.use / setting.parameters.target_use, 0)
+    books, exits = quarter.accounts.books, quarter.accounts.exits
+    running = built.servers > 0
+    return {
+        "utilisation": safe_ratio(total(sold), HOURS * total(servers)),
+        "fill": safe_ratio(total(servers), total(halls)),
+        "servers": kinds,
+        "halls": kind_sum(built.capacity, setting),
+        "servers_by_tier": by_tier(servers_place, setting),
+        "servers_by_prefecture": servers_place,
+        "use_by_tier": safe_ratio(
+            by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
+        ),
+        "use_by_kind": safe_ratio(kind_sum(market.sold, setting), HOURS * kinds),
+        "fill_by_tier": safe_ratio(by_tier(servers_place, setting), by_tier(halls_place, setting)),
+        "servers_hub": total(built.servers * hub),
+        "halls_hub": total(built.capacity * hub),
+        "readiness_hub": safe_ratio(
+            total(quarter.policy.readiness_next * world.prefectures.hub),
+            total(world.prefectures.hub * np.ones((setting.runs, 1))),
+        ),
+        "footloose_share": share,
+        "stranded_capital": total((books.book_servers + books.book_halls) * idle),
+        "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running * 1.0)),
+        "national_use": market.national_use,
+        "herfindahl": concentration[:, None],
+        "centre_jobs": total(quarter.labour.centre_jobs),
+    }
+
+
+def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return exports, imports, revenue and the equipment chain."""
+    world, market, supply = setting.world, quarter.market, quarter.supply
+    work = world.workloads
+    weight = spread(setting.by_kind("headline_weight"), work.kind)
+    delivered = (market.delivered * weight[:, None, :]).sum(axis=2)
+    abroad = np.where(world.regions.home == 1, 0.0, delivered)
+    lost = (market.lost.sum(axis=1) + market.leaked.sum(axis=1)) * setting.by_kind(
+        "headline_weight"
+    )
+    return {
+        "compute_exported": total(abroad),
+        "compute_export_revenue": quarter.accounts.exports,
+        "exports_by_region": abroad,
+        "compute_imports": quarter.accounts.imports,
+        "compute_revenue": kind_sum(market.revenue, setting),
+        "unserved": total(lost),
+        "local_content": safe_ratio(total(supply.local_sales), total(supply.orders)),
+        "maker_sales": total(supply.sales),
+        "maker_capacity": total(quarter.state.makers.capacity),
+        "maker_jobs": total(quarter.labour.maker_jobs),
+    }
+
+
+def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return firms, knowledge, talent, deployment and parks."""
+    world, f, made = setting.world, quarter.state.firms, quarter.innovation
+    labour, business, society = quarter.labour, quarter.business, quarter.state.society
+    count = np.maximum(total(f.active), 1)
+    cells = segment_sum(f.active, world.firms.cell_start)
+    firms_place = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
+    staff = domain_sum(labour.staff, setting)
+    trend = np.exp(setting.parameters.park_output_growth * quarter.state.period / 4)
+    return {
+        "ai_firm_staff": total(labour.staff),
+        "patents": total(made.patents),
+        "ai_firms": total(f.active),
+        "ai_firms_by_tier": by_tier(firms_place, setting),
+        "ai_firm_sales": domain_sum(business.sales, setting),
+        "births": total(business.born),
+        "exits": total(business.exits),
+        "births_without_slot": business.overflow,
+        "quality": made.quality,
+        "knowledge": total(f.knowledge) / count,
+        "university_knowledge": quarter.state.universities.knowledge.mean(axis=2).mean(
+            axis=1, keepdims=True
+        ),
+        "deployment": made.deployment_next.mean(axis=1),
+        "firm_compute": total(made.compute),
+        "talent": total(society.talent),
+        "talent_by_tier": by_tier(society.talent, setting),
+        "retention": safe_ratio(total(labour.retained), total(labour.graduates)),
+        "wage": total(society.wage * society.talent) / total(society.talent),
+        "network_density": made.density,
+        "domain_diversity": kernels.shannon(safe_ratio(staff, total(staff)))[:, None],
+        "park_adoption": quarter.state.parks.adoption.mean(axis=1, keepdims=True),
+        "park_productivity_gain": total(park_output(quarter.state, setting))
+        - total(world.parks.output * trend),
+        "park_servers": total(quarter.state.parks.servers),
+    }
+
+
+def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return power and CO2: of the province, and of demand regions and rival hubs with it."""
+    world, p, drivers = setting.world, setting.parameters, quarter.drivers
+    market, built = quarter.market, quarter.investment
+    regions, hubs = world.regions, world.hubs
+    energy = total(market.energy)
+    here = energy * world.province.grid_co2_factor * drivers.grid_decline
+    idle = p.idle_power_share
+
+    def power_used(capacity: Array, served: Array, pue: Array) -> Array:
+        load = idle * capacity * HOURS + (1 - idle) * p.work_per_contract * served
+        return np.asarray(load * drivers.power * pue / 1000)
+
+    rivals = total(
+        power_used(market.routing.rival_capacity, market.routing.rival_served, p.rival_pue)
+    )
+    rivals = rivals * (hubs.share * hubs.grid_co2_factor).sum()
+    settled = (1 - p.footloose_share) * drivers.capacity
+    served = market.routing.own_served
+    weight = np.where(regions.home == 1, 0.0, regions.demand_share)
+    east = np.zeros_like(rivals)
+    for g in range(regions.count):
+        own = settled * weight[g] / weight.sum()
+        used = power_used(own, served[:, g], p.eastern_pue)
+        east = east + total(used) * regions.grid_co2_factor[g]
+    mean_pue = safe_ratio(
+        total(built.pue * built.servers * built.power), total(built.servers * built.power)
+    )
+    return {
+        "energy": energy,
+        "co2_province": here,
+        "co2_nation": here + (rivals + east) * drivers.grid_decline,
+        "pue": mean_pue,
+    }
