@@ -76,7 +76,7 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
         With the faults of all scenarios, options and tables at once.
     """
     from ecosystem.errors import FaultList, InputError
-    from ecosystem.quarters import PACKAGES_START, check_period
+    from ecosystem.quarters import POLICY_START, check_period
     from ecosystem.scenario import with_overrides
     from ecosystem.world.loader import load_world
     from experiments.compare import scenarios_with_reference
@@ -93,7 +93,7 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     reference = request.reference or request.scenarios[0]
     named = list(request.scenarios) or None
     found = collect(partial(scenarios_with_reference, named, reference))
-    check_period(faults, "--until", request.until, PACKAGES_START)
+    check_period(faults, "--until", request.until, POLICY_START)
     collect(partial(load_world, request.world))
     scenarios, name = found or scenarios_with_reference(None, "history")
     override = partial(with_overrides, settings=request.settings, shocks=request.shocks)
@@ -139,7 +139,7 @@ def produce(
     request: Request, scenarios: list[ResolvedScenario], reference: str, staging: Path
 ) -> tuple[Result, str, dict[str, Any]]:
     """Simulate, write tables and figures, and return the result, its text and its JSON."""
-    from ecosystem.simulate import simulate
+    from ecosystem.simulation import simulate
     from experiments.compare import compare
     from experiments.presentation import comparison_text
     from experiments.run_report import save_run

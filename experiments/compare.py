@@ -116,7 +116,7 @@ def compare(
     InputError
         With everything that is wrong in the arguments and in the files they name.
     """
-    from ecosystem.simulate import simulate
+    from ecosystem.simulation import simulate
 
     resolved, base = scenarios_with_reference(scenarios, reference)
     wanted = list(outcomes) if outcomes is not None else headline_outcomes()
@@ -214,7 +214,7 @@ class Comparison:
             "replicates": self.result.replicates,
             "seed": self.result.seed,
             "until": self.result.until,
-            "world": str(self.result.world),
+            "world": self.result.world.name,
         }
         merged = xr.merge([dataset, difference.to_dataset()], join="outer", compat="equals")
         return merged.assign_attrs(attributes)

@@ -103,8 +103,7 @@ def ranked_differences(
     from matplotlib.ticker import FuncFormatter
 
     with theme(lang):
-        figure = new_figure(WIDTH, 2.4 + 0.42 * len(rows))
-        axes = _frame(figure, sentence, _subtitle(outcome, base, lang), notes)
+        figure, axes = _frame(len(rows), sentence, _subtitle(outcome, base, lang), notes)
         for place, (_, row) in enumerate(rows.iterrows()):
             _dot(axes, place, row, outcome.better)
             _beside(axes, place, _margin_words(row, lang), QUIET if row["reads_zero"] else INK)
@@ -133,26 +132,27 @@ def _numbers(row: pd.Series) -> dict[str, str]:
 
 def _subtitle(outcome: Any, base: str, lang: str) -> str:
     direction = text(outcome.better or "neither", lang)
-    money = [text("prices", lang)] if "¥" in outcome.unit else []
-    return " · ".join([outcome.unit, *money, base, direction])
+    return " · ".join([outcome.unit, base, direction])
 
 
-def _frame(figure: Figure, head: str, below: str, notes: Sequence[str]) -> Axes:
-    """Set title, subtitle and foot, and return the axes between them (places in inches)."""
+def _frame(rows: int, head: str, below: str, notes: Sequence[str]) -> tuple[Figure, Axes]:
+    """Return a figure with title, subtitle and foot, and axes between them (places in inches)."""
     import matplotlib as mpl
 
     weight = mpl.rcParams["axes.titleweight"]
-    wide, high = figure.get_size_inches()
     head = wrap(head, 88)
     lines = "\n".join(wrap(note, 150) for note in notes)
-    figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
     under = 0.20 + 0.22 * (1 + head.count("\n"))
+    top = under + 0.50
+    bottom = 0.75 + 0.15 * (1 + lines.count("\n"))
+    middle = 0.3 + 0.4 * rows
+    wide, high = WIDTH, top + middle + bottom
+    figure = new_figure(wide, high)
+    figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
     figure.text(0.02, 1 - under / high, below, va="top", fontsize=9, color=QUIET)
     figure.text(0.02, 0.08 / high, lines, va="bottom", fontsize=7.5, color=QUIET, linespacing=1.4)
-    bottom = 0.75 + 0.15 * (1 + lines.count("\n"))
-    top = under + 0.50
     left, across = 2.1 / wide, (wide - 2.1 - BESIDE[1] - 0.15) / wide
-    return figure.add_axes((left, bottom / high, across, 1 - (bottom + top) / high))
+    return figure, figure.add_axes((left, bottom / high, across, middle / high))
 
 
 def _dot(axes: Axes, place: int, row: pd.Series, better: str) -> None:
@@ -276,11 +276,8 @@ def _panel(panel: Axes, band: pd.DataFrame, outcome: Any, start: float, lang: st
     panel.tick_params(labelsize=7.5)
     flow = outcome.time_base in ("present_value", "sum")
     unit = f"{outcome.unit}, {text('per_quarter', lang)}" if flow else outcome.unit
-    money = f", {text('prices', lang)}" if "¥" in outcome.unit else ""
     panel.set_title(wrap(title(outcome, lang), 44), fontsize=9, loc="left", pad=14)
-    panel.text(
-        0, 1.02, unit + money, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom"
-    )
+    panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
 
 
 def _panel_words(band: pd.DataFrame, outcome: Any, lang: str) -> str:

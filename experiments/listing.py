@@ -163,8 +163,8 @@ def check(file: Path, lang: str = "en") -> str:
 
         load_world(str(file))
     else:
-        from ecosystem.schedule import build_schedule
         from ecosystem.scenario import resolve
+        from ecosystem.schedule import build_schedule
 
         build_schedule(resolve(file))
     return text("ok", lang, file=file)

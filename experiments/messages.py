@@ -47,7 +47,12 @@ def percent(share: float) -> str:
 
 
 def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str]:
-    """Return a divisor that leaves at most seven digits before the point, and the unit it gives."""
+    """Return a divisor that leaves at most seven digits before the point, and the unit it gives.
+
+    A unit of the catalogue that the table of messages has words for is put into the language.
+    """
+    words = _words().get(f"unit {unit}")
+    unit = words[lang] if words else unit
     for power in (12, 9, 6):
         if largest >= 10 ** (power + 1):
             return 10.0**power, text(f"power_{power}", lang, unit=unit)

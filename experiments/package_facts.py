@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 def instruments_on(scenario: ResolvedScenario) -> list[str]:
     """Return the instruments in force in any quarter in which packages may differ."""
     from ecosystem.catalogue import instruments
-    from ecosystem.quarters import PACKAGES_START, QUARTERS
+    from ecosystem.quarters import HORIZON, POLICY_START
 
-    on = {name: [False] * QUARTERS for name in instruments()}
+    on = {name: [False] * HORIZON for name in instruments()}
     for edit in scenario.edits:
         on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
-    return [name for name, quarters in on.items() if any(quarters[PACKAGES_START:])]
+    return [name for name, quarters in on.items() if any(quarters[POLICY_START:])]
 
 
 def package_facts(

@@ -50,8 +50,8 @@ def run_notes(result: Result, lang: str) -> list[str]:
             words = ", ".join(title(shocks()[shock], lang) for shock in sorted(own))
             scenario = result.titles[name][lang] if name else text("every_scenario", lang)
             notes.append(text("under_shock", lang, scenario=scenario, shock=words))
-    key = "teaching_note" if result.world == "teaching" else "world_note"
-    notes.append(text(key, lang, world=result.world))
+    key = "teaching_note" if result.world.name == "teaching" else "world_note"
+    notes.append(text(key, lang, world=result.world.name))
     return notes
 
 
@@ -101,7 +101,7 @@ def _heading(comparison: Comparison, lang: str) -> list[str]:
     words = text(
         "compare_head", lang, packages=len(result.scenarios) - 1, pairs=result.replicates,
         reference=comparison.title(comparison.reference, lang), seed=result.seed,
-        world=result.world, until=result.until,
+        world=result.world.name, until=result.until,
     )  # fmt: skip
     return wrap(words, COLUMNS).splitlines()
 
@@ -160,9 +160,8 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     scaled, unit = _scaled(rows, lang)
     part = _part(row_dicts(rows)[0])
     name = title(outcome, lang) + (f" [{part}]" if part else "")
-    money = [text("prices", lang)] if "¥" in unit else []
     base = base_words(outcome, comparison.result.until, lang)
-    facts = [name, unit, *money, base, text(outcome.better or "neither", lang)]
+    facts = [name, unit, base, text(outcome.better or "neither", lang)]
     level = text(
         "reference_level", lang, level=number(scaled["reference_median"].iloc[0]),
         reference=comparison.title(comparison.reference, lang),

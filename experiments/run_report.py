@@ -52,7 +52,7 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
     name = result.scenarios[0]
     head = text(
         "run_head", lang, scenario=result.titles[name][lang], replicates=result.replicates,
-        seed=result.seed, world=result.world, until=result.until,
+        seed=result.seed, world=result.world.name, until=result.until,
     )  # fmt: skip
     widths = (14, 24, 24)
     heads = [text("median", lang), "50 %", "90 %"]

@@ -132,7 +132,7 @@ def test_an_interrupted_run_is_exit_code_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ecosystem.simulate.simulate", interrupt)
+    monkeypatch.setattr("ecosystem.simulation.simulate", interrupt)
     code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
     assert code == 130 and answer == "" and "interrupted" in words
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from experiments import charts, figures, messages
 from experiments.intervals import describe
 
 OUTCOME = Outcome(
-    name="value", title_en="Value added", title_zh="增加值", unit="M¥", group="industry",
+    name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",
     time_base="present_value", headline=True, better="higher", meaning="for the test",
 )  # fmt: skip
 TITLES = {"one": "Package one", "two": "Package two"}
@@ -62,7 +62,7 @@ def test_the_title_states_the_finding(one: float, two: float, better: str, start
 
 def test_a_figure_shows_unit_price_year_pairs_and_error() -> None:
     shown = words(chart(rows(5, 0.1)))
-    for piece in ("M¥ · prices of 2020", "difference from History", "100 % of 41", "±", "a note"):
+    for piece in ("M¥ of 2020 · present value", "difference from History", "100 % of 41", "±", "a note"):
         assert piece in shown
 
 
@@ -128,7 +128,7 @@ def test_bands_have_whole_years_and_one_panel_an_outcome() -> None:
     axes = picture.figure.axes[0]
     labels = [label.get_text() for label in axes.get_xticklabels() if label.get_text()]
     assert labels and all(re.fullmatch(r"20\d\d", label) for label in labels)
-    assert "prices of 2020" in words(picture) and "Value added" in picture.alt
+    assert "M¥ of 2020, a quarter" in words(picture) and "Value added" in picture.alt
 
 
 def test_every_message_has_both_languages_and_the_same_values() -> None:
