@@ -1,0 +1,24 @@
+"""A model of a region's compute ecosystem; what it offers is imported when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ecosystem.mesa_model import EcosystemModel
+    from ecosystem.scenario import Scenario
+    from ecosystem.simulation import simulate
+
+__all__ = ["EcosystemModel", "Scenario", "simulate"]
+
+HOMES = {
+    "EcosystemModel": "ecosystem.mesa_model",
+    "Scenario": "ecosystem.scenario",
+    "simulate": "ecosystem.simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for; AttributeError if the package does not offer it."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)
