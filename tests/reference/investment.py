@@ -1,0 +1,163 @@
+"""S2, halls and servers of each operator: arrivals, orders, the finance limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .agents import HOURS, INTELLIGENT, Agents, Centre
+from .closed_forms import ratio
+from .location import reference_location
+
+LISTS = (
+    "halls halls_pipeline capacity servers server_pipeline arrived scrapped power pue hall_order "
+    "server_order hall_outlay server_outlay rationed"
+).split()
+PIPELINES = ("halls_pipeline", "server_pipeline")
+
+
+def reference_investment(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any]
+) -> dict[str, Any]:
+    """Return capacity and orders, named as in the vectorised stage.
+
+    Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
+    """
+    location = reference_location(agents, drivers, policy)
+    arrivals = {centre.id: arrive(agents, drivers, centre) for centre in agents.centres}
+    orders = order_servers(agents, arrivals)
+    rows = []
+    for i, centre in enumerate(agents.centres):
+        rows.append(
+            invest(
+                agents,
+                drivers,
+                centre,
+                arrivals[centre.id],
+                location["bid"][i],
+                orders[centre.id],
+                location["lender_index"][i],
+            )
+        )
+    result: dict[str, Any] = {name: [row[name] for row in rows] for name in LISTS}
+    for name in PIPELINES:
+        result[name] = [list(lag) for lag in zip(*result[name], strict=True)]
+    result["location"] = location
+    result["fill"] = [cell_fill(agents, arrivals, *cell) for cell in agents.cells()]
+    return result
+
+
+def arrive(agents: Agents, drivers: dict[str, Any], centre: Centre) -> dict[str, Any]:
+    """Return what stands after arrivals; servers that slip wait one quarter (2.8)."""
+    p, kind = agents.p, centre.kind
+    new_power = drivers["power"][kind]
+    halls = centre.halls * (1 - p.hall_depreciation) + centre.halls_pipeline[0]
+    kept = centre.servers * (1 - agents.by_kind("server_depreciation")[kind])
+    delivered = drivers["accelerators"] * centre.server_pipeline[0]
+    slipped = centre.server_pipeline[0] - delivered
+    waiting = [centre.server_pipeline[1] + slipped, *centre.server_pipeline[2:]]
+    capacity = 1000 * halls / new_power
+    servers = min(kept + delivered, capacity)
+    old = ratio(kept, kept + delivered, 1.0)
+    next_halls = 1000 * centre.halls_pipeline[1] / new_power
+    return {
+        "halls": halls,
+        "capacity": capacity,
+        "servers": servers,
+        "arrived": delivered,
+        "scrapped": kept + delivered - servers,
+        "power": old * centre.power + (1 - old) * new_power,
+        "pue": old * centre.pue + (1 - old) * min(centre.pue, p.new_pue),
+        "waiting": waiting,
+        "next_halls": next_halls,
+        "room": max(capacity + next_halls - servers - sum(waiting), 0.0),
+    }
+
+
+def order_servers(agents: Agents, arrivals: dict[int, dict[str, Any]]) -> dict[int, float]:
+    """Return orders before finance, P, by centre id.
+
+    A prefecture orders towards last quarter's contracts over the threshold use, shared by room;
+    a share of next quarter's halls is filled from the start (2.11).
+    """
+    p, orders = agents.p, {}
+    for kind, place in agents.cells():
+        centres = agents.of_cell(kind, place)
+        contracts = sum(centre.sold for centre in centres) / HOURS
+        have = sum(
+            arrivals[centre.id]["servers"] + sum(arrivals[centre.id]["waiting"])
+            for centre in centres
+        )
+        missing = max(contracts / agents.by_kind("order_use")[kind] - have, 0.0)
+        room = sum(arrivals[centre.id]["room"] for centre in centres)
+        for centre in centres:
+            own = arrivals[centre.id]
+            share = ratio(own["room"], room)
+            seed = p.hall_seed_share * own["next_halls"]
+            orders[centre.id] = min(share * p.order_speed * missing + seed, own["room"])
+    return orders
+
+
+def invest(
+    agents: Agents,
+    drivers: dict[str, Any],
+    centre: Centre,
+    now: dict[str, Any],
+    halls: float,
+    servers: float,
+    lender_index: float,
+) -> dict[str, Any]:
+    """Return one operator's capacity and orders after the finance limit."""
+    hall_price = drivers["hall_cost"][centre.kind]
+    server_price = home_price(agents, drivers["server_cost"][centre.kind])
+    wished = halls * hall_price + servers * server_price
+    limit = finance_limit(agents, drivers, centre, lender_index)
+    allowed = min(1.0, ratio(limit, wished, 1.0))
+    hall_order, server_order = halls * allowed, servers * allowed
+    return {
+        **{name: now[name] for name in LISTS if name in now},
+        "halls_pipeline": [
+            *centre.halls_pipeline[1:],
+            hall_order * drivers["power"][centre.kind] / 1000,
+        ],
+        "server_pipeline": [*now["waiting"], server_order],
+        "hall_order": hall_order,
+        "server_order": server_order,
+        "hall_outlay": hall_order * hall_price,
+        "server_outlay": server_order * server_price,
+        "rationed": allowed,
+    }
+
+
+def home_price(agents: Agents, price: float) -> float:
+    """Return the price of servers with what equipment learnt at home saves (C7)."""
+    stage = agents.stages.index("servers")
+    costs = [maker.cost for maker in agents.makers if maker.stage == stage]
+    learnt = max(1 - sum(costs) / len(costs), 0.0)
+    return price * (1 - agents.p.home_equipment_pass_through * agents.local_share[stage] * learnt)
+
+
+def finance_limit(
+    agents: Agents, drivers: dict[str, Any], centre: Centre, lender_index: float
+) -> float:
+    """Return what an operator can spend this quarter, M¥ (section 11)."""
+    p, owner = agents.p, centre.owner
+    market = drivers["capacity"][INTELLIGENT] / p.finance_reference_capacity
+    market *= drivers["server_cost"][INTELLIGENT] / p.finance_reference_cost
+    credit = p.finance_scale * getattr(p, f"finance_base_{owner}") * market
+    credit *= agents.by_kind("finance_factor")[centre.kind]
+    soft = p.soft_budget * getattr(p, f"soft_owner_{owner}")
+    trust = soft + (1 - soft) * min(1.0, lender_index**3)
+    equity = centre.cash - centre.loan
+    equity += p.local_settlement * (centre.book_servers + centre.book_halls)
+    own = max(centre.cash, 0.0) + getattr(p, f"leverage_{owner}") * max(equity, 0.0)
+    return own + credit * trust
+
+
+def cell_fill(agents: Agents, arrivals: dict[int, dict[str, Any]], kind: int, place: int) -> float:
+    """Return servers over halls of a cell, leaning on neutral where nothing stands."""
+    p = agents.p
+    centres = agents.of_cell(kind, place)
+    servers = sum(arrivals[centre.id]["servers"] for centre in centres)
+    capacity = sum(arrivals[centre.id]["capacity"] for centre in centres)
+    prior = p.use_prior_capacity
+    return (servers + prior * p.neutral_fill) / (capacity + prior)

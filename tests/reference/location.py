@@ -1,0 +1,279 @@
+"""S2, where new halls go: place by place, then operator by operator."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .agents import HOURS, Agents, Centre
+from .closed_forms import expected_use, logit_shares, poisson, profitability, shares
+
+TIERS = ("core", "ring_1", "ring_2", "other")
+HUB_DESIGNATED = 7  # 2021Q4
+
+
+def reference_location(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any]
+) -> dict[str, Any]:
+    """Return where the footloose build goes, named as in the vectorised stage."""
+    support = expected_support(agents, drivers, policy)
+    footloose = [footloose_build(agents, drivers, kind) for kind in range(len(agents.kinds))]
+    share = [
+        location_shares(agents, drivers, policy, support, kind) for kind in range(len(agents.kinds))
+    ]
+    placed = draw_projects(agents, drivers, footloose, share)
+    return {
+        "footloose": footloose,
+        "share": share,
+        "placed": [placed[cell] for cell in agents.cells()],
+        "bid": bids(agents, drivers, policy, support, placed),
+        "lender_index": [
+            centre_index(agents, drivers, policy, support, centre, lender=True)
+            for centre in agents.centres
+        ],
+    }
+
+
+def variable_cost(agents: Agents, policy: dict[str, Any], centre: Centre) -> float:
+    """Return kW * PUE * tariff less relief, yuan/PFh (2.1)."""
+    tariff = agents.prefectures[centre.prefecture].electricity_price
+    return centre.power * centre.pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
+
+
+def posted_price(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
+) -> float:
+    """Return max(variable cost, reference * e^mark), yuan/PFh (4.6)."""
+    asked = drivers["price"][centre.kind] * math.exp(centre.mark)
+    return max(variable_cost(agents, policy, centre), asked)
+
+
+def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
+    """Return servers plus the hall they are expected to fill, M¥/P."""
+    return drivers["server_cost"][kind] + drivers["hall_cost"][kind] / agents.p.expected_fill
+
+
+def expected_support(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the share of the price and, by kind, of full cost that transfers promise."""
+    p = agents.p
+    capital = []
+    for kind in range(len(agents.kinds)):
+        share = policy["rate"]["capital_subsidy"][0]
+        if policy["shells_only"]:
+            hall = drivers["hall_cost"][kind] / p.expected_fill
+            share *= hall / full_cost(agents, drivers, kind)
+        capital.append(share)
+    kept = 1 - p.output_subsidy_price_share
+    return {"output": kept * policy["rate"]["output_subsidy"][0], "capital": capital}
+
+
+def index(
+    agents: Agents,
+    drivers: dict[str, Any],
+    support: dict[str, Any],
+    kind: int,
+    price: float,
+    cost: float,
+    use: float,
+    foresight: float,
+) -> float:
+    """Return the profitability of a new unit of a kind (2.3)."""
+    p = agents.p
+    return profitability(
+        p,
+        price=price * (1 + support["output"]),
+        variable_cost=cost,
+        use=use,
+        capital=full_cost(agents, drivers, kind),
+        upkeep=p.maintenance_share * drivers["server_cost"][kind],
+        depreciation=agents.by_kind("server_depreciation")[kind],
+        price_fall=foresight * drivers["price_decline"][kind],
+        subsidy=support["capital"][kind],
+    )
+
+
+def centre_index(
+    agents: Agents,
+    drivers: dict[str, Any],
+    policy: dict[str, Any],
+    support: dict[str, Any],
+    centre: Centre,
+    lender: bool,
+) -> float:
+    """Return an operator's own index, or the lender's: realised use, the whole price fall."""
+    p = agents.p
+    if lender:
+        use, foresight = cell_use(agents, centre.kind, centre.prefecture), 1.0
+    else:
+        use = expected_use(p, centre.use, drivers["growth"][centre.kind])
+        foresight = p.foresight
+    price = posted_price(agents, drivers, policy, centre)
+    cost = variable_cost(agents, policy, centre)
+    return index(agents, drivers, support, centre.kind, price, cost, use, foresight)
+
+
+def cell_use(agents: Agents, kind: int, place: int) -> float:
+    """Return contracted use of a cell, leaning on national use where little stands."""
+    prior = agents.p.use_prior_capacity
+    centres = agents.of_cell(kind, place)
+    sold = sum(centre.sold for centre in centres) / HOURS
+    servers = sum(centre.servers for centre in centres)
+    return (sold + prior * agents.nation.use[kind]) / (servers + prior)
+
+
+def footloose_build(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
+    """Return new halls that suit the west, P (2.4); halls in MW hold more P each quarter."""
+    p = agents.p
+    capacity = drivers["capacity"][kind]
+    wider = 2 ** (0.25 / agents.by_kind("power_halving_time")[kind])
+    missing = drivers["capacity_next"][kind] - capacity * (1 - p.hall_depreciation) * wider
+    return p.footloose_share * max(missing, 0.0) / p.national_fill
+
+
+def cell_halls(agents: Agents, drivers: dict[str, Any], kind: int, place: int) -> float:
+    """Return what the halls of a cell can carry this quarter, P."""
+    megawatt = sum(centre.halls for centre in agents.of_cell(kind, place))
+    return 1000 * megawatt / drivers["power"][kind]
+
+
+def location_shares(
+    agents: Agents,
+    drivers: dict[str, Any],
+    policy: dict[str, Any],
+    support: dict[str, Any],
+    kind: int,
+) -> list[float]:
+    """Return the shares of the prefectures and, last, of the rival hubs (2.5)."""
+    p = agents.p
+    market = p.footloose_share * drivers["capacity"][kind] / p.national_fill
+    utilities, built = [], 0.0
+    for place in range(len(agents.prefectures)):
+        halls = cell_halls(agents, drivers, kind, place)
+        built += halls
+        closed = policy["gate"][agents.cells().index((kind, place))] > 0
+        utility = place_utility(agents, drivers, policy, support, kind, place, halls, market)
+        utilities.append(-math.inf if closed else utility)
+    utilities.append(rival_utility(agents, drivers, kind, built, market))
+    return logit_shares(utilities)
+
+
+def place_utility(
+    agents: Agents,
+    drivers: dict[str, Any],
+    policy: dict[str, Any],
+    support: dict[str, Any],
+    kind: int,
+    place: int,
+    halls: float,
+    market: float,
+) -> float:
+    """Return the utility of a prefecture for a kind of compute."""
+    p, prefecture = agents.p, agents.prefectures[place]
+    centres = agents.of_cell(kind, place)
+    servers = sum(centre.servers for centre in centres)
+    weights = shares([centre.servers + p.use_prior_capacity for centre in centres])
+    price = cost = 0.0
+    for weight, centre in zip(weights, centres, strict=True):
+        price += weight * posted_price(agents, drivers, policy, centre)
+        cost += weight * variable_cost(agents, policy, centre)
+    use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
+    profit = index(agents, drivers, support, kind, price, cost, use, p.foresight)
+    prior = p.use_prior_capacity
+    fill = (servers + prior * p.neutral_fill) / (halls + prior)
+    name = agents.kinds[kind]
+    utility = getattr(p, f"location_effect_{name}_{TIERS[prefecture.tier]}")
+    utility += p.profit_sensitivity * math.log(profit)
+    utility += p.agglomeration * math.log(halls + p.agglomeration_size)
+    utility -= p.diversification * halls / market
+    utility += p.fill_feedback * (fill - p.neutral_fill)
+    utility += p.yardstick_strength * prefecture.ambition
+    if prefecture.hub:
+        bonus = policy["lever"]["hub_steering"][0]
+        if agents.period >= HUB_DESIGNATED:
+            bonus += p.hub_bonus * prefecture.readiness
+        utility += getattr(p, f"hub_factor_{name}") * bonus
+    else:
+        utility += p.readiness_effect * prefecture.readiness
+    return utility
+
+
+def rival_utility(
+    agents: Agents, drivers: dict[str, Any], kind: int, built: float, market: float
+) -> float:
+    """Return the utility of the rival hubs as one composite of n hubs."""
+    p, n = agents.p, len(agents.hubs)
+    rivals = max(market - built, 0.0)
+    bill = sum(hub.share * hub.electricity_price * hub.pue for hub in agents.hubs)
+    use = expected_use(p, agents.nation.rival_use[kind], drivers["growth"][kind])
+    profit = index(
+        agents,
+        drivers,
+        {"output": 0.0, "capital": [0.0 for _ in agents.kinds]},
+        kind,
+        p.rival_price * drivers["price"][kind],
+        drivers["power"][kind] * bill,
+        use,
+        p.foresight,
+    )
+    return (
+        math.log(n)
+        + p.profit_sensitivity * math.log(profit)
+        + p.agglomeration * math.log(rivals / n + p.agglomeration_size)
+        - p.diversification * rivals / (n * market)
+        + agents.by_kind("rival_effect")[kind]
+    )
+
+
+def draw_projects(
+    agents: Agents, drivers: dict[str, Any], footloose: list[float], share: list[list[float]]
+) -> dict[tuple[int, int], float]:
+    """Return new halls of each cell, P: a Poisson number of lognormal projects (2.6).
+
+    Numbers are dealt prefecture by prefecture, kinds within. The sum of n sizes is one lognormal
+    with the same mean and variance.
+    """
+    p, kinds = agents.p, len(agents.kinds)
+    count = kinds * len(agents.prefectures)
+    uniforms = agents.uniform("projects", count)
+    normals = agents.normal("project sizes", count)
+    result = {}
+    for kind, place in agents.cells():
+        expected = footloose[kind] * share[kind][place]
+        if p.lumpy_projects <= 0:
+            result[kind, place] = expected
+            continue
+        market = drivers["capacity"][kind] / agents.by_kind("project_size_reference")[kind]
+        size = agents.by_kind("project_size")[kind] * market
+        turn = place * kinds + kind
+        number = poisson(uniforms[turn], expected / size)
+        if number == 0:
+            result[kind, place] = 0.0
+            continue
+        variance = math.log(1 + (math.exp(p.project_size_log_sd**2) - 1) / number)
+        mean = number * size
+        result[kind, place] = mean * math.exp(math.sqrt(variance) * normals[turn] - variance / 2)
+    return result
+
+
+def bids(
+    agents: Agents,
+    drivers: dict[str, Any],
+    policy: dict[str, Any],
+    support: dict[str, Any],
+    placed: dict[tuple[int, int], float],
+) -> list[float]:
+    """Return new halls won by each operator, P: by size and own expected profit."""
+    p = agents.p
+    weight = {}
+    for centre in agents.centres:
+        own = centre_index(agents, drivers, policy, support, centre, lender=False)
+        size = centre.servers + agents.by_kind("bid_size")[centre.kind]
+        weight[centre.id] = size * own**p.profit_sensitivity
+    result = []
+    for centre in agents.centres:
+        cell = agents.of_cell(centre.kind, centre.prefecture)
+        whole = sum(weight[rival.id] for rival in cell)
+        result.append(weight[centre.id] / whole * placed[centre.kind, centre.prefecture])
+    return result

@@ -1,0 +1,252 @@
+"""S1 one government at a time: programmes, levers, readiness, ambition, the gate."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .agents import FIRST_POLICY_QUARTER, Agents, Instrument
+from .closed_forms import ratio
+
+
+def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
+    """Return what governments do this quarter, named as in the vectorised stage."""
+    p, t, places = agents.p, agents.period, agents.prefectures
+    every = list(agents.instruments.values())
+    weight = envelope_weights(agents)
+    local = [
+        p.prefecture_programme_share * place.budget_expenditure / 4 * drivers["fiscal"]
+        for place in places
+    ]
+    provincial = p.province_programme_share * agents.province.provincial_budget_expenditure
+    provincial *= drivers["fiscal"] / 4
+    maintenance = [
+        min(maintenance_need(agents, place.readiness), local[i]) if place.hub else 0.0
+        for i, place in enumerate(places)
+    ]
+    available = [max(cash - cost, 0.0) for cash, cost in zip(local, maintenance, strict=True)]
+    claimed, due = [], []
+    for i, tool in enumerate(every):
+        plan = tool.spending[t] / 4 * weight[i] * readiness_tilt(agents, tool)
+        claimed.append(plan)
+        cut = 1.0 if tool.observed[t] else drivers["fiscal"]
+        due.append(plan * cut if tool.programme else 0.0)
+    payment = pay(agents, due, available, provincial)
+    free = payment["left"]
+    own = [
+        p.readiness_push * place.ambition * free[i] if below_ceiling(agents, i) else 0.0
+        for i, place in enumerate(places)
+    ]
+    paid = {tool.name: payment["paid"][i] for i, tool in enumerate(every)}
+    infrastructure = [
+        maintenance[i]
+        + own[i]
+        + (p.hub_readiness_effectiveness * paid["hub_readiness"] if place.hub else 0.0)
+        for i, place in enumerate(places)
+    ]
+    extra = fiscal_extra(agents)
+    return {
+        "lever": {
+            tool.name: [lever(agents, tool.name, 4 * paid[tool.name])]
+            for tool in every
+            if tool.programme
+        },
+        "rate": {tool.name: [tool.rate[t] * tool.paid_share] for tool in every},
+        "promised": {tool.name: tool.rate[t] for tool in every},
+        "envelope": [
+            0.0
+            if tool.programme
+            else tool.envelope[t] / 4 * weight[i] * (1.0 if tool.observed[t] else drivers["fiscal"])
+            for i, tool in enumerate(every)
+        ],
+        "programme_paid": payment["paid"],
+        "programme_claimed": claimed,
+        "level_paid": payment["levels"],
+        "prefecture_paid": [
+            payment["by_place"][i] + maintenance[i] + own[i] for i in range(len(places))
+        ],
+        "prefecture_left": [free[i] - own[i] for i in range(len(places))],
+        "province_left": [payment["province_left"]],
+        "co_funding": payment["co_funding"],
+        "match": payment["match"],
+        "infrastructure": infrastructure,
+        "own_readiness": [maintenance[i] + own[i] for i in range(len(places))],
+        "readiness_next": [
+            next_readiness(agents, place.readiness, infrastructure[i])
+            for i, place in enumerate(places)
+        ],
+        "ambition_next": next_ambition(agents),
+        "gate": gate(agents),
+        "shells_only": agents.shells_only[t],
+        "envelope_weight": weight,
+        "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
+        "fiscal_extra": [extra],
+        "fiscal_talent": [
+            p.talent_retention_maximum * (1 - math.exp(-2 * extra / p.fiscal_loop_scale))
+        ],
+    }
+
+
+def who_pays(agents: Agents, tool: Instrument) -> list[float]:
+    """Return the part of each prefecture in the prefectures' share: by revenue, or the hub's."""
+    budgets = [
+        place.budget_expenditure if place.hub or not tool.at_hub else 0.0
+        for place in agents.prefectures
+    ]
+    return [budget / sum(budgets) for budget in budgets]
+
+
+def pay(
+    agents: Agents, due: list[float], available: list[float], provincial: float
+) -> dict[str, Any]:
+    """Pay programmes as far as the local match allows (1.3); what is on record in full."""
+    t, places = agents.period, range(len(agents.prefectures))
+    every = list(agents.instruments.values())
+    parts = [who_pays(agents, tool) for tool in every]
+    nation_willing = [
+        min(1.0, place.match_last_year / agents.p.match_threshold) for place in agents.prefectures
+    ]
+    place_due, province_due = [0.0 for _ in places], 0.0
+    for i, tool in enumerate(every):
+        if not tool.observed[t]:
+            province_due += due[i] * tool.split[1]
+            for place in places:
+                place_due[place] += due[i] * tool.split[2] * parts[i][place]
+    match = [min(1.0, ratio(available[x], place_due[x], 1.0)) for x in places]
+    province_match = min(1.0, ratio(provincial, province_due, 1.0))
+    paid, levels = [], [0.0, 0.0, 0.0]
+    by_place, free_spent, province_spent = [0.0 for _ in places], [0.0 for _ in places], 0.0
+    for i, tool in enumerate(every):
+        nation, province, prefecture = (due[i] * part for part in tool.split)
+        if not tool.observed[t]:
+            limits = [1.0]
+            if tool.split[2] > 0:
+                limits.append(sum(match[x] * parts[i][x] for x in places))
+            if tool.split[1] > 0:
+                limits.append(province_match)
+            nation *= min(limits) * sum(nation_willing[x] * parts[i][x] for x in places)
+            province *= min(limits)
+            prefecture *= min(limits)
+            province_spent += province
+        for x in places:
+            by_place[x] += prefecture * parts[i][x]
+            free_spent[x] += 0.0 if tool.observed[t] else prefecture * parts[i][x]
+        for level, amount in enumerate((nation, province, prefecture)):
+            levels[level] += amount
+        paid.append(nation + province + prefecture)
+    return {
+        "paid": paid,
+        "levels": levels,
+        "by_place": by_place,
+        "left": [max(available[x] - free_spent[x], 0.0) for x in places],
+        "province_left": max(provincial - province_spent, 0.0),
+        "match": match,
+        "co_funding": nation_willing,
+    }
+
+
+def lever(agents: Agents, name: str, spending: float) -> float:
+    """Return what a programme's spending a year buys (4.0)."""
+    p = agents.p
+    if name == "hub_readiness":
+        return p.hub_readiness_effectiveness if spending > 0 else 0.0
+    most = getattr(p, f"{name}_maximum") * getattr(p, f"{name}_effectiveness")
+    return most * (1 - math.exp(-spending / getattr(p, f"{name}_scale")))
+
+
+def fiscal_extra(agents: Agents) -> float:
+    """Return what risen local receipts add to innovation spending (C2)."""
+    if agents.period < FIRST_POLICY_QUARTER:
+        return 0.0
+    receipts = agents.province.receipts
+    risen = sum(receipts) / len(receipts) - agents.province.receipts_reference
+    return agents.p.fiscal_loop * max(risen, 0.0)
+
+
+def readiness_tilt(agents: Agents, tool: Instrument) -> float:
+    """Return the factor on readiness spending on record: another shape, the same total."""
+    if tool.name != "hub_readiness" or not tool.observed[agents.period]:
+        return 1.0
+    record = [
+        (t / 4, money) for t, money in enumerate(tool.spending) if tool.observed[t] and money > 0
+    ]
+    whole = sum(money for _, money in record)
+    if whole == 0:
+        return 1.0
+    centre = sum(year * money for year, money in record) / whole
+    tilt = agents.p.readiness_history_tilt
+    tilted = sum(money * math.exp(tilt * (year - centre)) for year, money in record)
+    return math.exp(tilt * (agents.period / 4 - centre)) * whole / tilted
+
+
+def envelope_weights(agents: Agents) -> list[float]:
+    """Return the factor on every plan; the province decides it anew in each first quarter."""
+    p, t = agents.p, agents.period
+    every = list(agents.instruments.values())
+    if t < FIRST_POLICY_QUARTER or t % 4 != 0:
+        return [tool.envelope_weight for tool in every]
+    plans, pots, unspent, short = [], [], [], []
+    for tool in every:
+        plan = max(sum(tool.envelope[s] + tool.spending[s] for s in range(t - 4, t)) / 4, 0.0)
+        movable = not tool.programme and tool.rate[t] > 0
+        pot = plan * tool.envelope_weight if movable else 0.0
+        plans.append(plan)
+        pots.append(pot)
+        unspent.append(max(pot - tool.paid, 0.0) if tool.claimed <= pot else 0.0)
+        short.append(max(tool.claimed - pot, 0.0) if pot > 0 else 0.0)
+    moved = p.envelope_mobility * min(sum(unspent), sum(short))
+    before, now = agents.province.receipts_before, sum(agents.province.receipts)
+    cut = 1.0
+    if before > 0:
+        cut = 1 - p.receipts_pressure * max(1 - now / before, 0.0)
+    result = []
+    for i, tool in enumerate(every):
+        weight = tool.envelope_weight
+        if pots[i] > 0:
+            taken = moved * ratio(unspent[i], sum(unspent))
+            given = moved * ratio(short[i], sum(short))
+            weight = ratio(pots[i] - taken + given, plans[i])
+        result.append(weight * max(cut, p.envelope_floor))
+    return result
+
+
+def maintenance_need(agents: Agents, readiness: float) -> float:
+    """Return the spending that offsets the wear of readiness, at most at the ceiling."""
+    p = agents.p
+    ready = min(readiness, p.readiness_ceiling)
+    return p.readiness_depreciation * p.readiness_investment_scale * ready / (1 - ready)
+
+
+def below_ceiling(agents: Agents, place: int) -> bool:
+    """Return whether readiness can still rise by the prefecture's own decision."""
+    return agents.prefectures[place].readiness < agents.p.readiness_ceiling
+
+
+def next_readiness(agents: Agents, readiness: float, spending: float) -> float:
+    """Return readiness after spending and wear (1.4)."""
+    p = agents.p
+    gain = 1 - math.exp(-spending / p.readiness_investment_scale)
+    return readiness + (1 - readiness) * gain - p.readiness_depreciation * readiness
+
+
+def next_ambition(agents: Agents) -> list[float]:
+    """Return ambition after a look at the fastest grower (1.5)."""
+    p = agents.p
+    fastest = max(place.growth for place in agents.prefectures)
+    moved = [
+        (1 - p.ambition_fading) * place.ambition + p.ambition_gain * (fastest - place.growth)
+        for place in agents.prefectures
+    ]
+    return [min(max(ambition, 0.0), 1.0) for ambition in moved]
+
+
+def gate(agents: Agents) -> list[float]:
+    """Return 1 for each (kind, prefecture) cell where new halls are refused."""
+    active = agents.instruments["occupancy_gate"].rate[agents.period] > 0
+    result = []
+    for kind, place in agents.cells():
+        prefecture = agents.prefectures[place]
+        history = prefecture.fill_history[kind]
+        low = sum(history) / len(history) < agents.p.gate_threshold
+        result.append(1.0 if active and low and not prefecture.hub else 0.0)
+    return result
