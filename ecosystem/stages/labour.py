@@ -10,7 +10,7 @@ from ecosystem import kernels
 from ecosystem.arrays import combine, safe_ratio, sigmoid, total
 from ecosystem.clearing import first_free, segment_sum, spread
 from ecosystem.setting import Array, Setting
-from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.policy import Policy
@@ -223,13 +223,16 @@ def found_firms(
 ) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
-    Poisson with mean b H^a C^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
+    Poisson with mean b H^a (1 + C/C_0)^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
+    C_0 grows with the national market, else calendar time alone would multiply births.
     """
     p, world, f = setting.parameters, setting.world, state.firms
     domains = len(world.domains.domain)
     talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
     idle = place_sum(state.centres.servers * (1 - state.centres.use), setting)
-    compute = np.exp(p.birth_compute_elasticity * np.log(idle / p.birth_compute_size + 1))
+    market = state.nation.capacity / setting.national_table[:, 0]
+    size = p.birth_compute_size * market[:, [INTELLIGENT]]
+    compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
     quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
     mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
     mean = (mean * (1 + state.society.deployment)).reshape(setting.runs, -1)
