@@ -84,6 +84,9 @@ def exits() -> Iterator[None]:
         command = Request.command_line()
         typer.echo(text("interrupted", command=command), err=True)
         raise typer.Exit(130) from None
+    except FloatingPointError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
         typer.echo(f"error: {error.strerror or error}{place}", err=True)

@@ -47,16 +47,17 @@ def percent(share: float) -> str:
 
 
 def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str]:
-    """Return a divisor that leaves at most seven digits before the point, and the unit it gives.
+    """Return a divisor that makes numbers of this size readable, and the unit it gives.
 
     A unit of the catalogue that the table of messages has words for is put into the language.
     """
     words = _words().get(f"unit {unit}")
     unit = words[lang] if words else unit
-    for power in (12, 9, 6):
-        if largest >= 10 ** (power + 1):
-            return 10.0**power, text(f"power_{power}", lang, unit=unit)
-    return 1.0, unit
+    powers = [power for power in (12, 9, 6, 3) if largest >= 10 ** (power + 3)]
+    powers += [power for power in (-9, -6, -3) if 0 < largest < 10 ** (power + 2)]
+    if not powers:
+        return 1.0, unit
+    return 10.0 ** powers[0], text(f"power_{powers[0]}", lang, unit=unit)
 
 
 def width(line: str) -> int:

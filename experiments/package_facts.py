@@ -42,11 +42,12 @@ def package_facts(
     Returns
     -------
     DataFrame
-        One row a scenario: titles, `instruments` in force from 2025Q3, those `added` to and
-        `ended` against the reference; `planned` money to the end of the horizon, and the part
-        `planned_own` that comes from the package itself; `unplanned`, what its budget names and
-        its instruments cannot spend; median `paid` public cost, all present values in M¥; and the
-        share of each level in what is paid.
+        One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to and
+        `ended` against the reference; and present values in M¥: `planned` money to the end of the
+        horizon, the part `planned_own` of the package itself (of the reference: all),
+        `unplanned`, what its budget names and its instruments cannot spend, median public cost
+        `paid`, and `extra`, its median difference from the reference. `share_<level>` is who pays
+        the mean of extra, of the reference who pays the mean of paid.
     """
     import pandas as pd
 
@@ -57,29 +58,36 @@ def package_facts(
     )
 
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
+    costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
     rows = []
     for scenario in result.resolved:
-        own = summary[
-            (summary["scenario"] == scenario.name) & summary["outcome"].isin(paid.values())
-        ]
-        costs = own.pivot(index="replicate", columns="outcome", values="value")
-        total = costs.sum(axis=1)
-        mean = float(total.mean()) if len(total) else 0.0
+        name, base = scenario.name, scenario.name == reference
         schedule, discount = build_schedule(scenario), public_discount_rate(scenario)
-        row = {
-            "package": scenario.name,
-            "title_en": scenario.title_en,
-            "title_zh": scenario.title_zh,
-            "instruments": on[scenario.name],
-            "added": [name for name in on[scenario.name] if name not in on[reference]],
-            "ended": [name for name in on[reference] if name not in on[scenario.name]],
-            "planned": planned_present_value(schedule, discount),
-            "planned_own": planned_present_value(schedule, discount, own=True),
-            "unplanned": schedule.unplanned,
-            "paid": float(total.median()) if len(total) else float("nan"),
-        }
-        for level, outcome in paid.items():
-            part = float(costs[outcome].mean()) if outcome in costs else 0.0
-            row[f"share_{level}"] = part / mean if mean else float("nan")
-        rows.append(row)
+        extra = costs[name] - costs[reference]
+        mean = (costs[name] if base else extra).mean()
+        shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
+        rows.append(
+            {
+                "package": name,
+                "title_en": scenario.title_en,
+                "title_zh": scenario.title_zh,
+                "instruments": on[name],
+                "added": [one for one in on[name] if one not in on[reference]],
+                "ended": [one for one in on[reference] if one not in on[name]],
+                "planned": planned_present_value(schedule, discount),
+                "planned_own": planned_present_value(schedule, discount, own=not base),
+                "unplanned": schedule.unplanned,
+                "paid": float(costs[name].sum(axis=1).median()),
+                "extra": float(extra.sum(axis=1).median()),
+                **{f"share_{level}": float(share) for level, share in shares.items()},
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def _costs(summary: pd.DataFrame, scenario: str, paid: Mapping[str, str]) -> pd.DataFrame:
+    """Return public cost by replicate (rows) and level of government (columns), M¥."""
+    own = summary[(summary["scenario"] == scenario) & summary["outcome"].isin(paid.values())]
+    own = own.assign(outcome=own["outcome"].astype("str"))
+    wide = own.pivot(index="replicate", columns="outcome", values="value")
+    return wide.rename(columns={outcome: level for level, outcome in paid.items()})[list(paid)]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.compare import DIMENSIONS, NET_COST, Comparison, row_dicts
+from experiments.compare import DIMENSIONS, NET_COST, PAID, Comparison, row_dicts
 from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 COLUMNS = 100
 """Terminal columns a table may take."""
+NAMED = 20
+"""So many varied parameters are named; of more, the groups are."""
 FIRST = "2025Q3"
 """First quarter of present values and sums."""
 SCALED = (
@@ -55,6 +58,19 @@ def run_notes(result: Result, lang: str) -> list[str]:
     return notes
 
 
+def varied_lines(result: Result, lang: str) -> list[str]:
+    """Return which parameters were varied: by name if they are few, else counted by group."""
+    from ecosystem.catalogue import parameters
+
+    if not result.varied:
+        return []
+    names = list(result.varied)
+    if len(names) > NAMED:
+        groups = Counter(parameters()[name].group for name in names)
+        names = [f"{group} {count}" for group, count in groups.items()]
+    return wrap(text("parameters_list", lang, names=", ".join(names)), COLUMNS).splitlines()
+
+
 def _part(row: Mapping[str, Any]) -> str:
     return ", ".join(str(row[name]) for name in DIMENSIONS if row.get(name))
 
@@ -71,10 +87,13 @@ def _blocks(comparison: Comparison, outcome: str) -> list[pd.DataFrame]:
 def _scaled(rows: pd.DataFrame, lang: str) -> tuple[pd.DataFrame, str]:
     """Return rows in a unit in which their numbers can be read, and that unit."""
     largest = float(rows[["low_90", "high_90"]].abs().max().max())
-    factor, unit = scaled_unit(largest, str(rows["unit"].iloc[0]), lang)
+    unit = str(rows["unit"].iloc[0])
+    factor, words = scaled_unit(largest, unit, lang)
+    if unit == "share":
+        factor, words = 0.01, text("percentage_points", lang)
     scaled = rows.copy()
     scaled[list(SCALED)] = rows[list(SCALED)] / factor
-    return scaled, unit
+    return scaled, words
 
 
 def comparison_text(comparison: Comparison, lang: str = "en") -> str:
@@ -90,9 +109,7 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
     lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
-    if result.varied:
-        names = text("parameters_list", lang, names=", ".join(result.varied))
-        lines += wrap(names, COLUMNS).splitlines()
+    lines += varied_lines(result, lang)
     return "\n".join(lines)
 
 
@@ -111,13 +128,13 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     lines = wrap(
         text("packages_head", lang, first=FIRST, prices=text("prices", lang)), COLUMNS
     ).splitlines()
-    heads = ("package", "packages_own", "packages_planned", "packages_cost", "packages_payers")
+    heads = ("package", "packages_own", "packages_extra", "packages_cost", "packages_payers")
     cells = [text(key, lang) for key in heads]
     lines.append(table_line("", cells[0], (9, 9, 9, 31), cells[1:]))
     for fact in row_dicts(comparison.packages):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
-        money = [number(fact[key]) for key in ("planned_own", "planned", "paid")]
+        money = [number(fact[key]) for key in ("planned_own", "extra", "paid")]
         money.append(" / ".join(shares))
         lines.append(table_line("", fact[f"title_{lang}"], (9, 9, 9, 31), money))
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
@@ -175,7 +192,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
         mark = "" if row["reads_zero"] else "*"
         name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
         lines.append(table_line(str(row["rank"]), name, widths, cells))
-    if outcome.name != NET_COST and "per_100" in rows:
+    if outcome.name not in (NET_COST, *PAID.values()):
         lines += _ratio_lines(scaled, unit, lang)
     return lines
 
@@ -192,16 +209,18 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     """Return the effect per 100 M¥ of each package in a line or two."""
-    parts = []
+    parts, unmoved, free = [], [], []
     for row in row_dicts(rows):
         if row["reads_zero"]:
-            words = text("no_effect", lang)
+            unmoved.append(row["package"])
         elif row["per_100"] != row["per_100"]:
-            words = text("no_cost", lang)
+            free.append(row["package"])
         else:
             low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
-            words = f"{number(row['per_100'], signed=True)} ({low} … {high})"
-        parts.append(f"{row['package']} {words}")
+            value = number(row["per_100"], signed=True)
+            parts.append(f"{row['package']} {value} ({low} … {high})")
+    for key, names in (("no_cost", free), ("no_effect", unmoved)):
+        parts += [text(key, lang, names=", ".join(names))] if names else []
     line = f"{text('per_100', lang)} [{unit}]: " + "; ".join(parts)
     return [f"    {piece}" for piece in wrap(line, COLUMNS - 4).splitlines()]
 

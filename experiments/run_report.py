@@ -10,7 +10,15 @@ import numpy as np
 from experiments.compare import DIMENSIONS, headline_outcomes, row_dicts
 from experiments.intervals import QUANTILES
 from experiments.messages import number, scaled_unit, text, title, wrap
-from experiments.presentation import COLUMNS, FIRST, base_words, outcome_row, run_notes, table_line
+from experiments.presentation import (
+    COLUMNS,
+    FIRST,
+    base_words,
+    outcome_row,
+    run_notes,
+    table_line,
+    varied_lines,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +79,7 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
     lines.append("")
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
-    return "\n".join(lines)
+    return "\n".join([*lines, *varied_lines(result, lang)])
 
 
 def bands(result: Result, lang: str = "en") -> Chart:

@@ -62,7 +62,13 @@ def test_the_title_states_the_finding(one: float, two: float, better: str, start
 
 def test_a_figure_shows_unit_price_year_pairs_and_error() -> None:
     shown = words(chart(rows(5, 0.1)))
-    for piece in ("M¥ of 2020 · present value", "difference from History", "100 % of 41", "±", "a note"):
+    for piece in (
+        "M¥ of 2020 · present value",
+        "difference from History",
+        "100 % of 41",
+        "±",
+        "a note",
+    ):
         assert piece in shown
 
 
@@ -146,5 +152,6 @@ def test_numbers_and_widths() -> None:
     assert messages.pad("算力算力", 5) == "算力…" and messages.pad("算", 4, right=True) == "  算"
     assert messages.wrap("one two three", 7) == "one two\nthree"
     assert messages.wrap("算力算力", 4) == "算力\n算力"
-    assert messages.scaled_unit(2e7, "PFh") == (1e6, "million PFh")
-    assert messages.scaled_unit(2e6, "PFh", "zh") == (1.0, "PFh")
+    assert messages.scaled_unit(2e9, "PFh") == (1e6, "million PFh")
+    assert messages.scaled_unit(2e5, "share", "zh") == (1.0, "比例")
+    assert messages.scaled_unit(2e-3, "index") == (1e-3, "10⁻³ index")
