@@ -1,0 +1,453 @@
+"""Reference of the accounts: every agent's cash from its own decisions, one agent at a time.
+
+Nothing here reads the list of flows of the vectorised model. Each agent adds up what it earned and
+what it chose to spend; governments, households, the bank, the grid and the outside world add up
+what the others owe them. That the sums agree with the booked deposits is invariant A1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .agents import Agents
+from .closed_forms import ratio, shares
+from .exits import reference_exits
+from .finance import as_columns, reference_books
+from .settlement import power_bill, reference_settlement
+
+FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of compute at home
+RIVAL = 1  # alternative of a buyer
+
+Record = dict[str, Any]
+
+
+def share_out(amount: float, weights: list[float]) -> list[float]:
+    """Divide an amount by weight."""
+    return [amount * share for share in shares(weights)]
+
+
+def reference_accounts(
+    agents: Agents,
+    drivers: Record,
+    policy: Record,
+    investment: Record,
+    supply: Record,
+    market: Record,
+    innovation: Record,
+    labour: Record,
+    business: Record,
+) -> Record:
+    """Return closing deposits of everybody, books, taxes, value added and wages."""
+    settlement = reference_settlement(agents, policy, investment, market)
+    compute = compute_bills(agents, drivers, market, settlement)
+    centres = centre_accounts(agents, drivers, investment, market, labour, settlement)
+    books = as_columns([centre["books"] for centre in centres])
+    exits = reference_exits(agents, investment, books)
+    makers = maker_accounts(agents, supply, labour)
+    firms = firm_accounts(agents, innovation, labour, business, compute["firms"])
+    services = local_services(agents, business)
+    parks = park_accounts(agents, drivers, innovation, compute["parks"], services["parks"])
+    contracts = math.fsum(maker["contracts"] for maker in makers)
+    contracts += math.fsum(firm["contracts"] for firm in firms)
+    universities = university_accounts(agents, innovation, compute["universities"], contracts)
+
+    taxes = {
+        "centres": tax_shares(agents, agents.centres, [centre["books"] for centre in centres]),
+        "makers": tax_shares(agents, agents.makers, makers),
+        "firms": tax_shares(agents, agents.firms, firms),
+        "parks": tax_shares(agents, agents.parks, parks),
+    }
+    public = government_accounts(
+        agents, policy, innovation, settlement, compute, services["government"], taxes
+    )
+    members = {
+        "centres": centres,
+        "makers": makers,
+        "firms": firms,
+        "parks": parks,
+        "universities": universities,
+    }
+    cash = {name: [member["cash"] for member in group] for name, group in members.items()}
+    for c, centre in enumerate(centres):
+        cash["centres"][c] = centre["cash"] + exits["received"][c] - exits["paid"][c]
+        cash["centres"][c] += exits["overdraft"][c] - exits["repaid"][c] - exits["left_over"][c]
+    cash["government"] = public["cash"]
+    cash |= passive_deposits(
+        agents, supply, investment, market, compute, members, exits, public["to_people"]
+    )
+    return {
+        "cash": cash,
+        "books": books,
+        "exits": exits,
+        "settlement": settlement,
+        "taxes": [
+            math.fsum(tax["local"] for tax in taxes.values()),
+            math.fsum(tax["national"] for tax in taxes.values()),
+        ],
+        "local_receipts": [taxes["centres"]["local"] + taxes["firms"]["local"]],
+        "value_added": {
+            name: [member["value_added"] for member in group] for name, group in members.items()
+        },
+        "wages": {name: [member["wages"] for member in group] for name, group in members.items()},
+        "power_bill": power_bill(agents, market),
+        "exports": [compute["exports"]],
+        "imports": [math.fsum(compute["abroad"])],
+    }
+
+
+def compute_bills(
+    agents: Agents, drivers: Record, market: Record, settlement: Record
+) -> dict[str, Any]:
+    """Return what each buyer pays for compute at home and abroad, M¥, net of vouchers.
+
+    Every user of a workload pays its part of the bill; users within a group share the group's
+    bill by what they asked for, by output or by funds.
+    """
+    home = next(g for g, region in enumerate(agents.regions) if region.home)
+    routing = market["routing"]
+    at_home, abroad = [0.0] * 5, [0.0] * 5
+    for w, work in enumerate(agents.workloads):
+        bill = market["payments"][home][w]
+        served = ratio(routing["rival_served"][work.kind], routing["rival_demand"][work.kind])
+        hours = routing["demand"][home][w] * routing["share"][home][w][RIVAL] * served
+        price = agents.p.rival_price * drivers["price"][work.kind] * work.price_multiplier
+        part = shares([user[w] for user in routing["local"]["users"]])
+        for user in range(5):
+            at_home[user] += bill * part[user]
+            abroad[user] += hours * price / 1e6 * part[user]
+    exports = math.fsum(
+        math.fsum(market["payments"][g]) for g, region in enumerate(agents.regions) if g != home
+    )
+    # The voucher lowers every buyer's bill of the province's centres in the same proportion.
+    relief = ratio(
+        math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(market["revenue"])
+    )
+
+    def bills(users: list[int], weights: list[float]) -> list[float]:
+        here = math.fsum(at_home[user] for user in users)
+        there = math.fsum(abroad[user] for user in users)
+        return share_out(here * (1 - relief) + there, weights)
+
+    university_bill = at_home[UNIVERSITIES]
+    funds = [university.research_funds for university in agents.universities]
+    return {
+        "firms": bills([FIRMS], routing["local"]["by_firm"]),
+        "parks": bills([DEPLOYMENTS, PARKS], [park.output for park in agents.parks]),
+        "government": bills([GOVERNMENT], [1.0])[0],
+        "universities": {
+            "paid": bills([UNIVERSITIES], funds),
+            "voucher": share_out(university_bill * relief, funds),
+        },
+        "exports": exports,
+        "export_voucher": exports * relief,
+        "abroad": abroad,
+    }
+
+
+def centre_accounts(
+    agents: Agents,
+    drivers: Record,
+    investment: Record,
+    market: Record,
+    labour: Record,
+    settlement: Record,
+) -> list[Record]:
+    """Return the books and costs of each centre before exits."""
+    p, result = agents.p, []
+    bill, got = power_bill(agents, market), settlement["received"]
+    for c, centre in enumerate(agents.centres):
+        upkeep = p.maintenance_share / 4 * drivers["server_cost"][centre.kind]
+        upkeep *= investment["servers"][c]
+        wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
+        outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
+        own = 1 - ratio(got["capital_subsidy"][c], outlay)
+        before = investment["servers"][c] + investment["scrapped"][c]
+        books = reference_books(
+            agents,
+            centre,
+            income=market["revenue"][c] + got["output_subsidy"][c],
+            costs=bill[c] - got["tariff_discount"][c] + upkeep + wages,
+            server_capital=own * investment["server_outlay"][c],
+            hall_capital=own * investment["hall_outlay"][c],
+            cut=ratio(investment["scrapped"][c], before),
+        )
+        cash = centre.cash + books["surplus"] - books["headquarters_take"]
+        cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
+        cash -= own * outlay + books["interest"] + books["repayment"] + books["dividend"]
+        cash -= books["value_added_tax"] + books["income_tax"]
+        result.append(
+            {
+                "books": books,
+                "cash": cash,
+                "wages": wages,
+                "upkeep": upkeep,
+                "power": bill[c],
+                "value_added": p.local_settlement * books["surplus"] + wages,
+            }
+        )
+    return result
+
+
+def maker_accounts(agents: Agents, supply: Record, labour: Record) -> list[Record]:
+    """Return the quarter of each equipment maker."""
+    p, stages, result = agents.p, agents.stages, []
+    buyers = {"packaging": ("communications", "servers"), "materials": ("packaging",)}
+    bought = [0.0] * len(agents.makers)
+    for sold, buying in buyers.items():
+        weights = [
+            supply["sales"][m] if stages[maker.stage] in buying else 0.0
+            for m, maker in enumerate(agents.makers)
+        ]
+        amount = supply["intermediate"][stages.index(sold)]
+        bought = [b + x for b, x in zip(bought, share_out(amount, weights), strict=True)]
+    for m, maker in enumerate(agents.makers):
+        sales = supply["sales"][m]
+        inputs = max(p.maker_input_share * sales - bought[m], 0.0)
+        power, contracts = p.maker_power_share * sales, p.maker_contract_share * sales
+        wages = labour["maker_jobs"][m] * agents.prefectures[maker.prefecture].wage / 1000
+        added = sales - bought[m] - inputs - power
+        vat = p.value_added_tax * max(added, 0.0)
+        interest = p.interest_rate / 4 * max(-maker.cash, 0.0)
+        profit = added - wages - contracts - vat - interest
+        profit -= p.maker_depreciation * maker.capacity
+        tax = p.income_tax * max(profit, 0.0)
+        purse = maker.cash + added - wages - contracts - vat - tax
+        dividend = p.payout * max(min(profit - tax, purse), 0.0)
+        result.append(
+            {
+                "cash": purse - interest - supply["investment"][m] - dividend,
+                "value_added": added,
+                "value_added_tax": vat,
+                "income_tax": tax,
+                "wages": wages,
+                "contracts": contracts,
+                "power": power,
+                "inputs": inputs,
+                "interest": interest,
+                "dividend": dividend,
+                "exports": exported(agents, supply, m),
+            }
+        )
+    return result
+
+
+def exported(agents: Agents, supply: Record, m: int) -> float:
+    """Return what a maker sells outside the province."""
+    stage = agents.makers[m].stage
+    whole = supply["intermediate"][stage] + supply["exports"][stage]
+    return supply["sales"][m] * ratio(supply["exports"][stage], whole)
+
+
+def firm_accounts(
+    agents: Agents, innovation: Record, labour: Record, business: Record, bills: list[float]
+) -> list[Record]:
+    """Return the quarter of each AI firm, births and exits included."""
+    p, result = agents.p, []
+    for f, firm in enumerate(agents.firms):
+        sales, bill, grant = business["sales"][f], bills[f], innovation["grants"][f]
+        wages = labour["staff"][f] * agents.prefectures[firm.prefecture].wage / 1000
+        research = innovation["research_spending"][f] + grant
+        purchases = p.research_purchase_share * research
+        interest = p.interest_rate / 4 * max(-firm.cash, 0.0)
+        added = sales - bill - purchases
+        vat = p.value_added_tax * max(added, 0.0)
+        profit = added + grant - wages - vat - interest
+        tax = p.income_tax * max(profit, 0.0)
+        purse = firm.cash + profit - tax
+        spare = purse - p.reserve_quarters * (wages + bill)
+        dividend = p.payout * max(min(profit - tax, spare), 0.0)
+        founding = p.founding_capital * business["born"][f]
+        purse += founding - dividend
+        closes = business["exits"][f] > 0
+        result.append(
+            {
+                "cash": 0.0 if closes else purse,
+                "value_added": added,
+                "value_added_tax": vat,
+                "income_tax": tax,
+                "wages": wages,
+                "contracts": p.research_contract_share * purchases,
+                "purchases": (1 - p.research_contract_share) * purchases,
+                "interest": interest,
+                "dividend": dividend + (max(purse, 0.0) if closes else 0.0),
+                "founding": founding,
+                "written_off": max(-purse, 0.0) if closes else 0.0,
+                "abroad": sales * (1 - local_part(business, firm.domain)),
+            }
+        )
+    return result
+
+
+def local_part(business: Record, domain: int) -> float:
+    """Return the part of a domain's sales that local users pay."""
+    return ratio(business["local_pool"][domain], business["pool"][domain])
+
+
+def local_services(agents: Agents, business: Record) -> dict[str, Any]:
+    """Return what the province and the parks pay for AI services."""
+    spending = math.fsum(
+        business["sales"][f] * local_part(business, firm.domain)
+        for f, firm in enumerate(agents.firms)
+    )
+    share = agents.p.deployment_government_share
+    parks = share_out(spending * (1 - share), [park.output for park in agents.parks])
+    return {"government": spending * share, "parks": parks}
+
+
+def park_accounts(
+    agents: Agents, drivers: Record, innovation: Record, bills: list[float], services: list[float]
+) -> list[Record]:
+    """Return the quarter of each park."""
+    p, result = agents.p, []
+    for k, park in enumerate(agents.parks):
+        output = innovation["park_output"][k]
+        tariff = agents.prefectures[park.prefecture].electricity_price
+        energy = park.energy_intensity * (1 - p.park_energy_gain * park.adoption) * output
+        power, wages, goods = (
+            energy * tariff / 1000,
+            p.park_wage_share * output,
+            p.park_goods_share * output,
+        )
+        added = output - goods - power
+        vat = p.value_added_tax * max(added, 0.0)
+        profit = added - wages - vat
+        tax = p.income_tax * max(profit, 0.0)
+        servers = innovation["park_order"][k] * drivers["server_cost"][0]
+        profit -= tax + servers
+        dividend = p.park_payout * max(profit, 0.0)
+        result.append(
+            {
+                "cash": park.cash + profit - dividend - bills[k] - services[k],
+                "value_added": added,
+                "value_added_tax": vat,
+                "income_tax": tax,
+                "wages": wages,
+                "power": power,
+                "goods": goods,
+                "servers": servers,
+                "dividend": dividend,
+                "output": output,
+            }
+        )
+    return result
+
+
+def university_accounts(
+    agents: Agents, innovation: Record, compute: Record, contracts: float
+) -> list[Record]:
+    """Return the quarter of each university; compute vouchers count as income that is spent."""
+    p, result = agents.p, []
+    research = share_out(contracts, [u.research_funds for u in agents.universities])
+    for u, university in enumerate(agents.universities):
+        income = university.research_funds + research[u] + innovation["university_grants"][u]
+        spendable = income + compute["voucher"][u]
+        wages = p.university_wage_share * spendable
+        purchases = p.university_purchase_share * spendable
+        result.append(
+            {
+                "cash": university.cash + income - wages - purchases - compute["paid"][u],
+                "value_added": wages,
+                "wages": wages,
+                "purchases": purchases,
+            }
+        )
+    return result
+
+
+def tax_shares(agents: Agents, payers: list[Any], results: list[Record]) -> Record:
+    """Return what nation, province and each prefecture get of a sector's taxes."""
+    p = agents.p
+    places = [0.0] * len(agents.prefectures)
+    local = national = 0.0
+    for payer, result in zip(payers, results, strict=True):
+        vat, tax = result["value_added_tax"], result["income_tax"]
+        here = p.vat_local_share * vat + p.income_tax_local_share * tax
+        local += here
+        national += vat + tax - here
+        places[payer.prefecture] += p.prefecture_tax_share * here
+    return {"local": local, "national": national, "places": places}
+
+
+def government_accounts(
+    agents: Agents,
+    policy: Record,
+    innovation: Record,
+    settlement: Record,
+    compute: Record,
+    services: float,
+    taxes: dict[str, Record],
+) -> Record:
+    """Return deposits of prefectures, province and nation, and what they pay to people."""
+    p, places = agents.p, agents.prefectures
+    cash = [place.cash for place in places] + [agents.province.cash, agents.nation.cash]
+    province, nation = len(places), len(places) + 1
+    for tax in taxes.values():
+        for i, amount in enumerate(tax["places"]):
+            cash[i] += amount
+        cash[province] += (1 - p.prefecture_tax_share) * tax["local"]
+        cash[nation] += tax["national"]
+    for payers in settlement["payers"].values():
+        cash = [deposit - amount for deposit, amount in zip(cash, payers, strict=True)]
+    funds = math.fsum(university.research_funds for university in agents.universities)
+    cash[nation] -= p.university_national_share * funds
+    cash[province] -= (1 - p.university_national_share) * funds
+    cash[province] -= compute["government"] + services
+    for i, amount in enumerate(policy["prefecture_paid"]):
+        cash[i] -= amount
+    cash[province] -= policy["level_paid"][1] + policy["fiscal_extra"][0]
+    cash[nation] -= policy["level_paid"][0]
+    programmes = math.fsum(policy["prefecture_paid"]) + math.fsum(policy["level_paid"][:2])
+    programmes += policy["fiscal_extra"][0]
+    granted = math.fsum(innovation["grants"]) + math.fsum(innovation["university_grants"])
+    return {"cash": cash, "to_people": programmes - granted}
+
+
+def passive_deposits(
+    agents: Agents,
+    supply: Record,
+    investment: Record,
+    market: Record,
+    compute: Record,
+    members: dict[str, list[Record]],
+    exits: Record,
+    programmes: float,
+) -> dict[str, list[float]]:
+    """Return deposits of households, the grid, the bank and the world outside."""
+    p, centres = agents.p, members["centres"]
+
+    def total(group: str, item: str) -> float:
+        return math.fsum(member[item] for member in members[group])
+
+    def booked(item: str) -> float:
+        return math.fsum(centre["books"][item] for centre in centres)
+
+    power = total("centres", "power") + total("makers", "power") + total("parks", "power")
+    wages = math.fsum(total(group, "wages") for group in members)
+    dividends = booked("dividend") + math.fsum(exits["left_over"])
+    dividends += math.fsum(total(group, "dividend") for group in ("makers", "firms", "parks"))
+    households = agents.sectors.households + wages + dividends - total("firms", "founding")
+    households += math.fsum(investment["hall_outlay"]) + programmes
+    households += p.upkeep_home_share * total("centres", "upkeep")
+    households += (1 - p.generation_outside_share) * power
+
+    bank = agents.sectors.bank + booked("interest") + booked("repayment")
+    bank += total("makers", "interest") + total("firms", "interest")
+    bank += math.fsum(exits["repaid"]) - math.fsum(exits["overdraft"])
+    bank -= booked("borrowed") + booked("overdraft") + total("firms", "written_off")
+
+    imported = math.fsum(investment["server_outlay"]) - math.fsum(supply["to_centres"])
+    world = agents.sectors.world + imported + math.fsum(supply["investment"])
+    world += total("parks", "servers") + total("parks", "goods") + total("makers", "inputs")
+    world += math.fsum(compute["abroad"]) + total("firms", "purchases")
+    world += total("universities", "purchases") + p.generation_outside_share * power
+    world += (1 - p.upkeep_home_share) * total("centres", "upkeep")
+    world += booked("headquarters_take") - booked("headquarters_pay")
+    world -= compute["exports"] - compute["export_voucher"] + total("makers", "exports")
+    world -= total("firms", "abroad") + total("parks", "output")
+    return {
+        "households": [households],
+        "grid": [agents.sectors.grid],
+        "bank": [bank],
+        "world": [world],
+    }

@@ -1,0 +1,116 @@
+"""Reference of transfers: claims, envelopes and the match; model equations (1.2)-(1.3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .agents import Agents
+from .closed_forms import ratio
+
+TRANSFERS = ("capital_subsidy", "compute_voucher", "tariff_discount", "output_subsidy")
+
+
+def power_bill(agents: Agents, market: dict[str, Any]) -> list[float]:
+    """Return what each centre pays for power before relief, M¥."""
+    return [
+        market["energy"][c] * agents.prefectures[centre.prefecture].electricity_price / 1000
+        for c, centre in enumerate(agents.centres)
+    ]
+
+
+def claim(
+    agents: Agents,
+    name: str,
+    c: int,
+    policy: dict[str, Any],
+    investment: dict[str, Any],
+    market: dict[str, Any],
+    bill: list[float],
+) -> float:
+    """Return what a centre asks for under one transfer, M¥: rate on paper times its base."""
+    rate = policy["promised"][name]
+    if name == "capital_subsidy":
+        servers = 0.0 if policy["shells_only"] else investment["server_outlay"][c]
+        return rate * (investment["hall_outlay"][c] + servers)
+    if name == "tariff_discount":
+        return rate * bill[c]
+    hub = agents.prefectures[agents.centres[c].prefecture].hub
+    if name == "compute_voucher" and not hub:
+        return 0.0
+    return rate * market["revenue"][c]
+
+
+def reference_settlement(
+    agents: Agents,
+    policy: dict[str, Any],
+    investment: dict[str, Any],
+    market: dict[str, Any],
+) -> dict[str, Any]:
+    """Return what is claimed, what each centre receives, and what each government pays."""
+    names, count = list(agents.instruments), len(agents.prefectures)
+    bill = power_bill(agents, market)
+    claims = {
+        name: [
+            claim(agents, name, c, policy, investment, market, bill)
+            for c in range(len(agents.centres))
+        ]
+        for name in TRANSFERS
+    }
+    within, placed = {}, {}
+    for name in TRANSFERS:
+        envelope = policy["envelope"][names.index(name)]
+        within[name] = min(1.0, ratio(envelope, math.fsum(claims[name]), empty=1.0))
+        placed[name] = [0.0] * count
+        for centre, asked in zip(agents.centres, claims[name], strict=True):
+            placed[name][centre.prefecture] += asked
+    split = {name: agents.instruments[name].split for name in TRANSFERS}
+    due = [
+        math.fsum(split[name][2] * within[name] * placed[name][i] for name in TRANSFERS)
+        for i in range(count)
+    ]
+    met = [min(1.0, ratio(policy["prefecture_left"][i], due[i], empty=1.0)) for i in range(count)]
+    whole = math.fsum(
+        split[name][1] * within[name] * math.fsum(placed[name]) for name in TRANSFERS
+    )
+    province_met = min(1.0, ratio(policy["province_left"][0], whole, empty=1.0))
+
+    received, payers = {}, {}
+    claimed, paid = [0.0] * len(names), [0.0] * len(names)
+    for i, name in enumerate(names):
+        if agents.instruments[name].programme:
+            claimed[i], paid[i] = policy["programme_claimed"][i], policy["programme_paid"][i]
+    for name in TRANSFERS:
+        observed = agents.instruments[name].observed[agents.period]
+        part = []  # paid share by prefecture: nation, province, prefecture
+        for i in range(count):
+            share, national = within[name], 1.0
+            if not observed:
+                national = policy["co_funding"][i]
+                limits = [1.0]
+                limits += [met[i]] if split[name][2] else []
+                limits += [province_met] if split[name][1] else []
+                share *= min(limits)
+            part.append(
+                (split[name][0] * share * national, split[name][1] * share, split[name][2] * share)
+            )
+        received[name] = [
+            asked * sum(part[centre.prefecture])
+            for centre, asked in zip(agents.centres, claims[name], strict=True)
+        ]
+        payers[name] = [part[i][2] * placed[name][i] for i in range(count)]
+        for level in (1, 0):  # the province, then the nation
+            payers[name].append(math.fsum(part[i][level] * placed[name][i] for i in range(count)))
+        claimed[names.index(name)] = math.fsum(claims[name])
+        paid[names.index(name)] = math.fsum(payers[name])
+    return {
+        "claims": claims,
+        "received": received,
+        "claimed": claimed,
+        "paid": paid,
+        "paid_share": [
+            1.0 if agents.instruments[name].programme else ratio(paid[i], claimed[i], empty=1.0)
+            for i, name in enumerate(names)
+        ],
+        "payers": payers,
+    }
