@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ecosystem.setting import Array
 
 
-def safe_ratio(top: Array, bottom: Array, empty: float = 0.0) -> Array:
+def safe_ratio(top: Array | float, bottom: Array, empty: float = 0.0) -> Array:
     """Return top/bottom, and `empty` where the bottom is not above zero."""
-    top, bottom = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
-    some = bottom > 0
+    some = np.asarray(bottom) > 0
     return np.where(some, top / np.where(some, bottom, 1.0), empty)
 
 
@@ -19,8 +20,13 @@ def combine(values: Array, matrix: Array) -> Array:
 
     One vector-matrix product a row, so a run's bits do not depend on the batch.
     """
-    values = np.ascontiguousarray(np.broadcast_to(values, values.shape), dtype=float)
-    return np.vecmat(values, np.ascontiguousarray(matrix, dtype=float))
+    return np.vecmat(np.ascontiguousarray(values), matrix)
+
+
+def add_up(parts: Iterable[Array]) -> Array:
+    """Return the sum of one or more arrays of one shape."""
+    first, *rest = parts
+    return np.asarray(sum(rest, start=first))
 
 
 def total(values: Array) -> Array:

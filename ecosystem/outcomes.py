@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem import kernels
-from ecosystem.arrays import combine, safe_ratio, total
+from ecosystem.arrays import add_up, combine, safe_ratio, total
 from ecosystem.clearing import segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
@@ -60,7 +60,7 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
         "firms": world.firms.prefecture,
         "universities": world.universities.prefecture,
     }
-    gross = sum(
+    gross = add_up(
         by_place(accounts.value_added[name], where, setting) for name, where in place.items()
     )
     received, books = accounts.settlement.received, accounts.books
@@ -76,7 +76,7 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     world, p, t = setting.world, setting.parameters, quarter.state.period
     accounts, policy = quarter.accounts, quarter.policy
     gross, net = value_added_by_place(quarter, setting)
-    payers = sum(accounts.settlement.payers.values())
+    payers = add_up(accounts.settlement.payers.values())
     count = world.prefectures.count
     prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
     province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
@@ -119,7 +119,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     concentration = kernels.herfindahl(safe_ratio(intelligent, total(intelligent)))
     idle = np.maximum(1 - market.use / setting.parameters.target_use, 0)
     books, exits = quarter.accounts.books, quarter.accounts.exits
-    running = built.servers > 0
+    running = (built.servers > 0).astype(float)
     return {
         "utilisation": safe_ratio(total(sold), HOURS * total(servers)),
         "fill": safe_ratio(total(servers), total(halls)),
@@ -140,7 +140,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         ),
         "footloose_share": share,
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
-        "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running * 1.0)),
+        "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),
         "national_use": market.national_use,
         "herfindahl": concentration[:, None],
         "centre_jobs": total(quarter.labour.centre_jobs),

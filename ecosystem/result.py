@@ -131,7 +131,7 @@ class Result:
                 codes = np.full(index.shape[1], labels.index(""))
                 if dimension == column:
                     codes = np.array([labels.index(entry) for entry in entries])[index[3]]
-                frame[dimension] = pd.Categorical.from_codes(codes, labels)
+                frame[dimension] = pd.Categorical.from_codes(codes, pd.Index(labels))
             frame["value"] = values[name].reshape(-1)
             parts.append(pd.DataFrame(frame))
         return pd.concat(parts, ignore_index=True)
@@ -140,7 +140,8 @@ class Result:
         """Return every quarter as a dataset: (scenario, replicate, period[, entries])."""
         import xarray as xr
 
-        variables, coordinates = {}, {}
+        variables: dict[str, Any] = {}
+        coordinates: dict[str, list[Any]] = {}
         for name, value in self.series.items():
             column, entries = self.entries(name)
             row = outcomes()[name]
@@ -162,4 +163,4 @@ def _category(codes: np.ndarray, names: tuple[str, ...] | list[str]) -> Any:
 
     distinct = list(dict.fromkeys(names))
     place = np.array([distinct.index(name) for name in names])
-    return pd.Categorical.from_codes(place[codes], distinct)
+    return pd.Categorical.from_codes(place[codes], pd.Index(distinct))

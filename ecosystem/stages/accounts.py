@@ -14,7 +14,7 @@ from ecosystem.stages.finance import Books
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.labour import Business, Labour
-from ecosystem.stages.ledger import SECTORS, Flow, Ledger
+from ecosystem.stages.ledger import Flow, Ledger
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.settlement import Settlement, settle
 from ecosystem.stages.supply_chain import Supply
@@ -55,7 +55,7 @@ def account(
 
     Source: the transaction matrix of the model; each row sums to zero by construction.
     """
-    ledger = Ledger()
+    ledger = Ledger(state)
     settlement = settle(state.period, drivers, policy, investment, market, setting)
     compute = flows.compute_sales(ledger, drivers, market, settlement, setting)
     centre, books, bill = flows.centre_flows(
@@ -78,10 +78,10 @@ def account(
     ledger.add("generation", "grid", grid - outside, "households")
     exits = exit_centres(state, investment, books, setting)
     flows.sell_centres(ledger, exits)
-    flows.wind_up(ledger, state, business)
+    flows.wind_up(ledger, business)
     return Accounts(
         flows=tuple(ledger.flows),
-        cash={name: ledger.balance(state, name) for name in SECTORS},
+        cash=ledger.balance,
         books=books,
         exits=exits,
         settlement=settlement,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem import kernels
-from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.arrays import add_up, combine, safe_ratio, sigmoid, total
 from ecosystem.clearing import clear, segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
@@ -60,7 +60,7 @@ def sell(
     sold, served, lost, leaked = [], [], [], []
     left = free
     for order, demand in enumerate(wanted):
-        share = safe_ratio(demand, sum(wanted[order:]), empty=1.0)
+        share = safe_ratio(demand, add_up(wanted[order:]), empty=1.0)
         offered = left
         if "dispatch.classes" in setting.neutral:
             offered = left * spread(share, world.centres.cell)

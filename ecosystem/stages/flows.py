@@ -276,9 +276,9 @@ def firm_flows(
     return Result(added, vat, tax, wages)
 
 
-def wind_up(ledger: Ledger, state: State, business: Business) -> None:
+def wind_up(ledger: Ledger, business: Business) -> None:
     """Close the accounts of firms that exit: owners take what is left, the bank bears debts."""
-    left = ledger.balance(state, "firms") * business.exits
+    left = ledger.balance["firms"] * business.exits
     ledger.add("dividends", "firms", np.maximum(left, 0), "households")
     debt = np.maximum(-left, 0)
     ledger.add("loans written off", "bank", total(debt), "firms", debt)

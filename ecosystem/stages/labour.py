@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from ecosystem import kernels
 from ecosystem.arrays import combine, safe_ratio, sigmoid, total
@@ -17,6 +19,9 @@ from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.stages.supply_chain import Supply
 from ecosystem.state import State
+
+OPEN_UNIT = (1e-12, 1 - 1e-12)
+"""Uniform numbers are kept inside, so that no quantile is infinite."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +163,11 @@ def trade(
     pool, local = market_pools(state, drivers, innovation, setting)
     share = compete(state, setting)
     sales = share * spread(pool, world.firms.domain)
-    born, overflow, founders = found_firms(state, innovation, setting)
-    exits = close_firms(state, setting)
+    fate = spread(
+        setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
+    )
+    born, overflow, founders = found_firms(state, innovation, fate, setting)
+    exits = close_firms(state, fate, setting)
     return Business(
         pool=pool,
         local_pool=local,
@@ -219,7 +227,7 @@ def domain_sum(values: Array, setting: Setting) -> Array:
 
 
 def found_firms(
-    state: State, innovation: Innovation, setting: Setting
+    state: State, innovation: Innovation, fate: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
@@ -239,12 +247,22 @@ def found_firms(
     draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
     number = kernels.poisson_inverse(draw, mean)
     born, overflow = first_free(f.active > 0, number, world.firms.cell_start, world.firms.cell)
-    luck = setting.chance.normal("founders", state.period, world.firms.count)
-    founders = np.where(born, np.exp(p.founder_log_sd * spread(luck, world.firms.order)), 0.0)
-    level = 1 + p.founder_learning * spread(
-        np.tile(innovation.quality, (1, world.prefectures.count)), world.firms.cell
-    )
-    return born.astype(float), total(overflow), founders * level
+    return born.astype(float), total(overflow), endow(born, fate, innovation, setting)
+
+
+def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting: Setting) -> Array:
+    """Return entrants' knowledge, lognormal around what local quality teaches (runs, slots).
+
+    A slot that was free has no use for its draw of fate, so its entrant takes it.
+    """
+    p = setting.parameters
+    run, slot = np.nonzero(born)
+    luck = ndtri(np.clip(fate[run, slot], *OPEN_UNIT))
+    level = 1 + p.founder_learning * innovation.quality
+    knowledge = np.exp(p.founder_log_sd[run, 0] * luck)
+    founders = np.zeros(born.shape)
+    founders[run, slot] = knowledge * level[run, setting.world.firms.domain[slot]]
+    return founders
 
 
 def place_sum(values: Array, setting: Setting) -> Array:
@@ -253,7 +271,7 @@ def place_sum(values: Array, setting: Setting) -> Array:
     return np.asarray(cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=1))
 
 
-def close_firms(state: State, setting: Setting) -> Array:
+def close_firms(state: State, fate: Array, setting: Setting) -> Array:
     """Return exits, 1 or 0 (runs, slots).
 
     Hazard h_0 + h_1 s((6 - months of cash)/3) + h_2 for the young; births most often die early.
@@ -269,5 +287,4 @@ def close_firms(state: State, setting: Setting) -> Array:
     )
     if "firm.exit" in setting.neutral:
         hazard = total(hazard * f.active) / np.maximum(total(f.active), 1)
-    draw = setting.chance.uniform("exits", state.period, world.firms.count)
-    return (spread(draw, world.firms.order) < hazard).astype(float)
+    return (fate < hazard).astype(float)

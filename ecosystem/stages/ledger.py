@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio, total
+from ecosystem.arrays import add_up, safe_ratio, total
 from ecosystem.setting import Array
 from ecosystem.state import State
 
@@ -41,10 +41,13 @@ class Flow:
 
 
 class Ledger:
-    """The flows of one quarter in the order in which they were listed."""
+    """The flows of one quarter in the order in which they are listed, and running deposits."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: State) -> None:
         self.flows: list[Flow] = []
+        self.balance: dict[str, Array] = {
+            name: getattr(getattr(state, part), field) for name, (part, field) in SECTORS.items()
+        }
 
     def add(
         self, label: str, payer: str, paid: Array, receiver: str, received: Array | None = None
@@ -52,28 +55,18 @@ class Ledger:
         """List a flow; without `received` the receiver is a passive sector that gets all."""
         got = total(paid) if received is None else received
         self.flows.append(Flow(label, payer, paid, receiver, got))
+        self.balance[payer] = self.balance[payer] - paid
+        self.balance[receiver] = self.balance[receiver] + got
 
     def received_by(self, sector: str) -> Array:
         """Return what a sector has received so far, M¥ (runs, members)."""
-        return np.asarray(sum(flow.received for flow in self.flows if flow.receiver == sector))
-
-    def balance(self, state: State, sector: str) -> Array:
-        """Return the deposits of a sector after the flows listed so far, M¥ (runs, members)."""
-        part, field = SECTORS[sector]
-        cash = getattr(getattr(state, part), field)
-        for flow in self.flows:
-            if flow.payer == sector:
-                cash = cash - flow.paid
-            if flow.receiver == sector:
-                cash = cash + flow.received
-        return np.asarray(cash)
+        return add_up(flow.received for flow in self.flows if flow.receiver == sector)
 
 
 def split_evenly(amount: Array, weight: Array) -> Array:
     """Share a total (runs, 1) among members by weight, (runs, members)."""
-    return np.asarray(
-        amount * safe_ratio(weight, total(np.broadcast_to(weight, (len(amount), weight.shape[-1]))))
-    )
+    whole = weight.sum(axis=-1, keepdims=True)
+    return np.asarray(amount * safe_ratio(weight, whole))
 
 
 def by_level(nation: Array, province: Array, prefectures: Array) -> Array:

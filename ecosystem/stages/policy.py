@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecosystem.arrays import combine, safe_ratio
 from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR
@@ -204,7 +205,7 @@ def pay_programmes(
     state: State,
     setting: Setting,
     due: Array,
-    observed: Array,
+    observed: NDArray[np.bool_],
     cash: tuple[Array, Array],
     maintenance: Array,
 ) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:

@@ -247,6 +247,11 @@ def park_output(state: State, setting: Setting) -> Array:
     return np.asarray(parks.output * trend * gain)
 
 
+def widen(column: Array) -> Array:
+    """Return a (runs, n) array with one axis more, for arrays by region and workload."""
+    return column[:, :, None]
+
+
 def routing_shares(
     state: State, policy: Policy, setting: Setting, own: Array, rival: Array, offer: Offer
 ) -> tuple[Array, Array]:
@@ -257,13 +262,12 @@ def routing_shares(
     world, p = setting.world, setting.parameters
     work, regions, network = world.workloads, world.regions, world.network
     kind, home = work.kind, regions.home == 1
-    wide = lambda column: column[:, :, None]  # noqa: E731
-    size, price = wide(p.routing_size), wide(p.routing_price)
-    carriage = work.data_weight * network.network_price[:, None] / wide(p.network_price_reference)
-    delay = work.latency_disutility * wide(p.latency_disutility) / 10
+    size, price = widen(p.routing_size), widen(p.routing_price)
+    carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
+    delay = work.latency_disutility * widen(p.latency_disutility) / 10
     prices = [
-        wide(p.own_region_price) * np.ones((len(home), len(kind))),
-        wide(p.rival_price) + carriage,
+        widen(p.own_region_price) * np.ones((len(home), len(kind))),
+        widen(p.rival_price) + carriage,
         offer.relative_price[:, None, kind] + carriage,
     ]
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
@@ -272,13 +276,13 @@ def routing_shares(
     pairing = policy.lever["regional_pairing"][:, :, None] * (regions.paired == 1)[:, None]
     eligible = (kind == INTELLIGENT) | ((kind == GENERAL) & ~work.real_time)
     extra = [
-        wide(p.own_region_effect),
+        widen(p.own_region_effect),
         np.zeros((1, 1, 1)),
         home_effect
         + pairing * eligible
-        + wide(p.home_bias) * home[:, None]
-        + wide(p.routing_quality) * np.log(offer.quality)[:, None, kind]
-        + wide(p.routing_experience) * state.buyers.experience,
+        + widen(p.home_bias) * home[:, None]
+        + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
+        + widen(p.routing_experience) * state.buyers.experience,
     ]
     utility = [
         size * np.log1p(sizes[a])

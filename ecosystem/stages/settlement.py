@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import combine, safe_ratio
+from ecosystem.arrays import add_up, combine, safe_ratio, total
 from ecosystem.clearing import spread
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.dispatch import Market
@@ -53,16 +53,18 @@ def settle(
             1,
             safe_ratio(
                 policy.envelope[:, [column[name]]],
-                by_place[name].sum(axis=1, keepdims=True),
+                total(by_place[name]),
                 empty=1.0,
             ),
         )
         for name in TRANSFERS
     }
     split = {name: schedule.split[column[name]] for name in TRANSFERS}
-    due = sum(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
+    due = add_up(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
     local = np.minimum(1, safe_ratio(policy.prefecture_left, due, empty=1.0))
-    due = sum(split[n][1] * within[n] * by_place[n].sum(axis=1, keepdims=True) for n in TRANSFERS)
+    due = add_up(
+        split[n][1] * within[n] * by_place[n].sum(axis=1, keepdims=True) for n in TRANSFERS
+    )
     province = np.minimum(1, safe_ratio(policy.province_left, due, empty=1.0))
     count = len(schedule.names)
     received, payers = {}, {}
@@ -78,13 +80,11 @@ def settle(
             bool(schedule.observed[period, column[name]]),
         )
         nation, province_part, prefecture = (part * by_place[name] for part in parts)
-        payers[name] = by_level(
-            nation.sum(axis=1, keepdims=True), province_part.sum(axis=1, keepdims=True), prefecture
-        )
-        received[name] = claims[name] * spread(sum(parts), world.centres.prefecture)
+        payers[name] = by_level(total(nation), total(province_part), prefecture)
+        received[name] = claims[name] * spread(add_up(parts), world.centres.prefecture)
         here = np.arange(count) == column[name]
-        claimed = claimed + by_place[name].sum(axis=1, keepdims=True) * here
-        paid = paid + payers[name].sum(axis=1, keepdims=True) * here
+        claimed = claimed + total(by_place[name]) * here
+        paid = paid + total(payers[name]) * here
     return Settlement(
         claims=claims,
         received=received,
