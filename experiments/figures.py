@@ -276,7 +276,7 @@ def _panel(panel: Axes, band: pd.DataFrame, outcome: Any, start: float, lang: st
     panel.tick_params(labelsize=7.5)
     flow = outcome.time_base in ("present_value", "sum")
     unit = f"{outcome.unit}, {text('per_quarter', lang)}" if flow else outcome.unit
-    panel.set_title(wrap(title(outcome, lang), 44), fontsize=9, loc="left", pad=14)
+    panel.set_title(wrap(title(outcome, lang), 36), fontsize=9, loc="left", pad=14)
     panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
 
 

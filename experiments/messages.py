@@ -43,7 +43,7 @@ def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
 
 def percent(share: float) -> str:
     """Return a share as a whole percentage."""
-    return "–" if share != share else f"{100 * share:.0f} %"
+    return "–" if share != share else f"{round(100 * share)} %"
 
 
 def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str]:
@@ -51,13 +51,15 @@ def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str
 
     A unit of the catalogue that the table of messages has words for is put into the language.
     """
-    words = _words().get(f"unit {unit}")
-    unit = words[lang] if words else unit
-    powers = [power for power in (12, 9, 6, 3) if largest >= 10 ** (power + 3)]
-    powers += [power for power in (-9, -6, -3) if 0 < largest < 10 ** (power + 2)]
-    if not powers:
-        return 1.0, unit
-    return 10.0 ** powers[0], text(f"power_{powers[0]}", lang, unit=unit)
+    powers = [power for power in (12, 9, 6, 3) if largest >= 10 ** (power + 2)]
+    powers += [power for power in (-9, -6, -3) if 0 < largest < 10 ** (power + 1)]
+    power = powers[0] if powers else 0
+    whole = _words().get(f"unit {unit}" if not power else f"power_{power} {unit}")
+    if whole:
+        return 10.0**power, whole[lang]
+    single = _words().get(f"unit {unit}")
+    name = single[lang] if single else unit
+    return 10.0**power, text(f"power_{power}", lang, unit=name) if power else name
 
 
 def width(line: str) -> int:

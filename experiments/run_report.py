@@ -62,7 +62,7 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
         "run_head", lang, scenario=result.titles[name][lang], replicates=result.replicates,
         seed=result.seed, world=result.world.name, until=result.until,
     )  # fmt: skip
-    widths = (14, 24, 24)
+    widths = (12, 21, 21)
     heads = [text("median", lang), "50 %", "90 %"]
     lines = [*wrap(head, COLUMNS).splitlines(), "", table_line("", "", widths, heads)]
     for row in row_dicts(table):

@@ -153,5 +153,6 @@ def test_numbers_and_widths() -> None:
     assert messages.wrap("one two three", 7) == "one two\nthree"
     assert messages.wrap("算力算力", 4) == "算力\n算力"
     assert messages.scaled_unit(2e9, "PFh") == (1e6, "million PFh")
-    assert messages.scaled_unit(2e5, "share", "zh") == (1.0, "比例")
+    assert messages.scaled_unit(2e4, "share", "zh") == (1.0, "比例")
+    assert messages.scaled_unit(2e5, "M¥ of 2020") == (1e3, "billion ¥ of 2020")
     assert messages.scaled_unit(2e-3, "index") == (1e-3, "10⁻³ index")
