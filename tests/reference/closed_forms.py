@@ -64,6 +64,8 @@ def clear(
     low, high = min(offer) + middle, max(offer) + middle
     for _ in range(passes):
         x = (low + high) / 2
+        if x in (low, high):  # no number lies between
+            break
         if sum(sold(x)) < wanted:
             low = x
         else:

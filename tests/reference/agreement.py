@@ -1,0 +1,50 @@
+"""Where the vectorised model and the reference differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+TOLERANCE = 1e-9
+
+
+def differences(record: Any, reference: Any, run: int, name: str = "") -> list[str]:
+    """Return a line for everything in which a record and its reference differ.
+
+    Parameters
+    ----------
+    record
+        A dataclass of a stage, a mapping, an array (runs, ...) or a plain number.
+    reference
+        The same of one run: dicts, nested lists, numbers.
+    run
+        Row of the arrays.
+    name
+        Put before the names of what differs.
+    """
+    if is_dataclass(record):
+        record = {field.name: getattr(record, field.name) for field in fields(record)}
+    if isinstance(record, Mapping):
+        missing = sorted(set(record) ^ set(reference))
+        lines = [f"{name}: not in both: {', '.join(missing)}"] if missing else []
+        for key in record:
+            if key in reference:
+                lines += differences(record[key], reference[key], run, f"{name}.{key}")
+        return lines
+    model = np.asarray(record, dtype=float)
+    if model.ndim > 1:  # what has no runs axis has one axis at most
+        model = model[run]
+    expected = np.asarray(reference, dtype=float)
+    if model.shape != expected.shape:
+        return [f"{name}: {model.shape} against {expected.shape}"]
+    scale = np.abs(expected).max(initial=0.0)
+    apart = np.abs(model - expected)
+    wrong = ~(apart <= TOLERANCE * (np.abs(expected) + scale))
+    if not wrong.any():
+        return []
+    worst = np.unravel_index(np.argmax(np.where(wrong, apart, -1)), model.shape)
+    place = list(map(int, worst))
+    return [f"{name}{place}: {model[worst]} against {expected[worst]}, {wrong.sum()} wrong"]

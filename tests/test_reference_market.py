@@ -1,0 +1,272 @@
+"""The vectorised stages against a slow reference that goes agent by agent: S0, S1, S2, S4, exits.
+
+Both get the same state and the same draws; every number that a stage returns is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from reference.agents import from_state
+from reference.agreement import differences
+from reference.dispatch import reference_dispatch
+from reference.drivers import national_table, reference_drivers
+from reference.exits import reference_exits
+from reference.investment import reference_investment
+from reference.policy import reference_policy
+
+from ecosystem.scenario import Scenario
+from ecosystem.scenario import resolve as resolved
+from ecosystem.setting import Setting
+from ecosystem.simulation import make_setting
+from ecosystem.stages.exits import exit_centres
+from ecosystem.start import initial_state
+from ecosystem.state import State
+from ecosystem.step import Quarter, step
+from ecosystem.world.loader import load_world
+
+RUNS = 3
+SPREAD = (0, 6, 11, 20, 22, 24, 28, 29, 36)
+SCENARIOS = {
+    "history": Scenario("history"),
+    "demand": Scenario("demand_core"),
+    "capital": Scenario("capex_only"),
+    "output": Scenario("output_only"),
+    "all": Scenario("article_core"),
+    "none": Scenario("none"),
+    "outage": Scenario("article_core", shocks=("hub_outage",)),
+    "control": Scenario("history", shocks=("accelerator_export_control",)),
+    "squeeze": Scenario("article_core", shocks=("fiscal_squeeze", "demand_surge")),
+}
+
+
+@cache
+def setting_of(name: str, seed: int, world: str = "teaching", runs: int = RUNS) -> Setting:
+    return make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+
+
+def quarters(
+    name: str, seed: int, chosen: tuple[int, ...] = SPREAD
+) -> Iterator[tuple[Quarter, Setting]]:
+    """Yield the chosen quarters of a run of the vectorised model."""
+    setting = setting_of(name, seed)
+    state = initial_state(setting)
+    for t in range(max(chosen) + 1):
+        after, quarter = step(state, setting)
+        if t in chosen:
+            yield quarter, setting
+        state = after
+
+
+def books_of(quarter: Quarter, run: int) -> dict[str, list[float]]:
+    """Return the closing balance of centres before exits, by centre."""
+    names = ("cash", "loan", "book_servers", "book_halls")
+    return {name: getattr(quarter.accounts.books, name)[run].tolist() for name in names}
+
+
+def compare(quarter: Quarter, setting: Setting, run: int) -> list[str]:
+    """Return all differences of one quarter of one run, stage by stage."""
+    agents = from_state(quarter.state, setting, run)
+    drivers = reference_drivers(agents)
+    policy = reference_policy(agents, drivers)
+    investment = reference_investment(agents, drivers, policy)
+    market = reference_dispatch(agents, drivers, policy, investment)
+    exits = reference_exits(agents, investment, books_of(quarter, run))
+    pairs: list[tuple[str, Any, Any]] = [
+        ("drivers", quarter.drivers, drivers),
+        ("policy", quarter.policy, policy),
+        ("investment", quarter.investment, investment),
+        ("market", quarter.market, market),
+        ("exits", quarter.accounts.exits, exits),
+    ]
+    return [
+        f"t={quarter.state.period} run={run} {line}"
+        for name, model, expected in pairs
+        for line in differences(model, expected, run, name)
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 20])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_stages_agree_with_the_reference(name: str, seed: int) -> None:
+    wrong: list[str] = []
+    for quarter, setting in quarters(name, seed):
+        for run in range(setting.runs):
+            wrong += compare(quarter, setting, run)
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_last_quarters_agree_with_the_reference() -> None:
+    wrong: list[str] = []
+    for quarter, setting in quarters("all", 1, (48, 63)):
+        for run in range(setting.runs):
+            wrong += compare(quarter, setting, run)
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def stressed(state: State, setting: Setting, seed: int) -> State:
+    """Return a state in which rare branches are taken.
+
+    Demand far above capacity in one run and near zero in the next, cash below zero, centres that
+    have long been insolvent, empty and overfull halls, prices at the cost of power, prefectures
+    that failed their match, envelopes that were rationed.
+    """
+    luck = np.random.default_rng(seed)
+    c, g, nation = state.centres, state.governments, state.nation
+    shape = c.servers.shape
+    factor = np.array([8.0, 0.02, 1.0])[: setting.runs, None]
+    empty = luck.random(shape) < 0.2
+    servers = np.where(empty, 0.0, c.servers * luck.uniform(0.2, 3.0, shape) + 1.0)
+    sold = np.minimum(c.sold, 2190 * servers) * luck.uniform(0.3, 1.0, shape)
+    centres = replace(
+        c,
+        servers=servers,
+        sold=sold,
+        use=sold / np.where(empty, 1.0, 2190 * servers),
+        halls=c.halls * luck.uniform(0.2, 2.0, shape),
+        halls_pipeline=luck.uniform(0.0, 5.0, c.halls_pipeline.shape),
+        server_pipeline=luck.uniform(0.0, 900.0, c.server_pipeline.shape),
+        mark=luck.uniform(-0.5, 0.3, shape) - 6.0 * (luck.random(shape) < 0.2),
+        fill_history=luck.uniform(0.2, 0.9, c.fill_history.shape),
+        tenants=2.0 * luck.standard_normal(shape),
+        cash=luck.normal(0.0, 50.0, shape),
+        loan=c.loan * luck.uniform(0.0, 4.0, shape),
+        insolvent=luck.integers(0, 9, shape).astype(float),
+    )
+    governments = replace(
+        g,
+        readiness=luck.uniform(0.0, 0.99, g.readiness.shape),
+        growth=luck.normal(0.0, 0.3, g.growth.shape),
+        ambition=luck.random(g.ambition.shape),
+        match_last_year=luck.random(g.match.shape),
+        paid_share=luck.random(g.paid_share.shape),
+        claimed=luck.uniform(0.0, 400.0, g.claimed.shape),
+        paid=luck.uniform(0.0, 200.0, g.paid.shape),
+        receipts=luck.uniform(0.0, 400.0, g.receipts.shape),
+        receipts_before=luck.uniform(0.0, 1600.0, g.receipts_before.shape),
+        receipts_reference=luck.uniform(0.0, 300.0, g.receipts_reference.shape),
+    )
+    use = luck.uniform(0.05, 1.0, nation.use.shape)
+    nation = replace(
+        nation,
+        demand_ratio=nation.demand_ratio * factor,
+        use=use,
+        use_2024=use[:, ::-1],
+        rival_use=luck.random(use.shape),
+    )
+    buyers = replace(
+        state.buyers,
+        experience=luck.random(state.buyers.experience.shape),
+        price=luck.uniform(0.3, 3.0, state.buyers.price.shape),
+        noise=0.1 * luck.standard_normal(state.buyers.noise.shape),
+    )
+    firms = replace(state.firms, sales=state.firms.sales * factor**2)
+    return replace(
+        state, centres=centres, governments=governments, nation=nation, buyers=buyers, firms=firms
+    )
+
+
+@cache
+def stress_quarter(name: str, seed: int, period: int) -> Quarter:
+    """Return a stressed quarter at a period of a scenario."""
+    setting = setting_of(name, seed)
+    state = initial_state(setting)
+    for _ in range(12):
+        state, _ = step(state, setting)
+    state = replace(stressed(state, setting, 1000 * seed + period), period=period)
+    return step(state, setting)[1]
+
+
+STRESSED = [
+    (name, seed, period)
+    for name, period in (
+        ("all", 24),
+        ("outage", 28),
+        ("control", 28),
+        ("squeeze", 32),
+        ("capital", 36),
+        ("output", 40),
+        ("history", 17),
+    )
+    for seed in (3, 4, 5)
+]
+
+
+@pytest.mark.parametrize(("name", "seed", "period"), STRESSED)
+def test_stages_agree_under_stress(name: str, seed: int, period: int) -> None:
+    quarter, setting = stress_quarter(name, seed, period), setting_of(name, seed)
+    wrong = [line for run in range(setting.runs) for line in compare(quarter, setting, run)]
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_stress_takes_every_branch() -> None:
+    """Without this the test above might compare nothing but zeros."""
+    seen = [stress_quarter(*case) for case in STRESSED]
+
+    def ever(condition: Any) -> bool:
+        return any(np.any(condition(quarter)) for quarter in seen)
+
+    assert ever(lambda q: q.accounts.exits.left > 0)
+    assert ever(lambda q: q.accounts.exits.received > 0)
+    assert ever(lambda q: (q.accounts.exits.left > 0) & (q.accounts.exits.received == 0))
+    assert ever(lambda q: q.accounts.exits.overdraft > 0)
+    assert ever(lambda q: q.accounts.exits.left_over > 0)
+    assert ever(lambda q: q.accounts.exits.insolvent > 4)
+    assert ever(lambda q: q.policy.gate > 0)
+    assert ever(lambda q: q.policy.match < 1)
+    assert ever(lambda q: q.policy.co_funding < 1)
+    assert ever(lambda q: q.policy.envelope_weight < 1)
+    assert ever(lambda q: q.policy.fiscal_extra > 0)
+    assert ever(lambda q: q.investment.rationed < 1)
+    assert ever(lambda q: q.investment.scrapped > 0)
+    assert ever(lambda q: q.investment.location.placed > 0)
+    assert ever(lambda q: q.investment.location.share == 0)
+    assert ever(lambda q: q.market.use > 0.999)
+    assert ever(lambda q: (q.market.use < 0.1) & (q.investment.servers > 1))
+    assert ever(lambda q: q.market.lost > 0.5 * q.market.inflow + 1)
+    assert ever(lambda q: q.market.routing.overflow > 0.1 * q.market.routing.demand + 1)
+    assert ever(lambda q: q.market.routing.offer.price == q.market.routing.offer.cost)
+    assert ever(lambda q: q.market.mark_next == -0.5)
+    assert ever(lambda q: q.policy.envelope_weight > 1)
+    assert ever(lambda q: np.ptp(q.drivers.capacity_next[:, 1] / q.drivers.capacity[:, 1]) > 0.02)
+
+
+def test_full_world_agrees_with_the_reference() -> None:
+    """Cells of several centres, all regions and all prefectures."""
+    setting = setting_of("all", 7, "full", 1)
+    state = initial_state(setting)
+    for _ in range(23):
+        state, quarter = step(state, setting)
+    stress = step(stressed(state, setting, 7), setting)[1]
+    wrong = [*compare(quarter, setting, 0), *compare(stress, setting, 0)]
+    assert stress.accounts.exits.received.sum() > 0
+    assert not wrong, "\n".join(wrong[:40])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_national_capacity_agrees_with_the_reference(seed: int) -> None:
+    setting = setting_of("history", seed)
+    state = initial_state(setting)
+    for run in range(setting.runs):
+        agents = from_state(state, setting, run)
+        expected = national_table(agents, setting.national_table.shape[1])
+        assert not differences(setting.national_table, expected, run, "national table")
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_exits_agree_when_nobody_owns_anything(seed: int) -> None:
+    """Every centre long insolvent and its books empty: no heir may be left in some cells."""
+    setting = setting_of("history", seed)
+    state = initial_state(setting)
+    state, _ = step(state, setting)
+    centres = replace(state.centres, insolvent=np.full_like(state.centres.insolvent, 9.0))
+    quarter = step(replace(state, centres=centres), setting)[1]
+    exits = exit_centres(quarter.state, quarter.investment, quarter.accounts.books, setting)
+    assert exits.left.sum() > 0
+    for run in range(setting.runs):
+        assert not compare(quarter, setting, run)
