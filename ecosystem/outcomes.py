@@ -10,6 +10,7 @@ from ecosystem.clearing import segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
 from ecosystem.stages.routing import kind_sum, park_output
 from ecosystem.step import Quarter
@@ -53,22 +54,15 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     The compute chain: centres, equipment makers, AI firms, universities. Net subtracts economic
     depreciation of the local share of centres and the subsidies that the sum counts as income.
     """
-    world, p, accounts = setting.world, setting.parameters, quarter.accounts
-    place = {
-        "centres": world.centres.prefecture,
-        "makers": world.makers.prefecture,
-        "firms": world.firms.prefecture,
-        "universities": world.universities.prefecture,
-    }
-    gross = add_up(
-        by_place(accounts.value_added[name], where, setting) for name, where in place.items()
-    )
+    p, accounts = setting.parameters, quarter.accounts
+    chain = ("centres", "makers", "firms", "universities")
+    gross = add_up(place_totals(accounts.value_added[name], name, setting) for name in chain)
     received, books = accounts.settlement.received, accounts.books
     counted = received["output_subsidy"] + received["tariff_discount"] + received["compute_voucher"]
     centre = p.local_settlement * (books.depreciation + counted)
     granted = p.university_wage_share * quarter.innovation.university_grants
-    net = gross - by_place(centre, place["centres"], setting)
-    return gross, net - by_place(granted, place["universities"], setting)
+    net = gross - place_totals(centre, "centres", setting)
+    return gross, net - place_totals(granted, "universities", setting)
 
 
 def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:

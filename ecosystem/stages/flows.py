@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio, total
-from ecosystem.clearing import spread
+from ecosystem.arrays import combine, safe_ratio, total
+from ecosystem.clearing import segment_sum, spread
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.dispatch import Market
 from ecosystem.stages.drivers import GENERAL, Drivers
@@ -341,7 +341,7 @@ def programme_flows(
     extra = policy.fiscal_extra
     loop = by_level(0 * extra, extra, zero)
     granted = total(innovation.grants) + total(innovation.university_grants)
-    from_loop = 0.5 * extra
+    from_loop = setting.parameters.fiscal_loop_grant_share * extra
     from_programmes = safe_ratio(granted - from_loop, whole)
     payer_grants = payer * from_programmes + loop * safe_ratio(from_loop, extra)
     firms = safe_ratio(total(innovation.grants), granted)
@@ -362,19 +362,13 @@ def tax_flows(ledger: Ledger, results: dict[str, Result], setting: Setting) -> t
 
     Local taxes go to the payer's prefecture and to the province.
     """
-    p, world = setting.parameters, setting.world
-    place = {
-        "centres": world.centres.prefecture,
-        "makers": world.makers.prefecture,
-        "firms": world.firms.prefecture,
-        "parks": world.parks.prefecture,
-    }
+    p = setting.parameters
     local_total = national_total = receipts = np.zeros((setting.runs, 1))
     for sector, result in results.items():
         local = p.vat_local_share * result.value_added_tax
         local = local + p.income_tax_local_share * result.income_tax
         paid = result.value_added_tax + result.income_tax
-        to_place = np.vecmat(local, np.eye(world.prefectures.count)[place[sector]])
+        to_place = place_totals(local, sector, setting)
         got = by_level(
             total(paid) - total(local),
             (1 - p.prefecture_tax_share) * total(local),
@@ -386,3 +380,13 @@ def tax_flows(ledger: Ledger, results: dict[str, Result], setting: Setting) -> t
         if sector in ("centres", "firms"):
             receipts = receipts + total(local)
     return np.concatenate([local_total, national_total], axis=1), receipts
+
+
+def place_totals(values: Array, sector: str, setting: Setting) -> Array:
+    """Return member values of a sector summed by prefecture, (runs, prefectures)."""
+    world = setting.world
+    if sector == "firms":
+        cells = segment_sum(values, world.firms.cell_start)
+        return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2))
+    place = getattr(world, sector).prefecture
+    return combine(values, np.eye(world.prefectures.count)[place])

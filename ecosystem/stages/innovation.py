@@ -98,10 +98,11 @@ def research_grants(state: State, policy: Policy, setting: Setting) -> tuple[Arr
     """Return research grants to firms (runs, slots) and universities (runs, universities), M¥.
 
     Firms share by their own research, universities by their funds. The local fiscal loop (C2)
-    adds half of what local receipts rose to the grants of firms.
+    adds a share of what local receipts rose to the grants of firms.
     """
     p, f, world = setting.parameters, state.firms, setting.world
-    to_firms = p.grant_share_firms * policy.grants + 0.5 * policy.fiscal_extra
+    loop = p.fiscal_loop_grant_share * policy.fiscal_extra
+    to_firms = p.grant_share_firms * policy.grants + loop
     weight = f.active * (p.grant_floor + f.sales)
     firms = to_firms * safe_ratio(weight, total(weight))
     kept = np.where(total(weight) > 0, 0.0, to_firms)

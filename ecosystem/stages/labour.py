@@ -137,7 +137,7 @@ def move_talent(
     at_home = p.migration_home_bias
     keep = graduates * stay
     retained = at_home * keep + (1 - at_home) * keep.sum(axis=1, keepdims=True) * to_place
-    leaving = p.talent_departure * np.maximum(1 - 0.5 * lever, 0)
+    leaving = p.talent_departure * np.maximum(1 - p.talent_departure_response * lever, 0)
     return graduates, retained, leaving * 1000 * s.talent
 
 

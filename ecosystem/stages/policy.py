@@ -72,6 +72,7 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     infrastructure = programme + maintenance + own
     transfer = ~schedule.programme
     extra = fiscal_loop(state, setting)
+    talent_money = (1 - p.fiscal_loop_grant_share) * extra
     envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * transfer
     joint = schedule.column("joint_innovation")
     return Policy(
@@ -99,7 +100,7 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         envelope_weight=weight,
         grants=p.joint_innovation_grant_share * paid[:, [joint]],
         fiscal_extra=extra,
-        fiscal_talent=p.talent_retention_maximum * -np.expm1(-2 * extra / p.fiscal_loop_scale),
+        fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
 
 
@@ -120,7 +121,7 @@ def fiscal_loop(state: State, setting: Setting) -> Array:
     """Return what risen local receipts add to innovation spending, M¥ (runs, 1); coupling C2.
 
     extra = phi max(four-quarter mean of receipts from centres and AI firms - level before the
-    packages, 0); half goes to research grants and half to keeping talent.
+    packages, 0), split between research grants and keeping talent.
     """
     g = state.governments
     if state.period < POLICY_START:
