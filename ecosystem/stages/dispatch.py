@@ -149,8 +149,6 @@ def contract_weights(state: State, drivers: Drivers, routing: Routing, setting: 
     relative = np.log(routing.offer.price / spread(drivers.price, kind))
     tenants = state.centres.tenants
     quality = state.centres.quality
-    if "centre.price" in setting.neutral:
-        relative = 0 * relative
     return np.asarray(
         routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
     )

@@ -146,8 +146,7 @@ def partner_knowledge(
     university = safe_ratio(to_cells(kappa**2, near), pull)
     consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
     if "firm.partner" in setting.neutral:
-        university = np.repeat(kappa.mean(axis=2), 1, axis=1)
-        university = np.tile(university, (1, world.prefectures.count))
+        university = np.tile(kappa.mean(axis=2), (1, world.prefectures.count))
     lead = lead_firms(investment, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(

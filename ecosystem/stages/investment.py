@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio
+from ecosystem.arrays import combine, safe_ratio
 from ecosystem.clearing import segment_share, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
@@ -133,9 +133,12 @@ def wanted_servers(
     want = p.order_speed * np.maximum(contracts / threshold - have, 0)
     shared = segment_share(room, centres.cell_start, centres.cell)
     seed = p.hall_seed_share * next_halls
+    order = np.minimum(shared * spread(want, centres.cell) + seed, room)
     if "centre.order" in setting.neutral:
-        seed = 0 * seed
-    return np.minimum(shared * spread(want, centres.cell) + seed, room)
+        kinds = np.eye(len(setting.world.kinds))[centres.kind]
+        filled = safe_ratio(combine(order, kinds), combine(room, kinds))
+        order = room * spread(filled, centres.kind)
+    return order
 
 
 def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:

@@ -227,12 +227,16 @@ def pay_programmes(
     prefecture_due = combine(free * split[:, 2], place)
     available = np.maximum(cash[0] - maintenance, 0)
     met = np.minimum(1, safe_ratio(available, prefecture_due, empty=1.0))
+    if "government.match" in setting.neutral:
+        met = np.broadcast_to(met.mean(axis=1, keepdims=True), met.shape)
     province_due = (free * split[:, 1]).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
     local = np.where(split[:, 2] > 0, combine(met, place.T), 1.0)
     province = np.where(split[:, 1] > 0, province_met, 1.0)
     share = np.where(observed, 1.0, np.minimum(local, province))
     failed_match = np.minimum(1, state.governments.match_last_year / p.match_threshold)
+    if "government.co_funding" in setting.neutral:
+        failed_match = np.broadcast_to(failed_match.mean(axis=1, keepdims=True), failed_match.shape)
     national = np.where(observed, 1.0, combine(failed_match, place.T))
     by_level = [
         (due * share * split[:, 0] * national),

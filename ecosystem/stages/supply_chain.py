@@ -47,8 +47,9 @@ def supply_equipment(
     mix = mix / mix.sum(axis=1, keepdims=True)
     spending = total(investment.server_outlay)
     orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
-    weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(m.cost))
     mean_cost = segment_sum(m.cost * m.capacity, start) / segment_sum(m.capacity, start)
+    price = spread(mean_cost, stage) if "maker.price" in setting.neutral else m.cost
+    weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
     share = kernels.armington_share(
         p.stack("home_preference", stages), mean_cost, p.armington_elasticity
     )
@@ -146,7 +147,9 @@ def expand(state: State, expected: Array, setting: Setting) -> tuple[Array, Arra
     kept = m.capacity * (1 - p.maker_depreciation)
     wanted = p.maker_expansion_speed * np.maximum(expected / p.maker_target_use - kept, 0)
     if "maker.capacity" in setting.neutral:
-        wanted = p.maker_depreciation * m.capacity
+        makers = setting.world.makers
+        shared = segment_sum(wanted, makers.stage_start) / segment_sum(kept, makers.stage_start)
+        wanted = kept * spread(shared, makers.stage)
     cost = p.maker_capital_intensity * wanted
     limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(m.capacity + m.cash, 0)
     allowed = np.minimum(1, safe_ratio(limit, cost, empty=1.0))
