@@ -13,6 +13,8 @@ from ecosystem.stages.finance import Books
 from ecosystem.stages.investment import Investment
 from ecosystem.state import State
 
+YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
+
 
 @dataclass(frozen=True)
 class Exits:
@@ -59,16 +61,30 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
     taken = spread(segment_sum(heir, start), cell) > 0
     sold = left * (scrap_draw >= p.scrap_probability) * taken
 
-    def hand_over(values: Array) -> Array:
-        moved = spread(segment_sum(values * sold, start), cell)
-        return np.asarray(values * (1 - left) + heir * moved)
-
-    def mean_after(values: Array) -> Array:
-        whole = hand_over(investment.servers)
-        return np.where(
-            whole > 0, safe_ratio(hand_over(values * investment.servers), whole), values
-        )
-
+    taken_over = np.concatenate(
+        [
+            np.stack(
+                [
+                    investment.servers,
+                    investment.servers * investment.power,
+                    investment.servers * investment.pue,
+                    investment.halls,
+                    books.book_servers,
+                    books.book_halls,
+                ],
+                axis=1,
+            ),
+            investment.server_pipeline,
+            investment.halls_pipeline,
+        ],
+        axis=1,
+    )
+    moved = spread(segment_sum(taken_over * sold[:, None], start), cell)
+    after = taken_over * (1 - left)[:, None] + heir[:, None] * moved
+    servers, whole_power, whole_pue, halls, book_servers, book_halls = (
+        after[:, i] for i in range(6)
+    )
+    orders = 6 + investment.server_pipeline.shape[1]
     book = books.book_servers + books.book_halls
     received = p.recovery_share * p.local_settlement * book * sold
     paid = heir * spread(segment_sum(received, start), cell)
@@ -77,29 +93,16 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
     left_over = left * (np.maximum(cash, 0) - repaid)
     overdraft = np.maximum(-cash, 0)
     loan = (books.loan + overdraft) * (1 - left)
-    book_servers, book_halls = hand_over(books.book_servers), hand_over(books.book_halls)
     equity = (cash + overdraft) * (1 - left) - loan
     equity = equity + p.local_settlement * (book_servers + book_halls)
     return Exits(
         left=left,
-        servers=hand_over(investment.servers),
-        server_pipeline=np.stack(
-            [
-                hand_over(investment.server_pipeline[:, i])
-                for i in range(investment.server_pipeline.shape[1])
-            ],
-            axis=1,
-        ),
-        halls=hand_over(investment.halls),
-        halls_pipeline=np.stack(
-            [
-                hand_over(investment.halls_pipeline[:, i])
-                for i in range(investment.halls_pipeline.shape[1])
-            ],
-            axis=1,
-        ),
-        power=mean_after(investment.power),
-        pue=mean_after(investment.pue),
+        servers=servers,
+        server_pipeline=after[:, 6:orders],
+        halls=halls,
+        halls_pipeline=after[:, orders:],
+        power=np.where(servers > 0, safe_ratio(whole_power, servers), investment.power),
+        pue=np.where(servers > 0, safe_ratio(whole_pue, servers), investment.pue),
         book_servers=book_servers,
         book_halls=book_halls,
         paid=paid,
@@ -108,10 +111,5 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
         left_over=left_over,
         overdraft=overdraft,
         loan=loan,
-        insolvent=np.where(
-            equity < -INSOLVENT_BELOW, (state.centres.insolvent + 1) * (1 - left), 0.0
-        ),
+        insolvent=np.where(equity < -YUAN, (state.centres.insolvent + 1) * (1 - left), 0.0),
     )
-
-
-INSOLVENT_BELOW = 1e-6  # M¥: one yuan, so that rounding is never insolvency
