@@ -12,7 +12,7 @@ from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
-from ecosystem.stages.routing import kind_sum, park_output
+from ecosystem.stages.routing import kind_sum
 from ecosystem.step import Quarter
 
 TIERS = 4
@@ -81,7 +81,7 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     spent = total(accounts.settlement.paid)
     people = world.prefectures.population
     wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
-    taxes = total(accounts.taxes)
+    taxes = extra_taxes(quarter, setting)
     return {
         "local_value_added_net": total(net),
         "local_value_added_gross": total(gross),
@@ -95,6 +95,23 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
     }
+
+
+def extra_taxes(quarter: Quarter, setting: Setting) -> Array:
+    """Return taxes of centres, makers and AI firms, and of what adoption adds in parks (runs, 1).
+
+    Taxes on the rest of the parks' output do not depend on the chain and would hide it.
+    """
+    taxes = quarter.accounts.sector_taxes
+    output = total(quarter.innovation.park_output)
+    added = output - base_park_output(quarter, setting)
+    return taxes["centres"] + taxes["makers"] + taxes["firms"] + taxes["parks"] * added / output
+
+
+def base_park_output(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks would make with their adoption at the start, M¥ (runs, 1)."""
+    trend = np.exp(setting.parameters.park_output_growth * quarter.state.period / 4)
+    return total(setting.world.parks.output * trend)
 
 
 def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -173,7 +190,6 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     cells = segment_sum(f.active, world.firms.cell_start)
     firms_place = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
     staff = domain_sum(labour.staff, setting)
-    trend = np.exp(setting.parameters.park_output_growth * quarter.state.period / 4)
     return {
         "ai_firm_staff": total(labour.staff),
         "patents": total(made.patents),
@@ -197,8 +213,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "network_density": made.density,
         "domain_diversity": kernels.shannon(safe_ratio(staff, total(staff)))[:, None],
         "park_adoption": quarter.state.parks.adoption.mean(axis=1, keepdims=True),
-        "park_productivity_gain": total(park_output(quarter.state, setting))
-        - total(world.parks.output * trend),
+        "park_productivity_gain": total(made.park_output) - base_park_output(quarter, setting),
         "park_servers": total(quarter.state.parks.servers),
     }
 

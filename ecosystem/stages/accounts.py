@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ecosystem.arrays import total
 from ecosystem.setting import Array, Setting
 from ecosystem.stages import flows
 from ecosystem.stages.dispatch import Market
@@ -31,7 +32,8 @@ class Accounts:
     exits: Exits  # of centres
     settlement: Settlement
     taxes: Array  # (runs, 2): local, national
-    local_receipts: Array  # taxes of centres and AI firms (runs, 1)
+    sector_taxes: Mapping[str, Array]  # (runs, 1)
+    local_receipts: Array  # local taxes of centres and AI firms (runs, 1)
     value_added: Mapping[str, Array]  # gross, by sector (runs, members)
     wages: Mapping[str, Array]  # by sector (runs, members)
     power_bill: Array  # of centres before relief (runs, centres)
@@ -86,6 +88,7 @@ def account(
         exits=exits,
         settlement=settlement,
         taxes=taxes,
+        sector_taxes={name: total(r.value_added_tax + r.income_tax) for name, r in results.items()},
         local_receipts=receipts,
         value_added={name: r.value_added for name, r in results.items()}
         | {"universities": university},
