@@ -14,6 +14,7 @@ from .agents import Agents
 from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_books
+from .public import government_accounts, passive_deposits, tax_shares
 from .settlement import power_bill, reference_settlement
 
 FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of compute at home
@@ -120,9 +121,7 @@ def compute_bills(
         math.fsum(market["payments"][g]) for g, region in enumerate(agents.regions) if g != home
     )
     # The voucher lowers every buyer's bill of the province's centres in the same proportion.
-    relief = ratio(
-        math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(market["revenue"])
-    )
+    relief = ratio(math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(market["revenue"]))
 
     def bills(users: list[int], weights: list[float]) -> list[float]:
         here = math.fsum(at_home[user] for user in users)
@@ -353,101 +352,3 @@ def university_accounts(
             }
         )
     return result
-
-
-def tax_shares(agents: Agents, payers: list[Any], results: list[Record]) -> Record:
-    """Return what nation, province and each prefecture get of a sector's taxes."""
-    p = agents.p
-    places = [0.0] * len(agents.prefectures)
-    local = national = 0.0
-    for payer, result in zip(payers, results, strict=True):
-        vat, tax = result["value_added_tax"], result["income_tax"]
-        here = p.vat_local_share * vat + p.income_tax_local_share * tax
-        local += here
-        national += vat + tax - here
-        places[payer.prefecture] += p.prefecture_tax_share * here
-    return {"local": local, "national": national, "places": places}
-
-
-def government_accounts(
-    agents: Agents,
-    policy: Record,
-    innovation: Record,
-    settlement: Record,
-    compute: Record,
-    services: float,
-    taxes: dict[str, Record],
-) -> Record:
-    """Return deposits of prefectures, province and nation, and what they pay to people."""
-    p, places = agents.p, agents.prefectures
-    cash = [place.cash for place in places] + [agents.province.cash, agents.nation.cash]
-    province, nation = len(places), len(places) + 1
-    for tax in taxes.values():
-        for i, amount in enumerate(tax["places"]):
-            cash[i] += amount
-        cash[province] += (1 - p.prefecture_tax_share) * tax["local"]
-        cash[nation] += tax["national"]
-    for payers in settlement["payers"].values():
-        cash = [deposit - amount for deposit, amount in zip(cash, payers, strict=True)]
-    funds = math.fsum(university.research_funds for university in agents.universities)
-    cash[nation] -= p.university_national_share * funds
-    cash[province] -= (1 - p.university_national_share) * funds
-    cash[province] -= compute["government"] + services
-    for i, amount in enumerate(policy["prefecture_paid"]):
-        cash[i] -= amount
-    cash[province] -= policy["level_paid"][1] + policy["fiscal_extra"][0]
-    cash[nation] -= policy["level_paid"][0]
-    programmes = math.fsum(policy["prefecture_paid"]) + math.fsum(policy["level_paid"][:2])
-    programmes += policy["fiscal_extra"][0]
-    granted = math.fsum(innovation["grants"]) + math.fsum(innovation["university_grants"])
-    return {"cash": cash, "to_people": programmes - granted}
-
-
-def passive_deposits(
-    agents: Agents,
-    supply: Record,
-    investment: Record,
-    market: Record,
-    compute: Record,
-    members: dict[str, list[Record]],
-    exits: Record,
-    programmes: float,
-) -> dict[str, list[float]]:
-    """Return deposits of households, the grid, the bank and the world outside."""
-    p, centres = agents.p, members["centres"]
-
-    def total(group: str, item: str) -> float:
-        return math.fsum(member[item] for member in members[group])
-
-    def booked(item: str) -> float:
-        return math.fsum(centre["books"][item] for centre in centres)
-
-    power = total("centres", "power") + total("makers", "power") + total("parks", "power")
-    wages = math.fsum(total(group, "wages") for group in members)
-    dividends = booked("dividend") + math.fsum(exits["left_over"])
-    dividends += math.fsum(total(group, "dividend") for group in ("makers", "firms", "parks"))
-    households = agents.sectors.households + wages + dividends - total("firms", "founding")
-    households += math.fsum(investment["hall_outlay"]) + programmes
-    households += p.upkeep_home_share * total("centres", "upkeep")
-    households += (1 - p.generation_outside_share) * power
-
-    bank = agents.sectors.bank + booked("interest") + booked("repayment")
-    bank += total("makers", "interest") + total("firms", "interest")
-    bank += math.fsum(exits["repaid"]) - math.fsum(exits["overdraft"])
-    bank -= booked("borrowed") + booked("overdraft") + total("firms", "written_off")
-
-    imported = math.fsum(investment["server_outlay"]) - math.fsum(supply["to_centres"])
-    world = agents.sectors.world + imported + math.fsum(supply["investment"])
-    world += total("parks", "servers") + total("parks", "goods") + total("makers", "inputs")
-    world += math.fsum(compute["abroad"]) + total("firms", "purchases")
-    world += total("universities", "purchases") + p.generation_outside_share * power
-    world += (1 - p.upkeep_home_share) * total("centres", "upkeep")
-    world += booked("headquarters_take") - booked("headquarters_pay")
-    world -= compute["exports"] - compute["export_voucher"] + total("makers", "exports")
-    world -= total("firms", "abroad") + total("parks", "output")
-    return {
-        "households": [households],
-        "grid": [agents.sectors.grid],
-        "bank": [bank],
-        "world": [world],
-    }

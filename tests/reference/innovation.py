@@ -95,7 +95,7 @@ def grants(agents: Agents, policy: dict[str, Any]) -> tuple[list[float], list[fl
     """Return research grants of firms and of universities, (5.1) and coupling C2."""
     p = agents.p
     programme = policy["grants"][0]
-    firms = p.grant_share_firms * programme + policy["fiscal_extra"][0] / 2
+    firms = p.grant_share_firms * programme + p.fiscal_loop_grant_share * policy["fiscal_extra"][0]
     universities = (1 - p.grant_share_firms) * programme
     weight = [p.grant_floor + firm.sales if firm.active else 0.0 for firm in agents.firms]
     if not sum(weight):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 from .agents import INTELLIGENT, Agents, Firm, Prefecture
@@ -101,7 +102,7 @@ def talent_flows(
         retained[i] += p.migration_home_bias * staying
         for k in range(count):
             retained[k] += (1 - p.migration_home_bias) * staying * to_place[k]
-    departure = p.talent_departure * max(1 - lever / 2, 0.0)
+    departure = p.talent_departure * max(1 - p.talent_departure_response * lever, 0.0)
     left = [departure * place.talent * 1000 for place in agents.prefectures]
     return graduates, retained, left
 
@@ -181,13 +182,11 @@ def market_shares(agents: Agents) -> list[float]:
     return result
 
 
-def births(
-    agents: Agents, innovation: dict[str, Any]
-) -> tuple[list[float], float, list[float]]:
+def births(agents: Agents, innovation: dict[str, Any]) -> tuple[list[float], float, list[float]]:
     """Return births by slot, births without a slot, and founders' knowledge, (6.3)."""
     p, count = agents.p, len(agents.domains)
     draw = agents.uniform("births", len(agents.prefectures) * count)
-    luck = agents.normal("founders", len(agents.firms))
+    fate = agents.uniform("firm fates", len(agents.firms))
     born, founders = [0.0] * len(agents.firms), [0.0] * len(agents.firms)
     overflow = 0.0
     market = agents.nation.capacity[INTELLIGENT] / agents.table[0][INTELLIGENT]
@@ -205,7 +204,8 @@ def births(
                 if waiting and (firm.prefecture, firm.domain) == (i, j) and not firm.active:
                     waiting -= 1
                     born[f] = 1.0
-                    wisdom = math.exp(p.founder_log_sd * luck[firm.luck])
+                    uniform = min(max(fate[firm.luck], 1e-12), 1 - 1e-12)
+                    wisdom = math.exp(p.founder_log_sd * NormalDist().inv_cdf(uniform))
                     wisdom *= 1 + p.founder_learning * innovation["quality"][j]
                     founders[f] = wisdom
             overflow += waiting
@@ -214,7 +214,7 @@ def births(
 
 def exits(agents: Agents) -> list[float]:
     """Return 1 for each firm that closes: h_0, h_1 for lack of cash, h_2 for youth, (6.4)."""
-    p, draw = agents.p, agents.uniform("exits", len(agents.firms))
+    p, draw = agents.p, agents.uniform("firm fates", len(agents.firms))
     result = []
     for firm in agents.firms:
         wage = agents.prefectures[firm.prefecture].wage / 1000

@@ -70,9 +70,7 @@ def reference_settlement(
         for i in range(count)
     ]
     met = [min(1.0, ratio(policy["prefecture_left"][i], due[i], empty=1.0)) for i in range(count)]
-    whole = math.fsum(
-        split[name][1] * within[name] * math.fsum(placed[name]) for name in TRANSFERS
-    )
+    whole = math.fsum(split[name][1] * within[name] * math.fsum(placed[name]) for name in TRANSFERS)
     province_met = min(1.0, ratio(policy["province_left"][0], whole, empty=1.0))
 
     received, payers = {}, {}

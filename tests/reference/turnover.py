@@ -73,9 +73,7 @@ def reference_next(agents: Agents, quarter: dict[str, Record]) -> Agents:
             )
             for g, region in enumerate(agents.regions)
         ],
-        sectors=replace(
-            agents.sectors, households=households, grid=grid, bank=bank, world=world
-        ),
+        sectors=replace(agents.sectors, households=households, grid=grid, bank=bank, world=world),
     )
 
 

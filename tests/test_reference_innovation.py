@@ -1,0 +1,298 @@
+"""The vectorised stages against a slow reference, agent by agent: S3, S5, S6, S7, next state.
+
+Both get the same state, the same records of earlier stages and the same draws; every number that
+a stage returns is compared. The accounts of the reference never look at the list of flows: that
+each agent's deposits follow from its own decisions is invariant A1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from reference.agents import columns, from_state
+from reference.agreement import differences
+from reference.flows import reference_accounts
+from reference.innovation import reference_innovation
+from reference.labour import reference_business, reference_labour
+from reference.mirror import plain_quarter, plain_record
+from reference.supply_chain import reference_supply_chain
+from reference.turnover import reference_next
+
+from ecosystem.scenario import Scenario
+from ecosystem.scenario import resolve as resolved
+from ecosystem.setting import Setting
+from ecosystem.simulation import make_setting
+from ecosystem.start import initial_state
+from ecosystem.state import State
+from ecosystem.step import Quarter, step
+from ecosystem.world.loader import load_world
+
+RUNS = 2
+YUAN = 1e-6  # M¥
+CHOSEN = (0, 3, 8, 15, 20, 22, 23, 28, 33, 40)
+SCENARIOS = {
+    "history": Scenario("history"),
+    "innovation": Scenario("innovation_core"),
+    "output": Scenario("output_only"),
+    "squeeze": Scenario("innovation_core", shocks=("fiscal_squeeze",)),
+    "squeezed output": Scenario("output_only", shocks=("fiscal_squeeze",)),
+    "all": Scenario("article_core", shocks=("demand_surge",)),
+}
+
+
+@cache
+def setting_of(name: str, seed: int, world: str = "teaching", runs: int = RUNS) -> Setting:
+    """Return a setting in which every run has its own draw of all uncertain parameters."""
+    return make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+
+
+def quarters(
+    name: str, seed: int, chosen: tuple[int, ...] = CHOSEN
+) -> Iterator[tuple[Quarter, State, Setting]]:
+    """Yield the chosen quarters of a run of the vectorised model and the states after them."""
+    setting = setting_of(name, seed)
+    state = initial_state(setting)
+    for t in range(max(chosen) + 1):
+        after, quarter = step(state, setting)
+        if t in chosen:
+            yield quarter, after, setting
+        state = after
+
+
+def unequal_cash(
+    model: dict[str, Any], reference: dict[str, list[float]], run: int
+) -> Iterator[str]:
+    """Yield deposits that differ by a yuan or by 1e-9 of what is held: invariant A1."""
+    for sector, deposits in reference.items():
+        booked = model[sector][run]
+        for i, (mine, theirs) in enumerate(zip(deposits, booked, strict=True)):
+            if not abs(mine - theirs) <= YUAN + 1e-9 * abs(theirs):
+                yield f"deposits of {sector}[{i}]: {theirs} against {mine}"
+
+
+def compare(quarter: Quarter, after: State, setting: Setting, run: int) -> list[str]:
+    """Return all differences of one quarter of one run, stage by stage."""
+    agents, q = from_state(quarter.state, setting, run), plain_quarter(quarter, run)
+    policy, investment, market = q["policy"], q["investment"], q["market"]
+    innovation = q["innovation"]
+    learnt = reference_innovation(agents, q["drivers"], policy, investment, market)
+    hired = reference_labour(agents, policy, investment, q["supply"], innovation)
+    given = {name: record for name, record in q.items() if name != "accounts"}
+    accounts = reference_accounts(agents, **given)
+    deposits = accounts.pop("cash")
+    booked = {name: getattr(quarter.accounts, name) for name in accounts}
+    pairs: list[tuple[str, Any, Any]] = [
+        ("supply", quarter.supply, reference_supply_chain(agents, investment)),
+        ("innovation", quarter.innovation, learnt),
+        ("labour", quarter.labour, hired),
+        ("business", quarter.business, reference_business(agents, innovation)),
+        ("accounts", booked, accounts),
+    ]
+    pairs += [
+        (name, getattr(after, name), group)
+        for name, group in columns(reference_next(agents, q)).items()
+    ]
+    lines = [
+        f"t={quarter.state.period} run={run} {line}"
+        for name, model, expected in pairs
+        for line in differences(model, expected, run, name)
+    ]
+    return lines + list(unequal_cash(quarter.accounts.cash, deposits, run))
+
+
+@pytest.mark.parametrize("seed", [1, 20])
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_stages_agree_with_the_reference(name: str, seed: int) -> None:
+    wrong: list[str] = []
+    for quarter, after, setting in quarters(name, seed):
+        for run in range(setting.runs):
+            wrong += compare(quarter, after, setting, run)
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_last_quarters_agree_with_the_reference() -> None:
+    wrong: list[str] = []
+    for quarter, after, setting in quarters("all", 1, (48, 63)):
+        for run in range(setting.runs):
+            wrong += compare(quarter, after, setting, run)
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def strained(state: State, setting: Setting, seed: int) -> State:
+    """Return a state in which rare branches are taken.
+
+    Makers in debt or without room, no AI firm in one run and hardly a free slot in the other,
+    firms beyond the frontier and in debt, parks with servers of their own, unequal universities,
+    wages out of line, centres in debt, long insolvent or without books, broken local matches.
+    """
+    luck = np.random.default_rng(seed)
+    m, f, c, g, s = state.makers, state.firms, state.centres, state.governments, state.society
+    makers = replace(
+        m,
+        capacity=m.capacity * luck.uniform(0.05, 2.0, m.capacity.shape),
+        cost=luck.uniform(0.4, 1.6, m.cost.shape),
+        sales=m.sales * luck.uniform(0.0, 3.0, m.sales.shape),
+        cash=m.capacity * luck.uniform(-1.5, 0.5, m.cash.shape),
+    )
+    full = np.array([[0.0], [0.97]])[: setting.runs] if seed % 2 else 0.5
+    active = (luck.random(f.active.shape) < full).astype(float)
+    size = active * luck.lognormal(0.0, 1.0, active.shape)
+    domain = setting.world.firms.domain
+    whole = np.stack([size[:, domain == j].sum(axis=1) for j in range(domain.max() + 1)], axis=1)
+    firms = replace(
+        f,
+        active=active,
+        age=active * luck.integers(0, 20, active.shape),
+        knowledge=active * luck.lognormal(0.5, 1.5, active.shape),
+        research=active * luck.exponential(1.0, active.shape),
+        staff=active * luck.uniform(0.0, 60.0, active.shape),
+        share=size / np.where(whole > 0, whole, 1.0)[:, domain],
+        sales=size * luck.uniform(0.0, 20.0, active.shape),
+        cash=active * luck.normal(0.0, 3.0, active.shape),
+    )
+    knowledge = state.universities.knowledge * luck.lognormal(
+        0.0, 1.0, state.universities.knowledge.shape
+    )
+    parks = replace(
+        state.parks,
+        adoption=luck.uniform(0.01, 0.99, state.parks.adoption.shape),
+        servers=luck.exponential(1.0, state.parks.servers.shape) * (luck.random() < 0.7),
+    )
+    bookless = luck.random(c.cash.shape) < 0.2
+    centres = replace(
+        c,
+        mark=luck.uniform(-0.5, 0.3, c.mark.shape),
+        cash=luck.normal(0.0, 50.0, c.cash.shape),
+        loan=c.loan * luck.uniform(0.0, 4.0, c.loan.shape),
+        book_servers=np.where(bookless, 0.0, c.book_servers),
+        book_halls=np.where(bookless, 0.0, c.book_halls),
+        halls=c.halls * luck.uniform(0.3, 1.2, c.halls.shape),
+        insolvent=luck.integers(0, 9, c.insolvent.shape).astype(float),
+    )
+    governments = replace(
+        g,
+        match_last_year=luck.random(g.match.shape),
+        receipts=luck.uniform(0.0, 400.0, g.receipts.shape),
+        receipts_reference=luck.uniform(0.0, 200.0, g.receipts_reference.shape),
+    )
+    society = replace(
+        s,
+        wage=s.wage * luck.uniform(0.6, 1.6, s.wage.shape),
+        tightness=luck.uniform(0.0, 1.0, s.tightness.shape),
+        deployment=luck.random(s.deployment.shape) * (luck.random(s.deployment.shape) < 0.9),
+    )
+    return replace(
+        state,
+        makers=makers,
+        firms=firms,
+        universities=replace(state.universities, knowledge=knowledge),
+        parks=parks,
+        centres=centres,
+        governments=governments,
+        society=society,
+    )
+
+
+@cache
+def strained_quarter(name: str, seed: int, period: int) -> tuple[Quarter, State]:
+    """Return a strained quarter at a period of a scenario, and the state after it."""
+    setting = setting_of(name, seed)
+    state = initial_state(setting)
+    for _ in range(10):
+        state, _ = step(state, setting)
+    state = replace(strained(state, setting, 1000 * seed + period), period=period)
+    after, quarter = step(state, setting)
+    return quarter, after
+
+
+STRAINED = [
+    (name, seed, period)
+    for name, period in (
+        ("history", 5),
+        ("history", 18),
+        ("innovation", 25),
+        ("squeeze", 31),
+        ("output", 27),
+        ("squeezed output", 30),
+        ("all", 45),
+    )
+    for seed in (3, 4, 5)
+]
+
+
+@pytest.mark.parametrize(("name", "seed", "period"), STRAINED)
+def test_stages_agree_under_strain(name: str, seed: int, period: int) -> None:
+    quarter, after = strained_quarter(name, seed, period)
+    setting = setting_of(name, seed)
+    wrong = [line for run in range(setting.runs) for line in compare(quarter, after, setting, run)]
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_strain_takes_every_branch() -> None:
+    """Without this the test above might compare nothing but zeros."""
+    seen = [strained_quarter(*case)[0] for case in STRAINED]
+
+    def ever(condition: Any) -> bool:
+        return any(np.any(condition(quarter)) for quarter in seen)
+
+    assert ever(lambda q: q.supply.to_centres >= q.state.makers.capacity)
+    assert ever(lambda q: (q.supply.investment == 0) & (q.supply.sales > q.state.makers.sales))
+    assert ever(lambda q: q.supply.intermediate > 0)
+    assert ever(lambda q: q.innovation.patents > 1)
+    assert ever(lambda q: q.state.firms.knowledge > q.innovation.frontier)
+    assert ever(lambda q: q.innovation.grants > 0)
+    assert ever(lambda q: (q.state.firms.active.sum(axis=1) == 0) & (q.policy.grants[:, 0] > 0))
+    assert ever(lambda q: q.innovation.deployment_next == q.state.society.deployment)
+    assert ever(lambda q: q.innovation.deployment_next > q.state.society.deployment)
+    assert ever(lambda q: q.innovation.park_order > 0)
+    assert ever(lambda q: q.labour.tightness > 1)
+    assert ever(lambda q: q.labour.wage_next < 0.98 * q.state.society.wage)
+    assert ever(lambda q: q.labour.wage_next > 1.02 * q.state.society.wage)
+    assert ever(lambda q: q.business.born > 0)
+    assert ever(lambda q: q.business.overflow > 0)
+    assert ever(lambda q: q.business.exits > 0)
+    assert ever(lambda q: q.accounts.books.overdraft > 0)
+    assert ever(lambda q: q.accounts.books.dividend > 0)
+    assert ever(lambda q: q.accounts.books.surplus < 0)
+    assert ever(lambda q: q.accounts.exits.received > 0)
+    assert ever(lambda q: q.accounts.exits.left_over > 0)
+    assert ever(lambda q: (q.accounts.settlement.paid_share > 0) & (q.accounts.settlement.paid < 1))
+    for name in ("compute_voucher", "tariff_discount", "output_subsidy"):
+        assert ever(lambda q, name=name: q.accounts.settlement.received[name] > 0)
+    for label in ("loans written off", "vouchers", "grants", "programmes", "interest"):
+        assert ever(
+            lambda q, label=label: [
+                flow.paid.sum() > 0 for flow in q.accounts.flows if flow.label == label
+            ]
+        )
+
+
+def test_full_world_agrees_with_the_reference() -> None:
+    """All prefectures, all makers and universities, many slots in a cell."""
+    setting = setting_of("all", 7, "full", 1)
+    state = initial_state(setting)
+    for _ in range(24):
+        state, quarter = step(state, setting)
+    strain = strained(state, setting, 8)
+    after, strange = step(strain, setting)
+    wrong = [*compare(quarter, state, setting, 0), *compare(strange, after, setting, 0)]
+    assert not wrong, "\n".join(wrong[:40])
+
+
+def test_a_wrong_number_is_found() -> None:
+    """The comparison itself: a yuan too much with one firm, and a patent too few."""
+    setting = setting_of("history", 1)
+    state = initial_state(setting)
+    after, quarter = step(state, setting)
+    cash = {name: deposits.copy() for name, deposits in quarter.accounts.cash.items()}
+    cash["firms"][0, 17] += 2 * YUAN
+    assert len(list(unequal_cash(cash, plain_record(quarter.accounts.cash, 0), 0))) == 1
+    patents = quarter.innovation.patents.copy()
+    patents[0, 17] += 1
+    false = replace(quarter, innovation=replace(quarter.innovation, patents=patents))
+    assert any("patents" in line for line in compare(false, after, setting, 0))
