@@ -41,13 +41,18 @@ SCENARIOS = {
     "none": Scenario("none"),
     "outage": Scenario("article_core", shocks=("hub_outage",)),
     "control": Scenario("history", shocks=("accelerator_export_control",)),
+    "broke": Scenario("article_core"),
     "squeeze": Scenario("article_core", shocks=("fiscal_squeeze", "demand_surge")),
 }
 
 
 @cache
 def setting_of(name: str, seed: int, world: str = "teaching", runs: int = RUNS) -> Setting:
-    return make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+    setting = make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+    if name == "broke":  # programmes beyond the means of the province
+        plan = setting.schedule
+        setting = replace(setting, schedule=replace(plan, spending=30 * plan.spending))
+    return setting
 
 
 def quarters(
@@ -189,6 +194,7 @@ STRESSED = [
         ("outage", 28),
         ("control", 28),
         ("squeeze", 32),
+        ("broke", 26),
         ("capital", 36),
         ("output", 40),
         ("history", 17),
@@ -219,6 +225,7 @@ def test_stress_takes_every_branch() -> None:
     assert ever(lambda q: q.accounts.exits.insolvent > 4)
     assert ever(lambda q: q.policy.gate > 0)
     assert ever(lambda q: q.policy.match < 1)
+    assert ever(lambda q: q.policy.province_left < 1e-9)
     assert ever(lambda q: q.policy.co_funding < 1)
     assert ever(lambda q: q.policy.envelope_weight < 1)
     assert ever(lambda q: q.policy.fiscal_extra > 0)

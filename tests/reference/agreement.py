@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-9  # of a number and of the largest of its array
+NOTHING = 1e-12  # what is left of a difference of equal amounts
 
 
 def differences(record: Any, reference: Any, run: int, name: str = "") -> list[str]:
@@ -42,7 +43,7 @@ def differences(record: Any, reference: Any, run: int, name: str = "") -> list[s
         return [f"{name}: {model.shape} against {expected.shape}"]
     scale = np.abs(expected).max(initial=0.0)
     apart = np.abs(model - expected)
-    wrong = ~(apart <= TOLERANCE * (np.abs(expected) + scale))
+    wrong = ~(apart <= TOLERANCE * (np.abs(expected) + scale) + NOTHING)
     if not wrong.any():
         return []
     worst = np.unravel_index(np.argmax(np.where(wrong, apart, -1)), model.shape)

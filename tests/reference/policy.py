@@ -81,9 +81,7 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         "envelope_weight": weight,
         "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
         "fiscal_extra": [extra],
-        "fiscal_talent": [
-            p.talent_retention_maximum * (1 - math.exp(-2 * extra / p.fiscal_loop_scale))
-        ],
+        "fiscal_talent": [fiscal_talent(agents, extra)],
     }
 
 
@@ -161,6 +159,13 @@ def fiscal_extra(agents: Agents) -> float:
     receipts = agents.province.receipts
     risen = sum(receipts) / len(receipts) - agents.province.receipts_reference
     return agents.p.fiscal_loop * max(risen, 0.0)
+
+
+def fiscal_talent(agents: Agents, extra: float) -> float:
+    """Return what the part that is no research grant adds to the talent lever (C2)."""
+    p = agents.p
+    money = extra - p.fiscal_loop_grant_share * extra
+    return p.talent_retention_maximum * (1 - math.exp(-money / p.fiscal_loop_scale))
 
 
 def readiness_tilt(agents: Agents, tool: Instrument) -> float:
