@@ -163,12 +163,17 @@ def open_source_floor(setting: Setting, year: float) -> Array:
 
 
 def next_demand_ratio(state: State, setting: Setting) -> Array:
-    """Return contracted demand over tabled capacity next quarter: logistic in logs after 2025Q1."""
+    """Return contracted demand over tabled capacity next quarter: logistic in logs after 2025Q1.
+
+    The ceiling brakes growth alone: where demand falls, a ratio above the ceiling would turn the
+    logistic round and run to infinity.
+    """
     p, ratio = setting.parameters, state.nation.demand_ratio
     if state.period < POLICY_START - 2:
         return ratio
-    step = p.demand_ratio_growth / QUARTERS_A_YEAR * (1 - ratio / p.demand_ratio_saturation)
-    return np.asarray(ratio * np.exp(step))
+    growth = p.demand_ratio_growth / QUARTERS_A_YEAR
+    brake = np.where(growth > 0, 1 - ratio / p.demand_ratio_saturation, 1.0)
+    return np.asarray(ratio * np.exp(growth * brake))
 
 
 def workload_mix(setting: Setting, inference: Array) -> Array:

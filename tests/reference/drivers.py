@@ -117,7 +117,9 @@ def next_ratio(agents: Agents, ratio: float) -> float:
     p = agents.p
     if agents.period < 20:
         return ratio
-    growth = p.demand_ratio_growth / 4 * (1 - ratio / p.demand_ratio_saturation)
+    growth = p.demand_ratio_growth / 4
+    if growth > 0:
+        growth *= 1 - ratio / p.demand_ratio_saturation
     return math.exp(math.log(ratio) + growth)
 
 
