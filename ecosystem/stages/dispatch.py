@@ -56,7 +56,7 @@ def sell(
     free = HOURS * investment.servers * availability(drivers, setting)
     weight = contract_weights(state, drivers, routing, setting)
     pooled, exponent = dispatch_rules(policy, setting)
-    wanted = class_demand(routing, weight, setting)
+    wanted, nowhere = class_demand(routing, weight, setting)
     sold, served, lost, leaked = [], [], [], []
     left = free
     for order, demand in enumerate(wanted):
@@ -69,13 +69,14 @@ def sell(
         )
         sold.append(quantity)
         served.append(kind_sum(quantity, setting))
-        lost.append(cells_by_kind(unserved, setting))
+        lost.append(cells_by_kind(unserved, setting) + nowhere[order])
         leaked.append(cells_by_kind(outside, setting))
         left = np.maximum(left - quantity, 0)
     by_class = np.stack(sold, axis=1)
     quantity = by_class[:, 0] + by_class[:, 1]
     use = safe_ratio(quantity, HOURS * investment.servers)
-    inflow = np.stack([cells_by_kind(demand, setting) for demand in wanted], axis=1)
+    arrived = [cells_by_kind(wanted[c], setting) + nowhere[c] for c in (0, 1)]
+    inflow = np.stack(arrived, axis=1)
     served_kinds = np.stack(served, axis=1)
     revenue, delivered, payments = settle_sales(
         routing, drivers, policy, by_class, inflow, served_kinds, setting
@@ -154,10 +155,14 @@ def contract_weights(state: State, drivers: Drivers, routing: Routing, setting: 
     )
 
 
-def class_demand(routing: Routing, weight: Array, setting: Setting) -> tuple[Array, Array]:
-    """Return demand by class (real-time, batch) and cell, PFh (runs, cells) each.
+def class_demand(
+    routing: Routing, weight: Array, setting: Setting
+) -> tuple[list[Array], list[Array]]:
+    """Return demand by class (real-time, batch): by cell (runs, cells), and that which reaches
+    no centre (runs, kinds), PFh.
 
-    Real-time work goes only to prefectures within the latency limit of the buyer's region.
+    Real-time work goes only to prefectures within the latency limit of the buyer's region; work
+    for a kind of compute of which no centre is left finds none.
     """
     world = setting.world
     work, network, places = world.workloads, world.network, world.prefectures
@@ -167,13 +172,14 @@ def class_demand(routing: Routing, weight: Array, setting: Setting) -> tuple[Arr
     reach = network.latency_home_ms[:, None] + places.latency_extra_ms
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
     masks = ((reach <= limit).astype(float), np.ones_like(reach))
-    result = []
+    wanted, nowhere = [], []
     for real_time, mask in zip((True, False), masks, strict=True):
-        inflow = combine(routing.inflow * (work.real_time == real_time), to_kind)  # (R, G, K)
+        inflow = combine(routing.inflow * (work.real_time == real_time), to_kind).swapaxes(1, 2)
         reachable = combine(cells, mask.T)  # (R, K, G)
-        density = safe_ratio(inflow.swapaxes(1, 2), reachable)
-        result.append((cells * combine(density, mask)).reshape(setting.runs, -1))
-    return result[0], result[1]
+        density = safe_ratio(inflow, reachable)
+        wanted.append((cells * combine(density, mask)).reshape(setting.runs, -1))
+        nowhere.append((inflow * (reachable <= 0)).sum(axis=2))
+    return wanted, nowhere
 
 
 def serve_class(

@@ -19,13 +19,14 @@ def reference_dispatch(
     """Return the quarter's sales of compute, named as in the vectorised stage."""
     routing = reference_routing(agents, drivers, policy, investment)
     weight = contract_weights(agents, drivers, routing)
-    wanted = class_demand(agents, routing, weight)
+    wanted, nowhere = class_demand(agents, routing, weight)
     kinds = range(len(agents.kinds))
     by_class = [[0.0 for _ in agents.centres] for _ in CLASSES]
     totals = {
         name: [[0.0 for _ in kinds] for _ in CLASSES]
-        for name in ("inflow", "served", "lost", "leaked")
+        for name in ("served", "leaked")
     }
+    totals |= {name: [list(kinds) for kinds in nowhere] for name in ("inflow", "lost")}
     for kind, place in agents.cells():
         members = [
             i
@@ -90,13 +91,17 @@ def contract_weights(
 
 def class_demand(
     agents: Agents, routing: dict[str, Any], weight: list[float]
-) -> list[dict[tuple[int, int], float]]:
-    """Return demand of each class by cell, PFh; real-time work only within its latency limit."""
+) -> tuple[list[dict[tuple[int, int], float]], list[list[float]]]:
+    """Return demand of each class by cell, and by kind that of which no centre is in reach, PFh.
+
+    Real-time work goes no further than its latency limit.
+    """
     limit = min(work.latency_limit_ms for work in agents.workloads if work.real_time)
     pull = {cell: 0.0 for cell in agents.cells()}
     for centre, w in zip(agents.centres, weight, strict=True):
         pull[centre.kind, centre.prefecture] += w
     result = []
+    nowhere = [[0.0 for _ in agents.kinds] for _ in CLASSES]
     for order in CLASSES:
         demand = {cell: 0.0 for cell in agents.cells()}
         for g, region in enumerate(agents.regions):
@@ -109,11 +114,13 @@ def class_demand(
                 if (REAL_TIME if work.real_time else BATCH) != order:
                     continue
                 whole = sum(pull[work.kind, place] for place in near)
+                if whole == 0:
+                    nowhere[order][work.kind] += routing["inflow"][g][w]
                 for place in near:
                     part = ratio(pull[work.kind, place], whole)
                     demand[work.kind, place] += routing["inflow"][g][w] * part
         result.append(demand)
-    return result
+    return result, nowhere
 
 
 def serve(
