@@ -52,7 +52,8 @@ def live(owner: str, name: str) -> property:
     def read(self: View) -> Any:
         return plain(getattr(getattr(self.model.state, owner), name)[self._index(name)])
 
-    return property(read, doc=f"Column `{name}` of the state of {owner}.")
+    column = catalogue.state_columns()[f"{owner}.{name}"]
+    return property(read, doc=said(column.meaning, column.unit))
 
 
 def fixed(column: Column) -> property:
@@ -61,8 +62,12 @@ def fixed(column: Column) -> property:
     def read(self: View) -> Any:
         return self._fact(column)
 
-    unit = f" ({column.unit})" if column.unit else ""
-    return property(read, doc=f"World table: {column.meaning}{unit}.")
+    return property(read, doc=said(column.meaning, column.unit))
+
+
+def said(meaning: str, unit: str) -> str:
+    """Return the documentation of a column as its table gives it."""
+    return f"{meaning[:1].upper()}{meaning[1:]}{f' ({unit})' if unit else ''}."
 
 
 class View(mesa.Agent):
@@ -121,8 +126,8 @@ class View(mesa.Agent):
         kind = cls.__name__
         decisions = [row.decision for row in catalogue.agents().values() if row.class_name == kind]
         if decisions:
-            said = "\n".join(f"    - {decision}." for decision in decisions)
-            cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Decisions:\n\n{said}\n    "
+            listed = "\n".join(f"    - {decision}." for decision in decisions)
+            cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Decisions:\n\n{listed}\n    "
 
     @property
     def alive(self) -> bool:
