@@ -31,7 +31,8 @@ class Market:
     lost: Array  # PFh turned away or never found a centre (runs, 2, kinds)
     leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
     use: Array  # contracted use (runs, centres)
-    revenue: Array  # M¥ before support (runs, centres)
+    revenue: Array  # M¥ paid by buyers and vouchers (runs, centres)
+    posted: Array  # M¥ at posted prices, before the output subsidy's cut (runs, centres)
     delivered: Array  # PFh (runs, regions, workloads)
     payments: Array  # M¥ (runs, regions, workloads)
     mark_next: Array  # (runs, centres)
@@ -94,6 +95,7 @@ def sell(
         leaked=np.stack(leaked, axis=1),
         use=use,
         revenue=revenue,
+        posted=revenue / price_cut(policy, setting),
         delivered=delivered,
         payments=payments,
         mark_next=move_mark(state, use, setting),
@@ -240,7 +242,7 @@ def settle_sales(
     to_kind = kind_of_workload(setting)
     revenue = np.zeros_like(routing.offer.price)
     payments = np.zeros_like(delivered)
-    discount = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
+    discount = price_cut(policy, setting)
     for c in (0, 1):
         mine = delivered * (order == c)
         value = mine * work.price_multiplier
@@ -254,11 +256,18 @@ def settle_sales(
     return revenue, delivered, payments
 
 
+def price_cut(policy: Policy, setting: Setting) -> Array:
+    """Return what buyers pay of the posted price under the output subsidy, (runs, 1)."""
+    share = setting.parameters.output_subsidy_price_share
+    return np.asarray(1 - share * policy.rate["output_subsidy"])
+
+
 def move_mark(state: State, use: Array, setting: Setting) -> Array:
     """Return price marks after use: m' = clip((1 - k) m + e (u - u*)), (runs, centres)."""
     p = setting.parameters
     if "centre.mark" in setting.neutral:
-        use = np.broadcast_to(use.mean(axis=1, keepdims=True), use.shape)
+        running = kind_sum((use > 0).astype(float), setting)
+        use = spread(safe_ratio(kind_sum(use, setting), running), setting.world.centres.kind)
     moved = (1 - p.mark_fading) * state.centres.mark + p.mark_speed * (use - p.target_use)
     return np.clip(moved, p.mark_low, p.mark_high)
 
