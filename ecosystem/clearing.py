@@ -78,7 +78,17 @@ def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
     smaller = np.minimum(demand, capacity)
     larger = np.maximum(demand, capacity)
     ratio = smaller / np.where(larger > 0.0, larger, 1.0)
-    return smaller / (1.0 + ratio**exponent) ** (1.0 / np.asarray(exponent))
+    return smaller / power(1.0 + power(ratio, exponent), 1.0 / np.asarray(exponent))
+
+
+def power(base: Floats, exponent: Floats | float) -> Floats:
+    """Return base**exponent to bits that do not depend on the number of runs.
+
+    NumPy takes short cuts (a square, a root) where one exponent serves a whole array, so a single
+    run would differ from the same run among others.
+    """
+    bases, exponents = np.broadcast_arrays(base, exponent)
+    return bases ** np.array(exponents, order="C")
 
 
 def softmax(utility: Floats, axis: int = -1) -> Floats:

@@ -11,6 +11,7 @@ from ecosystem.clearing import (
     clear,
     first_free,
     match,
+    power,
     redistribute,
     segment_share,
     segment_sum,
@@ -178,7 +179,7 @@ def wright(cumulative: Floats, initial_cumulative: Floats, exponent: Floats | fl
     -----
     Wright (1936), "Factors affecting the cost of airplanes".
     """
-    return (cumulative / initial_cumulative) ** -np.asarray(exponent)
+    return power(cumulative / initial_cumulative, -np.asarray(exponent))
 
 
 def armington_share(
@@ -200,7 +201,7 @@ def armington_share(
     -----
     Armington (1969), "A theory of demand for products distinguished by place of production".
     """
-    local = weight * relative_cost ** (1.0 - np.asarray(elasticity))
+    local = weight * power(relative_cost, 1.0 - np.asarray(elasticity))
     return local / (local + 1.0 - weight)
 
 

@@ -152,6 +152,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "footloose_share": share,
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
         "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),
+        "debt_written_off": total(exits.written_off),
         "national_use": market.national_use,
         "herfindahl": concentration[:, None],
         "centre_jobs": total(quarter.labour.centre_jobs),

@@ -71,7 +71,7 @@ def account(
         ),
         "parks": flows.park_flows(ledger, state, drivers, innovation, setting),
     }
-    university = flows.university_flows(ledger, innovation, policy, setting)
+    university = flows.university_flows(ledger, state, innovation, setting)
     flows.programme_flows(ledger, innovation, policy, setting)
     taxes, receipts = flows.tax_flows(ledger, results, setting)
     grid = ledger.received_by("grid")

@@ -234,7 +234,7 @@ def settle_sales(
     All buyers of a kind and class are served in the same proportion; a centre earns its posted
     price times the mean multiplier of the workloads it serves.
     """
-    world, p = setting.world, setting.parameters
+    world = setting.world
     work, kind = world.workloads, world.centres.kind
     order = np.where(work.real_time, 0, 1)
     ratio = safe_ratio(served, inflow)

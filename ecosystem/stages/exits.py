@@ -35,6 +35,7 @@ class Exits:
     left_over: Array  # M¥ for their owners (runs, centres)
     overdraft: Array  # M¥ that buyers borrow (runs, centres)
     loan: Array  # M¥ (runs, centres)
+    written_off: Array  # M¥ that banks lose (runs, centres)
     insolvent: Array  # quarters (runs, centres)
 
 
@@ -69,8 +70,8 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
                     investment.servers * investment.power,
                     investment.servers * investment.pue,
                     investment.halls,
-                    books.book_servers,
-                    books.book_halls,
+                    p.recovery_share * books.book_servers,
+                    p.recovery_share * books.book_halls,
                 ],
                 axis=1,
             ),
@@ -80,10 +81,11 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
         axis=1,
     )
     moved = spread(segment_sum(taken_over * sold[:, None], start), cell)
-    after = taken_over * (1 - left)[:, None] + heir[:, None] * moved
-    servers, whole_power, whole_pue, halls, book_servers, book_halls = (
-        after[:, i] for i in range(6)
-    )
+    gained = heir[:, None] * moved
+    after = taken_over * (1 - left)[:, None] + gained
+    servers, whole_power, whole_pue, halls = (after[:, i] for i in range(4))
+    book_servers = books.book_servers * (1 - left) + gained[:, 4]  # at the price paid
+    book_halls = books.book_halls * (1 - left) + gained[:, 5]
     orders = 6 + investment.server_pipeline.shape[1]
     book = books.book_servers + books.book_halls
     received = p.recovery_share * p.local_settlement * book * sold
@@ -93,6 +95,7 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
     left_over = left * (np.maximum(cash, 0) - repaid)
     overdraft = np.maximum(-cash, 0)
     loan = (books.loan + overdraft) * (1 - left)
+    written_off = left * books.loan - repaid
     equity = (cash + overdraft) * (1 - left) - loan
     equity = equity + p.local_settlement * (book_servers + book_halls)
     return Exits(
@@ -111,5 +114,6 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
         left_over=left_over,
         overdraft=overdraft,
         loan=loan,
+        written_off=written_off,
         insolvent=np.where(equity < -YUAN, (state.centres.insolvent + 1) * (1 - left), 0.0),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import combine, safe_ratio, total
+from ecosystem.arrays import add_up, combine, safe_ratio, total
 from ecosystem.clearing import segment_sum, spread
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.dispatch import Market
@@ -83,8 +83,9 @@ def compute_sales(
         buyers[sector] = here
         firms_outside = there if sector == "firms" else firms_outside
     voucher = settlement.payers["compute_voucher"]
-    share = safe_ratio(total(voucher), total(income))
-    for sector, amount in buyers.items():
+    eligible = buyers | {"world": p.voucher_export_share * exports}
+    share = safe_ratio(total(voucher), add_up(total(amount) for amount in eligible.values()))
+    for sector, amount in eligible.items():
         got = amount * share
         payer = voucher * safe_ratio(total(got), total(voucher))
         ledger.add("vouchers", "government", payer, sector, got)
@@ -211,7 +212,8 @@ def maker_flows(
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     before = added - wages - contracts - vat - interest - p.maker_depreciation * m.capacity
     tax = p.income_tax * np.maximum(before, 0)
-    free = np.minimum(before - tax, m.cash + added - wages - contracts - vat - tax)
+    spent = wages + contracts + vat + tax + interest + supply.investment
+    free = np.minimum(before - tax, m.cash + added - spent)
     dividend = p.payout * np.maximum(free, 0)
     ledger.add("inputs bought outside", "makers", inputs, "world")
     ledger.add("electricity", "makers", power, "grid")
@@ -296,7 +298,8 @@ def park_flows(
     wages = p.park_wage_share * output
     goods = p.park_goods_share * output
     servers = innovation.park_order * drivers.server_cost[:, [GENERAL]]
-    added = output - goods - power
+    bought = k.cash - ledger.balance["parks"]  # compute and AI services net of vouchers
+    added = output - goods - power - bought
     vat = p.value_added_tax * np.maximum(added, 0)
     before = added - wages - vat
     tax = p.income_tax * np.maximum(before, 0)
@@ -311,19 +314,21 @@ def park_flows(
 
 
 def university_flows(
-    ledger: Ledger, innovation: Innovation, policy: Policy, setting: Setting
+    ledger: Ledger, state: State, innovation: Innovation, setting: Setting
 ) -> Array:
     """List funds, grants and spending of universities; return their wages (runs, members)."""
     p, world, runs = setting.parameters, setting.world, setting.runs
     funds = world.universities.research_funds * np.ones((runs, 1))
     whole = total(funds)
+    opening = state.universities.cash
     payer = by_level(
         whole * p.university_national_share,
         whole * (1 - p.university_national_share),
         np.zeros((runs, world.prefectures.count)),
     )
     ledger.add("university funds", "government", payer, "universities", funds)
-    income = ledger.received_by("universities") + innovation.university_grants
+    paid_compute = opening - ledger.balance["universities"]
+    income = np.maximum(innovation.university_grants - paid_compute, 0)
     wages = p.university_wage_share * income
     bought = p.university_purchase_share * income
     ledger.add("wages", "universities", wages, "households")

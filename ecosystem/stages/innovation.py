@@ -69,8 +69,9 @@ def innovate(
     room = np.maximum(1 - f.knowledge / frontier, 0)
     gain = (p.knowledge_per_patent * patents + absorbed) * room
     quality = algorithm_quality(state, drivers, setting)
-    deployed, relative = deploy(state, drivers, market, policy, quality, setting)
-    adoption, servers, order = modernise(state, drivers, relative, setting)
+    affordable = affordability(state, market, setting)
+    deployed, relative = deploy(state, drivers, affordable, quality, setting)
+    adoption, servers, order = modernise(state, affordable, relative, setting)
     return Innovation(
         research_spending=own,
         grants=grants,
@@ -274,28 +275,28 @@ def algorithm_quality(state: State, drivers: Drivers, setting: Setting) -> Array
     return np.asarray(domains + drivers.open_source)
 
 
+def affordability(state: State, market: Market, setting: Setting) -> Array:
+    """Return how affordable AI is, (runs, prefectures, domains): local price and integrators."""
+    p, world = setting.parameters, setting.world
+    firms = segment_sum(state.firms.active, world.firms.cell_start)
+    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
+    integrators = np.sqrt(np.minimum(1, firms / p.integrators[:, :, None]))
+    price = market.routing.offer.relative_price[:, [INTELLIGENT]]
+    cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
+    return np.asarray(cheap[:, :, None] * integrators)
+
+
 def deploy(
-    state: State,
-    drivers: Drivers,
-    market: Market,
-    policy: Policy,
-    quality: Array,
-    setting: Setting,
+    state: State, drivers: Drivers, affordable: Array, quality: Array, setting: Setting
 ) -> tuple[Array, Array]:
     """Return deployment next quarter (runs, P, J) and relative quality (runs, J).
 
     Bass diffusion (Bass 1969) whose rates rise with quality and with affordable local compute
     and integrators; model equations (5.6)-(5.7).
     """
-    p, world = setting.parameters, setting.world
+    p = setting.parameters
     scale = p.quality_scale * np.exp(p.quality_growth * (drivers.year - p.quality_year))
     relative = -np.expm1(-quality / scale)
-    firms = segment_sum(state.firms.active, world.firms.cell_start)
-    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
-    integrators = np.sqrt(np.minimum(1, firms / p.integrators[:, :, None]))
-    price = market.routing.offer.relative_price[:, [INTELLIGENT]]
-    cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
-    affordable = cheap[:, :, None] * integrators
     return (
         kernels.bass_step(
             state.society.deployment,
@@ -307,7 +308,7 @@ def deploy(
 
 
 def modernise(
-    state: State, drivers: Drivers, relative: Array, setting: Setting
+    state: State, affordable: Array, relative: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
@@ -318,7 +319,8 @@ def modernise(
     adoption = k.adoption
     if "park.adopt" in setting.neutral:
         adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
-    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * own
+    here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
+    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
     adoption_next = kernels.logistic_step(adoption, rate)
     wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
     progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]

@@ -10,7 +10,7 @@ from ecosystem.arrays import combine, safe_ratio
 from ecosystem.clearing import segment_share, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
-from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls
 from ecosystem.stages.policy import Policy
 from ecosystem.state import State
@@ -144,14 +144,15 @@ def wanted_servers(
 def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
     """Return the server price with what equipment learnt at home saves, M¥/P (runs, kinds).
 
-    Coupling C7: price * [1 - s (share bought at home)(1 - home cost of servers)].
+    Coupling C7, intelligent servers: price * [1 - s (share bought at home)(1 - home cost)].
     """
     p, world = setting.parameters, setting.world
     stage = world.stages.index("servers")
     makers = world.makers.stage == stage
     cost = spread(state.makers.cost, np.flatnonzero(makers)).mean(axis=1, keepdims=True)
     home = state.makers.local_share[:, stage : stage + 1]
-    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0)
+    intelligent = np.arange(len(world.kinds)) == INTELLIGENT
+    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0) * intelligent
     return np.asarray(drivers.server_cost * (1 - saved))
 
 

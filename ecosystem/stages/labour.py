@@ -75,11 +75,12 @@ def employ(
     open_posts = np.maximum(target - stay * f.staff, 0)
     firm_cells = segment_sum(open_posts, world.firms.cell_start)
     firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
-    turnover = p.separation_rate * (
-        combine(centre_jobs, place[world.centres.prefecture])
-        + p.maker_talent_share * combine(maker_jobs, place[world.makers.prefecture])
-    )
-    vacancies = firm_posts + turnover
+    before = p.jobs_per_megawatt * state.centres.servers * state.centres.power / 1000
+    centre_posts = p.separation_rate * centre_jobs + np.maximum(centre_jobs - before, 0)
+    maker_posts = p.separation_rate * p.maker_talent_share * maker_jobs
+    other_posts = combine(centre_posts, place[world.centres.prefecture])
+    other_posts = other_posts + combine(maker_posts, place[world.makers.prefecture])
+    vacancies = firm_posts + other_posts
     searchers = p.search_share * 1000 * s.talent
     hires = kernels.match(vacancies, searchers, p.labour_matching)
     filled = safe_ratio(hires, vacancies)
@@ -106,7 +107,8 @@ def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Arra
     p, f = setting.parameters, state.firms
     wage = spread(state.society.wage, setting.world.firms.prefecture)
     research = innovation.research_spending + innovation.grants
-    wanted = (1 + p.staff_growth) * f.sales / p.sales_per_worker + 1000 * research / wage
+    researchers = (1 - p.research_purchase_share) * 1000 * research / wage
+    wanted = (1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers
     if "firm.hire" in setting.neutral:
         wanted = total(wanted) / np.maximum(total(f.active), 1)
     return f.active * np.maximum(wanted, p.smallest_staff)
@@ -237,7 +239,8 @@ def found_firms(
     p, world, f = setting.parameters, setting.world, state.firms
     domains = len(world.domains.domain)
     talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
-    idle = place_sum(state.centres.servers * (1 - state.centres.use), setting)
+    intelligent = world.centres.kind == INTELLIGENT
+    idle = place_sum(state.centres.servers * (1 - state.centres.use) * intelligent, setting)
     market = state.nation.capacity / setting.national_table[:, 0]
     size = p.birth_compute_size * market[:, [INTELLIGENT]]
     compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))

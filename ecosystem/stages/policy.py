@@ -77,10 +77,7 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     joint = schedule.column("joint_innovation")
     return Policy(
         lever=lever,
-        rate={
-            name: float(schedule.rate[t, i]) * state.governments.paid_share[:, [i]]
-            for i, name in enumerate(schedule.names)
-        },
+        rate={name: expected_rate(state, setting, i) for i, name in enumerate(schedule.names)},
         promised={name: float(schedule.rate[t, i]) for i, name in enumerate(schedule.names)},
         envelope=envelope,
         programme_paid=paid,
@@ -102,6 +99,16 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         fiscal_extra=extra,
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
+
+
+def expected_rate(state: State, setting: Setting, column: int) -> Array:
+    """Return the rate that claimants count on: on paper times the share paid last quarter.
+
+    Without an envelope nothing is expected. Shape (runs, 1).
+    """
+    schedule, t = setting.schedule, state.period
+    promised = schedule.rate[t, column] if schedule.envelope[t, column] > 0 else 0.0
+    return float(promised) * state.governments.paid_share[:, [column]]
 
 
 def buy_lever(setting: Setting, name: str, spending: Array) -> Array:

@@ -37,7 +37,8 @@ class Offer:
     price: Array  # posted price yuan/PFh (runs, centres)
     size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
     size_by_kind: Array  # (runs, kinds)
-    relative_price: Array  # after voucher and output subsidy, over the reference (runs, kinds)
+    relative_price: Array  # to users here, after support, over the reference (runs, kinds)
+    outside_price: Array  # the same to users elsewhere (runs, kinds)
     quality: Array  # of service, with local experience (runs, kinds)
 
 
@@ -135,16 +136,18 @@ def make_offer(
     seen = kind_sum(size, setting)
     hub = (setting.world.prefectures.hub == 1)[centres.prefecture]
     hub_share = safe_ratio(kind_sum(size * hub, setting), seen)
-    voucher = 1 - policy.rate["compute_voucher"] * hub_share
+    voucher = policy.rate["compute_voucher"] * hub_share
     output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
     mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
+    mean_price = mean_price * output
     quality = safe_ratio(kind_sum(size * state.centres.quality, setting), seen, empty=1.0)
     return Offer(
         cost=cost,
         price=price,
         size=size,
         size_by_kind=seen,
-        relative_price=mean_price * voucher * output,
+        relative_price=mean_price * (1 - voucher),
+        outside_price=mean_price * (1 - p.voucher_export_share * voucher),
         quality=quality * local_experience(state, drivers, setting),
     )
 
@@ -265,10 +268,13 @@ def routing_shares(
     size, price = widen(p.routing_size), widen(p.routing_price)
     carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
     delay = work.latency_disutility * widen(p.latency_disutility) / 10
+    price_here = np.where(
+        home[:, None], offer.relative_price[:, None, kind], offer.outside_price[:, None, kind]
+    )
     prices = [
         widen(p.own_region_price) * np.ones((len(home), len(kind))),
         widen(p.rival_price) + carriage,
-        offer.relative_price[:, None, kind] + carriage,
+        price_here + carriage,
     ]
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
     latency = [network.latency_own_ms, network.latency_rival_ms, network.latency_home_ms]

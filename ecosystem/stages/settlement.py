@@ -117,14 +117,18 @@ def claims_by_centre(
     world = setting.world
     rate = policy.promised
     hub = (world.prefectures.hub == 1)[world.centres.prefecture]
+    at_home = total(market.payments[:, world.regions.home_index])
+    everybody = total(market.payments)
+    foreign = setting.parameters.voucher_export_share * (everybody - at_home)
+    eligible = safe_ratio(at_home + foreign, everybody)
     capital = investment.hall_outlay
     if not policy.shells_only:
         capital = capital + investment.server_outlay
     return {
         "capital_subsidy": rate["capital_subsidy"] * capital,
-        "compute_voucher": rate["compute_voucher"] * market.revenue * hub,
+        "compute_voucher": rate["compute_voucher"] * eligible * market.revenue * hub,
         "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
-        "output_subsidy": rate["output_subsidy"] * market.revenue,
+        "output_subsidy": rate["output_subsidy"] * market.posted,
     }
 
 

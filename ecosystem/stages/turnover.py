@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ecosystem import state as agents
+from ecosystem.arrays import total
 from ecosystem.clearing import segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, year_end_period
@@ -103,7 +104,7 @@ def next_governments(quarter: Quarter, setting: Setting) -> agents.Governments:
         claimed=books.claimed + (0 if first else 1) * old.claimed,
         paid=books.paid + (0 if first else 1) * old.paid,
         receipts=receipts,
-        receipts_before=receipts.sum(axis=1, keepdims=True) if first else old.receipts_before,
+        receipts_before=total(old.receipts) if first else old.receipts_before,
         receipts_reference=mean if t + 1 == POLICY_START else old.receipts_reference,
         cash=quarter.accounts.cash["government"],
     )
