@@ -1,0 +1,108 @@
+"""Every shock moves what its channel says, and nothing at amplitude 0."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+from arms import given, scenario
+
+from ecosystem.catalogue import shocks
+from ecosystem.outcomes import measure
+from ecosystem.quarters import period_index
+from ecosystem.scenario import resolve
+from ecosystem.schedule import shock_paths
+from ecosystem.setting import Array
+from ecosystem.stages.drivers import drive
+from ecosystem.start import initial_state
+from ecosystem.step import step
+
+START, LAST = period_index("2027Q1"), period_index("2029Q4")
+REPLICATES = 4
+CHANNELS = {
+    "demand_surge": {"demand": +1, "open_source": +1},
+    "ai_winter": {"demand": -1},
+    "accelerator_export_control": {"accelerators": -1},
+    "hub_outage": {"hub_availability": -1},
+    "fiscal_squeeze": {"fiscal": -1},
+}
+"""What each shock raises or lowers."""
+EXPECTED = {
+    "demand_surge": ("unserved", +1),  # more work looks for centres than can be built at once
+    "ai_winter": ("utilisation", -1),
+    "accelerator_export_control": ("servers_hub", -1),
+    "hub_outage": ("unserved", +1),
+    "fiscal_squeeze": ("public_cost", -1),
+}
+"""The outcome that shows each shock over its first two years, and its direction."""
+NAMES = sorted({name for name, _ in EXPECTED.values()} | {"ai_firms", "talent", "halls_hub"})
+
+
+@cache
+def series(shock: str) -> dict[str, Array]:
+    """Return outcomes of `history` under a shock (or none), (quarters, replicates) each."""
+    resolved = scenario(shocks=[shock] if shock else [])
+    setting = given(resolved, world="teaching", replicates=REPLICATES)
+    state, result = initial_state(setting), {name: [] for name in NAMES}
+    for _ in range(LAST + 1):
+        state, quarter = step(state, setting)
+        values = measure(quarter, setting)
+        for name, column in result.items():
+            column.append(values[name].sum(axis=1))
+    return {name: np.array(column) for name, column in result.items()}
+
+
+def test_every_shock_is_listed_here() -> None:
+    rows = shocks()
+    assert set(CHANNELS) == set(EXPECTED) == set(rows)
+    for name, channels in CHANNELS.items():
+        assert set(channels) == {rows[name].channel, rows[name].second_channel} - {""}
+
+
+@pytest.mark.parametrize("name", list(CHANNELS))
+def test_a_shock_moves_its_channels_alone_and_from_its_start(name: str) -> None:
+    paths = shock_paths(scenario(shocks=[name]))
+    for channel, path in paths.items():
+        sign = CHANNELS[name].get(channel, 0)
+        assert np.all(path[:START] == 1)
+        assert np.all(np.sign(path[START:] - 1) * sign >= 0)
+        assert np.any(path != 1) == bool(sign)
+
+
+@pytest.mark.parametrize("name", list(CHANNELS))
+def test_amplitude_zero_is_no_shock(name: str) -> None:
+    none, zero = shock_paths(resolve("history")), shock_paths(scenario(shocks=[f"{name}:0"]))
+    assert all(np.array_equal(none[channel], zero[channel]) for channel in none)
+
+
+@pytest.mark.parametrize("name", list(CHANNELS))
+def test_drivers_read_the_channel(name: str) -> None:
+    """At its start, or a quarter later where it rises, a shock changes what drivers return."""
+    quiet, shaken = (
+        given(scenario(shocks=use), world="teaching", replicates=1) for use in ([], [name])
+    )
+    state = initial_state(quiet)
+    late = type(state)(**{**vars(state), "period": START + 1})
+    before, after = drive(late, quiet), drive(late, shaken)
+    read = {
+        "demand": (before.demand.sum(), after.demand.sum()),
+        "open_source": (before.open_source.item(), after.open_source.item()),
+        "accelerators": (before.accelerators, after.accelerators),
+        "hub_availability": (before.hub_availability, after.hub_availability),
+        "fiscal": (before.fiscal, after.fiscal),
+    }
+    for channel, (old, new) in read.items():
+        assert np.sign(new - old) == CHANNELS[name].get(channel, 0), channel
+
+
+@pytest.mark.parametrize("name", list(EXPECTED))
+def test_a_shock_shows_in_the_world(name: str) -> None:
+    quiet, shaken = series(""), series(name)
+    for outcome in NAMES:
+        assert np.array_equal(quiet[outcome][:START], shaken[outcome][:START])
+    outcome, sign = EXPECTED[name]
+    span = slice(START, START + 8)
+    moved = (shaken[outcome][span] - quiet[outcome][span]).mean(axis=0)
+    assert np.all(moved * sign > 0)
+    assert np.all(np.abs(moved) > 0.01 * quiet[outcome][span].mean(axis=0))
