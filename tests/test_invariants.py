@@ -1,0 +1,348 @@
+"""Identities and bounds of every quarter, whatever package, shock, seed and parameters (A1-A10).
+
+Each check reads the records of a quarter and the states before and after it; the numbers it
+compares come from different stages, so that a stage that forgets a part is caught.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import FEW, MANY, ONE_YUAN, Configuration, configurations, quarters, setting_of
+from hypothesis import given
+
+from ecosystem.catalogue import state_columns
+from ecosystem.kernels import HOURS
+from ecosystem.outcomes import measure
+from ecosystem.setting import Setting
+from ecosystem.stages.dispatch import class_demand, contract_weights
+from ecosystem.stages.investment import advance
+from ecosystem.stages.ledger import SECTORS, matrix
+from ecosystem.stages.routing import kind_sum
+from ecosystem.stages.settlement import TRANSFERS
+from ecosystem.start import HALL_QUARTERS, SERVER_QUARTERS
+from ecosystem.state import State
+from ecosystem.step import Quarter
+
+ROUNDING = 1e-9
+
+
+def close(one: np.ndarray, other: np.ndarray, scale: np.ndarray | float = 0.0) -> None:
+    """Fail unless two arrays agree to 1e-9 of themselves or of the scale of what made them."""
+    size = np.maximum(np.maximum(np.abs(one), np.abs(other)), scale)
+    wrong = ~(np.abs(one - other) <= ROUNDING * size + 1e-12)
+    assert not wrong.any(), (one[wrong][:3], other[wrong][:3])
+
+
+def close_money(one: np.ndarray, other: np.ndarray, size: np.ndarray | float = 0.0) -> None:
+    """Fail unless two amounts agree to one yuan, or to rounding of the amounts they add up."""
+    wrong = ~(np.abs(one - other) <= np.maximum(ONE_YUAN, 1e-14 * size))
+    assert not wrong.any(), (one[wrong][:3], other[wrong][:3])
+
+
+def whole(values: np.ndarray) -> np.ndarray:
+    """Sum all but the runs."""
+    return values.reshape(len(values), -1).sum(axis=1)
+
+
+def deposits(state: State) -> dict[str, np.ndarray]:
+    """Deposits of every sector, (runs, members)."""
+    return {name: getattr(getattr(state, part), field) for name, (part, field) in SECTORS.items()}
+
+
+def check_money(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A1, A2: rows balance, deposits move by the listed flows alone, money is not made."""
+    flows = quarter.accounts.flows
+    for row in matrix(flows).values():
+        close_money(sum(row.values()), np.zeros(1), sum(np.abs(part) for part in row.values()))
+    before, later = deposits(quarter.state), deposits(after)
+    for sector, opening in before.items():
+        paid = [flow.paid for flow in flows if flow.payer == sector]
+        received = [flow.received for flow in flows if flow.receiver == sector]
+        flow = sum(received) - sum(paid)
+        close_money(later[sector], opening + flow, np.abs(opening) + sum(received) + sum(paid))
+    for flow in flows:
+        close_money(whole(flow.paid), whole(flow.received), whole(flow.paid))
+        assert (flow.paid >= -ONE_YUAN).all(), flow.label
+        assert (flow.received >= -ONE_YUAN).all(), flow.label
+    close_money(
+        np.sum([whole(v) for v in later.values()], axis=0),
+        np.sum([whole(v) for v in before.values()], axis=0),
+        np.sum([whole(np.abs(v)) for v in later.values()], axis=0),
+    )
+
+
+def check_own_books(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A1: centres and firms end with the cash that their own decisions leave them."""
+    books, exits = quarter.accounts.books, quarter.accounts.exits
+    own = books.cash + exits.received - exits.paid - exits.repaid - exits.left_over
+    close_money(after.centres.cash, own + exits.overdraft)
+    born, gone = quarter.business.born, quarter.business.exits
+    close_money(after.firms.cash * gone, 0 * gone)
+    start = setting.parameters.founding_capital * born
+    close_money(after.firms.cash * born, start)
+
+
+def check_loans(quarter: Quarter, after: State, setting: Setting) -> None:
+    """Loans grow by what is borrowed and shrink by what is repaid or written off."""
+    books, exits = quarter.accounts.books, quarter.accounts.exits
+    opening = quarter.state.centres.loan
+    fresh = books.borrowed + books.overdraft + exits.overdraft
+    repaid = books.repayment + exits.repaid
+    written_off = opening + fresh - repaid - after.centres.loan
+    assert (written_off >= -ONE_YUAN).all()
+    close_money(written_off * (1 - exits.left), 0 * written_off)
+    rows = matrix(quarter.accounts.flows)
+    close_money(rows["new loans"]["centres"], whole(fresh)[:, None])
+    close_money(-rows["loans repaid"]["centres"], whole(repaid)[:, None])
+
+
+def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A3, A4: demand is served, lost or leaked; nothing sells more than it has."""
+    market, built = quarter.market, quarter.investment
+    work = setting.world.workloads
+    routed = np.stack(
+        [
+            [
+                (market.routing.inflow * (work.real_time == real_time) * (work.kind == kind)).sum(
+                    axis=(1, 2)
+                )
+                for kind in range(len(setting.world.kinds))
+            ]
+            for real_time in (True, False)
+        ]
+    ).transpose(2, 0, 1)
+    close(market.served + market.lost + market.leaked, routed)
+    close(market.inflow, routed)
+    available = HOURS * kind_sum(built.servers, setting)
+    assert (market.served <= market.inflow * (1 + ROUNDING)).all()
+    assert (market.served.sum(axis=1) <= available * (1 + ROUNDING)).all()
+    close(market.served, np.stack([kind_sum(market.by_class[:, c], setting) for c in (0, 1)], 1))
+    assert (market.by_class >= 0).all()
+    assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
+    assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
+    offer = market.routing.offer
+    assert (offer.price >= offer.cost * (1 - ROUNDING)).all()
+    shares = market.routing.share
+    assert (shares >= 0).all()
+    close(shares.sum(axis=3), np.ones(shares.shape[:3]))
+    placed = built.location.share
+    assert (placed >= 0).all()
+    close(placed.sum(axis=2), np.ones(placed.shape[:2]))
+    close(whole(market.payments), whole(market.revenue))
+
+
+def check_pipelines(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A5: orders are commissioned, slip or wait; exits hand over or scrap, and make nothing."""
+    old, built, exits = quarter.state.centres, quarter.investment, quarter.accounts.exits
+    close(
+        old.server_pipeline.sum(axis=1) + built.server_order,
+        built.arrived + built.server_pipeline.sum(axis=1),
+    )
+    new_power = quarter.drivers.power[:, setting.world.centres.kind]
+    commissioned = old.halls_pipeline[:, 0]
+    close(
+        old.halls_pipeline.sum(axis=1) + built.hall_order * new_power / 1000,
+        commissioned + built.halls_pipeline.sum(axis=1),
+    )
+    kept = old.halls * (1 - setting.parameters.hall_depreciation)
+    close(built.halls, kept + commissioned)
+    close(
+        built.arrived + built.scrapped * 0, quarter.drivers.accelerators * old.server_pipeline[:, 0]
+    )
+    start = setting.world.centres.cell_start
+    staying = (exits.left == 0).all(axis=1)
+    for before, later in (
+        (built.servers, after.centres.servers),
+        (built.halls, after.centres.halls),
+        (built.server_pipeline.sum(axis=1), after.centres.server_pipeline.sum(axis=1)),
+        (built.halls_pipeline.sum(axis=1), after.centres.halls_pipeline.sum(axis=1)),
+    ):
+        there, left = (np.add.reduceat(v, start, axis=1) for v in (before, later))
+        assert (left <= there * (1 + ROUNDING) + 1e-12).all()
+        close(left[staying], there[staying])
+
+
+def check_supply(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A6: equipment is bought here or outside, and makers sell no more than they can make."""
+    supply = quarter.supply
+    close(supply.local_sales + supply.imports, supply.orders)
+    assert (supply.imports >= -ROUNDING * supply.orders).all()
+    assert (supply.sales <= quarter.state.makers.capacity * (1 + ROUNDING)).all()
+    close(whole(supply.orders), whole(quarter.investment.server_outlay))
+    assert (supply.intermediate >= 0).all()
+    assert (supply.exports >= -ROUNDING * whole(supply.sales)[:, None]).all()
+
+
+def check_people(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A7, A8: people and firms do not appear or vanish unseen."""
+    labour, business = quarter.labour, quarter.business
+    talent = quarter.state.society.talent + (labour.retained - labour.left) / 1000
+    close(after.society.talent, talent)
+    emigrated = whole(labour.graduates) - whole(labour.retained)
+    assert (emigrated >= -ROUNDING * whole(labour.graduates)).all()
+    before = quarter.state.firms.active
+    close(after.firms.active, before + business.born - business.exits)
+    assert (business.born * before == 0).all()
+    assert (business.exits <= before).all()
+    assert np.isin(after.firms.active, (0, 1)).all()
+    with_firms = np.stack(
+        [whole(after.firms.share * (setting.world.firms.domain == j)) for j in range(5)], axis=1
+    )
+    assert (np.abs(with_firms - 1) < ROUNDING).all() or (
+        np.abs(with_firms * (with_firms - 1)) < ROUNDING
+    ).all()
+    assert (after.firms.staff * (1 - after.firms.active) == 0).all()
+
+
+def check_budgets(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A9: nobody is paid more than was claimed and set aside; levels add up to what is paid."""
+    policy, books = quarter.policy, quarter.accounts.settlement
+    names = setting.schedule.names
+    for name in TRANSFERS:
+        i = names.index(name)
+        paid, envelope = books.paid[:, i], policy.envelope[:, i]
+        assert (paid <= envelope * (1 + ROUNDING) + 1e-12).all(), name
+        assert (paid <= books.claimed[:, i] * (1 + ROUNDING) + 1e-12).all(), name
+        close(paid, whole(books.payers[name]))
+        close(paid, whole(books.received[name]))
+        assert (books.received[name] <= books.claims[name] * (1 + ROUNDING) + 1e-12).all(), name
+    close(whole(policy.level_paid), whole(policy.programme_paid))
+    assert (policy.programme_paid <= policy.programme_claimed * (1 + ROUNDING) + 1e-12).all()
+    prefectures = whole(policy.prefecture_paid) - whole(policy.own_readiness)
+    close(prefectures, policy.level_paid[:, 2], whole(policy.programme_paid))
+    assert (policy.prefecture_left >= -ROUNDING).all()
+
+
+def check_outcomes(quarter: Quarter, after: State, setting: Setting) -> None:
+    """A10 and money: what is reported is what was emitted, paid and received."""
+    reported = measure(quarter, setting)
+    drivers = quarter.drivers
+    factor = setting.world.province.grid_co2_factor * drivers.grid_decline
+    close(reported["co2_province"], reported["energy"] * factor)
+    close(reported["energy"][:, 0], whole(quarter.market.energy))
+    assert (reported["co2_nation"] >= reported["co2_province"]).all()
+    public = ("subsidies", "vouchers", "grants", "programmes")
+    flows, rows = quarter.accounts.flows, matrix(quarter.accounts.flows)
+    paid = [f.paid for f in flows if f.payer == "government" and f.label in public]
+    close_money(reported["public_cost"][:, 0], whole(np.sum(paid, axis=0)))
+    levels = ("national", "provincial", "prefecture")
+    parts = np.sum([reported[f"public_cost_{level}"] for level in levels], axis=0)
+    close_money(reported["public_cost"], parts)
+    taxes = quarter.accounts.sector_taxes
+    close_money(np.sum(list(taxes.values()), axis=0), rows["taxes"]["government"])
+    assert (reported["tax_receipts"] <= rows["taxes"]["government"] + ONE_YUAN).all()
+    close_money(reported["net_public_cost"], reported["public_cost"] - reported["tax_receipts"])
+    close_money(reported["compute_export_revenue"], -rows["compute exports"]["world"])
+    for name, values in reported.items():
+        assert np.isfinite(values).all(), name
+        assert values.ndim == 2, name
+        assert len(values) == setting.runs, name
+
+
+def check_bounds(quarter: Quarter, after: State, setting: Setting) -> None:
+    """Every column of the state lies within the bounds of the table of state columns."""
+    for key, row in state_columns().items():
+        values = getattr(getattr(after, row.owner), row.name)
+        assert np.isfinite(values).all(), key
+        if row.low is not None:
+            assert values.min() >= row.low - ONE_YUAN, (key, values.min())
+        if row.high is not None:
+            assert values.max() <= row.high + ROUNDING, (key, values.max())
+
+
+CHECKS = (
+    check_money,
+    check_own_books,
+    check_loans,
+    check_market,
+    check_pipelines,
+    check_supply,
+    check_people,
+    check_budgets,
+    check_outcomes,
+    check_bounds,
+)
+
+
+def hold(setting: Setting) -> None:
+    """Run all quarters and check each."""
+    for quarter, after in quarters(setting):
+        for check in CHECKS:
+            check(quarter, after, setting)
+
+
+@FEW
+@given(configurations())
+def test_identities_and_bounds_hold_in_the_teaching_world(point: Configuration) -> None:
+    hold(point.setting())
+
+
+@pytest.mark.slow
+@MANY
+@given(configurations())
+def test_they_hold_at_many_more_points(point: Configuration) -> None:
+    hold(point.setting(replicates=range(4)))
+
+
+@pytest.mark.slow
+@FEW
+@given(configurations())
+def test_they_hold_in_the_full_world(point: Configuration) -> None:
+    hold(point.setting("full"))
+
+
+def test_where_all_is_pooled_demand_or_capacity_is_used_up() -> None:
+    """A3: pooled and with no centre that withdraws, a place sells min(demand, capacity)."""
+    setting = replace(
+        setting_of(pooled_share=1.0, replicates=range(3)), neutral=frozenset({"centre.withdraw"})
+    )
+    start = setting.world.centres.cell_start
+    for quarter, _ in quarters(setting, 40):
+        market, built = quarter.market, quarter.investment
+        weight = contract_weights(quarter.state, quarter.drivers, market.routing, setting)
+        (real_time, batch), _ = class_demand(market.routing, weight, setting)
+        capacity = np.add.reduceat(HOURS * built.servers, start, axis=1)
+        sold = np.add.reduceat(market.sold, start, axis=1)
+        close(sold, np.minimum(real_time + batch, capacity), capacity)
+        assert (market.leaked == 0).all()
+
+
+def test_the_mean_pipeline_is_flow_times_time() -> None:
+    """A5, Little's law: a constant order fills the pipeline with order times quarters."""
+    for length in (HALL_QUARTERS, SERVER_QUARTERS):
+        order = np.array([[2.0, 5.0]])
+        pipe = np.zeros((1, length, 2))
+        arrivals = []
+        for _ in range(10):
+            arrivals.append(pipe[:, 0])
+            pipe = advance(pipe, order)
+        np.testing.assert_array_equal(pipe.sum(axis=1), length * order)
+        np.testing.assert_array_equal(arrivals[length], order)
+        np.testing.assert_array_equal(arrivals[length - 1], 0 * order)
+
+
+def test_servers_wait_two_quarters_and_halls_three() -> None:
+    """What is ordered in a quarter runs exactly so many quarters later, in the whole model."""
+    setting = setting_of(exit_quarters=1000)
+    whole_records = [quarter for quarter, _ in quarters(setting, 9)]
+    records = [quarter.investment for quarter in whole_records]
+    new_power = [quarter.drivers.power[:, setting.world.centres.kind] for quarter in whole_records]
+    kept = 1 - setting.parameters.hall_depreciation
+    for t in range(6):
+        np.testing.assert_allclose(records[t + 2].arrived, records[t].server_order, rtol=1e-12)
+        arrived = records[t + 3].halls - kept * records[t + 2].halls
+        ordered = records[t].hall_order * new_power[t] / 1000
+        np.testing.assert_allclose(arrived, ordered, rtol=1e-9, atol=1e-12)
+    assert sum(record.server_order.sum() for record in records[:6]) > 0
+    assert sum(record.hall_order.sum() for record in records[:6]) > 0
+
+
+def test_hardly_a_birth_finds_no_slot_at_the_defaults() -> None:
+    """A8: births that find no slot are counted, and are fewer than one in a hundred."""
+    setting = setting_of(world="full", replicates=range(8))
+    records = [quarter.business for quarter, _ in quarters(setting)]
+    overflow = sum(record.overflow.sum() for record in records)
+    born = sum(record.born.sum() for record in records)
+    assert born > 1000
+    assert overflow < 0.01 * born
