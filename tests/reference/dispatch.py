@@ -22,10 +22,7 @@ def reference_dispatch(
     wanted, nowhere = class_demand(agents, routing, weight)
     kinds = range(len(agents.kinds))
     by_class = [[0.0 for _ in agents.centres] for _ in CLASSES]
-    totals = {
-        name: [[0.0 for _ in kinds] for _ in CLASSES]
-        for name in ("served", "leaked")
-    }
+    totals = {name: [[0.0 for _ in kinds] for _ in CLASSES] for name in ("served", "leaked")}
     totals |= {name: [list(kinds) for kinds in nowhere] for name in ("inflow", "lost")}
     for kind, place in agents.cells():
         members = [
@@ -207,7 +204,8 @@ def settle(
                 for w in works:
                     multiple = agents.workloads[w].price_multiplier
                     payments[g][w] = delivered[g][w] * multiple * ratio(income, value)
-    return {"revenue": revenue, "delivered": delivered, "payments": payments}
+    posted = [earned / discount for earned in revenue]
+    return {"revenue": revenue, "posted": posted, "delivered": delivered, "payments": payments}
 
 
 def next_mark(agents: Agents, mark: float, use: float) -> float:

@@ -54,7 +54,10 @@ def reference_exits(
     repaid = [min(books["loan"][i], max(cash[i], 0.0)) if left[i] else 0.0 for i in n]
     overdraft = [max(-cash[i], 0.0) for i in n]
     loan = [0.0 if left[i] else books["loan"][i] + overdraft[i] for i in n]
-    book_servers, book_halls = hand_over(books["book_servers"]), hand_over(books["book_halls"])
+    book_servers, book_halls = (
+        at_price_paid(agents, books[name], left, sold, heirs)
+        for name in ("book_servers", "book_halls")
+    )
     insolvent = []
     for i in n:
         own = 0.0 if left[i] else cash[i] + overdraft[i]
@@ -77,8 +80,24 @@ def reference_exits(
         "left_over": [max(cash[i], 0.0) - repaid[i] if left[i] else 0.0 for i in n],
         "overdraft": overdraft,
         "loan": loan,
+        "written_off": [books["loan"][i] - repaid[i] if left[i] else 0.0 for i in n],
         "insolvent": insolvent,
     }
+
+
+def at_price_paid(
+    agents: Agents,
+    values: list[float],
+    left: list[bool],
+    sold: list[bool],
+    heirs: list[dict[int, float]],
+) -> list[float]:
+    """Return book values after exits: heirs book what they take over at what they paid."""
+    after = [0.0 if gone else value for gone, value in zip(left, values, strict=True)]
+    for i, value in enumerate(values):
+        for j, share in heirs[i].items() if sold[i] else ():
+            after[j] += share * value * agents.p.recovery_share
+    return after
 
 
 def leaves(agents: Agents, centre: Centre, draw: float) -> bool:

@@ -108,7 +108,9 @@ def invest(
 ) -> dict[str, Any]:
     """Return one operator's capacity and orders after the finance limit."""
     hall_price = drivers["hall_cost"][centre.kind]
-    server_price = home_price(agents, drivers["server_cost"][centre.kind])
+    server_price = drivers["server_cost"][centre.kind]
+    if centre.kind == INTELLIGENT:
+        server_price = home_price(agents, server_price)
     wished = halls * hall_price + servers * server_price
     limit = finance_limit(agents, drivers, centre, lender_index)
     allowed = min(1.0, ratio(limit, wished, 1.0))

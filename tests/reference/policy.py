@@ -51,7 +51,10 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
             for tool in every
             if tool.programme
         },
-        "rate": {tool.name: [tool.rate[t] * tool.paid_share] for tool in every},
+        "rate": {
+            tool.name: [tool.rate[t] * tool.paid_share if tool.envelope[t] > 0 else 0.0]
+            for tool in every
+        },
         "promised": {tool.name: tool.rate[t] for tool in every},
         "envelope": [
             0.0

@@ -124,17 +124,19 @@ def make_offer(
             at_hub[centre.kind] += size[i]
     learnt = local_experience(agents, drivers)
     discount = 1 - p.output_subsidy_price_share * policy["rate"]["output_subsidy"][0]
-    relative = []
+    here, elsewhere = [], []  # users of the province claim a voucher in full, others in part
     for kind in kinds:
-        voucher = 1 - policy["rate"]["compute_voucher"][0] * ratio(at_hub[kind], seen[kind])
-        mean = ratio(value[kind], seen[kind] * drivers["price"][kind], 1.0)
-        relative.append(mean * voucher * discount)
+        voucher = policy["rate"]["compute_voucher"][0] * ratio(at_hub[kind], seen[kind])
+        mean = ratio(value[kind], seen[kind] * drivers["price"][kind], 1.0) * discount
+        here.append(mean * (1 - voucher))
+        elsewhere.append(mean * (1 - p.voucher_export_share * voucher))
     return {
         "cost": cost,
         "price": price,
         "size": size,
         "size_by_kind": seen,
-        "relative_price": relative,
+        "relative_price": here,
+        "outside_price": elsewhere,
         "quality": [ratio(quality[kind], seen[kind], 1.0) * learnt for kind in kinds],
     }
 
@@ -228,11 +230,8 @@ def choose(
     p, work = agents.p, agents.workloads[w]
     kind = work.kind
     carriage = work.data_weight * region.network_price / p.network_price_reference
-    prices = [
-        p.own_region_price,
-        p.rival_price + carriage,
-        offer["relative_price"][kind] + carriage,
-    ]
+    price_here = offer["relative_price" if region.home else "outside_price"][kind]
+    prices = [p.own_region_price, p.rival_price + carriage, price_here + carriage]
     sizes = [own[kind], rival[kind], offer["size_by_kind"][kind]]
     delays = [region.latency_own_ms or 0.0, region.latency_rival_ms, region.latency_home_ms]
     province = agents.by_kind("province_effect")[kind]
