@@ -15,7 +15,7 @@ from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_books
 from .public import government_accounts, passive_deposits, tax_shares
-from .settlement import power_bill, reference_settlement
+from .settlement import power_bill, reference_settlement, voucher_base
 
 FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of compute at home
 RIVAL = 1  # alternative of a buyer
@@ -120,26 +120,23 @@ def compute_bills(
     exports = math.fsum(
         math.fsum(market["payments"][g]) for g, region in enumerate(agents.regions) if g != home
     )
-    # The voucher lowers every buyer's bill of the province's centres in the same proportion.
-    relief = ratio(math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(market["revenue"]))
+    # The voucher lowers what is eligible of every buyer's bill in the same proportion.
+    eligible = voucher_base(agents, market)
+    relief = ratio(math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(eligible))
 
     def bills(users: list[int], weights: list[float]) -> list[float]:
         here = math.fsum(at_home[user] for user in users)
         there = math.fsum(abroad[user] for user in users)
         return share_out(here * (1 - relief) + there, weights)
 
-    university_bill = at_home[UNIVERSITIES]
     funds = [university.research_funds for university in agents.universities]
     return {
         "firms": bills([FIRMS], routing["local"]["by_firm"]),
         "parks": bills([DEPLOYMENTS, PARKS], [park.output for park in agents.parks]),
         "government": bills([GOVERNMENT], [1.0])[0],
-        "universities": {
-            "paid": bills([UNIVERSITIES], funds),
-            "voucher": share_out(university_bill * relief, funds),
-        },
+        "universities": bills([UNIVERSITIES], funds),
         "exports": exports,
-        "export_voucher": exports * relief,
+        "export_voucher": eligible[1] * relief,
         "abroad": abroad,
     }
 
@@ -211,11 +208,12 @@ def maker_accounts(agents: Agents, supply: Record, labour: Record) -> list[Recor
         profit = added - wages - contracts - vat - interest
         profit -= p.maker_depreciation * maker.capacity
         tax = p.income_tax * max(profit, 0.0)
-        purse = maker.cash + added - wages - contracts - vat - tax
+        purse = maker.cash + added - wages - contracts - vat - tax - interest
+        purse -= supply["investment"][m]
         dividend = p.payout * max(min(profit - tax, purse), 0.0)
         result.append(
             {
-                "cash": purse - interest - supply["investment"][m] - dividend,
+                "cash": purse - dividend,
                 "value_added": added,
                 "value_added_tax": vat,
                 "income_tax": tax,
@@ -308,7 +306,7 @@ def park_accounts(
             p.park_wage_share * output,
             p.park_goods_share * output,
         )
-        added = output - goods - power
+        added = output - goods - power - bills[k] - services[k]
         vat = p.value_added_tax * max(added, 0.0)
         profit = added - wages - vat
         tax = p.income_tax * max(profit, 0.0)
@@ -317,7 +315,7 @@ def park_accounts(
         dividend = p.park_payout * max(profit, 0.0)
         result.append(
             {
-                "cash": park.cash + profit - dividend - bills[k] - services[k],
+                "cash": park.cash + profit - dividend,
                 "value_added": added,
                 "value_added_tax": vat,
                 "income_tax": tax,
@@ -333,19 +331,19 @@ def park_accounts(
 
 
 def university_accounts(
-    agents: Agents, innovation: Record, compute: Record, contracts: float
+    agents: Agents, innovation: Record, bills: list[float], contracts: float
 ) -> list[Record]:
-    """Return the quarter of each university; compute vouchers count as income that is spent."""
+    """Return the quarter of each university: it spends what its compute leaves of its income."""
     p, result = agents.p, []
     research = share_out(contracts, [u.research_funds for u in agents.universities])
     for u, university in enumerate(agents.universities):
         income = university.research_funds + research[u] + innovation["university_grants"][u]
-        spendable = income + compute["voucher"][u]
+        spendable = max(income - bills[u], 0.0)
         wages = p.university_wage_share * spendable
         purchases = p.university_purchase_share * spendable
         result.append(
             {
-                "cash": university.cash + income - wages - purchases - compute["paid"][u],
+                "cash": university.cash + income - wages - purchases - bills[u],
                 "value_added": wages,
                 "wages": wages,
                 "purchases": purchases,

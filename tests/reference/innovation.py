@@ -64,7 +64,8 @@ def reference_innovation(
     scale = p.quality_scale * math.exp(p.quality_growth * (agents.year - p.quality_year))
     relative = [1 - math.exp(-value / scale) for value in quality]
     price = market["routing"]["offer"]["relative_price"][INTELLIGENT]
-    parks = [park_year(agents, park, relative) for park in agents.parks]
+    affordable = [[affordability(agents, i, j, price) for j in domains] for i in places]
+    parks = [park_year(agents, park, relative, affordable[park.prefecture]) for park in agents.parks]
     return {
         "research_spending": spending,
         "grants": to_firms,
@@ -80,8 +81,8 @@ def reference_innovation(
         "relative_quality": relative,
         "frontier": [frontier],
         "deployment_next": [
-            [deploy(agents, place, j, relative[j], price) for j in domains]
-            for place in agents.prefectures
+            [deploy(agents, place, j, relative[j], affordable[i][j]) for j in domains]
+            for i, place in enumerate(agents.prefectures)
         ],
         "adoption_next": [adoption for adoption, _, _ in parks],
         "park_servers_next": [servers for _, servers, _ in parks],
@@ -240,15 +241,20 @@ def teach(
     return result
 
 
-def deploy(agents: Agents, place: Prefecture, domain: int, quality: float, price: float) -> float:
+def affordability(agents: Agents, place: int, domain: int, price: float) -> float:
+    """Return how affordable AI is in a cell: local price of compute and integrators, (5.7)."""
+    p = agents.p
+    firms = sum(
+        firm.active for firm in agents.firms if (firm.prefecture, firm.domain) == (place, domain)
+    )
+    return price**-p.deployment_price_elasticity * min(1.0, firms / p.integrators) ** 0.5
+
+
+def deploy(
+    agents: Agents, place: Prefecture, domain: int, quality: float, affordable: float
+) -> float:
     """Return the share of adopters next quarter: Bass's step in the model's form, (5.7)."""
     p, y = agents.p, place.deployment[domain]
-    firms = sum(
-        firm.active
-        for firm in agents.firms
-        if agents.prefectures[firm.prefecture] is place and firm.domain == domain
-    )
-    affordable = price**-p.deployment_price_elasticity * min(1.0, firms / p.integrators) ** 0.5
     innovation = p.deployment_innovation * affordable
     imitation = p.deployment_imitation * quality * affordable
     if innovation + imitation * y == 0:
@@ -266,10 +272,12 @@ def park_output(agents: Agents, park: Park) -> float:
     return park.output * math.exp(p.park_output_growth * agents.period / 4) * productivity
 
 
-def park_year(agents: Agents, park: Park, quality: list[float]) -> tuple[float, float, float]:
+def park_year(
+    agents: Agents, park: Park, quality: list[float], affordable: list[float]
+) -> tuple[float, float, float]:
     """Return a park's adoption and servers next quarter and its order, (5.8) and (2.10)."""
     p = agents.p
-    rate = p.park_adoption_rate * sum(quality) / len(quality)
+    rate = p.park_adoption_rate * sum(quality) / len(quality) * sum(affordable) / len(affordable)
     if park.servers > 0:
         rate *= 1 + p.own_centre_bonus
     odds = ratio(park.adoption, 1 - park.adoption) * math.exp(rate / 4)

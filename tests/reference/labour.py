@@ -6,7 +6,7 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-from .agents import INTELLIGENT, Agents, Firm, Prefecture
+from .agents import INTELLIGENT, Agents, Centre, Firm, Prefecture
 from .closed_forms import logistic, logit_shares, match, poisson, ratio
 
 
@@ -34,12 +34,17 @@ def reference_labour(
         firms = math.fsum(
             post for f, post in zip(agents.firms, posts, strict=True) if f.prefecture == i
         )
-        others = math.fsum(
-            jobs for c, jobs in zip(agents.centres, centre_jobs, strict=True) if c.prefecture == i
-        ) + p.maker_talent_share * math.fsum(
-            jobs for m, jobs in zip(agents.makers, maker_jobs, strict=True) if m.prefecture == i
+        centres = math.fsum(
+            p.separation_rate * jobs + max(jobs - jobs_before(agents, c), 0.0)
+            for c, jobs in zip(agents.centres, centre_jobs, strict=True)
+            if c.prefecture == i
         )
-        vacancies = firms + p.separation_rate * others
+        makers = p.maker_talent_share * math.fsum(
+            p.separation_rate * jobs
+            for m, jobs in zip(agents.makers, maker_jobs, strict=True)
+            if m.prefecture == i
+        )
+        vacancies = firms + centres + makers
         searchers = p.search_share * place.talent * 1000
         tightness.append(vacancies / searchers)
         filled.append(ratio(match(vacancies, searchers, p.labour_matching), vacancies))
@@ -73,8 +78,14 @@ def wanted_staff(agents: Agents, firm: Firm, research: float) -> float:
     if not firm.active:
         return 0.0
     p, wage = agents.p, agents.prefectures[firm.prefecture].wage
-    people = (1 + p.staff_growth) * firm.sales / p.sales_per_worker + research * 1000 / wage
+    people = (1 + p.staff_growth) * firm.sales / p.sales_per_worker
+    people += (research - p.research_purchase_share * research) * 1000 / wage
     return max(people, p.smallest_staff)
+
+
+def jobs_before(agents: Agents, centre: Centre) -> float:
+    """Return the jobs that a centre had at the start of the quarter."""
+    return agents.p.jobs_per_megawatt * centre.servers * centre.power / 1000
 
 
 def talent_flows(
@@ -192,7 +203,9 @@ def births(agents: Agents, innovation: dict[str, Any]) -> tuple[list[float], flo
     market = agents.nation.capacity[INTELLIGENT] / agents.table[0][INTELLIGENT]
     for i, place in enumerate(agents.prefectures):
         idle = math.fsum(
-            centre.servers * (1 - centre.use) for centre in agents.centres if centre.prefecture == i
+            centre.servers * (1 - centre.use)
+            for centre in agents.centres
+            if centre.prefecture == i and centre.kind == INTELLIGENT
         )
         for j in range(count):
             mean = p.birth_rate * place.talent**p.birth_talent_elasticity

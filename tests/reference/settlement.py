@@ -35,10 +35,31 @@ def claim(
         return rate * (investment["hall_outlay"][c] + servers)
     if name == "tariff_discount":
         return rate * bill[c]
+    if name == "output_subsidy":
+        return rate * market["posted"][c]
     hub = agents.prefectures[agents.centres[c].prefecture].hub
-    if name == "compute_voucher" and not hub:
-        return 0.0
-    return rate * market["revenue"][c]
+    return rate * eligible_share(agents, market) * market["revenue"][c] if hub else 0.0
+
+
+def eligible_share(agents: Agents, market: dict[str, Any]) -> float:
+    """Return the share of sales of compute for which vouchers can be claimed.
+
+    Users of the province claim all they pay, users elsewhere a part.
+    """
+    home, abroad = voucher_base(agents, market)
+    everybody = sum(sum(row) for row in market["payments"])
+    return ratio(home + abroad, everybody)
+
+
+def voucher_base(agents: Agents, market: dict[str, Any]) -> tuple[float, float]:
+    """Return payments for which vouchers can be claimed, by users here and elsewhere, M¥."""
+    here = elsewhere = 0.0
+    for region, row in zip(agents.regions, market["payments"], strict=True):
+        if region.home:
+            here += math.fsum(row)
+        else:
+            elsewhere += agents.p.voucher_export_share * math.fsum(row)
+    return here, elsewhere
 
 
 def reference_settlement(

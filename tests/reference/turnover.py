@@ -107,7 +107,7 @@ def next_province(agents: Agents, quarter: dict[str, Record]) -> Any:
         old,
         cash=quarter["accounts"]["cash"]["government"][-2],
         receipts=receipts,
-        receipts_before=sum(receipts) if t % 4 == 0 else old.receipts_before,
+        receipts_before=sum(old.receipts) if t % 4 == 0 else old.receipts_before,
         receipts_reference=(
             sum(receipts) / 4 if t == FIRST_POLICY_QUARTER - 1 else old.receipts_reference
         ),
