@@ -46,10 +46,10 @@ class Drivers:
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """Return national capacity at the start of each quarter as published and extrapolated.
 
-    Log-linear between year ends. After the last published year the intelligent kind grows at
-    g(t) = g_inf + (g_last - g_inf) exp(-(t - t_last)/tau) with g_inf the growth of the money
-    market plus the price decline; the other kinds grow at constant rates. The scale of growth
-    after the last observed year is uncertain.
+    Log-linear between year ends. After the last published year every kind grows at
+    g(t) = g_inf + (g_last - g_inf) exp(-(t - t_last)/tau), with g_inf the growth of the money
+    market plus the kind's price decline: capacity that grows slower than prices fall would let
+    the market shrink for ever. The scale of growth after the last observed year is uncertain.
 
     Returns
     -------

@@ -50,7 +50,7 @@ def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> 
     capacity = hall_capacity(halls, drivers, setting)
     kept, arrived, waiting = receive_servers(state, drivers, setting)
     servers = np.minimum(kept + arrived, capacity)
-    old = safe_ratio(kept, kept + arrived, empty=1.0)
+    old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
     pue = old * c.pue + (1 - old) * np.minimum(c.pue, p.new_pue)
@@ -120,7 +120,7 @@ def wanted_servers(
 
     A prefecture orders what lifts its servers towards last quarter's contracts over the
     threshold use, shared by room; a share of the halls that arrive next quarter is filled from
-    the start. Source: model equation (2.11), orders by prefecture.
+    the start, so the room counts them. Source: model equation (2.11), orders by prefecture.
     """
     p, centres = setting.parameters, setting.world.centres
     next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)

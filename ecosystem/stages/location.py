@@ -39,7 +39,7 @@ def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting
     """
     world = setting.world
     centres = world.centres
-    cost = variable_costs(state, drivers, policy, setting)
+    cost = new_unit_costs(state, drivers, policy, setting)
     price = posted_price(state, drivers, setting, cost)
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
@@ -87,6 +87,14 @@ def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Sett
     tariff = drivers.electricity[setting.world.centres.prefecture]
     relief = policy.rate["tariff_discount"]
     return np.asarray(state.centres.power * state.centres.pue * tariff * (1 - relief))
+
+
+def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
+    """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
+    centres, p = setting.world.centres, setting.parameters
+    pue = np.minimum(state.centres.pue, p.new_pue)
+    tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
+    return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
 
 
 def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:

@@ -56,9 +56,9 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt
     claimed = planned * np.ones((setting.runs, 1))
     cash = fiscal_cash(setting, drivers.fiscal)
-    maintenance = routine_maintenance(state, setting, cash[0])
+    maintenance = routine_maintenance(state, setting)
     paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
-        state, setting, planned * fiscal, observed, cash, maintenance
+        state, setting, planned * fiscal, observed, cash
     )
     lever = {
         name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
@@ -67,8 +67,8 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     }
     own = push_readiness(state, setting, left[0])
     ready = schedule.column("hub_readiness")
-    hub = setting.world.prefectures.hub
-    programme = p.hub_readiness_effectiveness * paid[:, [ready]] * hub
+    works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
+    programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
     infrastructure = programme + maintenance + own
     transfer = ~schedule.programme
     extra = fiscal_loop(state, setting)
@@ -197,16 +197,17 @@ def fiscal_cash(setting: Setting, fiscal: float) -> tuple[Array, Array]:
     return prefectures * fiscal / QUARTERS_A_YEAR, province * fiscal / QUARTERS_A_YEAR
 
 
-def routine_maintenance(state: State, setting: Setting, cash: Array) -> Array:
+def routine_maintenance(state: State, setting: Setting) -> Array:
     """Return what hub prefectures pay to hold their readiness, M¥ (runs, P).
 
-    The loss delta Z is offset by I = delta I_0 Z/(1 - Z), at most at the readiness ceiling and
-    at most out of the prefecture's own cash.
+    The loss delta Z is offset by I = delta I_0 Z/(1 - Z), at most at the readiness ceiling. It
+    is upkeep out of the ordinary budget: taken from the cash for programmes it would leave none
+    for the match, and every programme for the hub would be dead by construction.
     """
     p, world = setting.parameters, setting.world
     ready = np.minimum(state.governments.readiness, p.readiness_ceiling)
     need = p.readiness_depreciation * p.readiness_investment_scale * ready / (1 - ready)
-    return np.minimum(need, cash) * world.prefectures.hub
+    return np.asarray(need * world.prefectures.hub)
 
 
 def pay_programmes(
@@ -215,7 +216,6 @@ def pay_programmes(
     due: Array,
     observed: NDArray[np.bool_],
     cash: tuple[Array, Array],
-    maintenance: Array,
 ) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:
     """Pay programmes as far as the local match allows.
 
@@ -232,15 +232,15 @@ def pay_programmes(
     due = due * schedule.programme
     free = due * ~observed
     prefecture_due = combine(free * split[:, 2], place)
-    available = np.maximum(cash[0] - maintenance, 0)
-    met = np.minimum(1, safe_ratio(available, prefecture_due, empty=1.0))
+    met = np.minimum(1, safe_ratio(cash[0], prefecture_due, empty=1.0))
     if "government.match" in setting.neutral:
         met = np.broadcast_to(met.mean(axis=1, keepdims=True), met.shape)
     province_due = (free * split[:, 1]).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
-    local = np.where(split[:, 2] > 0, combine(met, place.T), 1.0)
-    province = np.where(split[:, 1] > 0, province_met, 1.0)
-    share = np.where(observed, 1.0, np.minimum(local, province))
+    local = np.where(split[:, [2]] > 0, met[:, None], 1.0)  # (R, I, P)
+    province = np.where(split[:, [1]] > 0, province_met[:, None], 1.0)
+    matched = np.where(observed[:, None], 1.0, np.minimum(local, province)) * place
+    share = matched.sum(axis=2)
     failed_match = np.minimum(1, state.governments.match_last_year / p.match_threshold)
     if "government.co_funding" in setting.neutral:
         failed_match = np.broadcast_to(failed_match.mean(axis=1, keepdims=True), failed_match.shape)
@@ -251,9 +251,9 @@ def pay_programmes(
         (due * share * split[:, 2]),
     ]
     paid = by_level[0] + by_level[1] + by_level[2]
-    prefecture_paid = combine(by_level[2], place)
-    from_free = combine(by_level[2] * ~observed, place)
-    left = np.maximum(available - from_free, 0)
+    by_place = (due * split[:, 2])[:, :, None] * matched
+    prefecture_paid = by_place.sum(axis=1)
+    left = np.maximum(cash[0] - (by_place * ~observed[:, None]).sum(axis=1), 0)
     province_left = np.maximum(cash[1] - (by_level[1] * ~observed).sum(axis=1, keepdims=True), 0)
     levels = np.stack([level.sum(axis=1) for level in by_level], axis=1)
     return paid, levels, prefecture_paid, (left, province_left), met, failed_match
