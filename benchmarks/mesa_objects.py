@@ -1,8 +1,9 @@
 """The model as Mesa usually has it: one Python object an agent, no arrays.
 
 It is what the vectorised core is timed against. The stages are those of the slow reference under
-`tests/reference`, which a reader can check against the text of the model; in a copy of its
-modules every function that a profile found slow is replaced by one of `benchmarks.quick_stages`. Beside that
+`tests/reference`, which a reader can check against the text of the model; in a copy of its modules
+every function that a profile found slow is replaced by one of `benchmarks.quick_stages`. Beside
+that
 
 - every data centre, maker, university, firm, park, buyer and government is a `mesa.Agent`, and
   changes in place;

@@ -77,7 +77,9 @@ def known_in(agents: Any, domain: int) -> list[float]:
     """Return what every university knows of a domain."""
     table = agents.memo.get("known")
     if table is None:
-        table = agents.memo["known"] = list(zip(*(u.knowledge for u in agents.universities)))
+        table = agents.memo["known"] = list(
+            zip(*(u.knowledge for u in agents.universities), strict=True)
+        )
     return table[domain]
 
 
@@ -197,7 +199,7 @@ def clear(capacity: list[float], offer: list[float], demand: float, width: float
         accepted = [level / (level + c) for c in cost]
         quantity = list(map(float.__mul__, capacity, accepted))
         sold = sum(quantity)
-        slope = sum([q * (1 - a) for q, a in zip(quantity, accepted)])
+        slope = sum([q * (1 - a) for q, a in zip(quantity, accepted, strict=True)])
         gap = math.log(sold / (whole - sold)) - target
         if gap < 0:
             low = x
@@ -211,7 +213,7 @@ def clear(capacity: list[float], offer: list[float], demand: float, width: float
             break
         x = after
     scale = wanted / sold
-    return [min(q * scale, c) for q, c in zip(quantity, capacity)]
+    return [min(q * scale, c) for q, c in zip(quantity, capacity, strict=True)]
 
 
 def heir_shares(agents: Any, investment: Record, left: list[bool], i: int) -> dict[int, float]:
