@@ -131,7 +131,7 @@ def arrays(record: Any, name: str = "") -> dict[str, np.ndarray]:
 def assert_same_bits(one: Any, other: Any, pick: Callable[..., Any] = np.asarray) -> None:
     """Fail with the names of all arrays that differ in any bit; `pick` takes rows of `one`."""
     left, right = arrays(one), arrays(other)
-    assert left.keys() == right.keys()
+    assert left and left.keys() == right.keys()
     differing = [
         name
         for name, values in left.items()
