@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from reference.agents import columns, from_state
 from reference.agreement import differences
+from reference.extremes import SOCIETY, on_record, poor, with_parameters
 from reference.flows import reference_accounts
 from reference.innovation import reference_innovation
 from reference.labour import reference_business, reference_labour
@@ -42,13 +43,20 @@ SCENARIOS = {
     "squeeze": Scenario("innovation_core", shocks=("fiscal_squeeze",)),
     "squeezed output": Scenario("output_only", shocks=("fiscal_squeeze",)),
     "all": Scenario("article_core", shocks=("demand_surge",)),
+    "broke": Scenario("article_core"),
+    "record": Scenario("article_core"),
+    "extreme": Scenario("innovation_core"),
 }
 
 
 @cache
 def setting_of(name: str, seed: int, world: str = "teaching", runs: int = RUNS) -> Setting:
     """Return a setting in which every run has its own draw of all uncertain parameters."""
-    return make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+    setting = make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
+    if name == "extreme":
+        return with_parameters(setting, SOCIETY)
+    change = {"broke": poor, "record": on_record}.get(name)
+    return change(setting) if change else setting
 
 
 def quarters(
@@ -183,7 +191,8 @@ def strained(state: State, setting: Setting, seed: int) -> State:
     society = replace(
         s,
         wage=s.wage * luck.uniform(0.6, 1.6, s.wage.shape),
-        tightness=luck.uniform(0.0, 1.0, s.tightness.shape),
+        tightness=luck.uniform(0.0, 1.0, s.tightness.shape)
+        * (luck.random(s.tightness.shape) < 0.8),
         deployment=luck.random(s.deployment.shape) * (luck.random(s.deployment.shape) < 0.9),
     )
     return replace(
@@ -220,6 +229,9 @@ STRAINED = [
         ("output", 27),
         ("squeezed output", 30),
         ("all", 45),
+        ("broke", 29),
+        ("record", 26),
+        ("extreme", 33),
     )
     for seed in (3, 4, 5)
 ]

@@ -17,6 +17,7 @@ from reference.agreement import differences
 from reference.dispatch import reference_dispatch
 from reference.drivers import national_table, reference_drivers
 from reference.exits import reference_exits
+from reference.extremes import MARKET, on_record, poor, with_parameters
 from reference.investment import reference_investment
 from reference.policy import reference_policy
 
@@ -42,6 +43,8 @@ SCENARIOS = {
     "outage": Scenario("article_core", shocks=("hub_outage",)),
     "control": Scenario("history", shocks=("accelerator_export_control",)),
     "broke": Scenario("article_core"),
+    "record": Scenario("article_core"),
+    "extreme": Scenario("demand_core"),
     "glut": Scenario(
         "history", parameters={"national_build_sensitivity": 3, "use_weight": 0.9, "hype": 0}
     ),
@@ -52,10 +55,10 @@ SCENARIOS = {
 @cache
 def setting_of(name: str, seed: int, world: str = "teaching", runs: int = RUNS) -> Setting:
     setting = make_setting(resolved(SCENARIOS[name]), load_world(world), seed, range(runs))
-    if name == "broke":  # programmes beyond the means of the province
-        plan = setting.schedule
-        setting = replace(setting, schedule=replace(plan, spending=30 * plan.spending))
-    return setting
+    if name == "extreme":
+        return with_parameters(setting, MARKET)
+    change = {"broke": poor, "record": on_record}.get(name)
+    return change(setting) if change else setting
 
 
 def quarters(
@@ -156,7 +159,8 @@ def stressed(state: State, setting: Setting, seed: int) -> State:
         claimed=luck.uniform(0.0, 400.0, g.claimed.shape),
         paid=luck.uniform(0.0, 200.0, g.paid.shape),
         receipts=luck.uniform(0.0, 400.0, g.receipts.shape),
-        receipts_before=luck.uniform(0.0, 1600.0, g.receipts_before.shape),
+        receipts_before=luck.uniform(0.0, 1600.0, g.receipts_before.shape)
+        * (luck.random(g.receipts_before.shape) < 0.7),
         receipts_reference=luck.uniform(0.0, 300.0, g.receipts_reference.shape),
     )
     use = luck.uniform(0.05, 1.0, nation.use.shape)
@@ -173,9 +177,15 @@ def stressed(state: State, setting: Setting, seed: int) -> State:
         price=luck.uniform(0.3, 3.0, state.buyers.price.shape),
         noise=0.1 * luck.standard_normal(state.buyers.noise.shape),
     )
-    firms = replace(state.firms, sales=state.firms.sales * factor**2)
+    m = state.makers
     return replace(
-        state, centres=centres, governments=governments, nation=nation, buyers=buyers, firms=firms
+        state,
+        centres=centres,
+        governments=governments,
+        nation=nation,
+        buyers=buyers,
+        firms=replace(state.firms, sales=state.firms.sales * factor**2),
+        makers=replace(m, cost=m.cost * luck.uniform(0.6, 1.8, (len(m.cost), 1))),
     )
 
 
@@ -202,6 +212,8 @@ STRESSED = [
         ("capital", 36),
         ("output", 40),
         ("history", 17),
+        ("record", 28),
+        ("extreme", 32),
     )
     for seed in (3, 4, 5)
 ]

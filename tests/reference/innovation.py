@@ -65,7 +65,9 @@ def reference_innovation(
     relative = [1 - math.exp(-value / scale) for value in quality]
     price = market["routing"]["offer"]["relative_price"][INTELLIGENT]
     affordable = [[affordability(agents, i, j, price) for j in domains] for i in places]
-    parks = [park_year(agents, park, relative, affordable[park.prefecture]) for park in agents.parks]
+    parks = [
+        park_year(agents, park, relative, affordable[park.prefecture]) for park in agents.parks
+    ]
     return {
         "research_spending": spending,
         "grants": to_firms,

@@ -57,7 +57,7 @@ def arrive(agents: Agents, drivers: dict[str, Any], centre: Centre) -> dict[str,
     waiting = [centre.server_pipeline[1] + slipped, *centre.server_pipeline[2:]]
     capacity = 1000 * halls / new_power
     servers = min(kept + delivered, capacity)
-    old = ratio(kept, kept + delivered, 1.0)
+    old = ratio(kept, kept + delivered)  # an empty slot will get what is built now
     next_halls = 1000 * centre.halls_pipeline[1] / new_power
     return {
         "halls": halls,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from .agents import HOURS, Agents, Centre
@@ -40,12 +41,19 @@ def variable_cost(agents: Agents, policy: dict[str, Any], centre: Centre) -> flo
     return centre.power * centre.pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
 
 
-def posted_price(
+def new_unit_cost(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> float:
+    """Return the same for a unit that the centre would build now, yuan/PFh."""
+    built = replace(
+        centre, power=drivers["power"][centre.kind], pue=min(centre.pue, agents.p.new_pue)
+    )
+    return variable_cost(agents, policy, built)
+
+
+def posted_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
     """Return max(variable cost, reference * e^mark), yuan/PFh (4.6)."""
-    asked = drivers["price"][centre.kind] * math.exp(centre.mark)
-    return max(variable_cost(agents, policy, centre), asked)
+    return max(cost, drivers["price"][centre.kind] * math.exp(centre.mark))
 
 
 def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
@@ -109,8 +117,8 @@ def centre_index(
     else:
         use = expected_use(p, centre.use, drivers["growth"][centre.kind])
         foresight = p.foresight
-    price = posted_price(agents, drivers, policy, centre)
-    cost = variable_cost(agents, policy, centre)
+    cost = new_unit_cost(agents, drivers, policy, centre)
+    price = posted_price(drivers, centre, cost)
     return index(agents, drivers, support, centre.kind, price, cost, use, foresight)
 
 
@@ -176,8 +184,9 @@ def place_utility(
     weights = shares([centre.servers + p.use_prior_capacity for centre in centres])
     price = cost = 0.0
     for weight, centre in zip(weights, centres, strict=True):
-        price += weight * posted_price(agents, drivers, policy, centre)
-        cost += weight * variable_cost(agents, policy, centre)
+        own = new_unit_cost(agents, drivers, policy, centre)
+        price += weight * posted_price(drivers, centre, own)
+        cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
     profit = index(agents, drivers, support, kind, price, cost, use, p.foresight)
     prior = p.use_prior_capacity

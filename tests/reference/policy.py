@@ -21,28 +21,26 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
     provincial = p.province_programme_share * agents.province.provincial_budget_expenditure
     provincial *= drivers["fiscal"] / 4
     maintenance = [
-        min(maintenance_need(agents, place.readiness), local[i]) if place.hub else 0.0
-        for i, place in enumerate(places)
+        maintenance_need(agents, place.readiness) if place.hub else 0.0 for place in places
     ]
-    available = [max(cash - cost, 0.0) for cash, cost in zip(local, maintenance, strict=True)]
     claimed, due = [], []
     for i, tool in enumerate(every):
         plan = tool.spending[t] / 4 * weight[i] * readiness_tilt(agents, tool)
         claimed.append(plan)
         cut = 1.0 if tool.observed[t] else drivers["fiscal"]
         due.append(plan * cut if tool.programme else 0.0)
-    payment = pay(agents, due, available, provincial)
+    payment = pay(agents, due, local, provincial)
     free = payment["left"]
     own = [
         p.readiness_push * place.ambition * free[i] if below_ceiling(agents, i) else 0.0
         for i, place in enumerate(places)
     ]
     paid = {tool.name: payment["paid"][i] for i, tool in enumerate(every)}
+    works = paid["hub_readiness"]  # what is on record built what it built
+    works *= p.hub_readiness_effectiveness if t >= FIRST_POLICY_QUARTER else 1.0
     infrastructure = [
-        maintenance[i]
-        + own[i]
-        + (p.hub_readiness_effectiveness * paid["hub_readiness"] if place.hub else 0.0)
-        for i, place in enumerate(places)
+        maintenance[i] + own[i] + works * part
+        for i, part in enumerate(who_pays(agents, agents.instruments["hub_readiness"]))
     ]
     extra = fiscal_extra(agents)
     return {
@@ -100,7 +98,7 @@ def who_pays(agents: Agents, tool: Instrument) -> list[float]:
 def pay(
     agents: Agents, due: list[float], available: list[float], provincial: float
 ) -> dict[str, Any]:
-    """Pay programmes as far as the local match allows (1.3); what is on record in full."""
+    """Pay programmes as far as each local match allows (1.3); what is on record in full."""
     t, places = agents.period, range(len(agents.prefectures))
     every = list(agents.instruments.values())
     parts = [who_pays(agents, tool) for tool in every]
@@ -118,23 +116,23 @@ def pay(
     paid, levels = [], [0.0, 0.0, 0.0]
     by_place, free_spent, province_spent = [0.0 for _ in places], [0.0 for _ in places], 0.0
     for i, tool in enumerate(every):
-        nation, province, prefecture = (due[i] * part for part in tool.split)
-        if not tool.observed[t]:
-            limits = [1.0]
-            if tool.split[2] > 0:
-                limits.append(sum(match[x] * parts[i][x] for x in places))
-            if tool.split[1] > 0:
-                limits.append(province_match)
-            nation *= min(limits) * sum(nation_willing[x] * parts[i][x] for x in places)
-            province *= min(limits)
-            prefecture *= min(limits)
-            province_spent += province
+        whole = [0.0, 0.0, 0.0]
         for x in places:
-            by_place[x] += prefecture * parts[i][x]
-            free_spent[x] += 0.0 if tool.observed[t] else prefecture * parts[i][x]
-        for level, amount in enumerate((nation, province, prefecture)):
-            levels[level] += amount
-        paid.append(nation + province + prefecture)
+            nation, province, prefecture = (due[i] * parts[i][x] * share for share in tool.split)
+            if not tool.observed[t]:
+                met = min(
+                    match[x] if tool.split[2] else 1.0, province_match if tool.split[1] else 1
+                )
+                willing = sum(nation_willing[y] * parts[i][y] for y in places)
+                nation *= met * willing
+                province *= met
+                prefecture *= met
+                province_spent += province
+                free_spent[x] += prefecture
+            by_place[x] += prefecture
+            whole = [a + b for a, b in zip(whole, (nation, province, prefecture), strict=True)]
+        levels = [a + b for a, b in zip(levels, whole, strict=True)]
+        paid.append(sum(whole))
     return {
         "paid": paid,
         "levels": levels,

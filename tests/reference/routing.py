@@ -116,7 +116,7 @@ def make_offer(
         empty = max(investment["capacity"][i] - investment["servers"][i], 0.0)
         size.append(investment["servers"][i] + p.empty_hall_weight * empty)
         cost.append(variable_cost(agents, policy, centre))
-        price.append(posted_price(agents, drivers, policy, centre))
+        price.append(posted_price(drivers, centre, cost[i]))
         seen[centre.kind] += size[i]
         value[centre.kind] += size[i] * price[i]
         quality[centre.kind] += size[i] * centre.quality
