@@ -159,12 +159,14 @@ def copied_world(folder: Path, name: str = "teaching") -> Path:
     return Path(shutil.copytree(load_world(name).path, folder))
 
 
-def append_row(folder: Path, table: str, **changes: object) -> None:
-    """Append to a world's table its last row with the next id and some cells changed."""
+def append_row(folder: Path, table: str, /, **changes: object) -> None:
+    """Append to a world's table its last row with some cells changed, and the next id."""
     path = folder / f"{table}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    new = {**rows[-1], "id": str(max(int(row["id"]) for row in rows) + 1)}
+    new = dict(rows[-1])
+    if "id" in new:
+        new["id"] = str(max(int(row["id"]) for row in rows) + 1)
     new |= {key: str(value) for key, value in changes.items()}
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(new), lineterminator="\n")
