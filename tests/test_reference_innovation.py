@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.agents import columns, from_state
 from reference.agreement import differences
 from reference.extremes import SOCIETY, on_record, poor, with_parameters
 from reference.flows import reference_accounts
 from reference.innovation import reference_innovation
 from reference.labour import reference_business, reference_labour
+from reference.layout import columns, from_state
 from reference.mirror import plain_quarter, plain_record
 from reference.supply_chain import reference_supply_chain
 from reference.turnover import reference_next
@@ -195,8 +195,10 @@ def strained(state: State, setting: Setting, seed: int) -> State:
         * (luck.random(s.tightness.shape) < 0.8),
         deployment=luck.random(s.deployment.shape) * (luck.random(s.deployment.shape) < 0.9),
     )
+    burden = np.array([[1.0], [300.0]])[: setting.runs]  # super compute that universities need
     return replace(
         state,
+        nation=replace(state.nation, demand_ratio=state.nation.demand_ratio * burden),
         makers=makers,
         firms=firms,
         universities=replace(state.universities, knowledge=knowledge),

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.agents import from_state
 from reference.agreement import differences
 from reference.dispatch import reference_dispatch
 from reference.drivers import national_table, reference_drivers
 from reference.exits import reference_exits
 from reference.extremes import MARKET, on_record, poor, with_parameters
 from reference.investment import reference_investment
+from reference.layout import from_state
 from reference.policy import reference_policy
 
 from ecosystem.scenario import Scenario

@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from reference.agents import Agents, columns, from_state
+from reference.agents import Agents
 from reference.agreement import differences
+from reference.layout import columns, from_state
 from reference.model import reference_quarter
 from reference.start import reference_start
 

@@ -6,8 +6,9 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-from .agents import HOURS, INTELLIGENT, Agents, from_state, table_rows
+from .agents import HOURS, INTELLIGENT, Agents
 from .closed_forms import ratio
+from .layout import from_state, table_rows
 
 FIRST_YEAR = 2020.125  # middle of the first quarter
 HALL_QUARTERS, SERVER_QUARTERS, LAGS = 3, 2, 4
