@@ -162,7 +162,9 @@ def test_one_more_agent_leaves_everybody_elses_luck_alone(table: str, tmp_path: 
     folder = copied_world(tmp_path / "larger")
     append_row(folder, table, **NEW_AGENTS[table])
     if table == "universities":
-        append_row(folder, "provenance", table=table, row="new", column="*", grade="B")
+        append_row(
+            folder, "provenance", table=table, row="new", column="*", source="Test", grade="B"
+        )
     given, larger = (
         setting_of(world=world, fixed=False, replicates=range(2))
         for world in (load_world("teaching"), load_world(folder))
