@@ -1,4 +1,4 @@
-"""Scenarios: patches, packages, overrides, bad input, schedules, budgets and shocks."""
+"""Scenarios: patches, packages, overrides, schedules and budgets."""
 
 import pickle
 from dataclasses import replace
@@ -27,8 +27,6 @@ from ecosystem.schedule import (
     planned_present_value,
     public_discount_rate,
     ramp,
-    shock_paths,
-    shock_profile,
 )
 from ecosystem.world.loader import load_world
 
@@ -52,12 +50,6 @@ def write(folder, text, name="mine.toml"):
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def faults_of(folder, text):
-    with pytest.raises(InputError) as caught:
-        resolve(write(folder, text))
-    return caught.value.faults
 
 
 # ---- packages
@@ -427,141 +419,3 @@ def test_everything_wrong_in_overrides_at_once():
         )
     assert len(caught.value.faults) == 9
     assert "compute_voucher" in [fault.nearest for fault in caught.value.faults]
-
-
-# ---- bad input
-
-BAD = {
-    'extends = "demand_cor"': ("extends", "demand_core"),
-    'policies = "history"': ("policies", ""),
-    'policies = ["histori"]': ("policies[0]", "history"),
-    'instrumnt = "x"': ("instrumnt", "instrument"),
-    'title = "x"': ("title", ""),
-    'title.en = ""': ("title.en", ""),
-    '[instrument]\nname = "hub_steering"': ("instrument", ""),
-    '[[instrument]]\nspending = 3': ("instrument[0].name", ""),
-    '[[instrument]]\nname = "hub_stering"': ("instrument[0].name", "hub_steering"),
-    '[[instrument]]\nname = "hub_steering"\nrate = 0.1': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = "3"': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = true': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = -3': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspendng = 3': ("instrument[0].spendng", "spending"),
-    '[[instrument]]\nname = "hub_steering"\nenvelope = 3': ("instrument[0].envelope", ""),
-    '[[instrument]]\nname = "hub_steering"\neligible = "all"': ("instrument[0].eligible", ""),
-    '[[instrument]]\nname = "hub_steering"\nobserved = true': ("instrument[0].observed", ""),
-    '[[instrument]]\nname = "hub_steering"\nactive = 1': ("instrument[0].active", ""),
-    '[[instrument]]\nname = "hub_steering"\nactive = false\nspending = 3': (
-        "instrument[0].spending", "",
-    ),
-    '[[instrument]]\nname = "output_subsidy"\nenvelope = -3': ("instrument[0].envelope", ""),
-    '[[instrument]]\nname = "output_subsidy"\nspending = 3': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = 2': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = nan': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = inf': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "occupancy_gate"\nrate = 1': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "capital_subsidy"\neligible = "shels"': (
-        "instrument[0].eligible", "shells",
-    ),
-    '[[instrument]]\nname = "hub_steering"\nstart = "2025Q2"': ("instrument[0].start", ""),
-    '[[instrument]]\nname = "hub_steering"\nstart = 2026': ("instrument[0].start", ""),
-    '[[instrument]]\nname = "hub_steering"\nend = "2036Q1"': ("instrument[0].end", ""),
-    '[[instrument]]\nname = "hub_steering"\nstart = "2030Q1"\nend = "2029Q4"': (
-        "instrument[0].end", "",
-    ),
-    '[[shock]]\nname = "ai_wintr"': ("shock[0].name", "ai_winter"),
-    '[[shock]]\nname = "ai_winter"\namplitude = 3': ("shock[0].amplitude", ""),
-    '[[shock]]\nname = "ai_winter"\nstart = "2027-Q1"': ("shock[0].start", ""),
-    '[[shock]]\nname = "ai_winter"\nlength = 3': ("shock[0].length", ""),
-    '[parameters]\npublic_discount_rte = 0.05': (
-        "parameters.public_discount_rte", "public_discount_rate",
-    ),
-    '[parameters]\npublic_discount_rate = 7': ("parameters.public_discount_rate", ""),
-    '[parameters]\npublic_discount_rate = "x"': ("parameters.public_discount_rate", ""),
-    '[budget]\npresent_value = -1': ("budget.present_value", ""),
-    '[budget]\npresent = 1': ("budget.present", "present_value"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("text", BAD)
-def test_bad_input_names_place_and_nearest(tmp_path, text):
-    path, close = BAD[text]
-    fault = faults_of(tmp_path, text)[0]
-    assert fault.place == f"{tmp_path / 'mine.toml'}: {path}"
-    assert fault.nearest == close and fault.allowed
-
-
-def test_all_faults_of_all_files_at_once(tmp_path):
-    write(tmp_path, '[[shock]]\nname = "x"\n[budget]\npresent_value = "y"\n', "first.toml")
-    found = faults_of(
-        tmp_path,
-        'extends = "first.toml"\nextra = 1\n[[instrument]]\nname = "output_subsidy"\n'
-        'rate = 3\nenvelope = -1\nend = "2024Q1"\n',
-    )
-    assert sorted(fault.place.split(": ")[1] for fault in found) == [
-        "budget.present_value", "extra", "instrument[0].end", "instrument[0].envelope",
-        "instrument[0].rate", "shock[0].name",
-    ]  # fmt: skip
-
-
-def test_toml_syntax_gives_the_line(tmp_path):
-    (fault,) = faults_of(tmp_path, 'title.en = "x"\nextends = = "history"\n')
-    assert "line 2" in str(fault) and fault.allowed == "TOML syntax"
-
-
-def test_not_utf8(tmp_path):
-    path = tmp_path / "mine.toml"
-    path.write_bytes('title.en = "x"\ntitle.zh = "甘肃"\n'.encode("gbk"))
-    with pytest.raises(InputError, match="line 2.*UTF-8"):
-        resolve(path)
-
-
-@pytest.mark.parametrize("key", ['extends = "{}"', 'policies = ["{}"]'])
-def test_a_package_that_extends_itself(tmp_path, key):
-    (fault,) = faults_of(tmp_path, key.format("mine.toml"))
-    assert "mine -> mine" in fault.allowed
-    write(tmp_path, key.format("mine.toml"), "other.toml")
-    (fault,) = faults_of(tmp_path, key.format("other.toml"))
-    assert "mine -> other -> mine" in fault.allowed
-
-
-# ---- shocks
-
-
-def test_without_shocks_every_channel_is_one():
-    paths = shock_paths(resolve(REFERENCE))
-    assert set(paths) >= {"demand", "accelerators", "hub_availability", "fiscal", "open_source"}
-    assert all(np.all(path == 1) for path in paths.values())
-
-
-@pytest.mark.parametrize("name", list(catalogue.shocks()))
-def test_amplitude_zero_is_no_shock(name):
-    zero = Scenario(shocks=[{"name": name, "amplitude": 0}])
-    assert all(np.all(path == 1) for path in shock_paths(resolve(zero)).values())
-    path = shock_profile(catalogue.shocks()[name], 0.5, 28)
-    assert np.all(path[:28] == 1) and np.all(path > 0) and not np.all(path == 1)
-
-
-def test_profiles_by_hand():
-    rows = catalogue.shocks()
-    surge = shock_profile(rows["demand_surge"], 0.5, 10)
-    assert surge[10] == 1
-    assert surge[14] == pytest.approx(1 + 0.5 * (1 - np.exp(-2)) * np.exp(-4 / 12))
-    winter = shock_profile(rows["ai_winter"], 0.4, 10)
-    assert winter[10] == pytest.approx(0.6)
-    assert winter[18] == pytest.approx(1 - 0.4 * np.exp(-1))
-    outage = shock_profile(rows["hub_outage"], 0.9, 10)
-    np.testing.assert_allclose(outage[9:15], [1, 0.1, 0.4, 0.7, 1, 1])
-    squeeze = shock_profile(rows["fiscal_squeeze"], 0.3, 10)
-    np.testing.assert_allclose(squeeze[10:18], 0.7)
-    np.testing.assert_allclose(squeeze[18:24], [0.76, 0.82, 0.88, 0.94, 1, 1])
-    control = shock_profile(rows["accelerator_export_control"], 0.6, 10)
-    assert control[10] == pytest.approx(0.4) and control[16] == pytest.approx(0.7)
-    assert control[22] == 1
-
-
-def test_shocks_that_meet_multiply():
-    one = {"name": "ai_winter", "start": "2027Q1"}
-    paths = shock_paths(resolve(Scenario(shocks=[one, "demand_surge"])))
-    rows = catalogue.shocks()
-    both = shock_profile(rows["ai_winter"], 0.4, 28) * shock_profile(rows["demand_surge"], 0.5, 28)
-    np.testing.assert_array_equal(paths["demand"], both)

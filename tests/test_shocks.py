@@ -105,4 +105,4 @@ def test_a_shock_shows_in_the_world(name: str) -> None:
     span = slice(START, START + 8)
     moved = (shaken[outcome][span] - quiet[outcome][span]).mean(axis=0)
     assert np.all(moved * sign > 0)
-    assert np.all(np.abs(moved) > 0.01 * quiet[outcome][span].mean(axis=0))
+    assert abs(moved.mean()) > 0.01 * quiet[outcome][span].mean()
