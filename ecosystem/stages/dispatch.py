@@ -208,7 +208,7 @@ def serve_class(
     reference = spread(drivers.price, centres.kind)
     charge = p.latency_charge * world.prefectures.latency_extra_ms[centres.prefecture]
     offer = routing.offer.cost / reference + charge * (order == 0)
-    margin = (routing.offer.price / reference - offer) / p.merit_order_width
+    margin = (routing.offer.market / reference - offer) / p.merit_order_width
     willing = sigmoid(np.minimum(margin, p.margin_cap))
     if "centre.withdraw" in setting.neutral:
         willing = np.ones_like(willing)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ecosystem import kernels
 from ecosystem.arrays import combine, safe_ratio, sigmoid, total
+from ecosystem.clearing import spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
@@ -35,6 +36,7 @@ class Offer:
 
     cost: Array  # variable cost yuan/PFh (runs, centres)
     price: Array  # posted price yuan/PFh (runs, centres)
+    market: Array  # what the market pays before the floor at cost, yuan/PFh (runs, centres)
     size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
     size_by_kind: Array  # (runs, kinds)
     relative_price: Array  # to users here, after support, over the reference (runs, kinds)
@@ -144,6 +146,7 @@ def make_offer(
     return Offer(
         cost=cost,
         price=price,
+        market=spread(drivers.price, centres.kind) * np.exp(state.centres.mark),
         size=size,
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),

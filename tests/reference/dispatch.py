@@ -154,7 +154,7 @@ def serve(
         offer = routing["offer"]["cost"][i] / reference
         if order == REAL_TIME:
             offer += p.latency_charge * place.latency_extra_ms
-        margin = (routing["offer"]["price"][i] / reference - offer) / p.merit_order_width
+        margin = (math.exp(agents.centres[i].mark) - offer) / p.merit_order_width
         offers.append(offer)
         idle.append(max(room - own, 0.0) * logistic(min(margin, p.margin_cap)))
     dispatched = clear(idle, offers, pool, p.merit_order_width)
