@@ -133,6 +133,7 @@ def make_offer(
     return {
         "cost": cost,
         "price": price,
+        "market": [drivers["price"][c.kind] * math.exp(c.mark) for c in agents.centres],
         "size": size,
         "size_by_kind": seen,
         "relative_price": here,
