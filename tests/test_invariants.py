@@ -59,8 +59,8 @@ def check_money(quarter: Quarter, after: State, setting: Setting) -> None:
     for sector, opening in before.items():
         paid = [flow.paid for flow in flows if flow.payer == sector]
         received = [flow.received for flow in flows if flow.receiver == sector]
-        flow = sum(received) - sum(paid)
-        close_money(later[sector], opening + flow, np.abs(opening) + sum(received) + sum(paid))
+        net = sum(received) - sum(paid)
+        close_money(later[sector], opening + net, np.abs(opening) + sum(received) + sum(paid))
     for flow in flows:
         close_money(whole(flow.paid), whole(flow.received), whole(flow.paid))
         assert (flow.paid >= -ONE_YUAN).all(), flow.label
