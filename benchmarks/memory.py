@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.memory`` runs each size in a process of its own, one job, and writes
 `results/memory.*`; ``--quick`` takes 20 and 200 runs and writes nothing. The quarters are all 64,
-so 10,000 runs take an hour of one core.
+so 10,000 runs take some minutes of one core.
 """
 
 from __future__ import annotations
