@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecosystem.catalogue import instruments
+from ecosystem.catalogue import instruments, parameters
 from ecosystem.outcomes import measure
-from ecosystem.quarters import period_index
+from ecosystem.quarters import QUARTERS_A_YEAR, period_index
 from ecosystem.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.setting import Array, Parameters, Setting
 from ecosystem.simulation import Recorder, keep_memory, make_setting
@@ -20,7 +20,6 @@ from ecosystem.world.loader import load_world
 FALSE_ALARM = 0.01
 """Chance that any of a family of tests passes where nothing differs."""
 FLIPS = 20_000
-LAST = period_index("2030Q4")
 
 
 def scenario(*settings: str, shocks: Iterable[str] = ()) -> ResolvedScenario:
@@ -52,40 +51,42 @@ def given(
 
 def with_values(setting: Setting, **values: float) -> Setting:
     """Return the setting with parameters of the given values, in or out of their ranges."""
-    from ecosystem.catalogue import parameters
-
     columns = {name: setting.parameters[name][:, 0] for name in parameters()}
     for name, value in values.items():
         columns[name] = np.full_like(columns[name], value)
     return replace(setting, parameters=Parameters(columns))
 
 
-def summary(setting: Setting, names: Iterable[str], last: int = LAST) -> dict[str, Array]:
+def summary(setting: Setting, names: Iterable[str], until: str) -> dict[str, Array]:
     """Return outcomes on their own time base, summed over their entries, (runs,) each."""
     keep_memory()
+    last = period_index(until)
     recorder = Recorder(setting, tuple(names), last, False)
     state = initial_state(setting)
     for t in range(last + 1):
         state, quarter = step(state, setting)
-        if t >= recorder.since:
+        if t >= recorder.since or t > last - QUARTERS_A_YEAR:
             recorder.add(t, measure(quarter, setting))
     return {name: value.sum(axis=1) for name, value in recorder.summary.items()}
 
 
 def change(new: Array, old: Array) -> Array:
-    """Return the relative change of each replicate; in logs where both are positive."""
-    if (new > 0).all() and (old > 0).all():
-        return np.log(new / old)
-    return np.asarray((new - old) / np.abs(old))
+    """Return the change of each replicate relative to the larger of the two values."""
+    scale = np.maximum(np.abs(new), np.abs(old))
+    return np.asarray((new - old) / np.where(scale > 0, scale, 1.0))
 
 
 def chance_of(differences: Array) -> float:
-    """Return the two-sided p-value of a mean of zero, by flipping signs of pairs at random.
+    """Return the two-sided p-value of no change, by flipping signs of pairs at random.
 
-    Exact where both signs are equally likely; never below 1/(FLIPS + 1).
+    The statistic is Wilcoxon's (1945) sum of signed ranks: one run in which luck tipped a large
+    project counts no more than another. Exact where both signs are equally likely; never below
+    1/(FLIPS + 1).
     """
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), (FLIPS, len(differences)))
-    reached = np.abs(signs @ differences) >= np.abs(differences.sum()) * (1 - 1e-12)
+    sizes = np.abs(differences)
+    ranks = np.sign(sizes) * ((sizes > sizes[:, None]).sum(axis=0) + 1.0)
+    signs = np.random.default_rng(0).choice((-1.0, 1.0), (FLIPS, len(sizes)))
+    reached = np.abs(signs @ ranks) >= np.abs(np.sign(differences) @ ranks)
     return (1 + int(reached.sum())) / (FLIPS + 1)
 
 

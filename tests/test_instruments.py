@@ -1,9 +1,11 @@
 """Every instrument moves the outcome its row names, in the row's direction, by the row's size.
 
-Full world, pairs of runs with the same luck to 2030Q4: `history` with the instrument alone on at
-its defaults from 2025Q3, against `history` with it off (the gate and the voucher are part of
-`history` and are switched off there). First with default parameters, then with draws. The
-false-alarm rate is 1 % for all instruments together (Holm 1979).
+Pairs of runs with the same luck to 2028Q4: `history` with the instrument alone on at its defaults
+from 2025Q3, against `history` with it off (the gate and the voucher are part of `history` and are
+switched off there). First the full world at default parameters, where the size of the table has to
+be reached; then the teaching world with draws, among them programmes that do not work and
+prefectures that cannot pay, where direction and noise are judged. The false-alarm rate is 1 % for
+all instruments together (Holm 1979). Outcomes and sizes were settled on other seeds.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from arms import beyond_noise, chance_of, change, given, scenario, summary, swit
 from ecosystem.catalogue import instruments, outcomes
 from ecosystem.setting import Array
 
-REPLICATES = {True: 32, False: 48}
+UNTIL = "2028Q4"
 
 
 @cache
@@ -26,8 +28,9 @@ def changes(fixed: bool) -> dict[str, Array]:
     names = {row.expected_outcome for row in instruments().values()}
 
     def outcomes_of(*settings: str) -> dict[str, Array]:
-        setting = given(scenario(*settings), replicates=REPLICATES[fixed], fixed=fixed)
-        return summary(setting, names)
+        world, replicates = ("full", 48) if fixed else ("teaching", 160)
+        setting = given(scenario(*settings), world=world, replicates=replicates, fixed=fixed)
+        return summary(setting, names, UNTIL)
 
     history, result = outcomes_of(), {}
     for name, row in instruments().items():
@@ -50,4 +53,4 @@ def test_an_instrument_moves_its_outcome(name: str, fixed: bool) -> None:
     row = instruments()[name]
     moved = changes(fixed)[name] * {"+": 1, "-": -1}[row.expected_sign]
     assert beyond_noise(changes(fixed))[name], f"{row.expected_outcome}: p = {chance_of(moved):.5f}"
-    assert np.median(moved) >= row.expected_size
+    assert np.median(moved) >= row.expected_size if fixed else moved.mean() > 0
