@@ -227,7 +227,7 @@ def columns(model: ObjectModel) -> dict[str, dict[str, Any]]:
     """Return the agents as nested lists laid out like one row of the core's state."""
     agents = model.everybody
     everybody = stage("agents").Agents(**{**fields_of(agents), "firms": agents.all_slots()})
-    return stage("agents").columns(everybody)
+    return stage("layout").columns(everybody)
 
 
 def fields_of(agents: Everybody) -> dict[str, Any]:

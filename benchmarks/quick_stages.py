@@ -174,7 +174,14 @@ def affordability(agents: Any, place: int, domain: int, price: float) -> float:
     return cheap * math.sqrt(min(1.0, firms_in(agents, place, domain) / agents.p.integrators))
 
 
-# ---- clearing and exits of centres
+# ---- location, clearing and exits of centres
+
+
+def new_unit_cost(agents: Any, drivers: Record, policy: Record, centre: Any) -> float:
+    """Return the variable cost of a unit built now, yuan/PFh (2.1)."""
+    pue = min(centre.pue, agents.p.new_pue)
+    tariff = agents.prefectures[centre.prefecture].electricity_price
+    return drivers["power"][centre.kind] * pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
 
 
 def clear(capacity: list[float], offer: list[float], demand: float, width: float) -> list[float]:
@@ -317,6 +324,7 @@ REPLACED: dict[str, tuple[Any, ...]] = {
         patent_rate,
         affordability,
     ),
+    "location": (new_unit_cost,),
     "dispatch": (clear,),
     "exits": (heir_shares,),
     "labour": (births,),
