@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecosystem.catalogue import outcomes
+from ecosystem.chance import Chance
+from ecosystem.draws import draw_parameters
 from ecosystem.quarters import period_label
 from ecosystem.scenario import ResolvedScenario
 from ecosystem.setting import Array
@@ -36,8 +38,8 @@ class Result:
         The world they were run on.
     varied
         Parameters that differ between replicates.
-    draw_values
-        Value of every parameter, (replicates,).
+    given
+        Parameter values that hold in all runs.
     series
         Outcome by quarter, (scenarios, replicates, quarters, entries); empty if not kept.
     summaries
@@ -51,7 +53,7 @@ class Result:
     until: str
     world: World
     varied: tuple[str, ...]
-    draw_values: Mapping[str, Array]
+    given: Mapping[str, float]
     series: Mapping[str, Array]
     summaries: Mapping[str, Array]
     failed: tuple[Any, ...] = ()
@@ -72,11 +74,18 @@ class Result:
         return tuple("+".join(use.name for use in s.shocks) or "none" for s in self.resolved)
 
     @property
+    def draw_values(self) -> dict[str, Array]:
+        """Value of every parameter, (replicates,); drawn again when asked for, not kept."""
+        chance = Chance(self.seed, range(self.replicates))
+        return draw_parameters(chance, not self.varied, self.given)
+
+    @property
     def draws(self) -> pd.DataFrame:
         """Parameter values that vary, one row a replicate."""
         import pandas as pd
 
-        values = {name: self.draw_values[name] for name in self.varied}
+        drawn = self.draw_values
+        values = {name: drawn[name] for name in self.varied}
         return pd.DataFrame(values, index=pd.RangeIndex(self.replicates, name="replicate"))
 
     def entries(self, outcome: str) -> tuple[str, tuple[str, ...]]:

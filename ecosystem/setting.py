@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,16 +28,12 @@ class Parameters:
 
     def __init__(self, values: Mapping[str, Array]) -> None:
         self._columns = {name: np.asarray(value)[:, None] for name, value in values.items()}
+        vars(self).update(self._columns)  # so that a read is a plain attribute
         self._stacked: dict[tuple[str, tuple[str, ...]], Array] = {}
 
     def __getattr__(self, name: str) -> Array:
-        """Return the (runs, 1) column of one parameter; AttributeError if there is none."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        try:
-            return self._columns[name]
-        except KeyError:
-            raise AttributeError(f"no parameter {name!r} in the parameter table") from None
+        """Refuse a name that is no parameter; all that are were set when this was made."""
+        raise AttributeError(f"no parameter {name!r} in the parameter table")
 
     def __getitem__(self, name: str) -> Array:
         """Return the (runs, 1) column of a parameter whose name is put together from parts."""
@@ -83,6 +79,13 @@ class Setting:
     chance: Chance
     national_table: Array
     neutral: frozenset[str] = field(default_factory=frozenset)
+    _kept: dict[str, Array] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], Array]) -> Array:
+        """Return an array that stays the same over all quarters, made at the first call."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
     @property
     def runs(self) -> int:

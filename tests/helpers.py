@@ -31,7 +31,7 @@ FEW = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 """Whole runs are slow examples: few of them, the same ones every time."""
-MANY = settings(FEW, max_examples=40)
+MANY = settings(FEW, max_examples=25)
 
 
 @dataclass(frozen=True)

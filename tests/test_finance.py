@@ -99,6 +99,7 @@ class Centre:
             server_capital=np.array([self.cost * self.size]),
             hall_capital=none,
             scrapped_share=none,
+            injected=none,
             rates=rates,
         )
         history = [books]
@@ -119,6 +120,7 @@ class Centre:
                 server_capital=np.array([fallen * self.cost * order]),
                 hall_capital=none,
                 scrapped_share=none,
+                injected=none,
                 rates=rates,
             )
             history.append(books)
@@ -212,6 +214,7 @@ QUARTER_BY_HAND = {
     "server_capital": 8.0,
     "hall_capital": 2.0,
     "scrapped_share": 0.1,
+    "injected": 0.0,
 }
 
 

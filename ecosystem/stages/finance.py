@@ -65,6 +65,7 @@ def keep_books(
     server_capital: Array,
     hall_capital: Array,
     scrapped_share: Array,
+    injected: Array,
     rates: Rates,
 ) -> Books:
     """Close the books of a quarter.
@@ -79,6 +80,8 @@ def keep_books(
         Capital outlay net of subsidy, M¥.
     scrapped_share
         Share of servers cut in the quarter; their book value is written off.
+    injected
+        Equity that owners put in, M¥.
 
     Notes
     -----
@@ -103,6 +106,7 @@ def keep_books(
     profit = before_tax - tax
     balance = (
         cash
+        + injected
         + surplus
         - take
         - r.local_settlement * capital

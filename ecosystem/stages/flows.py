@@ -117,6 +117,7 @@ def centre_flows(
     outlay = investment.server_outlay + investment.hall_outlay
     granted = safe_ratio(received["capital_subsidy"], outlay)
     rates = centre_rates(drivers, setting)
+    injected = founding_equity(investment, outlay * (1 - granted), setting)
     books = keep_books(
         cash=c.cash,
         loan=c.loan,
@@ -126,6 +127,7 @@ def centre_flows(
         costs=bill - received["tariff_discount"] + upkeep + wages,
         server_capital=investment.server_outlay * (1 - granted),
         hall_capital=investment.hall_outlay * (1 - granted),
+        injected=injected,
         scrapped_share=safe_ratio(investment.scrapped, investment.servers + investment.scrapped),
         rates=rates,
     )
@@ -148,6 +150,7 @@ def centre_flows(
     ledger.add("headquarters", "centres", books.headquarters_take, "world")
     pay = books.headquarters_pay
     ledger.add("headquarters", "world", total(pay), "centres", pay)
+    ledger.add("equity", "households", total(injected), "centres", injected)
     ledger.add("interest", "centres", books.interest, "bank")
     ledger.add("loans repaid", "centres", books.repayment, "bank")
     fresh = books.borrowed + books.overdraft
@@ -164,6 +167,17 @@ def sell_centres(ledger: Ledger, exits: Exits) -> None:
     ledger.add("loans repaid", "centres", exits.repaid, "bank")
     ledger.add("dividends", "centres", exits.left_over, "households")
     ledger.add("new loans", "bank", total(exits.overdraft), "centres", exits.overdraft)
+
+
+def founding_equity(investment: Investment, capital: Array, setting: Setting) -> Array:
+    """Return what local owners put into a centre that does not run yet, M¥ (runs, centres).
+
+    They pay the part of its capital that no loan covers; otherwise an entrant would start with
+    an overdraft and be insolvent by construction.
+    """
+    p = setting.parameters
+    forming = investment.servers - investment.arrived <= 0
+    return np.asarray((1 - p.loan_share) * p.local_settlement * capital * forming)
 
 
 def centre_rates(drivers: Drivers, setting: Setting) -> Rates:

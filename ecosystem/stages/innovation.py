@@ -105,7 +105,7 @@ def research_grants(state: State, policy: Policy, setting: Setting) -> tuple[Arr
     loop = p.fiscal_loop_grant_share * policy.fiscal_extra
     to_firms = p.grant_share_firms * policy.grants + loop
     weight = f.active * (p.grant_floor + f.sales)
-    firms = to_firms * safe_ratio(weight, total(weight))
+    firms = weight * safe_ratio(to_firms, total(weight))
     kept = np.where(total(weight) > 0, 0.0, to_firms)
     funds = world.universities.research_funds / world.universities.research_funds.sum()
     universities = (1 - p.grant_share_firms) * policy.grants + kept
@@ -133,8 +133,8 @@ def partner_knowledge(
     """
     p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
     distance = world.distance_km[:, world.universities.prefecture]
-    near = np.exp(-distance / p.partner_distance[:, :, None])
-    reach = np.exp(-distance / p.spillover_distance[:, :, None])
+    near = setting.once("near", lambda: np.exp(-distance / p.partner_distance[:, :, None]))
+    reach = setting.once("reach", lambda: np.exp(-distance / p.spillover_distance[:, :, None]))
     accepted = accept_offers(state, setting)
     effort = university_effort(state, setting)
     offered = policy.lever["joint_innovation"]
@@ -169,7 +169,9 @@ def lead_firms(investment: Investment, setting: Setting) -> Array:
     by_place = np.eye(world.prefectures.count)[centres.prefecture]
     megawatt = combine(investment.servers * investment.power / 1000, by_place)
     present = -np.expm1(-megawatt / p.lead_firm_scale)
-    reach = np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
+    reach = setting.once(
+        "lead", lambda: np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
+    )
     return np.asarray(p.lead_firm_knowledge * np.minimum(1, np.vecmat(present, reach)))
 
 

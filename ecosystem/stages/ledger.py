@@ -66,7 +66,7 @@ class Ledger:
 def split_evenly(amount: Array, weight: Array) -> Array:
     """Share a total (runs, 1) among members by weight, (runs, members)."""
     whole = weight.sum(axis=-1, keepdims=True)
-    return np.asarray(amount * safe_ratio(weight, whole))
+    return np.asarray(weight * safe_ratio(amount, whole))
 
 
 def by_level(nation: Array, province: Array, prefectures: Array) -> Array:

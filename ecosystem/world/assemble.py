@@ -42,14 +42,15 @@ class Rows:
                 column.flags.writeable = False
         self.count = count
         self.columns: Mapping[str, Any] = MappingProxyType(dict(columns))
+        vars(self).update(
+            (name, column) for name, column in columns.items() if name not in ("count", "columns")
+        )  # so that a read is a plain attribute
 
     def __getattr__(self, name: str) -> Any:
-        """Return a column; AttributeError with the nearest name if there is none."""
-        if name in ("count", "columns") or name.startswith("__"):
+        """Refuse a name that is no column, with the nearest one that is."""
+        if name == "columns" or name.startswith("__"):
             raise AttributeError(name)
-        if name not in self.columns:
-            raise AttributeError(f"no column {name!r}; nearest: {nearest(name, self.columns)!r}")
-        return self.columns[name]
+        raise AttributeError(f"no column {name!r}; nearest: {nearest(name, self.columns)!r}")
 
 
 @dataclass(frozen=True)

@@ -159,16 +159,19 @@ def centre_accounts(
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
         own = 1 - ratio(got["capital_subsidy"][c], outlay)
         before = investment["servers"][c] + investment["scrapped"][c]
+        kept = investment["servers"][c] - investment["arrived"][c]
+        founding = (1 - p.loan_share) * p.local_settlement * own * outlay if kept <= 0 else 0.0
         books = reference_books(
             agents,
             centre,
+            founding=founding,
             income=market["revenue"][c] + got["output_subsidy"][c],
             costs=bill[c] - got["tariff_discount"][c] + upkeep + wages,
             server_capital=own * investment["server_outlay"][c],
             hall_capital=own * investment["hall_outlay"][c],
             cut=ratio(investment["scrapped"][c], before),
         )
-        cash = centre.cash + books["surplus"] - books["headquarters_take"]
+        cash = centre.cash + founding + books["surplus"] - books["headquarters_take"]
         cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
         cash -= own * outlay + books["interest"] + books["repayment"] + books["dividend"]
         cash -= books["value_added_tax"] + books["income_tax"]
@@ -176,6 +179,7 @@ def centre_accounts(
             {
                 "books": books,
                 "cash": cash,
+                "founding": founding,
                 "wages": wages,
                 "upkeep": upkeep,
                 "power": bill[c],

@@ -82,6 +82,7 @@ def passive_deposits(
     dividends = booked("dividend") + math.fsum(exits["left_over"])
     dividends += math.fsum(total(group, "dividend") for group in ("makers", "firms", "parks"))
     households = agents.sectors.households + wages + dividends - total("firms", "founding")
+    households -= total("centres", "founding")
     households += math.fsum(investment["hall_outlay"]) + programmes
     households += p.upkeep_home_share * total("centres", "upkeep")
     households += (1 - p.generation_outside_share) * power
