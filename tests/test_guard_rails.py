@@ -1,0 +1,76 @@
+"""The reference stays within what is believable: bounds stand in guard_rails.csv.
+
+Full world, `history` to 2035Q4 at the default parameters; a bound holds for the median run.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from arms import given, scenario
+
+from ecosystem.outcomes import measure
+from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, period_index
+from ecosystem.setting import Array
+from ecosystem.start import initial_state
+from ecosystem.step import step
+
+REPLICATES = 16
+NAMES = ("footloose_share", "utilisation", "ai_firms", "insolvent_share", "talent")
+
+
+def rails() -> dict[str, tuple[float, float]]:
+    """Return the bounds by name."""
+    path = Path(__file__).with_name("guard_rails.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            row["name"]: (float(row["low"]), float(row["high"])) for row in csv.DictReader(file)
+        }
+
+
+@cache
+def series() -> dict[str, Array]:
+    """Return the series of the reference, (quarters, replicates) each."""
+    setting = given(scenario(), replicates=REPLICATES)
+    names = (*NAMES, "births", "births_without_slot", "programme_share")
+    columns: dict[str, list[Array]] = {name: [] for name in names}
+    ready = setting.schedule.column("hub_readiness")
+    others = setting.schedule.programme & (np.arange(len(setting.schedule.names)) != ready)
+    state = initial_state(setting)
+    for _ in range(HORIZON):
+        state, quarter = step(state, setting)
+        values = measure(quarter, setting)
+        spent = quarter.policy.programme_paid[:, others].sum(axis=1)
+        science = setting.world.province.science_expenditure / QUARTERS_A_YEAR
+        values["programme_share"] = (spent / science)[:, None]
+        for name, column in columns.items():
+            column.append(values[name][:, 0])
+    return {name: np.array(column) for name, column in columns.items()}
+
+
+def yearly(name: str, since: int) -> Array:
+    """Return the medians over runs of yearly means from a quarter on, (years,)."""
+    values = series()[name][since:]
+    values = values[: len(values) // QUARTERS_A_YEAR * QUARTERS_A_YEAR]
+    means = values.reshape(-1, QUARTERS_A_YEAR, REPLICATES).mean(axis=1)
+    return np.asarray(np.median(means, axis=1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(rails()))
+def test_the_reference_stays_within_its_rails(name: str) -> None:
+    first = period_index("2026Q1")
+    found = {
+        "ai_firms": lambda: np.median(series()["ai_firms"][-1]),
+        "talent": lambda: np.median(series()["talent"][-1] / series()["talent"][0]),
+        "births_without_slot": lambda: np.median(
+            series()["births_without_slot"].sum(axis=0) / series()["births"].sum(axis=0)
+        ),
+        "programme_share": lambda: yearly(name, POLICY_START),
+    }.get(name, lambda: yearly(name, first))()
+    low, high = rails()[name]
+    assert np.all((low <= found) & (found <= high)), found
