@@ -66,8 +66,7 @@ def innovate(
     absorptive = -np.expm1(-f.research / p.absorption_scale)
     learning = spread(partners.intensity, cell) * absorptive
     absorbed = learning * gap * np.exp(-gap / p.cognitive_distance)
-    room = np.maximum(1 - f.knowledge / frontier, 0)
-    gain = (p.knowledge_per_patent * patents + absorbed) * room
+    gain = towards_frontier(p.knowledge_per_patent * patents + absorbed, f.knowledge, frontier)
     quality = algorithm_quality(state, drivers, setting)
     affordable = affordability(state, market, setting)
     deployed, relative = deploy(state, drivers, affordable, quality, setting)
@@ -212,17 +211,26 @@ def teach(
 ) -> Array:
     """Return knowledge of universities next quarter, (runs, domains, universities).
 
-    kappa' = kappa [1 + (g + g_c lever accepted) effort (1 - kappa/frontier)] + back-flow.
+    Gain kappa (g + g_c lever accepted) effort + back-flow, towards the frontier.
     """
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
     lever = policy.lever["joint_innovation"][:, :, None]
     rate = p.university_growth[:, :, None]
     rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
-    room = np.maximum(1 - kappa / frontier[:, :, None], 0)
     by_cell = segment_sum(patents, world.firms.cell_start) * partners.intensity
     by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
     back = p.university_back_flow * by_domain / kappa.shape[2]
-    return np.asarray(kappa * (1 + rate * partners.effort * room) + (back[:, :, None] * room))
+    gain = kappa * rate * partners.effort + back[:, :, None]
+    return np.asarray(kappa + towards_frontier(gain, kappa, frontier[:, :, None]))
+
+
+def towards_frontier(gain: Array, knowledge: Array, frontier: Array) -> Array:
+    """Return the gain that the world frontier leaves room for, (frontier - k)(1 - e^(-g/frontier)).
+
+    For small gains this is g (1 - k/frontier); it is exact for a constant gain and never passes
+    the frontier, which one large step of the linear form would.
+    """
+    return np.asarray(np.maximum(frontier - knowledge, 0) * -np.expm1(-gain / frontier))
 
 
 def usable_compute(

@@ -264,7 +264,8 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     level = 1 + p.founder_learning * innovation.quality
     knowledge = np.exp(p.founder_log_sd[run, 0] * luck)
     founders = np.zeros(born.shape)
-    founders[run, slot] = knowledge * level[run, setting.world.firms.domain[slot]]
+    wisdom = knowledge * level[run, setting.world.firms.domain[slot]]
+    founders[run, slot] = np.minimum(wisdom, innovation.frontier[run, 0])
     return founders
 
 

@@ -54,7 +54,7 @@ def reference_innovation(
         gap = max(known[cell] - firm.knowledge, 0.0)
         absorbed = close[cell] * able * gap * math.exp(-gap / p.cognitive_distance)
         gain = p.knowledge_per_patent * patents[f] + absorbed
-        gain *= max(1 - firm.knowledge / frontier, 0.0)
+        gain = max(frontier - firm.knowledge, 0.0) * (1 - math.exp(-gain / frontier))
         kept = firm.knowledge - p.knowledge_depreciation * firm.knowledge
         wisdom.append(kept + gain if firm.active else 0.0)
         kept = firm.research - p.research_depreciation * firm.research
@@ -233,13 +233,12 @@ def teach(
         focus = logit_shares(pull)
         for j in domains:
             now = university.knowledge[j]
-            room = max(1 - now / frontier, 0.0)
             growth = p.university_growth
             accepted = acceptance(agents, university, j)
             growth += p.university_growth_consortium * lever * accepted
             gain = now * growth * focus[j] * len(firms)
             gain += p.university_back_flow * back[j] / len(agents.universities)
-            result[j].append(now + gain * room)
+            result[j].append(now + max(frontier - now, 0.0) * (1 - math.exp(-gain / frontier)))
     return result
 
 

@@ -220,7 +220,7 @@ def births(agents: Agents, innovation: dict[str, Any]) -> tuple[list[float], flo
                     uniform = min(max(fate[firm.luck], 1e-12), 1 - 1e-12)
                     wisdom = math.exp(p.founder_log_sd * NormalDist().inv_cdf(uniform))
                     wisdom *= 1 + p.founder_learning * innovation["quality"][j]
-                    founders[f] = wisdom
+                    founders[f] = min(wisdom, innovation["frontier"][0])
             overflow += waiting
     return born, overflow, founders
 
