@@ -29,8 +29,8 @@ CHANNELS = {
 }
 """What each shock raises or lowers."""
 EXPECTED = {
-    "demand_surge": ("unserved", +1),  # more work looks for centres than can be built at once
-    "ai_winter": ("utilisation", -1),
+    "demand_surge": ("compute_exported", +1),
+    "ai_winter": ("compute_exported", -1),
     "accelerator_export_control": ("servers_hub", -1),
     "hub_outage": ("unserved", +1),
     "fiscal_squeeze": ("public_cost", -1),
