@@ -59,9 +59,15 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     gross = add_up(place_totals(accounts.value_added[name], name, setting) for name in chain)
     received, books = accounts.settlement.received, accounts.books
     counted = received["output_subsidy"] + received["tariff_discount"] + received["compute_voucher"]
+    to_firms = add_up(
+        flow.received
+        for flow in accounts.flows
+        if flow.label == "vouchers" and flow.receiver == "firms"
+    )
     centre = p.local_settlement * (books.depreciation + counted)
     granted = p.university_wage_share * quarter.innovation.university_grants
     net = gross - place_totals(centre, "centres", setting)
+    net = net - place_totals(to_firms, "firms", setting)
     return gross, net - place_totals(granted, "universities", setting)
 
 
@@ -230,7 +236,7 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
 
     def power_used(capacity: Array, served: Array, pue: Array) -> Array:
         load = idle * capacity * HOURS + (1 - idle) * p.work_per_contract * served
-        return np.asarray(load * drivers.power * pue / 1000)
+        return np.asarray(load * quarter.state.nation.power * pue / 1000)
 
     rivals = total(
         power_used(market.routing.rival_capacity, market.routing.rival_served, p.rival_pue)

@@ -65,7 +65,15 @@ def initial_nation(setting: Setting) -> agents.Nation:
         use=ratio,
         use_2024=ratio,
         rival_use=ratio,
+        power=new_power_of(setting, mid_year(0)),
     )
+
+
+def new_power_of(setting: Setting, year: float) -> Array:
+    """Return the power of new servers in a year, kW/PFLOPS (runs, kinds)."""
+    horizon = setting.by_kind("power_halving_time")
+    reference = setting.parameters.price_reference_year
+    return halved(setting.by_kind("power"), year, horizon, reference)
 
 
 def initial_governments(setting: Setting) -> agents.Governments:
@@ -94,8 +102,7 @@ def initial_centres(setting: Setting) -> agents.Centres:
     world, p = setting.world, setting.parameters
     centres, year = world.centres, mid_year(0)
     servers = every_run(centres.servers, setting)
-    since = (year, setting.by_kind("power_halving_time"), p.price_reference_year)
-    new_power = spread(halved(setting.by_kind("power"), *since), centres.kind)
+    new_power = spread(new_power_of(setting, year), centres.kind)
     halls = servers / p.initial_fill * new_power / 1000
     server_cost, hall_cost = unit_costs(setting, year)
     book_servers = p.opening_book * spread(server_cost, centres.kind) * servers

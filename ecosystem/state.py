@@ -20,6 +20,7 @@ class Nation:
     use: Array  # (runs, kinds)
     use_2024: Array  # (runs, kinds)
     rival_use: Array  # (runs, kinds)
+    power: Array  # (runs, kinds)
 
 
 @dataclass(frozen=True)

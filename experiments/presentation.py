@@ -213,8 +213,8 @@ def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     for row in row_dicts(rows):
         if row["reads_zero"]:
             unmoved.append(row["package"])
-        elif row["per_100"] != row["per_100"]:
-            free.append(row["package"])
+        elif row["per_100"] != row["per_100"] or row["per_100"] * row["median"] < 0:
+            free.append(row["package"])  # no cost, or money saved: no effect of spending
         else:
             low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
             value = number(row["per_100"], signed=True)

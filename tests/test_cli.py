@@ -36,6 +36,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert found.stderr.strip() == "set()"
 
 
+@pytest.mark.slow
 def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path) -> None:
     code, answer, table = call("compare", "demand_core", *SMALL, out=tmp_path)
     directory = Path(answer.strip())
@@ -61,6 +62,7 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
 
 
+@pytest.mark.slow
 def test_compare_in_chinese_with_a_shock_as_json(tmp_path: Path) -> None:
     shock = next(iter(shocks()))
     code, answer, table = call(

@@ -111,6 +111,7 @@ def test_readme_is_a_page_with_a_place_for_results() -> None:
     assert 0 < words.index("<!-- results:start -->") < words.index("<!-- results:end -->")
 
 
+@pytest.mark.slow
 def test_python_of_the_readme_runs(tmp_path: Path) -> None:
     """Word for word, but for fewer replicates."""
     words = (ROOT / "README.md").read_text(encoding="utf-8")

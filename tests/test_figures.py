@@ -46,8 +46,8 @@ def words(picture: charts.Chart) -> str:
 @pytest.mark.parametrize(
     ("one", "two", "better", "start"),
     [
-        (5, 0, "higher", "Value: Package one does best, +5.00 M¥"),
-        (5, -5, "lower", "Value: Package two does best, -5.00 M¥"),
+        (5, 0, "higher", "Value: Package one has the largest median effect, +5.00 M¥"),
+        (5, -5, "lower", "Value: Package two has the largest median effect, -5.00 M¥"),
         (-5, 0, "higher", "Value: no package is shown to improve it; Package one makes it worse"),
         (5, 0, "lower", "Value: no package is shown to improve it; Package one makes it worse"),
         (0.1, 0, "higher", "Value: no effect shown for any package"),

@@ -228,6 +228,7 @@ def test_the_bought_centre_starts_with_debts_as_large_as_its_book() -> None:
 
 @QUICK
 @given(CENTRES, st.floats(0.2, 0.9), st.floats(0.2, 0.7))
+@pytest.mark.slow
 def test_headquarters_share_scales_the_local_books_and_nothing_else(
     centre: Centre, use: float, other: float
 ) -> None:

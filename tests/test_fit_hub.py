@@ -143,6 +143,7 @@ def test_shipped_defaults_lie_within_the_factor_and_the_record_is_up_to_date(
         assert worst_factor(modelled, points) == pytest.approx(recorded_factor, rel=0.05)
 
 
+@pytest.mark.slow
 def test_report_and_figure_from_made_up_paths(tmp_path: Path) -> None:
     points, held_out = hub_points("fit"), hub_points("hold_out")
     paths = made_up_paths()

@@ -62,6 +62,7 @@ def yearly(name: str, since: int) -> Array:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(rails()))
+@pytest.mark.slow
 def test_the_reference_stays_within_its_rails(name: str) -> None:
     first = period_index("2026Q1")
     found = {

@@ -21,6 +21,8 @@ from ecosystem.result import Result
 from ecosystem.setting import Setting
 from ecosystem.world.loader import load_world
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 UNTIL = "2026Q3"
 PACKAGES = ("history", "article_core")

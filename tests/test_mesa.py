@@ -41,6 +41,7 @@ def model() -> EcosystemModel:
 
 @pytest.mark.parametrize("fixed", [False, True])
 @pytest.mark.parametrize(("world", "quarters"), [("teaching", HORIZON), ("full", 12)])
+@pytest.mark.slow
 def test_numbers_are_those_of_a_replicate_of_the_core(
     world: str, quarters: int, fixed: bool
 ) -> None:
@@ -184,6 +185,7 @@ for row in rows:
 """
 
 
+@pytest.mark.slow
 def test_batch_run_works() -> None:
     """In a process of its own, because `mesa.batch_run` changes the start method."""
     done = subprocess.run(

@@ -29,6 +29,8 @@ from ecosystem.step import step
 from ecosystem.world.assemble import Rows
 from ecosystem.world.loader import World, load_world
 
+pytestmark = pytest.mark.slow
+
 REPLICATES = (0, 1)
 YEARS = 3  # after the start of the packages
 CLAIMS = ("claimed", "paid_share")  # what was asked for and refused is written down

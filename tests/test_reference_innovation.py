@@ -33,6 +33,8 @@ from ecosystem.state import State
 from ecosystem.step import Quarter, step
 from ecosystem.world.loader import load_world
 
+pytestmark = pytest.mark.slow
+
 RUNS = 2
 YUAN = 1e-6  # M¥
 CHOSEN = (0, 3, 8, 15, 20, 22, 23, 28, 33, 40)

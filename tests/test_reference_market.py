@@ -31,6 +31,8 @@ from ecosystem.state import State
 from ecosystem.step import Quarter, step
 from ecosystem.world.loader import load_world
 
+pytestmark = pytest.mark.slow
+
 RUNS = 3
 SPREAD = (0, 6, 11, 20, 22, 24, 28, 29, 36)
 SCENARIOS = {

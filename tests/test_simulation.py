@@ -182,6 +182,7 @@ def test_only_wanted_outcomes_are_kept(result: Result) -> None:
     np.testing.assert_array_equal(few.series["pue"], result.series["pue"])
 
 
+@pytest.mark.slow
 def test_given_parameters_hold_in_every_run_and_are_not_varied(result: Result) -> None:
     given = run(parameters={"loan_share": 0.5, "hype": 0.1})
     assert (given.draw_values["loan_share"] == 0.5).all()

@@ -126,7 +126,7 @@ def drive(state: State, setting: Setting) -> Drivers:
         power=power,
         price_decline=decline,
         electricity=world.prefectures.electricity_price,
-        grid_decline=np.exp(-p.grid_decarbonisation * t),
+        grid_decline=np.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year)),
         accelerators=float(setting.shocks["accelerators"][t]),
         hub_availability=float(setting.shocks["hub_availability"][t]),
         fiscal=float(setting.shocks["fiscal"][t]),

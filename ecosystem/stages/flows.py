@@ -224,7 +224,8 @@ def maker_flows(
     added = supply.sales - bought - inputs - power
     vat = p.value_added_tax * np.maximum(added, 0)
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
-    before = added - wages - contracts - vat - interest - p.maker_depreciation * m.capacity
+    wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
+    before = added - wages - contracts - vat - interest - wear
     tax = p.income_tax * np.maximum(before, 0)
     spent = wages + contracts + vat + tax + interest + supply.investment
     free = np.minimum(before - tax, m.cash + added - spent)

@@ -151,6 +151,7 @@ def expand(state: State, expected: Array, setting: Setting) -> tuple[Array, Arra
         shared = segment_sum(wanted, makers.stage_start) / segment_sum(kept, makers.stage_start)
         wanted = kept * spread(shared, makers.stage)
     cost = p.maker_capital_intensity * wanted
-    limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(m.capacity + m.cash, 0)
+    worth = p.maker_capital_intensity * m.capacity + m.cash
+    limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(worth, 0)
     allowed = np.minimum(1, safe_ratio(limit, cost, empty=1.0))
     return cost * allowed, kept + wanted * allowed

@@ -23,7 +23,7 @@ def next_state(quarter: Quarter, setting: Setting) -> agents.State:
     cash = quarter.accounts.cash
     return agents.State(
         period=quarter.state.period + 1,
-        nation=next_nation(quarter),
+        nation=next_nation(quarter, setting),
         governments=next_governments(quarter, setting),
         centres=next_centres(quarter),
         makers=agents.Makers(
@@ -60,15 +60,21 @@ def shift(history: Array, newest: Array) -> Array:
     return np.concatenate([newest[:, None], history[:, :-1]], axis=1)
 
 
-def next_nation(quarter: Quarter) -> agents.Nation:
-    """Return the national market; the use of 2024 is the mean of its four quarters."""
+def next_nation(quarter: Quarter, setting: Setting) -> agents.Nation:
+    """Return the national market; the use of 2024 is the mean of its four quarters.
+
+    New servers draw less power than those that stay, so the mean of the vintages falls later.
+    """
     old, market, drivers = quarter.state.nation, quarter.market, quarter.drivers
     last = year_end_period(REFERENCE_YEAR)
     place = quarter.state.period - (last - QUARTERS_A_YEAR)  # 1 to 4 within the reference year
     mean = old.use_2024
     if 1 <= place <= QUARTERS_A_YEAR:
         mean = old.use_2024 + (market.national_use - old.use_2024) / place
+    kept = old.capacity * (1 - setting.by_kind("server_depreciation"))
+    new = np.maximum(drivers.capacity_next - kept, 0)
     return agents.Nation(
+        power=(old.power * kept + drivers.power * new) / (kept + new),
         capacity=drivers.capacity_next,
         capacity_history=shift(old.capacity_history, old.capacity),
         demand_ratio=drivers.demand_ratio_next,

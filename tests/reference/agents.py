@@ -28,6 +28,7 @@ class Nation:
     use: list[float]
     use_2024: list[float]
     rival_use: list[float]
+    power: list[float]
     cash: float
 
 

@@ -44,7 +44,7 @@ def reference_drivers(agents: Agents) -> dict[str, Any]:
         "power": power,
         "price_decline": [math.log(2) / price_time[k] for k in kinds],
         "electricity": [place.electricity_price for place in agents.prefectures],
-        "grid_decline": [math.exp(-p.grid_decarbonisation * t)],
+        "grid_decline": [math.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year))],
         "accelerators": shock["accelerators"],
         "hub_availability": shock["hub_availability"],
         "fiscal": shock["fiscal"],

@@ -210,7 +210,7 @@ def maker_accounts(agents: Agents, supply: Record, labour: Record) -> list[Recor
         vat = p.value_added_tax * max(added, 0.0)
         interest = p.interest_rate / 4 * max(-maker.cash, 0.0)
         profit = added - wages - contracts - vat - interest
-        profit -= p.maker_depreciation * maker.capacity
+        profit -= p.maker_depreciation * p.maker_capital_intensity * maker.capacity
         tax = p.income_tax * max(profit, 0.0)
         purse = maker.cash + added - wages - contracts - vat - tax - interest
         purse -= supply["investment"][m]

@@ -92,7 +92,7 @@ PARK_STATE = "adoption servers cash".split()
 PLACE_STATE = "readiness ambition activity growth match match_last_year".split()
 PEOPLE_STATE = "talent wage tightness".split()
 INSTRUMENT_STATE = "paid_share envelope_weight claimed paid".split()
-NATION_STATE = "capacity capacity_history demand_ratio use use_2024 rival_use".split()
+NATION_STATE = "capacity capacity_history demand_ratio use use_2024 rival_use power".split()
 BUYER_STATE = "experience price noise".split()
 SECTOR_STATE = "households grid bank world".split()
 

@@ -97,7 +97,9 @@ class Start:
         past = [[now[k] / growth[k] ** lag for k in range(len(now))] for lag in range(1, LAGS + 1)]
         ratio_start = self.by_kind("demand_ratio_start")
         same = dict.fromkeys(("demand_ratio", "use", "use_2024", "rival_use"), ratio_start)
-        return {"capacity": now, "capacity_history": past, **same}
+        powers = zip(self.by_kind("power"), self.by_kind("power_halving_time"), strict=True)
+        power = [self.then(value, halving) for value, halving in powers]
+        return {"capacity": now, "capacity_history": past, "power": power, **same}
 
     def governments(self) -> Columns:
         """Return governments that owe nothing and have paid all that was claimed."""

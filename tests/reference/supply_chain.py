@@ -122,7 +122,8 @@ def plan(agents: Agents, maker: Maker, sales: float) -> tuple[float, float, floa
     kept = maker.capacity - p.maker_depreciation * maker.capacity
     more = p.maker_expansion_speed * max(expected / p.maker_target_use - kept, 0.0)
     price = p.maker_capital_intensity
-    means = max(maker.cash, 0.0) + p.leverage_maker * max(maker.capacity + maker.cash, 0.0)
+    worth = p.maker_capital_intensity * maker.capacity + maker.cash
+    means = max(maker.cash, 0.0) + p.leverage_maker * max(worth, 0.0)
     if more * price > means:
         more = means / price
     return more * price, kept + more, expected

@@ -87,8 +87,15 @@ def next_nation(agents: Agents, quarter: dict[str, Record]) -> Any:
             (before * since + now) / (since + 1)
             for before, now in zip(old.use_2024, market["national_use"], strict=True)
         ]
+    drivers, wear = quarter["drivers"], agents.by_kind("server_depreciation")
+    power = []
+    for k, before in enumerate(old.capacity):
+        kept = before - wear[k] * before
+        new = max(drivers["capacity_next"][k] - kept, 0.0)
+        power.append((old.power[k] * kept + drivers["power"][k] * new) / (kept + new))
     return replace(
         old,
+        power=power,
         capacity=quarter["drivers"]["capacity_next"],
         capacity_history=[list(old.capacity), *old.capacity_history[:-1]],
         demand_ratio=quarter["drivers"]["demand_ratio_next"],
