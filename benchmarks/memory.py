@@ -31,8 +31,7 @@ def measure(runs: int) -> dict[str, float]:
     loaded = peak()
     result = simulate("history", replicates=runs, jobs=1, outcomes=headline, series=False)
     kept = sum(values.nbytes for values in result.summaries.values())
-    drawn = sum(values.nbytes for values in result.draw_values.values())
-    return {"loaded": loaded, "peak": peak(), "results": kept / MEBI, "parameters": drawn / MEBI}
+    return {"loaded": loaded, "peak": peak(), "results": kept / MEBI}
 
 
 def peak() -> float:
