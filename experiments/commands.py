@@ -79,7 +79,7 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     from ecosystem.quarters import POLICY_START, check_period
     from ecosystem.scenario import with_overrides
     from ecosystem.world.loader import load_world
-    from experiments.compare import scenarios_with_reference
+    from experiments.compare import require_something_to_compare, scenarios_with_reference
 
     faults = FaultList()
 
@@ -93,6 +93,8 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     reference = request.reference or request.scenarios[0]
     named = list(request.scenarios) or None
     found = collect(partial(scenarios_with_reference, named, reference))
+    if request.reference and found:
+        collect(partial(require_something_to_compare, *found))
     check_period(faults, "--until", request.until, POLICY_START)
     collect(partial(load_world, request.world))
     scenarios, name = found or scenarios_with_reference(None, "history")

@@ -119,6 +119,7 @@ def compare(
     from ecosystem.simulation import simulate
 
     resolved, base = scenarios_with_reference(scenarios, reference)
+    require_something_to_compare(resolved, base)
     wanted = list(outcomes) if outcomes is not None else headline_outcomes()
     needed = [*wanted, *(name for name in (NET_COST, *PAID.values()) if name not in wanted)]
     result = simulate(
@@ -127,6 +128,16 @@ def compare(
         outcomes=needed, progress=progress,
     )  # fmt: skip
     return Comparison.of(result, base, wanted)
+
+
+def require_something_to_compare(resolved: Sequence[ResolvedScenario], base: str) -> None:
+    """Raise InputError where nothing stands beside the reference."""
+    from ecosystem.errors import FaultList
+
+    faults = FaultList()
+    if all(scenario.name == base for scenario in resolved):
+        faults.add("scenarios", base, "at least one scenario beside the reference")
+    faults.raise_if_any()
 
 
 @dataclass(frozen=True)

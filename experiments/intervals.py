@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc
@@ -36,6 +38,10 @@ def median_error(sample: ArrayLike) -> float:
     return float(np.sqrt(weights @ (ordered - mean) ** 2))
 
 
+OUTWARD: dict[str, Literal["lower", "higher"]] = {"low_90": "lower", "high_90": "higher"}
+"""The outer bounds are the nearest pair outward, never a point between a pair and zero."""
+
+
 def describe(differences: ArrayLike) -> dict[str, float | int | bool]:
     """Summarise paired differences of one package and one outcome.
 
@@ -49,15 +55,18 @@ def describe(differences: ArrayLike) -> dict[str, float | int | bool]:
     dict
         `median`; the central 50 % and 90 % intervals over parameter draws and luck; the
         `monte_carlo_error` of the median; `share_above_zero` (a tie is not above); `pairs`;
-        `reads_zero`, true where zero lies in the 90 % interval. NaN where there is no pair.
+        `reads_zero`, true where zero lies in the 90 % interval, whose bounds are pairs that were
+        seen, so that few pairs give a wide one. NaN where there is no pair.
     """
     sample = np.asarray(differences, dtype=float)
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         empty = dict.fromkeys([*QUANTILES, "monte_carlo_error", "share_above_zero"], float("nan"))
         return {**empty, "pairs": 0, "reads_zero": True}
-    values = np.quantile(sample, list(QUANTILES.values()))
-    row: dict[str, float | int | bool] = dict(zip(QUANTILES, map(float, values), strict=True))
+    row: dict[str, float | int | bool] = {
+        name: float(np.quantile(sample, level, method=OUTWARD.get(name, "linear")))
+        for name, level in QUANTILES.items()
+    }
     row["monte_carlo_error"] = median_error(sample)
     row["share_above_zero"] = float(np.mean(sample > 0))
     row["pairs"] = int(sample.size)

@@ -236,8 +236,9 @@ def difference_chart(comparison: Comparison, outcome: str, lang: str = "en") -> 
     result = comparison.result
     row = outcome_row(outcome).model_copy(update={"unit": unit})
     notes = [text("how_to_read", lang, pairs=int(rows["pairs"].max())), *run_notes(result, lang)]
+    titles = {name: comparison.title(name, lang) for name in result.scenarios}
     return ranked_differences(
-        scaled, {name: comparison.title(name, lang) for name in result.scenarios}, outcome=row,
+        scaled.assign(unit=unit), titles, outcome=row,
         reference=comparison.title(comparison.reference, lang),
         base=base_words(row, result.until, lang), notes=notes, lang=lang,
     )  # fmt: skip

@@ -54,6 +54,16 @@ def test_a_description_counts_no_tie_as_above() -> None:
     assert describe([])["pairs"] == 0 and describe([])["reads_zero"] is True
 
 
+def test_few_pairs_give_an_interval_that_was_seen() -> None:
+    found = describe([-1.0, 10.0, 11.0, 12.0, 13.0])
+    assert (found["low_90"], found["high_90"]) == (-1.0, 13.0) and found["reads_zero"] is True
+
+
+def test_the_reference_alone_is_nothing_to_compare() -> None:
+    with pytest.raises(InputError, match="beside the reference"):
+        compare(["history"], replicates=2, world="teaching")
+
+
 def test_ratio_of_means() -> None:
     cost = np.linspace(1, 3, 20)
     assert ratio_of_means(2 * cost, cost) == pytest.approx((2, 2, 2))
