@@ -61,7 +61,7 @@ class Instrument(Row):
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
     spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
-    The prefecture share falls on the hub where ``place`` says so.
+    The prefecture share falls on the hub or a ring where ``place`` says so.
     """
 
     number: int = Field(ge=1)
@@ -78,7 +78,7 @@ class Instrument(Row):
     national_share: float = Field(ge=0, le=1)
     provincial_share: float = Field(ge=0, le=1)
     prefecture_share: float = Field(ge=0, le=1)
-    place: Literal["", "hub"] = ""
+    place: Literal["", "hub", "ring_1", "ring_2"] = ""
     eligibility: str = ""
     legal_status: Literal["allowed", "review needed", "restricted"]
     legal_rule: str = ""
@@ -124,7 +124,9 @@ class Shock(Row):
     title_zh: str
     channel: str
     second_channel: str = ""
-    profile: Literal["surge", "decay", "hold_recover"]
+    profile: Literal["surge", "decay", "ramp", "hold_recover"]
+    sign: int = Field(ge=-1, le=1)
+    second_factor: float | None = None
     amplitude_default: float
     low: float
     high: float
@@ -140,7 +142,7 @@ class Shock(Row):
     def _check(self) -> Self:
         _require_inside(self.amplitude_default, self.low, self.high)
         period_index(self.start_default)
-        needs = {"surge": ("rise", "decay"), "decay": ("decay",)}
+        needs = {"surge": ("rise", "decay"), "decay": ("decay",), "ramp": ("rise",)}
         for column in needs.get(self.profile, ("hold", "recovery")):
             if getattr(self, column) is None:
                 raise ValueError(f"the profile {self.profile} needs {column}")

@@ -85,6 +85,8 @@ def initial_governments(setting: Setting) -> agents.Governments:
         receipts=zeros(setting, LAGS),
         receipts_before=zeros(setting, 1),
         receipts_reference=zeros(setting, 1),
+        advantage=zeros(setting, LAGS),
+        diffusion=zeros(setting, 1),
         cash=zeros(setting, places.count + 2),
     )
 
@@ -187,4 +189,6 @@ def initial_society(setting: Setting) -> agents.Society:
         wage=every_run(places.wage, setting),
         tightness=zeros(setting, places.count),
         deployment=zeros(setting, places.count, domains) + start,
+        branches=zeros(setting, places.count),
+        branch_peak=zeros(setting, places.count),
     )

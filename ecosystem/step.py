@@ -42,11 +42,11 @@ def step(state: State, setting: Setting) -> tuple[State, Quarter]:
     drivers = drive(state, setting)
     policy = govern(state, drivers, setting)
     investment = invest(state, drivers, policy, setting)
-    supply = supply_equipment(state, drivers, investment, setting)
+    supply = supply_equipment(state, drivers, policy, investment, setting)
     market = sell(state, drivers, policy, investment, setting)
     innovation = innovate(state, drivers, policy, investment, market, setting)
-    labour = employ(state, policy, investment, supply, innovation, setting)
-    business = trade(state, drivers, innovation, labour, setting)
+    labour = employ(state, drivers, policy, investment, supply, innovation, setting)
+    business = trade(state, drivers, policy, innovation, labour, setting)
     accounts = account(
         state, drivers, policy, investment, supply, market, innovation, labour, business, setting
     )

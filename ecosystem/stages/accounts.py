@@ -58,10 +58,10 @@ def account(
     Source: the transaction matrix of the model; each row sums to zero by construction.
     """
     ledger = Ledger(state)
-    settlement = settle(state.period, drivers, policy, investment, market, setting)
+    settlement = settle(state.period, drivers, policy, investment, market, innovation, setting)
     compute = flows.compute_sales(ledger, drivers, market, settlement, setting)
     centre, books, bill = flows.centre_flows(
-        ledger, state, drivers, investment, supply, market, labour, settlement, setting
+        ledger, state, drivers, policy, investment, supply, market, labour, settlement, setting
     )
     results = {
         "centres": centre,
@@ -69,8 +69,9 @@ def account(
         "firms": flows.firm_flows(
             ledger, state, innovation, labour, business, compute["firms"], setting
         ),
-        "parks": flows.park_flows(ledger, state, drivers, innovation, setting),
+        "parks": flows.park_flows(ledger, state, drivers, policy, innovation, settlement, setting),
     }
+    flows.branch_flows(ledger, state, setting)
     university = flows.university_flows(ledger, state, innovation, setting)
     flows.programme_flows(ledger, innovation, policy, setting)
     taxes, receipts = flows.tax_flows(ledger, results, setting)
@@ -78,7 +79,7 @@ def account(
     outside = setting.parameters.generation_outside_share * grid
     ledger.add("generation", "grid", outside, "world")
     ledger.add("generation", "grid", grid - outside, "households")
-    exits = exit_centres(state, investment, books, setting)
+    exits = exit_centres(state, investment, books, policy.local_settlement, setting)
     flows.sell_centres(ledger, exits)
     flows.wind_up(ledger, business)
     return Accounts(

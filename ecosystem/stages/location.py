@@ -11,6 +11,7 @@ from ecosystem import kernels
 from ecosystem.clearing import segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
+from ecosystem.schedule import RING_1, RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.policy import Policy
@@ -50,6 +51,7 @@ def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting
     lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, full)
     footloose = footloose_build(drivers, setting)
     share = location_shares(state, drivers, policy, support, setting, price, cost)
+    share = place_anchors(share, policy, setting)
     placed = draw_projects(footloose, share, drivers, state, setting)
     weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
     sensitivity = setting.parameters.profit_sensitivity
@@ -141,9 +143,19 @@ def profit_index(
         maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=spread(support.capital, kind),
+        subsidy=spread(support.capital, kind) + place_support(support, price.shape[1], setting),
     )
     return np.maximum(value, p.profit_floor)
+
+
+def place_support(support: Support, columns: int, setting: Setting) -> Array | float:
+    """Return the diffusion subsidy by column: centres, cells, or none for rivals."""
+    world = setting.world
+    if columns == world.centres.count:
+        return spread(support.diffusion, world.centres.prefecture)
+    if columns == len(world.kinds) * world.prefectures.count:
+        return spread(support.diffusion, cell_prefecture(setting))
+    return 0.0
 
 
 def full_cost(drivers: Drivers, setting: Setting) -> Array:
@@ -157,6 +169,7 @@ class Support:
 
     output: Array  # share of price that centres keep (runs, 1)
     capital: Array  # share of full cost (runs, kinds)
+    diffusion: Array  # the same by prefecture, second ring only (runs, prefectures)
 
 
 def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Support:
@@ -164,7 +177,9 @@ def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Supp
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
+    second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
     return Support(
+        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
         capital=policy.rate["capital_subsidy"] * eligible,
     )
@@ -238,6 +253,17 @@ def location_shares(
     return kernels.softmax(np.concatenate([utility, rival[:, :, None]], axis=2))
 
 
+def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
+    """Return location shares with the halls that anchor tenants bring along (runs, kinds, P + 1).
+
+    Anchors take a part of the build to the core and the first ring, from everybody alike.
+    """
+    places = setting.world.prefectures
+    theirs = np.append((places.tier <= RING_1).astype(float), 0.0)
+    moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
+    return np.asarray((1 - moved) * share + moved * theirs / theirs.sum())
+
+
 def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     """Return what speaks for a place apart from profit and size, (runs, cells)."""
     world, p, g = setting.world, setting.parameters, state.governments
@@ -253,6 +279,7 @@ def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
     at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
+    ambition = ambition - p.settlement_aversion * (policy.local_settlement - p.local_settlement)
     return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
 
 
@@ -267,10 +294,10 @@ def rival_utility(
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
     tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
-    none = Support(np.zeros_like(p.foresight), np.zeros_like(market))
+    none = Support(np.zeros_like(p.foresight), np.zeros_like(market), np.zeros((1, 1)))
     use = expected_use(state.nation.rival_use, drivers.growth, setting)
     index = profit_index(
-        p.rival_price * drivers.price,
+        drivers.rival_price * drivers.price,
         drivers.power * tariff,
         use,
         drivers,
@@ -278,8 +305,10 @@ def rival_utility(
         setting,
         every,
     )
+    answer = p.rival_answer * state.governments.advantage[:, -1:]
     return np.asarray(
         np.log(hubs.count)
+        + p.profit_sensitivity * answer
         + p.profit_sensitivity * np.log(index)
         + p.agglomeration * np.log(rivals / hubs.count + p.agglomeration_size)
         - p.diversification * rivals / (hubs.count * market)
