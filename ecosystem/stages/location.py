@@ -45,10 +45,11 @@ def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
     support = expected_support(drivers, policy, setting)
-    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind)
+    where = centres.prefecture
+    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
     full = np.ones_like(setting.parameters.foresight)
-    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, full)
+    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
     footloose = footloose_build(drivers, setting)
     share = location_shares(state, drivers, policy, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
@@ -123,11 +124,12 @@ def profit_index(
     support: Support,
     setting: Setting,
     kind: Index,
+    place: Index | None = None,
     foresight: Array | None = None,
 ) -> Array:
     """Return profitability of a new unit by column, floored; 1 just breaks even.
 
-    `kind` gives the kind of compute of each column. Source: model equation (2.3) with full cost
+    `kind` gives the kind of compute of each column and `place` its prefecture, None for rivals. Source: model equation (2.3) with full cost
     (servers plus the expected hall) and full depreciation.
     """
     p = setting.parameters
@@ -135,6 +137,7 @@ def profit_index(
     decline = (p.foresight if foresight is None else foresight) * spread(
         drivers.price_decline, kind
     )
+    diffusion = 0.0 if place is None else spread(support.diffusion, place)
     value = kernels.profitability(
         price=price * (1 + support.output),
         variable_cost=cost,
@@ -143,19 +146,9 @@ def profit_index(
         maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=spread(support.capital, kind) + place_support(support, price.shape[1], setting),
+        subsidy=spread(support.capital, kind) + diffusion,
     )
     return np.maximum(value, p.profit_floor)
-
-
-def place_support(support: Support, columns: int, setting: Setting) -> Array | float:
-    """Return the diffusion subsidy by column: centres, cells, or none for rivals."""
-    world = setting.world
-    if columns == world.centres.count:
-        return spread(support.diffusion, world.centres.prefecture)
-    if columns == len(world.kinds) * world.prefectures.count:
-        return spread(support.diffusion, cell_prefecture(setting))
-    return 0.0
 
 
 def full_cost(drivers: Drivers, setting: Setting) -> Array:
@@ -236,6 +229,7 @@ def location_shares(
         support,
         setting,
         kind,
+        cell_prefecture(setting),
     )
     prior, neutral = p.use_prior_capacity, p.neutral_fill
     fill = (servers + prior * neutral) / (halls + prior)
