@@ -129,7 +129,8 @@ def profit_index(
 ) -> Array:
     """Return profitability of a new unit by column, floored; 1 just breaks even.
 
-    `kind` gives the kind of compute of each column and `place` its prefecture, None for rivals. Source: model equation (2.3) with full cost
+    `kind` gives the kind of compute of each column and `place` its prefecture, None for rivals.
+    Source: model equation (2.3) with full cost
     (servers plus the expected hall) and full depreciation.
     """
     p = setting.parameters
