@@ -11,7 +11,7 @@ from ecosystem.clearing import segment_share, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls
+from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls, standard_pue
 from ecosystem.stages.policy import Policy
 from ecosystem.state import State
 
@@ -53,8 +53,7 @@ def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> 
     old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
-    standard = p.new_pue - p.green_pue_gain * policy.lever["green_standard"]
-    pue = old * c.pue + (1 - old) * np.minimum(c.pue, np.maximum(standard, 1))
+    pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
     want = wanted_servers(state, setting, halls, capacity, servers, waiting, drivers)
     hall_price = spread(drivers.hall_cost, centres.kind)
     server_price = spread(home_discount(state, drivers, setting), centres.kind)

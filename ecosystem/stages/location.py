@@ -89,15 +89,24 @@ def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Sett
     """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
     tariff = drivers.electricity[setting.world.centres.prefecture]
     relief = policy.rate["tariff_discount"]
-    return np.asarray(state.centres.power * state.centres.pue * tariff * (1 - relief))
+    second = (setting.world.prefectures.tier == RING_2)[setting.world.centres.prefecture]
+    saved = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"] * second
+    pue = np.maximum(state.centres.pue - saved, 1)
+    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
 
 
 def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    centres, p = setting.world.centres, setting.parameters
-    pue = np.minimum(state.centres.pue, p.new_pue)
+    centres = setting.world.centres
+    pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
     tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
     return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
+
+
+def standard_pue(policy: Policy, setting: Setting) -> Array:
+    """Return the PUE of new halls, lower under the green standard, (runs, 1)."""
+    p = setting.parameters
+    return np.maximum(p.new_pue - p.green_pue_gain * policy.lever["green_standard"], 1)
 
 
 def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:

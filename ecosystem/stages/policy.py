@@ -304,16 +304,10 @@ def settled_share(state: State, setting: Setting) -> Array:
 
 def advantage(state: State, setting: Setting) -> Array:
     """Return what subsidies add to the log of profitability here, (runs, 1)."""
-    schedule, t = setting.schedule, state.period
-    paid = state.governments.paid_share
-
-    def effective(name: str) -> Array:
-        column = schedule.column(name)
-        return np.asarray(schedule.rate[t, column] * paid[:, [column]])
-
-    return np.asarray(
-        np.log1p(effective("output_subsidy")) - np.log1p(-effective("capital_subsidy"))
-    )
+    schedule = setting.schedule
+    output = expected_rate(state, setting, schedule.column("output_subsidy"))
+    capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
+    return np.asarray(np.log1p(output) - np.log1p(-capital))
 
 
 def yardstick(state: State, setting: Setting) -> Array:
