@@ -13,7 +13,7 @@ from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT, Drivers
 from ecosystem.stages.investment import Investment
-from ecosystem.stages.location import cell_kind
+from ecosystem.stages.location import cell_kind, running_pue
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import (
     RIVAL,
@@ -101,6 +101,7 @@ def sell(
         routing, drivers, policy, by_class, stand_in, inflow, served_kinds, setting
     )
     anywhere = routing.own_served.sum(axis=1) + routing.rival_served + served_kinds.sum(axis=1)
+    pue = running_pue(investment.pue, policy, setting)
     idle = p.idle_power_share
     load = idle + (1 - idle) * p.work_per_contract * use
     return Market(
@@ -126,7 +127,7 @@ def sell(
             p.tenant_sd,
         ),
         experience_next=learn(state, routing, setting),
-        energy=investment.power * investment.pue * load * investment.servers * HOURS / 1000,
+        energy=investment.power * pue * load * investment.servers * HOURS / 1000,
         national_use=anywhere / (drivers.capacity * HOURS),
         rival_use=safe_ratio(routing.rival_served, routing.rival_capacity * HOURS),
         firm_fulfilment=home_fulfilment(routing, delivered, setting),

@@ -89,10 +89,15 @@ def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Sett
     """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
     tariff = drivers.electricity[setting.world.centres.prefecture]
     relief = policy.rate["tariff_discount"]
+    pue = running_pue(state.centres.pue, policy, setting)
+    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
+
+
+def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
+    """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
     second = (setting.world.prefectures.tier == RING_2)[setting.world.centres.prefecture]
     saved = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"] * second
-    pue = np.maximum(state.centres.pue - saved, 1)
-    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
+    return np.maximum(pue - saved, 1)
 
 
 def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
