@@ -1,11 +1,12 @@
 """The tables of what can be set and what is reported, read from CSV and checked.
 
-One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents` and
-`state_columns` return the rows by name in the order of the table. Documentation, listings,
-checks of user input and sensitivity bounds are all read from here.
+One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
+`state_columns`, `systems` and `loops` return the rows by name in the order of the table.
+Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
 import csv
+import fnmatch
 import io
 from collections.abc import Callable
 from functools import lru_cache
@@ -199,6 +200,66 @@ class StateColumn(Row):
         return f"{self.owner}.{self.name}" if self.owner else self.name
 
 
+class Mechanism(Row):
+    """A mechanism, what takes its place when it is switched off, and what it is expected to move.
+
+    ``neutral`` lists, separated by semicolons, parameters at their neutral value (a star stands
+    for several: ``location_effect_*=0``) and instruments that are off (``hub_steering off``).
+    ``expected_sign`` is that of the change the mechanism brings.
+    """
+
+    neutral: str
+    expected_outcome: str
+    expected_sign: Literal["+", "-"]
+    stage_file: str
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Neutral values of parameters, stars resolved."""
+        pairs = (part.split("=") for part in self.neutral.split(";") if "=" in part)
+        found: dict[str, float] = {}
+        for pattern, value in pairs:
+            names = fnmatch.filter(parameters(), pattern.strip())
+            if not names:
+                raise ValueError(f"{self.name}: no parameter {pattern.strip()!r}")
+            found |= dict.fromkeys(names, float(value))
+        return found
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Instruments that are off."""
+        parts = (part.split() for part in self.neutral.split(";") if "=" not in part)
+        return tuple(name for name, _ in parts)
+
+
+class System(Mechanism):
+    """A system of the policy article: its words, its instruments and the mechanism behind it.
+
+    ``expected_size`` is the relative change (in logs where both are positive) that the mechanism
+    brings to ``expected_outcome``; it was written down before the test was run.
+    """
+
+    number: int = Field(ge=1)
+    title_en: str
+    title_zh: str
+    article_sentence: str
+    instruments: str
+    mechanism: str
+    expected_size: float = Field(gt=0)
+
+    @property
+    def instrument_names(self) -> tuple[str, ...]:
+        """Instruments of the system."""
+        return tuple(self.instruments.split("|"))
+
+
+class Loop(Mechanism):
+    """A feedback loop of the model, or a coupling of compute and the rest."""
+
+    kind: Literal["reinforcing", "balancing", "coupling"]
+    meaning: str
+
+
 RowType = TypeVar("RowType", bound=Row)
 
 
@@ -269,6 +330,8 @@ shocks = _table("shocks.csv", Shock)
 outcomes = _table("outcomes.csv", Outcome)
 agents = _table("agents.csv", AgentKind)
 state_columns = _table("state.csv", StateColumn)
+systems = _table("systems.csv", System)
+loops = _table("loops.csv", Loop)
 
 
 def check_references() -> None:
@@ -280,9 +343,17 @@ def check_references() -> None:
         With every expected outcome that is not in the table of outcomes.
     """
     faults = FaultList()
-    tables: dict[str, Any] = {"instruments": instruments(), "agents": agents()}
+    tables: dict[str, Any] = {
+        "instruments": instruments(),
+        "agents": agents(),
+        "systems": systems(),
+        "loops": loops(),
+    }
     for table, rows in tables.items():
         for row in rows.values():
             place = f"tables/{table}.csv: {row.name}.expected_outcome"
             faults.name(place, row.expected_outcome, outcomes())
+    for row in [*systems().values(), *loops().values()]:
+        for name in [*row.off, *getattr(row, "instrument_names", ())]:
+            faults.name(f"tables: {row.name}", name, instruments())
     faults.raise_if_any()

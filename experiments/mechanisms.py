@@ -1,0 +1,99 @@
+"""A mechanism of the model replaced by its neutral value, and what that changes.
+
+Paired runs of `article` at its own money: with every mechanism, and with one of them neutral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ecosystem.catalogue import Mechanism, parameters
+from ecosystem.outcomes import measure
+from ecosystem.quarters import period_index
+from ecosystem.scenario import ResolvedScenario, resolve, with_overrides
+from ecosystem.setting import Array, Parameters, Setting
+from ecosystem.simulation import Recorder, keep_memory, make_setting
+from ecosystem.start import initial_state
+from ecosystem.step import step
+from ecosystem.world.loader import load_world
+
+LAST = period_index("2030Q4")
+"""Quarter to which mechanisms are followed."""
+
+
+def at_own_money(name: str) -> ResolvedScenario:
+    """Return a package with the spending its instruments have by default, not scaled."""
+    resolved = resolve(name)
+    layers = tuple(replace(layer, present_value=None) for layer in resolved.layers)
+    return replace(resolved, layers=layers)
+
+
+def with_values(setting: Setting, values: Mapping[str, float]) -> Setting:
+    """Return the setting with parameters of the given values, in or out of their ranges."""
+    columns = {name: setting.parameters[name][:, 0] for name in parameters()}
+    columns |= {name: np.full_like(columns[name], value) for name, value in values.items()}
+    return replace(setting, parameters=Parameters(columns))
+
+
+def arm(
+    row: Mechanism | None,
+    *,
+    replicates: int,
+    seed: int = 1,
+    package: str = "article",
+    world: str = "full",
+    fixed: bool = True,
+) -> Setting:
+    """Return the setting of an arm: with a mechanism at its neutral value, or with all of them."""
+    off = row.off if row else ()
+    settings = [
+        text
+        for name in off
+        for text in (f"instrument.{name}.active=false", f"instrument.{name}.start=2025Q3")
+    ]
+    scenario = with_overrides(at_own_money(package), settings)
+    setting = make_setting(scenario, load_world(world), seed, range(replicates), fixed)
+    return with_values(setting, row.values) if row else setting
+
+
+def summarise(setting: Setting, names: Iterable[str], last: int = LAST) -> dict[str, Array]:
+    """Return outcomes on their own time base, summed over their entries, (runs,) each."""
+    keep_memory()
+    recorder = Recorder(setting, tuple(names), last, False)
+    state = initial_state(setting)
+    for t in range(last + 1):
+        state, quarter = step(state, setting)
+        if t >= recorder.since:
+            recorder.add(t, measure(quarter, setting))
+    return {name: value.sum(axis=1) for name, value in recorder.summary.items()}
+
+
+def brought(whole: Array, neutral: Array) -> Array:
+    """Return the relative change that a mechanism brings; in logs where both are positive."""
+    if (whole > 0).all() and (neutral > 0).all():
+        return np.log(whole / neutral)
+    scale = np.where(neutral == 0, np.where(whole == 0, 1.0, np.abs(whole)), np.abs(neutral))
+    return np.asarray((whole - neutral) / scale)
+
+
+def effects(rows: Mapping[str, Mechanism], **arms: int) -> dict[str, Array]:
+    """Return what each mechanism brings to the outcome named for it, (replicates,) each.
+
+    Parameters
+    ----------
+    rows
+        Mechanisms by name.
+    arms
+        ``replicates`` and ``seed`` of `arm`.
+    """
+    whole = summarise(arm(None, **arms), {row.expected_outcome for row in rows.values()})
+    return {
+        name: brought(
+            whole[row.expected_outcome],
+            summarise(arm(row, **arms), [row.expected_outcome])[row.expected_outcome],
+        )
+        for name, row in rows.items()
+    }
