@@ -55,7 +55,8 @@ def innovate(
     """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
     p, world, f = setting.parameters, setting.world, state.firms
     cell = world.firms.cell
-    frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4)
+    pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
+    frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
     grants, university_grants = research_grants(state, policy, setting)
     own = p.research_intensity * f.sales
     effort = own + (1 + p.research_additionality) * grants
