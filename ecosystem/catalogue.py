@@ -62,7 +62,8 @@ class Instrument(Row):
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
     spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
-    The prefecture share falls on the hub or a ring where ``place`` says so.
+    The prefecture share falls on the hub or a ring where ``place`` says so. What it ``excludes``
+    may not be in force in the same quarter.
     """
 
     number: int = Field(ge=1)
@@ -81,6 +82,7 @@ class Instrument(Row):
     prefecture_share: float = Field(ge=0, le=1)
     place: Literal["", "hub", "ring_1", "ring_2"] = ""
     eligibility: str = ""
+    excludes: str = ""
     legal_status: Literal["allowed", "review needed", "restricted"]
     legal_rule: str = ""
     ramp_quarters: int = Field(ge=0)
@@ -96,6 +98,11 @@ class Instrument(Row):
     def eligible(self) -> tuple[str, ...]:
         """The groups of claimants that may be named, the default first; empty if only one."""
         return tuple(self.eligibility.split("|")) if self.eligibility else ()
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The instruments that may not be in force beside this one."""
+        return tuple(self.excludes.split("|")) if self.excludes else ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -340,7 +347,7 @@ def check_references() -> None:
     Raises
     ------
     InputError
-        With every expected outcome that is not in the table of outcomes.
+        With every expected outcome and every excluded instrument that is in no table.
     """
     faults = FaultList()
     tables: dict[str, Any] = {
@@ -353,6 +360,9 @@ def check_references() -> None:
         for row in rows.values():
             place = f"tables/{table}.csv: {row.name}.expected_outcome"
             faults.name(place, row.expected_outcome, outcomes())
+    for name, row in instruments().items():
+        for other in row.excluded:
+            faults.name(f"tables/instruments.csv: {name}.excludes", other, instruments())
     for row in [*systems().values(), *loops().values()]:
         for name in [*row.off, *getattr(row, "instrument_names", ())]:
             faults.name(f"tables: {row.name}", name, instruments())

@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ecosystem.quarters import POLICY_START
+from ecosystem.catalogue import instruments
+from ecosystem.errors import FaultList
+from ecosystem.quarters import HORIZON, POLICY_START, period_label
 from ecosystem.scenario_reader import (
     EDIT_KEYS,
     REFERENCE,
@@ -142,14 +144,35 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         if request.name:
             joined = dict.fromkeys(joined, request.name)
         joined |= request.title
-    return ResolvedScenario(
-        name=joined["name"],
-        title_en=joined["en"],
-        title_zh=joined["zh"],
-        layers=tuple(draft.layers),
-        shocks=tuple(draft.shocks),
-        parameters=draft.parameters,
+    return _compatible(
+        ResolvedScenario(
+            name=joined["name"],
+            title_en=joined["en"],
+            title_zh=joined["zh"],
+            layers=tuple(draft.layers),
+            shocks=tuple(draft.shocks),
+            parameters=draft.parameters,
+        )
     )
+
+
+def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
+    """Return the scenario, or raise InputError naming every two instruments that exclude each other.
+
+    They do where both are in force in the same quarter.
+    """
+    on = {name: [False] * HORIZON for name in instruments()}
+    for edit in resolved.edits:
+        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
+    faults = FaultList()
+    for name, row in instruments().items():
+        for other in row.excluded:
+            both = [t for t in range(HORIZON) if on[name][t] and on[other][t]]
+            if both:
+                spell = f"{name} and {other} together from {period_label(both[0])}"
+                faults.add(resolved.name, spell, "one of the two, since they exclude each other")
+    faults.raise_if_any()
+    return resolved
 
 
 def with_overrides(
@@ -196,12 +219,13 @@ def with_overrides(
             parts["amplitude"] = _value(parts["amplitude"])
         draft.read_shock(f"--shock {text}", parts)
     draft.faults.raise_if_any()
-    return replace(
+    changed = replace(
         resolved,
         layers=resolved.layers + ((Layer("overrides", tuple(edits)),) if edits else ()),
         shocks=resolved.shocks + tuple(draft.shocks),
         parameters={**resolved.parameters, **draft.parameters},
     )
+    return _compatible(changed) if edits else changed
 
 
 def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
