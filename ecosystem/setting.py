@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from ecosystem.chance import Chance
+    from ecosystem.hooks import Hook
     from ecosystem.schedule import Schedule
     from ecosystem.world.loader import World
 
@@ -74,6 +75,8 @@ class Setting:
         PFLOPS, (runs, quarters + 2, kinds).
     neutral
         Decision rules replaced by their mean, by name (used by tests and decompositions).
+    hooks
+        Functions of the user that follow stages, in the order in which they are called.
     """
 
     world: World
@@ -83,6 +86,7 @@ class Setting:
     chance: Chance
     national_table: Array
     neutral: frozenset[str] = field(default_factory=frozenset)
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def runs(self) -> int:

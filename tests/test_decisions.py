@@ -28,7 +28,8 @@ HOOK = re.compile(r'"([a-z_]+\.[a-z_]+)" (?:not )?in setting\.neutral')
 
 def arm(row: AgentKind, neutral: bool) -> Setting:
     """Return the setting in which a decision is tested, with or without its rule."""
-    everything = [text for name in instruments() for text in switched(name, True)]
+    allowed = [name for name, instrument in instruments().items() if not instrument.excluded]
+    everything = [text for name in allowed for text in switched(name, True)]
     policy = everything if row.kind in POLICY else []
     rule = [row.name] if neutral else []
     setting = given(scenario(*policy), replicates=REPLICATES, neutral=rule)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ecosystem.arrays import total
+from ecosystem.hook_calls import add_flows, check_flows
 from ecosystem.setting import Array, Setting
 from ecosystem.stages import flows
 from ecosystem.stages.dispatch import Market
@@ -39,6 +40,7 @@ class Accounts:
     power_bill: Array  # of centres before relief (runs, centres)
     exports: Array  # of compute (runs, 1)
     imports: Array  # of compute (runs, 1)
+    added: tuple[Flow, ...]  # those of the flows that a user's functions add
 
 
 def account(
@@ -81,7 +83,12 @@ def account(
     ledger.add("generation", "grid", grid - outside, "households")
     exits = exit_centres(state, investment, books, policy.local_settlement, setting)
     flows.sell_centres(ledger, exits)
+    added = add_flows(
+        ledger, state, setting, drivers=drivers, policy=policy, investment=investment,
+        supply=supply, market=market, innovation=innovation, labour=labour, business=business,
+    )  # fmt: skip
     flows.wind_up(ledger, business)
+    check_flows(ledger.flows, state, setting)
     return Accounts(
         flows=tuple(ledger.flows),
         cash=ledger.balance,
@@ -97,4 +104,5 @@ def account(
         power_bill=bill,
         exports=compute["exports"],
         imports=compute["imports"],
+        added=added,
     )
