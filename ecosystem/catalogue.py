@@ -265,6 +265,7 @@ class Loop(Mechanism):
 
     kind: Literal["reinforcing", "balancing", "coupling"]
     meaning: str
+    package: str
 
 
 RowType = TypeVar("RowType", bound=Row)

@@ -13,22 +13,16 @@ import numpy as np
 from ecosystem.catalogue import Mechanism, parameters
 from ecosystem.outcomes import measure
 from ecosystem.quarters import period_index
-from ecosystem.scenario import ResolvedScenario, resolve, with_overrides
+from ecosystem.scenario import resolve, with_overrides
 from ecosystem.setting import Array, Parameters, Setting
 from ecosystem.simulation import Recorder, keep_memory, make_setting
 from ecosystem.start import initial_state
 from ecosystem.step import step
 from ecosystem.world.loader import load_world
+from experiments.budget import unscaled
 
 LAST = period_index("2030Q4")
 """Quarter to which mechanisms are followed."""
-
-
-def at_own_money(name: str) -> ResolvedScenario:
-    """Return a package with the spending its instruments have by default, not scaled."""
-    resolved = resolve(name)
-    layers = tuple(replace(layer, present_value=None) for layer in resolved.layers)
-    return replace(resolved, layers=layers)
 
 
 def with_values(setting: Setting, values: Mapping[str, float]) -> Setting:
@@ -54,7 +48,7 @@ def arm(
         for name in off
         for text in (f"instrument.{name}.active=false", f"instrument.{name}.start=2025Q3")
     ]
-    scenario = with_overrides(at_own_money(package), settings)
+    scenario = with_overrides(unscaled(resolve(package)), settings)
     setting = make_setting(scenario, load_world(world), seed, range(replicates), fixed)
     return with_values(setting, row.values) if row else setting
 
@@ -79,21 +73,21 @@ def brought(whole: Array, neutral: Array) -> Array:
     return np.asarray((whole - neutral) / scale)
 
 
-def effects(rows: Mapping[str, Mechanism], **arms: int) -> dict[str, Array]:
+def effects(rows: Mapping[str, Mechanism], replicates: int, seed: int = 1) -> dict[str, Array]:
     """Return what each mechanism brings to the outcome named for it, (replicates,) each.
 
-    Parameters
-    ----------
-    rows
-        Mechanisms by name.
-    arms
-        ``replicates`` and ``seed`` of `arm`.
+    A loop is looked at in the package of its row, a system in `article`.
     """
-    whole = summarise(arm(None, **arms), {row.expected_outcome for row in rows.values()})
-    return {
-        name: brought(
-            whole[row.expected_outcome],
-            summarise(arm(row, **arms), [row.expected_outcome])[row.expected_outcome],
-        )
-        for name, row in rows.items()
+    packages = {name: getattr(row, "package", "article") for name, row in rows.items()}
+    names = {row.expected_outcome for row in rows.values()}
+    whole = {
+        package: summarise(arm(None, replicates=replicates, seed=seed, package=package), names)
+        for package in sorted(set(packages.values()))
     }
+    result = {}
+    for name, row in rows.items():
+        outcome = row.expected_outcome
+        setting = arm(row, replicates=replicates, seed=seed, package=packages[name])
+        neutral = summarise(setting, [outcome])[outcome]
+        result[name] = brought(whole[packages[name]][outcome], neutral)
+    return result
