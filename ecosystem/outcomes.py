@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecosystem import kernels
@@ -12,6 +14,7 @@ from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.ledger import Flow
 from ecosystem.stages.routing import kind_sum
 from ecosystem.step import Quarter
 
@@ -70,7 +73,8 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     world, p, t = setting.world, setting.parameters, quarter.state.period
     accounts, policy = quarter.accounts, quarter.policy
     gross, net = value_added_by_place(quarter, setting)
-    payers = add_up(accounts.settlement.payers.values())
+    spent_more, received_more = public_side(accounts.added)
+    payers = add_up(accounts.settlement.payers.values()) + spent_more
     count = world.prefectures.count
     prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
     province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
@@ -81,7 +85,7 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     spent = total(accounts.settlement.paid)
     people = world.prefectures.population
     wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
-    taxes = extra_taxes(quarter, setting)
+    taxes = extra_taxes(quarter, setting) + received_more
     tier = world.prefectures.tier.astype(int)
     between, within = kernels.theil_between_within(wealth, people, tier)
     return {
@@ -101,6 +105,23 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
     }
+
+
+def public_side(added: Sequence[Flow]) -> tuple[Array | float, Array | float]:
+    """Return what flows of the user cost governments and bring them in, M¥.
+
+    Cost is (runs, prefectures + 2); what one government pays another costs the one and relieves
+    the other. Income from others is (runs, 1). Both are 0 without such flows.
+    """
+    cost: Array | float = 0.0
+    income: Array | float = 0.0
+    for flow in added:
+        pays, gets = (side == "government" for side in (flow.payer, flow.receiver))
+        if pays:
+            cost = cost + flow.paid - (flow.received if gets else 0.0)
+        elif gets:
+            income = income + total(flow.received)
+    return cost, income
 
 
 def extra_taxes(quarter: Quarter, setting: Setting) -> Array:

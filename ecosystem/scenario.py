@@ -14,6 +14,7 @@ from typing import Any
 
 from ecosystem.catalogue import instruments
 from ecosystem.errors import FaultList
+from ecosystem.hooks import Hook
 from ecosystem.quarters import HORIZON, POLICY_START, period_label
 from ecosystem.scenario_reader import (
     EDIT_KEYS,
@@ -49,6 +50,7 @@ class ResolvedScenario:
     layers: tuple[Layer, ...]
     shocks: tuple[ShockUse, ...]
     parameters: Mapping[str, float]
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -68,6 +70,7 @@ class ResolvedScenario:
             "layers": [asdict(layer) for layer in self.layers],
             "shocks": [asdict(shock) for shock in self.shocks],
             "parameters": dict(self.parameters),
+            "hooks": [str(hook) for hook in self.hooks],
         }
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -85,6 +88,9 @@ class Scenario:
         Names, or dicts with ``name`` and, if wanted, ``amplitude`` and ``start``.
     parameters : dict
         Parameter values that are set instead of the default or a draw.
+    hooks : dict
+        Functions ``f(record, state, setting)`` by the stage that they follow, each a function or
+        a text such as ``my_file.py:my_function``; see `docs/your_own_policy.md`.
     name : str
         Name in results; by default the names of the policies joined by ``+``.
     title : dict
@@ -99,6 +105,7 @@ class Scenario:
     policies: Sequence[str | Path] = (REFERENCE,)
     shocks: Sequence[str | Mapping[str, Any]] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     title: Mapping[str, str] = field(default_factory=dict)
 
@@ -132,6 +139,7 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         ]
         draft.read_shocks("Scenario.shocks", request.shocks)
         draft.read_parameters("Scenario.parameters", request.parameters)
+        draft.read_hooks("Scenario.hooks", request.hooks, Path())
         draft.title("Scenario.title", request.title, "")
         if not isinstance(request.name, str):
             draft.faults.add("Scenario.name", request.name, "a text")
@@ -152,12 +160,13 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
             layers=tuple(draft.layers),
             shocks=tuple(draft.shocks),
             parameters=draft.parameters,
+            hooks=tuple(draft.hooks),
         )
     )
 
 
 def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
-    """Return the scenario, or raise InputError naming every two instruments that exclude each other.
+    """Return the scenario, or raise InputError naming every two instruments that exclude others.
 
     They do where both are in force in the same quarter.
     """

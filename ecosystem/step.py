@@ -46,8 +46,12 @@ def step(state: State, setting: Setting) -> tuple[State, Quarter]:
     investment = hooked(invest(state, drivers, policy, setting), state, setting)
     supply = hooked(supply_equipment(state, drivers, policy, investment, setting), state, setting)
     market = hooked(sell(state, drivers, policy, investment, setting), state, setting)
-    innovation = hooked(innovate(state, drivers, policy, investment, market, setting), state, setting)
-    labour = hooked(employ(state, drivers, policy, investment, supply, innovation, setting), state, setting)
+    innovation = hooked(
+        innovate(state, drivers, policy, investment, market, setting), state, setting
+    )
+    labour = hooked(
+        employ(state, drivers, policy, investment, supply, innovation, setting), state, setting
+    )
     business = hooked(trade(state, drivers, policy, innovation, labour, setting), state, setting)
     accounts = account(
         state, drivers, policy, investment, supply, market, innovation, labour, business, setting
