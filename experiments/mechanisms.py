@@ -1,6 +1,7 @@
 """A mechanism of the model replaced by its neutral value, and what that changes.
 
-Paired runs of `article` at its own money: with every mechanism, and with one of them neutral.
+Paired runs of a package at the tables' own money: with every mechanism, and with one neutral.
+Halls are built as expected instead of in drawn projects: one lucky project would hide the rest.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def arm(
     ]
     scenario = with_overrides(unscaled(resolve(package)), settings)
     setting = make_setting(scenario, load_world(world), seed, range(replicates), fixed)
-    return with_values(setting, row.values) if row else setting
+    return with_values(setting, {"lumpy_projects": 0.0} | (row.values if row else {}))
 
 
 def summarise(setting: Setting, names: Iterable[str], last: int = LAST) -> dict[str, Array]:
