@@ -42,7 +42,7 @@ def read_budget(budget: object) -> Budget:
     from ecosystem.errors import FaultList
 
     if budget is None or budget in (ARTICLE, OWN):
-        return budget  # type: ignore[return-value]
+        return budget
     try:
         number = float(budget)  # type: ignore[arg-type]
     except (TypeError, ValueError):

@@ -129,7 +129,7 @@ def compare(
     settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
     resolved = [with_budget(with_overrides(one, settings), budget) for one in resolved]
     wanted = list(outcomes) if outcomes is not None else headline_outcomes()
-    needed = [*wanted, *(name for name in (NET_COST, UNSPENT, *PAID.values()) if name not in wanted)]
+    needed = list(dict.fromkeys([*wanted, NET_COST, UNSPENT, *PAID.values()]))
     result = simulate(
         resolved, replicates=replicates, seed=seed, until=until, world=world, shock=shock,
         parameters=dict(parameters or {}), fixed_parameters=fixed_parameters, jobs=jobs,

@@ -66,7 +66,7 @@ def sell(
     weight = contract_weights(state, drivers, policy, routing, setting)
     pooled, exponent = dispatch_rules(policy, setting)
     wanted, nowhere = class_demand(routing, weight, policy, setting)
-    linkage = policy.lever["hub_linkage"]
+    linkage = np.minimum(policy.lever["hub_linkage"], 1)
     sold, served, lost, leaked = [], [], [], []
     left = free
     for order, demand in enumerate(wanted):
@@ -257,7 +257,7 @@ def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Settin
     """Return the share of capacity kept for batch work when it goes first, (runs, centres)."""
     centres = setting.world.centres
     cover = safe_ratio(batch, segment_sum(free, centres.cell_start), empty=0.0)
-    lever = policy.lever["latency_insensitive_first"]
+    lever = np.minimum(policy.lever["latency_insensitive_first"], 1)
     return spread(lever * np.minimum(1, cover), centres.cell)
 
 
