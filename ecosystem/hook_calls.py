@@ -117,7 +117,9 @@ def call(hook: Hook, given: object, state: State, setting: Setting) -> Any:
     try:
         return hook.function(given, protect(state), guarded)
     except Exception as error:  # whatever the user's function raises
-        words = f"{type(error).__name__}: {error}"
+        inside = error.__traceback__ and error.__traceback__.tb_next
+        line = f" (line {inside.tb_lineno})" if inside else ""
+        words = f"{type(error).__name__}: {error}{line}"
         where = place(hook.stage, [hook], state)
         raise HookError([Fault(where, words, "a function that ends without an error")]) from error
 
