@@ -115,7 +115,8 @@ class Decomposition:
     table
         One row an outcome and part. `part` is ``whole``, ``without`` (the whole less the whole
         without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block);
-        the statistics are those of `experiments.intervals.describe`, of paired differences.
+        the statistics are those of `experiments.intervals.describe`, of paired differences,
+        and their mean, which alone adds up over the blocks.
     break_even
         One row a programme, measure and level: median difference from the reference of the
         programme alone, share of pairs above zero, and `break_even` of the programme and measure.
@@ -315,7 +316,8 @@ def parts_table(
         parts |= {("shapley", block): part for block, part in split.items()}
         unit = catalogue()[outcome].unit
         rows += [
-            {"outcome": outcome, "unit": unit, "part": part, "name": name} | describe(pairs)
+            {"outcome": outcome, "unit": unit, "part": part, "name": name, "mean": pairs.mean()}
+            | describe(pairs)
             for (part, name), pairs in parts.items()
         ]
     return pd.DataFrame(rows), gap
