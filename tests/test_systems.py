@@ -4,7 +4,7 @@ Full world, default parameters, `article` at the tables' own money, pairs of run
 luck to 2030Q4: with the mechanism, and with its neutral value inside the run. The outcome has to
 move in the row's direction by more than the row's size, at a false-alarm rate of 1 % for all
 systems together (Holm 1979). Sizes were written down before the first run; the outcome of
-`new_information_technology` was corrected after a look at another seed (2).
+`neighbours` and `new_information_technology` were corrected after a look at another seed (2).
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ from ecosystem.catalogue import instruments, outcomes, systems
 from ecosystem.setting import Array
 from experiments.mechanisms import effects
 
-REPLICATES = 24
+REPLICATES = 32
 ROOT = Path(ecosystem.__file__).parents[1]
 
 
