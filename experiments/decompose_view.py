@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.compare import row_dicts
 from experiments.decompose import NET_COST, OBJECTIVE, OTHER, Decomposition
-from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
+from experiments.messages import number, percent, scaled_unit, text, title, wrap
 from experiments.presentation import COLUMNS, FIRST, base_words, outcome_row, table_line
 
 if TYPE_CHECKING:
@@ -58,13 +58,14 @@ def notes(found: Decomposition, lang: str) -> list[str]:
 
 def decomposition_text(found: Decomposition, lang: str = "en") -> str:
     """Return the tables of a decomposition as lines of at most 100 columns."""
+    from ecosystem.scenario import REFERENCE, resolve
     from experiments.budget import own_present_value
 
     runs, names = found.runs, part_titles(found, lang)
     head = text(
         "decompose_head", lang, package=names["whole"], pairs=runs["replicates"],
         seed=runs["seed"], world=runs["world"], until=runs["until"], runs=runs["runs"],
-        money=number(own_present_value(found.package)),
+        money=number(own_present_value(found.package)), reference=title(resolve(REFERENCE), lang),
     )  # fmt: skip
     lines = wrap(head, COLUMNS).splitlines()
     for outcome in (OBJECTIVE, NET_COST):
@@ -120,7 +121,9 @@ def _instrument_lines(found: Decomposition, names: dict[str, str], lang: str) ->
             mark = " " if row["reads_zero"] else "*"
             cells += [f"{number(row['median'], signed=True)}{mark}", _range(row, "90")]
         cells += even_words(found, str(name), lang)
-        lines.append(table_line("", pad(names[str(name)], room), widths, cells))
+        first, *rest = wrap(names[str(name)], room).splitlines()
+        lines.append(table_line("", first, widths, cells))
+        lines += [f"    {line}" for line in rest]
     return lines
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.messages import number, percent, text, title, wrap
+from experiments.messages import percent, text, title, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,7 +208,8 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
     several = found.robustness[found.robustness["shocks"] > 1]
     for outcome, rows in several.groupby("outcome", sort=False):
         head = text("resilience_robustness", lang)
-        lines += ["", f"{title(outcome_row(str(outcome)), lang)} · {head}"]
+        named = f"{title(outcome_row(str(outcome)), lang)} · {head}"
+        lines += ["", *wrap(named, COLUMNS).splitlines()]
         for row in row_dicts(rows.sort_values("robustness", ascending=False, kind="stable")):
             span = f"{_share(row['robustness_low_90'])} … {_share(row['robustness_high_90'])}"
             cells = [_share(row["robustness"]), span, title(shocks()[row["worst"]], lang)]
@@ -218,4 +219,4 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
 
 
 def _share(value: float) -> str:
-    return f"{number(100 * value)} %"
+    return "–" if value != value else f"{100 * value:.1f} %"
