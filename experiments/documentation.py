@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ecosystem import catalogue
-from experiments.odd import odd_page
+from experiments.odd import MODEL, odd_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 STRENGTHS = DOCS / "loops.csv"
@@ -34,7 +35,7 @@ class Strength:
 
 def table(header: list[str], rows: list[list[object]]) -> str:
     """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
+    lines: list[list[object]] = [[*header], ["---"] * len(header), *rows]
     cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
@@ -53,6 +54,12 @@ def lever_parameters(instrument: str) -> str:
     """Return the parameters that carry an instrument's name, or a dash."""
     found = [name for name in catalogue.parameters() if name.startswith(f"{instrument}_")]
     return code(f"{instrument}_*") if found else "–"
+
+
+def acts_in() -> dict[str, str]:
+    """Return where each instrument acts, as the model page says."""
+    rows = re.findall(r"^\| \d+ \| .*? \| `(\w+)` \| (.*?) \|$", MODEL.read_text("utf-8"), re.M)
+    return dict(rows)
 
 
 def article_page() -> str:
@@ -77,7 +84,7 @@ def article_page() -> str:
         ]
         for row in systems.values()
     ]
-    stage = {n: row.stage_file for row in systems.values() for n in row.instrument_names}
+    places = acts_in()
     lever = (
         "Every instrument alone, on top of `history`, has to move an outcome that is not money "
         "spent on it (`tests/test_instruments.py`). Instruments without words of the article are "
@@ -90,7 +97,7 @@ def article_page() -> str:
             row.article_sentence or "–",
             f"`{row.name}`",
             row.acts_on,
-            f"`{stage[row.name]}`" if row.name in stage else "see [model.md](model.md)",
+            places[row.name],
             lever_parameters(row.name),
             f"`{row.expected_outcome}` {row.expected_sign}{row.expected_size:g}",
             row.legal_status,
@@ -98,7 +105,7 @@ def article_page() -> str:
         for row in instruments.values()
     ]
     heads = ["#", "Words of the article", "System", "Instruments", "Stage"]
-    ends = ["#", "Words of the article", "Instrument", "Acts on", "Stage", "Parameters"]
+    ends = ["#", "Words of the article", "Instrument", "Acts on", "Acts in", "Parameters"]
     return page(
         "From the policy article to the model",
         intro,
@@ -156,8 +163,13 @@ def run_strengths() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", "median", "low", "high"])
         for name, values in effects(catalogue.loops(), REPLICATES, SEED).items():
-            low, median, high = np.quantile(values, (0.05, 0.5, 0.95))
-            writer.writerow([name, f"{median:.5f}", f"{low:.5f}", f"{high:.5f}"])
+            low, median, high = np.expm1(np.quantile(values, (0.05, 0.5, 0.95)))
+            writer.writerow([name, f"{median:.3g}", f"{low:.3g}", f"{high:.3g}"])
+
+
+def percent(change: float) -> str:
+    """Return a relative change in percent, three digits."""
+    return f"{100 * change:+.3g} %"
 
 
 def loops_page() -> str:
@@ -167,14 +179,14 @@ def loops_page() -> str:
     rows: list[list[object]] = []
     for name, row in catalogue.loops().items():
         found = strengths[name]
-        span = f"{found.median:+.2%} ({found.low:+.2%} to {found.high:+.2%})"
+        span = f"{percent(found.median)} ({percent(found.low)} to {percent(found.high)})"
         what = f"{titles[row.expected_outcome]} (`{row.expected_outcome}`)"
         cells = [name.upper(), row.kind, row.meaning, f"`{row.neutral}`", f"`{row.package}`"]
         rows.append([*cells, what, row.expected_sign, span])
     intro = (
         f"What each loop brings to one outcome at the default parameters: {REPLICATES} pairs of "
         "runs to 2030Q4 with the same luck, with the loop and with the neutral value of its "
-        "switch; median and 5 % to 95 % of the pairs, in log points where both are positive. "
+        "switch; median and 5 % to 95 % of the pairs, relative to the run without. "
         "`tests/test_loops.py` tests the sign. R reinforces, B balances, C couples compute and "
         "the ecosystem."
     )

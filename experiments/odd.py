@@ -36,17 +36,18 @@ SCHEDULING = """## 3. Process overview and scheduling
 Time runs in quarters from 2020Q1 to 2035Q4. Packages differ from 2025Q3 on. The stages of a quarter
 follow each other in a fixed order (`ecosystem/step.py`): drivers, policy, investment, equipment
 chain, market for compute, innovation, labour and firms, accounts. A stage reads the state at the
-start of the quarter and what earlier stages returned. All agents of a kind act at once, on what they
-knew last quarter; nothing is solved for an equilibrium, so the order of agents does not matter. What
-the stages decided becomes the next state in one place (`ecosystem/stages/turnover.py`)."""
+start of the quarter and what earlier stages returned. All agents of a kind act at once, on what
+they knew last quarter; nothing is solved for an equilibrium, so the order of agents does not
+matter. What the stages decided becomes the next state in one place
+(`ecosystem/stages/turnover.py`)."""
 
 CONCEPTS = """## 4. Design concepts
 
 - **Basic principles.** Discrete choice of places and suppliers (McFadden 1974), increasing returns
   and lock-in (Arthur 1989), soft budgets (Kornai), search and matching (den Haan, Ramey and Watson
   2000), learning by doing (Wright 1936), absorptive capacity and cognitive distance (Cohen and
-  Levinthal 1990; Nooteboom et al. 2007), diffusion (Bass 1969), selection among firms (Dosi et al.),
-  and books in which every payment has two sides.
+  Levinthal 1990; Nooteboom et al. 2007), diffusion (Bass 1969), selection among firms (Dosi et
+  al.), and books in which every payment has two sides.
 - **Emergence.** Where halls end up, use and fill, the number and size of firms, wages, receipts.
   Imposed: national capacity before 2025Q3, reference prices, the part of the national build that
   suits the west.
@@ -72,8 +73,8 @@ START = """## 5. Initialization
 The state of 2020Q1 is made from the tables of a world (`ecosystem/world/full/`; a small world for
 teaching beside it) and a few parameters (`ecosystem/start.py`). Capacities, firms, talent and
 budgets by prefecture stand in the tables with a source and a grade for every number
-(`ecosystem/world/full/provenance.csv`); many starts are assumed. All packages share the start and the
-history to 2025Q2.
+(`ecosystem/world/full/provenance.csv`); many starts are assumed. All packages share the start and
+the history to 2025Q2.
 
 ## 6. Input data
 
@@ -142,7 +143,8 @@ def submodels_section(table: Table) -> str:
 def rationale_section() -> str:
     """Return the decisions behind the model, as the model page gives them."""
     words = MODEL.read_text(encoding="utf-8")
-    found = re.search(r"^## Where building changed the design.*?\n(.*?)(?=^## |\Z)", words, re.M | re.S)
+    pattern = r"^## Where building changed the design.*?\n(.*?)(?=^## |\Z)"
+    found = re.search(pattern, words, re.M | re.S)
     body = found.group(1).strip() if found else ""
     return f"## 8. Rationale: where building changed the design\n\n{body}"
 
