@@ -125,7 +125,7 @@ def resilience(
     Parameters
     ----------
     scenarios
-        Resolved scenarios; those without a shock are left out.
+        Resolved scenarios; those without a shock within the runs are left out.
     outcomes
         Names of outcomes without parts.
     options
@@ -133,11 +133,15 @@ def resilience(
     """
     import pandas as pd
 
+    from ecosystem.quarters import HORIZON, period_index, period_label
     from ecosystem.simulation import simulate
 
-    struck = [scenario for scenario in scenarios if scenario.shocks]
+    last = period_index(options.get("until", period_label(HORIZON - 1)))
+    single = [(one, use) for one in scenarios for use in one.shocks if use.start <= last]
+    struck = [one for one in scenarios if any(one is other for other, _ in single)]
+    if not struck:
+        return Resilience(pd.DataFrame(), pd.DataFrame(), {})
     twins = [replace(scenario, shocks=()) for scenario in struck]
-    single = [(one, use) for one in struck for use in one.shocks]
     runs = [*twins, *(replace(one, shocks=(use,)) for one, use in single)]
     result = simulate(runs, outcomes=list(outcomes), progress=progress, **options)
     place = {scenario.name: number for number, scenario in enumerate(twins)}
@@ -145,11 +149,9 @@ def resilience(
     losses: dict[tuple[str, str], dict[str, Array]] = {}
     for outcome in outcomes:
         series = result.series[outcome][..., 0]
-        for number_, (scenario, use) in enumerate(single, start=len(twins)):
-            span = slice(use.start, None)
-            pair = series[number_][:, span], series[place[scenario.name]][:, span]
-            if pair[0].shape[1] == 0:
-                continue
+        for run, (scenario, use) in enumerate(single, start=len(twins)):
+            number = place[scenario.name]
+            pair = series[run][:, use.start :], series[number][:, use.start :]
             losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
             rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
     titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
@@ -192,6 +194,8 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
     from experiments.compare import row_dicts
     from experiments.presentation import COLUMNS, outcome_row, table_line
 
+    if found.table.empty:
+        return text("resilience_none", lang)
     widths = (11, 18, 11, 10, 11)
     heads = [text(f"resilience_{key}", lang) for key in ("loss", "depth", "recovery", "censored")]
     lines = wrap(text("resilience_head", lang), COLUMNS).splitlines()

@@ -79,6 +79,8 @@ def test_two_shocks_on_two_packages_in_the_teaching_world() -> None:
     worst = found.robustness.set_index(["outcome", "package"]).loc["compute_exported"]
     for package in worst.index:
         assert worst.loc[package, "robustness"] <= 1 - outside.loc[package]["loss"].max() + 1e-9
+    late = resilience(struck, replicates=1, until="2025Q4", world="teaching", jobs=1)
+    assert late.table.empty and late.text() == "No shock begins within the runs."
     for lang in ("en", "zh"):
         lines = found.text(lang).splitlines()
         assert max(width(line) for line in lines) <= 100
