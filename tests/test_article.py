@@ -23,8 +23,13 @@ from ecosystem.stages.policy import govern
 from experiments.budget import ARTICLE, own_present_value, with_budget
 
 UNTIL = period_index("2028Q4")
-BEFORE_A_RUN = {"national_growth_scale", "national_growth_fading_time", "money_market_growth"}
-"""Read by `drivers.national_capacity_table`, whose table a run is given."""
+BEFORE_A_RUN = {
+    "national_growth_scale",
+    "national_growth_fading_time",
+    "money_market_growth",
+    "public_discount_rate",
+}
+"""Read with the national path and the schedule that a run is given."""
 PACKAGES = tuple(name for name in package_names() if name not in ("none", "history"))
 
 

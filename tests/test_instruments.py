@@ -5,7 +5,8 @@ its defaults from 2025Q3, against `history` with it off (the gate and the vouche
 `history` and are switched off there). Halls are built as expected, since a lucky project would
 hide a lever. First with default parameters, then with draws. The false-alarm rate is 1 % for all
 instruments together (Holm 1979). Four outcomes or sizes (steering, capital subsidy, corridor,
-gate) were corrected after a look at another seed (2).
+gate) were corrected after a look at another seed (2); two sizes (deployment, talent) were lowered
+after the first run with draws, in which programmes are less effective on average.
 """
 
 from __future__ import annotations
