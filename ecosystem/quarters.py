@@ -57,6 +57,3 @@ def mid_year(index: int) -> float:
 def year_end_period(year: int) -> int:
     """Return the last quarter of a year: a year-end figure is the state after it."""
     return QUARTERS_A_YEAR * (year - FIRST_YEAR) + QUARTERS_A_YEAR - 1
-
-
-PACKAGES_START, QUARTERS = POLICY_START, HORIZON

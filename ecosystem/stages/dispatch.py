@@ -101,9 +101,10 @@ def sell(
         mark_next=move_mark(state, use, setting),
         tenants_next=kernels.ar1_step(
             state.centres.tenants,
-            setting.chance.normal("tenants", state.period, world.centres.count)[
-                :, world.centres.order
-            ],
+            spread(
+                setting.chance.normal("tenants", state.period, world.centres.count),
+                world.centres.order,
+            ),
             p.tenant_persistence,
             p.tenant_sd,
         ),

@@ -342,8 +342,8 @@ def university_flows(
         np.zeros((runs, world.prefectures.count)),
     )
     ledger.add("university funds", "government", payer, "universities", funds)
-    paid_compute = opening - ledger.balance["universities"]
-    income = np.maximum(innovation.university_grants - paid_compute, 0)
+    received = ledger.balance["universities"] - opening  # less what compute cost
+    income = np.maximum(innovation.university_grants + received, 0)
     wages = p.university_wage_share * income
     bought = p.university_purchase_share * income
     ledger.add("wages", "universities", wages, "households")
