@@ -1,11 +1,12 @@
 """The tables of what can be set and what is reported, read from CSV and checked.
 
-One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents` and
-`state_columns` return the rows by name in the order of the table. Documentation, listings,
-checks of user input and sensitivity bounds are all read from here.
+One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
+`state_columns`, `systems` and `loops` return the rows by name in the order of the table.
+Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
 import csv
+import fnmatch
 import io
 from collections.abc import Callable
 from functools import lru_cache
@@ -61,7 +62,8 @@ class Instrument(Row):
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
     spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
-    The prefecture share falls on the hub where ``place`` says so.
+    The prefecture share falls on the hub or a ring where ``place`` says so. What it ``excludes``
+    may not be in force in the same quarter.
     """
 
     number: int = Field(ge=1)
@@ -78,8 +80,9 @@ class Instrument(Row):
     national_share: float = Field(ge=0, le=1)
     provincial_share: float = Field(ge=0, le=1)
     prefecture_share: float = Field(ge=0, le=1)
-    place: Literal["", "hub"] = ""
+    place: Literal["", "hub", "ring_1", "ring_2"] = ""
     eligibility: str = ""
+    excludes: str = ""
     legal_status: Literal["allowed", "review needed", "restricted"]
     legal_rule: str = ""
     ramp_quarters: int = Field(ge=0)
@@ -95,6 +98,11 @@ class Instrument(Row):
     def eligible(self) -> tuple[str, ...]:
         """The groups of claimants that may be named, the default first; empty if only one."""
         return tuple(self.eligibility.split("|")) if self.eligibility else ()
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The instruments that may not be in force beside this one."""
+        return tuple(self.excludes.split("|")) if self.excludes else ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -124,7 +132,9 @@ class Shock(Row):
     title_zh: str
     channel: str
     second_channel: str = ""
-    profile: Literal["surge", "decay", "hold_recover"]
+    profile: Literal["surge", "decay", "ramp", "hold_recover"]
+    sign: int = Field(ge=-1, le=1)
+    second_factor: float | None = None
     amplitude_default: float
     low: float
     high: float
@@ -140,7 +150,7 @@ class Shock(Row):
     def _check(self) -> Self:
         _require_inside(self.amplitude_default, self.low, self.high)
         period_index(self.start_default)
-        needs = {"surge": ("rise", "decay"), "decay": ("decay",)}
+        needs = {"surge": ("rise", "decay"), "decay": ("decay",), "ramp": ("rise",)}
         for column in needs.get(self.profile, ("hold", "recovery")):
             if getattr(self, column) is None:
                 raise ValueError(f"the profile {self.profile} needs {column}")
@@ -195,6 +205,67 @@ class StateColumn(Row):
     def key(self) -> str:
         """The owner and the name: several owners have a column of one name."""
         return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+class Mechanism(Row):
+    """A mechanism, what takes its place when it is switched off, and what it is expected to move.
+
+    ``neutral`` lists, separated by semicolons, parameters at their neutral value (a star stands
+    for several: ``location_effect_*=0``) and instruments that are off (``hub_steering off``).
+    ``expected_sign`` is that of the change the mechanism brings.
+    """
+
+    neutral: str
+    expected_outcome: str
+    expected_sign: Literal["+", "-"]
+    stage_file: str
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Neutral values of parameters, stars resolved."""
+        pairs = (part.split("=") for part in self.neutral.split(";") if "=" in part)
+        found: dict[str, float] = {}
+        for pattern, value in pairs:
+            names = fnmatch.filter(parameters(), pattern.strip())
+            if not names:
+                raise ValueError(f"{self.name}: no parameter {pattern.strip()!r}")
+            found |= dict.fromkeys(names, float(value))
+        return found
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Instruments that are off."""
+        parts = (part.split() for part in self.neutral.split(";") if "=" not in part)
+        return tuple(name for name, _ in parts)
+
+
+class System(Mechanism):
+    """A system of the policy article: its words, its instruments and the mechanism behind it.
+
+    ``expected_size`` is the relative change (in logs where both are positive) that the mechanism
+    brings to ``expected_outcome``; it was written down before the test was run.
+    """
+
+    number: int = Field(ge=1)
+    title_en: str
+    title_zh: str
+    article_sentence: str
+    instruments: str
+    mechanism: str
+    expected_size: float = Field(gt=0)
+
+    @property
+    def instrument_names(self) -> tuple[str, ...]:
+        """Instruments of the system."""
+        return tuple(self.instruments.split("|"))
+
+
+class Loop(Mechanism):
+    """A feedback loop of the model, or a coupling of compute and the rest."""
+
+    kind: Literal["reinforcing", "balancing", "coupling"]
+    meaning: str
+    package: str
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -267,6 +338,8 @@ shocks = _table("shocks.csv", Shock)
 outcomes = _table("outcomes.csv", Outcome)
 agents = _table("agents.csv", AgentKind)
 state_columns = _table("state.csv", StateColumn)
+systems = _table("systems.csv", System)
+loops = _table("loops.csv", Loop)
 
 
 def check_references() -> None:
@@ -275,12 +348,23 @@ def check_references() -> None:
     Raises
     ------
     InputError
-        With every expected outcome that is not in the table of outcomes.
+        With every expected outcome and every excluded instrument that is in no table.
     """
     faults = FaultList()
-    tables: dict[str, Any] = {"instruments": instruments(), "agents": agents()}
+    tables: dict[str, Any] = {
+        "instruments": instruments(),
+        "agents": agents(),
+        "systems": systems(),
+        "loops": loops(),
+    }
     for table, rows in tables.items():
         for row in rows.values():
             place = f"tables/{table}.csv: {row.name}.expected_outcome"
             faults.name(place, row.expected_outcome, outcomes())
+    for name, row in instruments().items():
+        for other in row.excluded:
+            faults.name(f"tables/instruments.csv: {name}.excludes", other, instruments())
+    for row in [*systems().values(), *loops().values()]:
+        for name in [*row.off, *getattr(row, "instrument_names", ())]:
+            faults.name(f"tables: {row.name}", name, instruments())
     faults.raise_if_any()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecosystem import kernels
@@ -12,10 +14,11 @@ from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.ledger import Flow
 from ecosystem.stages.routing import kind_sum
 from ecosystem.step import Quarter
 
-TIERS = 4
+TIERS, RING_2 = 4, 2
 
 
 def measure(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -64,7 +67,7 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
         for flow in accounts.flows
         if flow.label == "vouchers" and flow.receiver == "firms"
     )
-    centre = p.local_settlement * (books.depreciation + counted)
+    centre = quarter.policy.local_settlement * (books.depreciation + counted)
     granted = p.university_wage_share * quarter.innovation.university_grants
     net = gross - place_totals(centre, "centres", setting)
     net = net - place_totals(to_firms, "firms", setting)
@@ -76,7 +79,8 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     world, p, t = setting.world, setting.parameters, quarter.state.period
     accounts, policy = quarter.accounts, quarter.policy
     gross, net = value_added_by_place(quarter, setting)
-    payers = add_up(accounts.settlement.payers.values())
+    spent_more, received_more = public_side(accounts.added)
+    payers = add_up(accounts.settlement.payers.values()) + spent_more
     count = world.prefectures.count
     prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
     province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
@@ -87,7 +91,9 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     spent = total(accounts.settlement.paid)
     people = world.prefectures.population
     wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
-    taxes = extra_taxes(quarter, setting)
+    taxes = extra_taxes(quarter, setting) + received_more
+    tier = world.prefectures.tier.astype(int)
+    between, within = kernels.theil_between_within(wealth, people, tier)
     return {
         "local_value_added_net": total(net),
         "local_value_added_gross": total(gross),
@@ -98,9 +104,30 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "public_cost_prefecture": prefecture,
         "tax_receipts": taxes,
         "unspent": planned - spent,
+        "local_tax_receipts": accounts.local_receipts,
+        "value_added_by_tier": by_tier(net, setting),
+        "theil_between": between[:, None],
+        "theil_within": within[:, None],
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
     }
+
+
+def public_side(added: Sequence[Flow]) -> tuple[Array | float, Array | float]:
+    """Return what flows of the user cost governments and bring them in, M¥.
+
+    Cost is (runs, prefectures + 2); what one government pays another costs the one and relieves
+    the other. Income from others is (runs, 1). Both are 0 without such flows.
+    """
+    cost: Array | float = 0.0
+    income: Array | float = 0.0
+    for flow in added:
+        pays, gets = (side == "government" for side in (flow.payer, flow.receiver))
+        if pays:
+            cost = cost + flow.paid - (flow.received if gets else 0.0)
+        elif gets:
+            income = income + total(flow.received)
+    return cost, income
 
 
 def extra_taxes(quarter: Quarter, setting: Setting) -> Array:
@@ -162,7 +189,46 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "national_use": market.national_use,
         "herfindahl": concentration[:, None],
         "centre_jobs": total(quarter.labour.centre_jobs),
+        "servers_second_ring": by_tier(servers_place, setting)[:, [RING_2]],
+        "use_second_ring": safe_ratio(
+            by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
+        )[:, [RING_2]],
+        "batch_served": total(market.by_class[:, 1] * weight),
+        "fit_of_kind": fit_of_kind(built.servers, setting),
+        "unit_cost": unit_cost(quarter, setting),
+        "rival_displacement": safe_ratio(
+            total(sold), total(sold) + total(market.routing.rival_served * headline(setting))
+        ),
     }
+
+
+def headline(setting: Setting) -> Array:
+    """Return the FP32-equivalent weights of the kinds, (runs, kinds)."""
+    return setting.by_kind("headline_weight")
+
+
+def fit_of_kind(servers: Array, setting: Setting) -> Array:
+    """Return how well kinds stand where they fit, 0 to 1 (runs, 1).
+
+    The mean over kinds of the share of intelligent servers in the core, and of general and super
+    servers outside it.
+    """
+    world = setting.world
+    core = (world.prefectures.tier == 0)[world.centres.prefecture]
+    inside = safe_ratio(kind_sum(servers * core, setting), kind_sum(servers, setting))
+    wanted = np.where(np.arange(len(world.kinds)) == INTELLIGENT, inside, 1 - inside)
+    return np.asarray(wanted.mean(axis=1, keepdims=True))
+
+
+def unit_cost(quarter: Quarter, setting: Setting) -> Array:
+    """Return power, upkeep, wages, depreciation and interest over compute sold, yuan/PFh."""
+    accounts = quarter.accounts
+    p, kind = setting.parameters, setting.world.centres.kind
+    upkeep = p.maintenance_share * spread(quarter.drivers.server_cost, kind) / 4
+    cost = total(accounts.power_bill) + total(upkeep * quarter.investment.servers)
+    cost = cost + total(accounts.wages["centres"])
+    cost = cost + total(accounts.books.depreciation + accounts.books.interest)
+    return safe_ratio(1e6 * cost, total(quarter.market.sold * fp32(setting)))
 
 
 def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -180,6 +246,8 @@ def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "compute_export_revenue": quarter.accounts.exports,
         "exports_by_region": abroad,
         "compute_imports": quarter.accounts.imports,
+        "local_use": total(delivered * (world.regions.home == 1)),
+        "buyers_saving": buyers_saving(quarter, setting),
         "compute_revenue": kind_sum(market.revenue, setting),
         "unserved": total(lost),
         "local_content": safe_ratio(total(supply.local_sales), total(supply.orders)),
@@ -187,6 +255,16 @@ def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "maker_capacity": total(quarter.state.makers.capacity),
         "maker_jobs": total(quarter.labour.maker_jobs),
     }
+
+
+def buyers_saving(quarter: Quarter, setting: Setting) -> Array:
+    """Return what buyers elsewhere save against the price of their own region, M¥ (runs, 1)."""
+    world, p, market = setting.world, setting.parameters, quarter.market
+    work = world.workloads
+    own = p.own_region_price * spread(quarter.drivers.price, work.kind) * work.price_multiplier
+    abroad = np.where(world.regions.home == 1, 0.0, 1.0)[:, None]
+    would_pay = market.delivered * own[:, None, :] / 1e6
+    return total((would_pay - market.payments) * abroad)
 
 
 def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -218,11 +296,26 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "retention": safe_ratio(total(labour.retained), total(labour.graduates)),
         "wage": total(society.wage * society.talent) / total(society.talent),
         "network_density": made.density,
+        "absorptive_capacity": safe_ratio(
+            total(made.absorptive * business.sales), total(business.sales)
+        ),
+        "branches": total(society.branches),
+        "branch_jobs": setting.parameters.branch_staff * total(society.branches),
         "domain_diversity": kernels.shannon(safe_ratio(staff, total(staff)))[:, None],
         "park_adoption": quarter.state.parks.adoption.mean(axis=1, keepdims=True),
         "park_productivity_gain": total(made.park_output) - base_park_output(quarter, setting),
         "park_servers": total(quarter.state.parks.servers),
     }
+
+
+def park_intensity(quarter: Quarter, setting: Setting) -> Array:
+    """Return power per output of parks, MWh/M¥ (runs, 1)."""
+    p, parks = setting.parameters, setting.world.parks
+    lever = quarter.policy.lever["strong_industry"]
+    saved = p.park_energy_gain + p.strong_industry_energy_gain * lever
+    used = quarter.innovation.park_output * parks.energy_intensity
+    used = used * (1 - saved * quarter.state.parks.adoption)
+    return total(used) / total(quarter.innovation.park_output)
 
 
 def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -231,7 +324,8 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     market, built = quarter.market, quarter.investment
     regions, hubs = world.regions, world.hubs
     energy = total(market.energy)
-    here = energy * world.province.grid_co2_factor * drivers.grid_decline
+    green = np.minimum(1, quarter.policy.lever["green_standard"])
+    here = energy * (1 - green) * world.province.grid_co2_factor * drivers.grid_decline
     idle = p.idle_power_share
 
     def power_used(capacity: Array, served: Array, pue: Array) -> Array:
@@ -256,6 +350,9 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     return {
         "energy": energy,
         "co2_province": here,
+        "green_share": green,
+        "co2_per_compute": 1000 * safe_ratio(here, total(market.sold * fp32(setting))),
+        "park_energy_intensity": park_intensity(quarter, setting),
         "co2_nation": here + (rivals + east) * drivers.grid_decline,
         "pue": mean_pue,
     }

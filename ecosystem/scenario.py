@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ecosystem.quarters import POLICY_START
+from ecosystem.catalogue import instruments
+from ecosystem.errors import FaultList
+from ecosystem.hooks import Hook
+from ecosystem.quarters import HORIZON, POLICY_START, period_label
 from ecosystem.scenario_reader import (
     EDIT_KEYS,
     REFERENCE,
@@ -47,6 +50,7 @@ class ResolvedScenario:
     layers: tuple[Layer, ...]
     shocks: tuple[ShockUse, ...]
     parameters: Mapping[str, float]
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def edits(self) -> tuple[Edit, ...]:
@@ -66,6 +70,7 @@ class ResolvedScenario:
             "layers": [asdict(layer) for layer in self.layers],
             "shocks": [asdict(shock) for shock in self.shocks],
             "parameters": dict(self.parameters),
+            "hooks": [str(hook) for hook in self.hooks],
         }
         text = json.dumps(content, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -83,6 +88,9 @@ class Scenario:
         Names, or dicts with ``name`` and, if wanted, ``amplitude`` and ``start``.
     parameters : dict
         Parameter values that are set instead of the default or a draw.
+    hooks : dict
+        Functions ``f(record, state, setting)`` by the stage that they follow, each a function or
+        a text such as ``my_file.py:my_function``; see `docs/your_own_policy.md`.
     name : str
         Name in results; by default the names of the policies joined by ``+``.
     title : dict
@@ -97,6 +105,7 @@ class Scenario:
     policies: Sequence[str | Path] = (REFERENCE,)
     shocks: Sequence[str | Mapping[str, Any]] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     title: Mapping[str, str] = field(default_factory=dict)
 
@@ -130,6 +139,7 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         ]
         draft.read_shocks("Scenario.shocks", request.shocks)
         draft.read_parameters("Scenario.parameters", request.parameters)
+        draft.read_hooks("Scenario.hooks", request.hooks, Path())
         draft.title("Scenario.title", request.title, "")
         if not isinstance(request.name, str):
             draft.faults.add("Scenario.name", request.name, "a text")
@@ -142,14 +152,36 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         if request.name:
             joined = dict.fromkeys(joined, request.name)
         joined |= request.title
-    return ResolvedScenario(
-        name=joined["name"],
-        title_en=joined["en"],
-        title_zh=joined["zh"],
-        layers=tuple(draft.layers),
-        shocks=tuple(draft.shocks),
-        parameters=draft.parameters,
+    return _compatible(
+        ResolvedScenario(
+            name=joined["name"],
+            title_en=joined["en"],
+            title_zh=joined["zh"],
+            layers=tuple(draft.layers),
+            shocks=tuple(draft.shocks),
+            parameters=draft.parameters,
+            hooks=tuple(draft.hooks),
+        )
     )
+
+
+def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
+    """Return the scenario, or raise InputError naming every two instruments that exclude others.
+
+    They do where both are in force in the same quarter.
+    """
+    on = {name: [False] * HORIZON for name in instruments()}
+    for edit in resolved.edits:
+        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
+    faults = FaultList()
+    for name, row in instruments().items():
+        for other in row.excluded:
+            both = [t for t in range(HORIZON) if on[name][t] and on[other][t]]
+            if both:
+                spell = f"{name} and {other} together from {period_label(both[0])}"
+                faults.add(resolved.name, spell, "one of the two, since they exclude each other")
+    faults.raise_if_any()
+    return resolved
 
 
 def with_overrides(
@@ -196,12 +228,13 @@ def with_overrides(
             parts["amplitude"] = _value(parts["amplitude"])
         draft.read_shock(f"--shock {text}", parts)
     draft.faults.raise_if_any()
-    return replace(
+    changed = replace(
         resolved,
         layers=resolved.layers + ((Layer("overrides", tuple(edits)),) if edits else ()),
         shocks=resolved.shocks + tuple(draft.shocks),
         parameters={**resolved.parameters, **draft.parameters},
     )
+    return _compatible(changed) if edits else changed
 
 
 def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:

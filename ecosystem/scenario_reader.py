@@ -9,6 +9,7 @@ from typing import Any
 
 from ecosystem.catalogue import Instrument, instruments, parameters, shocks
 from ecosystem.errors import FaultList
+from ecosystem.hooks import Hook, read_hook
 from ecosystem.quarters import HORIZON, POLICY_START, check_period, period_index, period_label
 
 REFERENCE = "history"
@@ -16,7 +17,9 @@ REFERENCE = "history"
 
 PACKAGES = Path(str(files("ecosystem"))) / "packages"
 MONEY = {"programme": ("spending",), "transfer": ("rate", "envelope"), "rule": ()}
-FILE_KEYS = ("title", "extends", "policies", "instrument", "shock", "parameters", "budget")
+FILE_KEYS = (
+    "title", "extends", "policies", "instrument", "shock", "parameters", "budget", "hooks",
+)  # fmt: skip
 VALUE_KEYS = ("rate", "spending", "envelope", "eligible")
 LAST = period_label(HORIZON - 1)
 EDIT_KEYS = ("name", "active", *VALUE_KEYS, "start", "end")
@@ -79,6 +82,7 @@ class Draft:
         self.layers: list[Layer] = []
         self.shocks: list[ShockUse] = []
         self.parameters: dict[str, float] = {}
+        self.hooks: list[Hook] = []
         self.titles: dict[Path, dict[str, str]] = {}
 
     def add(
@@ -150,6 +154,7 @@ class Draft:
         ]
         self.read_shocks(f"{label}: shock", self.entries(label, content, "shock", dict))
         self.read_parameters(f"{label}: parameters", content.get("parameters", {}))
+        self.read_hooks(f"{label}: hooks", content.get("hooks", {}), path.parent)
         found = tuple(edit for edit in edits if edit is not None)
         money = self.budget(f"{label}: budget", content.get("budget", {}))
         self.layers.append(Layer(path.stem, found, money, own=not reference))
@@ -200,6 +205,16 @@ class Draft:
                 number = self.faults.number(f"{place}.{name}", value, row.low, row.high)
                 if number is not None:
                     self.parameters[name] = number
+
+    def read_hooks(self, place: str, values: object, folder: Path) -> None:
+        """Read functions of the user by stage; relative files start from `folder`."""
+        if not isinstance(values, Mapping):
+            self.mapping(place, values)
+            return
+        for stage, value in values.items():
+            hook = read_hook(self.faults, f"{place}.{stage}", stage, value, folder)
+            if hook is not None:
+                self.hooks.append(hook)
 
     def read_shocks(self, place: str, entries: Sequence[object]) -> None:
         """Read shocks that are given by name or as tables."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+RING_1, RING_2 = 1, 2
+"""Tiers of the prefectures around the core."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -64,12 +67,18 @@ class Schedule:
     def place(self, world: World) -> Array:
         """Return whose share of a prefecture part it is, (instruments, prefectures).
 
-        A programme for the hub is paid there; one without a place by all prefectures in
+        A programme for the hub or a ring is paid there; one without a place by all prefectures in
         proportion to their budgets. Rows sum to 1.
         """
         budget = world.prefectures.budget_expenditure
-        at_hub = np.array([row.place == "hub" for row in instruments().values()])
-        weight = np.where(at_hub[:, None], budget * (world.prefectures.hub > 0), budget)
+        tier = world.prefectures.tier.astype(int)
+        there = {
+            "": np.ones_like(budget),
+            "hub": world.prefectures.hub,
+            "ring_1": tier == RING_1,
+            "ring_2": tier == RING_2,
+        }
+        weight = budget * np.array([there[row.place] for row in instruments().values()])
         return weight / weight.sum(axis=1, keepdims=True)
 
     def column(self, name: str) -> int:
@@ -270,9 +279,10 @@ def shock_paths(resolved: ResolvedScenario) -> dict[str, Array]:
     paths = {name: np.ones(HORIZON) for name in channels if name}
     for use in resolved.shocks:
         row = shocks()[use.name]
-        for channel in (row.channel, row.second_channel):
-            if channel:
-                paths[channel] = paths[channel] * shock_profile(row, use.amplitude, use.start)
+        for channel, factor in ((row.channel, 1.0), (row.second_channel, row.second_factor)):
+            if channel and factor is not None:
+                change = shock_profile(row, factor * use.amplitude, use.start)
+                paths[channel] = paths[channel] * change
     return paths
 
 
@@ -283,10 +293,10 @@ def shock_profile(row: Shock, amplitude: float, start: int) -> Array:
     ----------
     row : Shock
         Profile and its times, in quarters: *surge* rises and fades, *decay* drops at once and
-        returns exponentially, *hold_recover* stays down for ``hold`` quarters and then returns
-        linearly over ``recovery`` quarters.
+        returns exponentially, *ramp* comes to stay, *hold_recover* stays for ``hold`` quarters and
+        then returns linearly over ``recovery`` quarters.
     amplitude : float
-        Size of the change.
+        Size of the change; its sign is the shock's own.
     start : int
         First quarter of the shock.
     """
@@ -294,9 +304,11 @@ def shock_profile(row: Shock, amplitude: float, start: int) -> Array:
     tau = np.maximum(age, 0).astype(float)
     if row.profile == "hold_recover":
         hold, recovery = row.hold or 0, row.recovery or 0
-        change = -np.clip(1.0 - np.maximum(tau - hold + 1.0, 0.0) / (recovery + 1.0), 0.0, 1.0)
+        change = np.clip(1.0 - np.maximum(tau - hold + 1.0, 0.0) / (recovery + 1.0), 0.0, 1.0)
     elif row.profile == "decay":
-        change = -np.exp(-tau / (row.decay or 1.0))
+        change = np.exp(-tau / (row.decay or 1.0))
+    elif row.profile == "ramp":
+        change = 1.0 - np.exp(-tau / (row.rise or 1.0))
     else:
         change = (1.0 - np.exp(-tau / (row.rise or 1.0))) * np.exp(-tau / (row.decay or 1.0))
-    return np.where(age >= 0, 1.0 + amplitude * change, 1.0)
+    return np.where(age >= 0, 1.0 + row.sign * amplitude * change, 1.0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from ecosystem.chance import Chance
+    from ecosystem.hooks import Hook
     from ecosystem.schedule import Schedule
     from ecosystem.world.loader import World
 
@@ -70,6 +71,8 @@ class Setting:
         PFLOPS, (runs, quarters + 2, kinds).
     neutral
         Decision rules replaced by their mean, by name (used by tests and decompositions).
+    hooks
+        Functions of the user that follow stages, in the order in which they are called.
     """
 
     world: World
@@ -79,6 +82,7 @@ class Setting:
     chance: Chance
     national_table: Array
     neutral: frozenset[str] = field(default_factory=frozenset)
+    hooks: tuple[Hook, ...] = ()
     _kept: dict[str, Array] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def once(self, name: str, make: Callable[[], Array]) -> Array:

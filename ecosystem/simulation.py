@@ -77,6 +77,7 @@ def make_setting(
         shocks=shock_paths(scenario),
         chance=chance,
         national_table=national_capacity_table(world, parameters),
+        hooks=scenario.hooks,
     )
 
 
@@ -221,6 +222,22 @@ def run_chunks(
     return [collected[i] for i in range(len(chunks))]
 
 
+def processes(jobs: int | None, scenarios: Sequence[ResolvedScenario]) -> int:
+    """Return how many processes to use: one where another could not find a hook.
+
+    Raises
+    ------
+    InputError
+        If more were asked for.
+    """
+    here = [hook.name for scenario in scenarios for hook in scenario.hooks if not hook.portable]
+    if here and jobs is not None and jobs > 1:
+        faults = FaultList()
+        faults.add("jobs", jobs, f"1, or {here[0]} in a file of its own: other processes lack it")
+        faults.raise_if_any()
+    return 1 if here else jobs or os.cpu_count() or 1
+
+
 def simulate(
     scenarios: Item | Sequence[Item],
     *,
@@ -293,7 +310,7 @@ def simulate(
         outcomes=wanted,
         series=series,
     )
-    pieces = run_chunks(chunks, jobs or os.cpu_count() or 1, progress)
+    pieces = run_chunks(chunks, processes(jobs, resolved), progress)
     given = dict(parameters or {})
     per_scenario = len(chunks) // len(resolved)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem import state as agents
-from ecosystem.arrays import safe_ratio
+from ecosystem.arrays import combine, safe_ratio
 from ecosystem.clearing import spread
 from ecosystem.kernels import HOURS
 from ecosystem.quarters import mid_year
@@ -21,11 +21,12 @@ LAGS = 4  # quarters that are remembered
 
 def initial_state(setting: Setting) -> agents.State:
     """Return the state at the start of 2020Q1 from the world and the parameters."""
+    centres = initial_centres(setting)
     return agents.State(
         period=0,
         nation=initial_nation(setting),
         governments=initial_governments(setting),
-        centres=initial_centres(setting),
+        centres=centres,
         makers=initial_makers(setting),
         universities=agents.Universities(
             knowledge=every_run(setting.world.universities.knowledge, setting),
@@ -38,7 +39,7 @@ def initial_state(setting: Setting) -> agents.State:
             cash=zeros(setting, setting.world.parks.count),
         ),
         buyers=initial_buyers(setting),
-        society=initial_society(setting),
+        society=initial_society(centres, setting),
         sectors=agents.Sectors(*(zeros(setting, 1) for _ in range(4))),
     )
 
@@ -93,6 +94,8 @@ def initial_governments(setting: Setting) -> agents.Governments:
         receipts=zeros(setting, LAGS),
         receipts_before=zeros(setting, 1),
         receipts_reference=zeros(setting, 1),
+        advantage=zeros(setting, LAGS),
+        diffusion=zeros(setting, 1),
         cash=zeros(setting, places.count + 2),
     )
 
@@ -185,13 +188,19 @@ def initial_buyers(setting: Setting) -> agents.Buyers:
     )
 
 
-def initial_society(setting: Setting) -> agents.Society:
-    """Return talent and wages of the world table and the first deployments."""
+def initial_society(centres: agents.Centres, setting: Setting) -> agents.Society:
+    """Return talent and wages of the world table and the first deployments.
+
+    Branches follow what is added to the servers of the start.
+    """
     places, domains = setting.world.prefectures, setting.world.domains.count
     start = setting.parameters.deployment_start[:, :, None]
+    place = np.eye(places.count)[setting.world.centres.prefecture]
     return agents.Society(
         talent=every_run(places.talent, setting),
         wage=every_run(places.wage, setting),
         tightness=zeros(setting, places.count),
         deployment=zeros(setting, places.count, domains) + start,
+        branches=zeros(setting, places.count),
+        branch_peak=combine(centres.servers * centres.power / 1000, place),
     )

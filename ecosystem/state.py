@@ -40,6 +40,8 @@ class Governments:
     receipts: Array  # (runs, 4), newest first
     receipts_before: Array  # (runs, 1)
     receipts_reference: Array  # (runs, 1)
+    advantage: Array  # (runs, 4), newest first
+    diffusion: Array  # (runs, 1)
     cash: Array  # (runs, prefectures + 2): prefectures, province, nation
 
 
@@ -128,6 +130,8 @@ class Society:
     wage: Array  # (runs, prefectures)
     tightness: Array  # (runs, prefectures)
     deployment: Array  # (runs, prefectures, domains)
+    branches: Array  # (runs, prefectures)
+    branch_peak: Array  # (runs, prefectures)
 
 
 @dataclass(frozen=True)

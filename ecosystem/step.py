@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ecosystem.hook_calls import hooked
 from ecosystem.setting import Setting
 from ecosystem.stages.accounts import Accounts, account
 from ecosystem.stages.dispatch import Market, sell
@@ -37,16 +38,21 @@ def step(state: State, setting: Setting) -> tuple[State, Quarter]:
     """Return the state one quarter on, and the quarter's record.
 
     The order is that of the model's stages S0 to S7; every stage reads the state at the start
-    of the quarter and what earlier stages returned, and changes nothing in place.
+    of the quarter and what earlier stages returned, and changes nothing in place. A user's own
+    functions come in right after a stage.
     """
-    drivers = drive(state, setting)
-    policy = govern(state, drivers, setting)
-    investment = invest(state, drivers, policy, setting)
-    supply = supply_equipment(state, drivers, investment, setting)
-    market = sell(state, drivers, policy, investment, setting)
-    innovation = innovate(state, drivers, policy, investment, market, setting)
-    labour = employ(state, policy, investment, supply, innovation, setting)
-    business = trade(state, drivers, innovation, labour, setting)
+    drivers = hooked(drive(state, setting), state, setting)
+    policy = hooked(govern(state, drivers, setting), state, setting)
+    investment = hooked(invest(state, drivers, policy, setting), state, setting)
+    supply = hooked(supply_equipment(state, drivers, policy, investment, setting), state, setting)
+    market = hooked(sell(state, drivers, policy, investment, setting), state, setting)
+    innovation = hooked(
+        innovate(state, drivers, policy, investment, market, setting), state, setting
+    )
+    labour = hooked(
+        employ(state, drivers, policy, investment, supply, innovation, setting), state, setting
+    )
+    business = hooked(trade(state, drivers, policy, innovation, labour, setting), state, setting)
     accounts = account(
         state, drivers, policy, investment, supply, market, innovation, labour, business, setting
     )

@@ -1,1 +1,2 @@
 from experiments.compare import compare as compare
+from experiments.decompose import decompose as decompose

@@ -131,6 +131,14 @@ def compare(
         typer.Argument(help="Package names or TOML files; all packages if none is given."),
     ] = None,
     reference: Annotated[str, typer.Option(help="What the others are compared with.")] = "history",
+    budget: Annotated[
+        str | None,
+        typer.Option(help="M¥ of present value each, or article, or own (unscaled)."),
+    ] = None,
+    decompose: Annotated[
+        bool,
+        typer.Option("--decompose", help="Take one package apart; its own budget by default."),
+    ] = False,
     world: World = "full",
     lang: Lang = Language.en,
     shock: Shock = None,
@@ -154,7 +162,7 @@ def compare(
             replicates=replicates, seed=seed, until=until, world=world,
             shocks=tuple(shock or ()), settings=tuple(set_ or ()),
             fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json,
+            dry_run=dry_run, quiet=quiet, json=json, budget=budget, decompose=decompose,
         )  # fmt: skip
         raise typer.Exit(start(request))
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ def start(request: Request) -> int:
         "until": request.until,
         "world": request.world,
         "fixed_parameters": request.fixed_parameters,
+        "decompose": request.decompose,
         "lang": request.lang,
         "data": {"world": load_world(request.world).digest, **files.data_digests()},
     }
@@ -77,8 +79,9 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     """
     from ecosystem.errors import FaultList, InputError
     from ecosystem.quarters import POLICY_START, check_period
-    from ecosystem.scenario import with_overrides
+    from ecosystem.scenario import REFERENCE, with_overrides
     from ecosystem.world.loader import load_world
+    from experiments.budget import OWN, read_budget, with_budget
     from experiments.compare import require_something_to_compare, scenarios_with_reference
 
     faults = FaultList()
@@ -100,7 +103,18 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     scenarios, name = found or scenarios_with_reference(None, "history")
     override = partial(with_overrides, settings=request.settings, shocks=request.shocks)
     changed = [collect(partial(override, scenario)) for scenario in scenarios]
+    budget = collect(partial(read_budget, request.budget))
+    if request.decompose and (len(scenarios) != 2 or name != REFERENCE):
+        words = f"--decompose with exactly one package, against {REFERENCE}"
+        faults.add("compare", [one.name for one in scenarios], words)
     faults.raise_if_any()
+    if budget is None and request.decompose:
+        budget = OWN
+    if budget is not None:  # money of the command line is taken as written, whatever the budget
+        changed = [
+            override(with_budget(replace(one, parameters=over.parameters), budget))
+            for one, over in zip(scenarios, changed, strict=True)
+        ]
     return changed, name
 
 
@@ -161,11 +175,42 @@ def produce(
         comparison.save(staging, request.lang)
         rows = records(comparison.table)
         answer = {"packages": records(comparison.packages), "table": rows}
-        return comparison.result, comparison_text(comparison, request.lang), answer
+        blocks = [comparison_text(comparison, request.lang)]
+        blocks += more(request, scenarios, staging, options, answer)
+        return comparison.result, "\n\n".join(blocks), answer
     with progress_bar(request) as show:
         result = simulate(scenarios, progress=show, **options)
     table, words = save_run(result, staging, request.lang)
     return result, words, {"table": records(table)}
+
+
+def more(
+    request: Request,
+    scenarios: list[ResolvedScenario],
+    staging: Path,
+    options: dict[str, Any],
+    answer: dict[str, Any],
+) -> Iterator[str]:
+    """Run and write what a comparison was asked beside its table, and give it as text."""
+    if any(scenario.shocks for scenario in scenarios):
+        from experiments.resilience import resilience
+
+        with progress_bar(request) as show:
+            under = resilience(scenarios, progress=show, **options)
+        under.save(staging)
+        answer["resilience"] = records(under.table)
+        answer["robustness"] = records(under.robustness)
+        yield under.text(request.lang)
+    if request.decompose:
+        from experiments.decompose import decompose
+
+        package = next(one for one in scenarios if one.name != request.reference)
+        with progress_bar(request) as show:
+            parts = decompose(package, budget=None, progress=show, **options)
+        parts.save(staging, request.lang)
+        answer["decomposition"] = records(parts.table)
+        answer["break_even"] = records(parts.break_even)
+        yield parts.text(request.lang)
 
 
 def records(frame: Any) -> list[dict[str, Any]]:

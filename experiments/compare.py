@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DIMENSIONS = ("region", "tier", "kind", "domain")
 LEVELS = ("national", "provincial", "prefecture")
 NET_COST = "net_public_cost"
+UNSPENT = "unspent"
 PAID = {level: f"public_cost_{level}" for level in LEVELS}
 MONEY_UNIT = 100.0
 """Effects are stated for this many million yuan of extra net public cost."""
@@ -73,6 +74,7 @@ def compare(
     until: str = "2035Q4",
     world: str = "full",
     shock: str | None = None,
+    budget: float | str | None = None,
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
     jobs: int | None = None,
@@ -100,6 +102,9 @@ def compare(
         "full", "teaching" or the path of a world's tables.
     shock
         Name of a shock that hits every scenario, the reference too.
+    budget
+        Planned present value of every package, million yuan; "article" for that of the article at
+        default spending; "own" for each package's own; None for what its file says.
     parameters
         Parameter values set instead of a draw, in every scenario.
     fixed_parameters
@@ -116,12 +121,16 @@ def compare(
     InputError
         With everything that is wrong in the arguments and in the files they name.
     """
+    from ecosystem.scenario import with_overrides
     from ecosystem.simulation import simulate
+    from experiments.budget import with_budget
 
     resolved, base = scenarios_with_reference(scenarios, reference)
     require_something_to_compare(resolved, base)
+    settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
+    resolved = [with_budget(with_overrides(one, settings), budget) for one in resolved]
     wanted = list(outcomes) if outcomes is not None else headline_outcomes()
-    needed = [*wanted, *(name for name in (NET_COST, *PAID.values()) if name not in wanted)]
+    needed = list(dict.fromkeys([*wanted, NET_COST, UNSPENT, *PAID.values()]))
     result = simulate(
         resolved, replicates=replicates, seed=seed, until=until, world=world, shock=shock,
         parameters=dict(parameters or {}), fixed_parameters=fixed_parameters, jobs=jobs,

@@ -45,9 +45,12 @@ def package_facts(
         One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to and
         `ended` against the reference; and present values in M¥: `planned` money to the end of the
         horizon, the part `planned_own` of the package itself (of the reference: all),
-        `unplanned`, what its budget names and its instruments cannot spend, median public cost
-        `paid`, and `extra`, its median difference from the reference. `share_<level>` is who pays
-        the mean of extra, of the reference who pays the mean of paid.
+        `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
+        median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
+        unplanned and the median of what was planned to the end of the runs and not paid, beyond
+        the reference; median public cost `paid`, and `extra`, its median difference from the
+        reference. `share_<level>` is who pays the mean of extra, of the reference who pays the
+        mean of paid.
     """
     import pandas as pd
 
@@ -58,12 +61,16 @@ def package_facts(
     )
 
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
+    left = {one.name: _unspent(summary, one.name) for one in result.resolved}
+    spent = {one.name: _planned(result, one) - left[one.name] for one in result.resolved}
     costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
     rows = []
     for scenario in result.resolved:
         name, base = scenario.name, scenario.name == reference
         schedule, discount = build_schedule(scenario), public_discount_rate(scenario)
         extra = costs[name] - costs[reference]
+        more = 0.0 if base else 1.0
+        realised, unspent = (money[name] - more * money[reference] for money in (spent, left))
         mean = (costs[name] if base else extra).mean()
         shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
         rows.append(
@@ -77,12 +84,37 @@ def package_facts(
                 "planned": planned_present_value(schedule, discount),
                 "planned_own": planned_present_value(schedule, discount, own=not base),
                 "unplanned": schedule.unplanned,
+                "realised": float(realised.median()),
+                "unspent": schedule.unplanned + float(unspent.median()),
                 "paid": float(costs[name].sum(axis=1).median()),
                 "extra": float(extra.sum(axis=1).median()),
                 **{f"share_{level}": float(share) for level, share in shares.items()},
             }
         )
     return pd.DataFrame(rows)
+
+
+def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:
+    """Return the present value of planned money not paid by replicate, M¥; NaN if not recorded."""
+    own = summary[(summary["scenario"] == scenario) & (summary["outcome"] == "unspent")]
+    return own.set_index("replicate")["value"]
+
+
+def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
+    """Return what a scenario plans to the end of the runs by replicate, M¥ of present value."""
+    import numpy as np
+    import pandas as pd
+
+    from ecosystem.quarters import POLICY_START, period_index
+    from ecosystem.schedule import build_schedule
+
+    schedule, last = build_schedule(scenario), period_index(result.until)
+    money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
+    drawn = result.draw_values["public_discount_rate"]
+    rate = scenario.parameters.get("public_discount_rate", drawn) + np.zeros(result.replicates)
+    years = np.arange(len(money)) / 4
+    values = money @ (1 + rate) ** -years[:, None]
+    return pd.Series(values, index=pd.RangeIndex(result.replicates, name="replicate"))
 
 
 def _costs(summary: pd.DataFrame, scenario: str, paid: Mapping[str, str]) -> pd.DataFrame:

@@ -128,15 +128,16 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     lines = wrap(
         text("packages_head", lang, first=FIRST, prices=text("prices", lang)), COLUMNS
     ).splitlines()
-    heads = ("package", "packages_own", "packages_extra", "packages_cost", "packages_payers")
-    cells = [text(key, lang) for key in heads]
-    lines.append(table_line("", cells[0], (9, 9, 9, 31), cells[1:]))
+    heads = ("own", "realised", "unspent", "cost", "payers")
+    cells = [text(f"packages_{key}", lang) for key in heads]
+    widths = (9, 9, 9, 9, 28)
+    lines.append(table_line("", text("package", lang), widths, cells))
     for fact in row_dicts(comparison.packages):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
-        money = [number(fact[key]) for key in ("planned_own", "extra", "paid")]
+        money = [number(fact[key]) for key in ("planned_own", "realised", "unspent", "paid")]
         money.append(" / ".join(shares))
-        lines.append(table_line("", fact[f"title_{lang}"], (9, 9, 9, 31), money))
+        lines.append(table_line("", fact[f"title_{lang}"], widths, money))
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
         lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
     reference = comparison.title(comparison.reference, lang)

@@ -28,6 +28,8 @@ class Request:
     dry_run: bool
     quiet: bool
     json: bool
+    budget: str | None = None
+    decompose: bool = False
 
     @staticmethod
     def command_line() -> str:

@@ -35,11 +35,15 @@ def policies(row: AgentKind) -> tuple[str, ...]:
         return tuple(
             text
             for name, each in instruments().items()
-            if each.type == "transfer"
+            if each.type == "transfer" and not each.excluded
             for text in switched(name, True)
         )
     if row.kind in ("national_government", "prefecture_government", "university"):
-        programmes = {n: each for n, each in instruments().items() if each.type == "programme"}
+        programmes = {
+            name: each
+            for name, each in instruments().items()
+            if each.type == "programme" and not each.excluded
+        }
         return tuple(
             text
             for name, each in programmes.items()

@@ -24,16 +24,26 @@ CHANNELS = {
     "demand_surge": {"demand": +1, "open_source": +1},
     "ai_winter": {"demand": -1},
     "accelerator_export_control": {"accelerators": -1},
+    "power_crunch": {"electricity": +1, "supply": -1},
+    "efficiency_jump": {"efficiency": +1},
     "hub_outage": {"hub_availability": -1},
     "fiscal_squeeze": {"fiscal": -1},
+    "rival_price_war": {"rival_price": -1},
+    "inference_shift": {"inference": +1},
+    "talent_poaching": {"poaching": +1},
 }
 """What each shock raises or lowers."""
 EXPECTED = {
     "demand_surge": ("compute_exported", +1),
     "ai_winter": ("compute_exported", -1),
     "accelerator_export_control": ("servers_hub", -1),
+    "power_crunch": ("unserved", +1),
+    "efficiency_jump": ("utilisation", -1),  # demand is inelastic: less compute is wanted
     "hub_outage": ("unserved", +1),
     "fiscal_squeeze": ("public_cost", -1),
+    "rival_price_war": ("compute_exported", -1),
+    "inference_shift": ("batch_served", -1),
+    "talent_poaching": ("talent", -1),
 }
 """The outcome that shows each shock over its first two years, and its direction."""
 NAMES = sorted({name for name, _ in EXPECTED.values()} | {"ai_firms", "talent", "halls_hub"})
@@ -91,9 +101,20 @@ def test_drivers_read_the_channel(name: str) -> None:
         "accelerators": (before.accelerators, after.accelerators),
         "hub_availability": (before.hub_availability, after.hub_availability),
         "fiscal": (before.fiscal, after.fiscal),
+        "electricity": (before.electricity.sum(), after.electricity.sum()),
+        "supply": (before.supply, after.supply),
+        "efficiency": (before.efficiency, after.efficiency),
+        "rival_price": (before.rival_price.item(), after.rival_price.item()),
+        "inference": (before.real_time_share.item(), after.real_time_share.item()),
+        "poaching": (before.poaching, after.poaching),
+    }
+    also = {
+        "efficiency_jump": {"demand": -1},  # demand is inelastic: tasks grow less than efficiency
+        "inference_shift": {"demand": -1},  # real-time work is dearer
     }
     for channel, (old, new) in read.items():
-        assert np.sign(new - old) == CHANNELS[name].get(channel, 0), channel
+        said = CHANNELS[name] | also.get(name, {})
+        assert np.sign(new - old) == said.get(channel, 0), channel
 
 
 @pytest.mark.parametrize("name", list(EXPECTED))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ecosystem.arrays import total
+from ecosystem.hook_calls import add_flows, check_flows
 from ecosystem.setting import Array, Setting
 from ecosystem.stages import flows
 from ecosystem.stages.dispatch import Market
@@ -39,6 +40,7 @@ class Accounts:
     power_bill: Array  # of centres before relief (runs, centres)
     exports: Array  # of compute (runs, 1)
     imports: Array  # of compute (runs, 1)
+    added: tuple[Flow, ...]  # those of the flows that a user's functions add
 
 
 def account(
@@ -58,10 +60,10 @@ def account(
     Source: the transaction matrix of the model; each row sums to zero by construction.
     """
     ledger = Ledger(state)
-    settlement = settle(state.period, drivers, policy, investment, market, setting)
+    settlement = settle(state.period, drivers, policy, investment, market, innovation, setting)
     compute = flows.compute_sales(ledger, drivers, market, settlement, setting)
     centre, books, bill = flows.centre_flows(
-        ledger, state, drivers, investment, supply, market, labour, settlement, setting
+        ledger, state, drivers, policy, investment, supply, market, labour, settlement, setting
     )
     results = {
         "centres": centre,
@@ -69,8 +71,9 @@ def account(
         "firms": flows.firm_flows(
             ledger, state, innovation, labour, business, compute["firms"], setting
         ),
-        "parks": flows.park_flows(ledger, state, drivers, innovation, setting),
+        "parks": flows.park_flows(ledger, state, drivers, policy, innovation, settlement, setting),
     }
+    flows.branch_flows(ledger, state, setting)
     university = flows.university_flows(ledger, state, innovation, setting)
     flows.programme_flows(ledger, innovation, policy, setting)
     taxes, receipts = flows.tax_flows(ledger, results, setting)
@@ -78,9 +81,14 @@ def account(
     outside = setting.parameters.generation_outside_share * grid
     ledger.add("generation", "grid", outside, "world")
     ledger.add("generation", "grid", grid - outside, "households")
-    exits = exit_centres(state, investment, books, setting)
+    exits = exit_centres(state, investment, books, policy.local_settlement, setting)
     flows.sell_centres(ledger, exits)
+    added = add_flows(
+        ledger, state, setting, drivers=drivers, policy=policy, investment=investment,
+        supply=supply, market=market, innovation=innovation, labour=labour, business=business,
+    )  # fmt: skip
     flows.wind_up(ledger, business)
+    check_flows(ledger.flows, state, setting)
     return Accounts(
         flows=tuple(ledger.flows),
         cash=ledger.balance,
@@ -96,4 +104,5 @@ def account(
         power_bill=bill,
         exports=compute["exports"],
         imports=compute["imports"],
+        added=added,
     )

@@ -11,11 +11,19 @@ from ecosystem.arrays import add_up, combine, safe_ratio, sigmoid, total
 from ecosystem.clearing import clear, segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
+from ecosystem.stages.drivers import GENERAL, INTELLIGENT, Drivers
 from ecosystem.stages.investment import Investment
-from ecosystem.stages.location import cell_kind
+from ecosystem.stages.location import cell_kind, running_pue
 from ecosystem.stages.policy import Policy
-from ecosystem.stages.routing import RIVAL, Routing, kind_of_workload, kind_sum, route
+from ecosystem.stages.routing import (
+    RIVAL,
+    Routing,
+    home_latency,
+    kind_of_workload,
+    kind_sum,
+    route,
+    served_quality,
+)
 from ecosystem.state import State
 
 
@@ -55,9 +63,10 @@ def sell(
     world, p = setting.world, setting.parameters
     routing = route(state, drivers, policy, investment, setting)
     free = HOURS * investment.servers * availability(drivers, setting)
-    weight = contract_weights(state, drivers, routing, setting)
+    weight = contract_weights(state, drivers, policy, routing, setting)
     pooled, exponent = dispatch_rules(policy, setting)
-    wanted, nowhere = class_demand(routing, weight, setting)
+    wanted, nowhere = class_demand(routing, weight, policy, setting)
+    linkage = np.minimum(policy.lever["hub_linkage"], 1)
     sold, served, lost, leaked = [], [], [], []
     left = free
     for order, demand in enumerate(wanted):
@@ -65,24 +74,34 @@ def sell(
         offered = left
         if "dispatch.classes" in setting.neutral:
             offered = left * spread(share, world.centres.cell)
+        if order == 0:
+            offered = offered * (1 - reserve_for_batch(wanted[1], left, policy, setting))
         quantity, unserved, outside = serve_class(
-            demand, offered, weight, routing, drivers, order, pooled, exponent, setting
+            demand, offered, weight, routing, drivers, order, pooled, exponent, linkage, setting
         )
         sold.append(quantity)
         served.append(kind_sum(quantity, setting))
-        lost.append(cells_by_kind(unserved, setting) + nowhere[order])
-        leaked.append(cells_by_kind(outside, setting))
+        lost.append(unserved + nowhere[order])
+        leaked.append(outside)
         left = np.maximum(left - quantity, 0)
     by_class = np.stack(sold, axis=1)
-    quantity = by_class[:, 0] + by_class[:, 1]
+    stand_in = substitute(lost[1], left, linkage, setting)
+    quantity = by_class[:, 0] + by_class[:, 1] + stand_in
+    work_done = p.substitution_ratio * total(stand_in)
+    general = np.arange(len(world.kinds)) == GENERAL
+    served[1] = served[1] + work_done * general
+    lost[1] = lost[1] - work_done * general
+    helped = help_from_neighbours(lost[1], routing, policy, setting)
+    lost[1], leaked[1] = lost[1] - helped, leaked[1] + helped
     use = safe_ratio(quantity, HOURS * investment.servers)
     arrived = [cells_by_kind(wanted[c], setting) + nowhere[c] for c in (0, 1)]
     inflow = np.stack(arrived, axis=1)
     served_kinds = np.stack(served, axis=1)
     revenue, delivered, payments = settle_sales(
-        routing, drivers, policy, by_class, inflow, served_kinds, setting
+        routing, drivers, policy, by_class, stand_in, inflow, served_kinds, setting
     )
     anywhere = routing.own_served.sum(axis=1) + routing.rival_served + served_kinds.sum(axis=1)
+    pue = running_pue(investment.pue, policy, setting)
     idle = p.idle_power_share
     load = idle + (1 - idle) * p.work_per_contract * use
     return Market(
@@ -109,7 +128,7 @@ def sell(
             p.tenant_sd,
         ),
         experience_next=learn(state, routing, setting),
-        energy=investment.power * investment.pue * load * investment.servers * HOURS / 1000,
+        energy=investment.power * pue * load * investment.servers * HOURS / 1000,
         national_use=anywhere / (drivers.capacity * HOURS),
         rival_use=safe_ratio(routing.rival_served, routing.rival_capacity * HOURS),
         firm_fulfilment=home_fulfilment(routing, delivered, setting),
@@ -128,7 +147,7 @@ def home_fulfilment(routing: Routing, delivered: Array, setting: Setting) -> Arr
 def availability(drivers: Drivers, setting: Setting) -> Array:
     """Return the share of each centre's servers that runs (centres,): less where the hub is out."""
     hub = (setting.world.prefectures.hub == 1)[setting.world.centres.prefecture]
-    return np.where(hub, drivers.hub_availability, 1.0)
+    return np.where(hub, drivers.hub_availability, 1.0) * drivers.supply
 
 
 def cells_by_kind(values: Array, setting: Setting) -> Array:
@@ -147,19 +166,21 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
     return pooled, p.search_exponent * (1 + p.dispatch_search_gain * lever)
 
 
-def contract_weights(state: State, drivers: Drivers, routing: Routing, setting: Setting) -> Array:
+def contract_weights(
+    state: State, drivers: Drivers, policy: Policy, routing: Routing, setting: Setting
+) -> Array:
     """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
     p, kind = setting.parameters, setting.world.centres.kind
     relative = np.log(routing.offer.price / spread(drivers.price, kind))
     tenants = state.centres.tenants
-    quality = state.centres.quality
+    quality = served_quality(state, policy, setting)
     return np.asarray(
         routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
     )
 
 
 def class_demand(
-    routing: Routing, weight: Array, setting: Setting
+    routing: Routing, weight: Array, policy: Policy, setting: Setting
 ) -> tuple[list[Array], list[Array]]:
     """Return demand by class (real-time, batch): by cell (runs, cells), and that which reaches
     no centre (runs, kinds), PFh.
@@ -168,19 +189,20 @@ def class_demand(
     for a kind of compute of which no centre is left finds none.
     """
     world = setting.world
-    work, network, places = world.workloads, world.network, world.prefectures
+    work, places = world.workloads, world.prefectures
     to_kind = kind_of_workload(setting)
     cells = segment_sum(weight, world.centres.cell_start)
     cells = cells.reshape(setting.runs, len(world.kinds), places.count)
-    reach = network.latency_home_ms[:, None] + places.latency_extra_ms
+    reach = home_latency(policy, setting)[:, :, None] + places.latency_extra_ms
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
     masks = ((reach <= limit).astype(float), np.ones_like(reach))
     wanted, nowhere = [], []
     for real_time, mask in zip((True, False), masks, strict=True):
         inflow = combine(routing.inflow * (work.real_time == real_time), to_kind).swapaxes(1, 2)
-        reachable = combine(cells, mask.T)  # (R, K, G)
+        reachable = np.matvec(mask[:, None], cells)  # (R, K, G)
         density = safe_ratio(inflow, reachable)
-        wanted.append((cells * combine(density, mask)).reshape(setting.runs, -1))
+        spread_out = np.vecmat(density, mask[:, None])
+        wanted.append((cells * spread_out).reshape(setting.runs, -1))
         nowhere.append((inflow * (reachable <= 0)).sum(axis=2))
     return wanted, nowhere
 
@@ -194,9 +216,13 @@ def serve_class(
     order: int,
     pooled: Array,
     exponent: Array,
+    linkage: Array,
     setting: Setting,
 ) -> tuple[Array, Array, Array]:
-    """Return sales (runs, centres), demand lost and demand leaked (runs, cells) of one class."""
+    """Return sales (runs, centres), demand lost and demand leaked (runs, kinds) of one class.
+
+    Batch work of the pool clears in the prefecture or, with linkage, in the whole province.
+    """
     world, p = setting.world, setting.parameters
     centres = world.centres
     start, cell = centres.cell_start, centres.cell
@@ -215,10 +241,43 @@ def serve_class(
         willing = np.ones_like(willing)
     left = np.maximum(free - contracted, 0) * willing
     width = p.merit_order_width
-    dispatched = clear(left, offer, pool, width, start, cell)
+    linked = linkage * (order == 1)
+    dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
+    if linked.any():
+        rest = linked * pool
+        kinds = start[:: world.prefectures.count]
+        dispatched = dispatched + clear(
+            left - dispatched, offer, cells_by_kind(rest, setting), width, kinds, centres.kind
+        )
     outside = pooled * p.pool_leak * unserved
-    lost = demand - segment_sum(contracted + dispatched, start) - outside
-    return contracted + dispatched, np.maximum(lost, 0), outside
+    lost = cells_by_kind(demand - outside, setting) - kind_sum(contracted + dispatched, setting)
+    return contracted + dispatched, np.maximum(lost, 0), cells_by_kind(outside, setting)
+
+
+def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Setting) -> Array:
+    """Return the share of capacity kept for batch work when it goes first, (runs, centres)."""
+    centres = setting.world.centres
+    cover = safe_ratio(batch, segment_sum(free, centres.cell_start), empty=0.0)
+    lever = np.minimum(policy.lever["latency_insensitive_first"], 1)
+    return spread(lever * np.minimum(1, cover), centres.cell)
+
+
+def substitute(lost: Array, idle: Array, linkage: Array, setting: Setting) -> Array:
+    """Return idle intelligent capacity that does general work, PFh FP16 (runs, centres).
+
+    A share of general batch work without a centre runs on it at a poor ratio.
+    """
+    p, kind = setting.parameters, setting.world.centres.kind
+    free = idle * (kind == INTELLIGENT)
+    wanted = p.substitution_share * linkage * lost[:, [GENERAL]] / p.substitution_ratio
+    return np.asarray(free * np.minimum(1, safe_ratio(wanted, total(free))))
+
+
+def help_from_neighbours(lost: Array, routing: Routing, policy: Policy, setting: Setting) -> Array:
+    """Return work without a centre here that neighbours' idle centres take, PFh (runs, kinds)."""
+    idle = routing.rival_capacity * HOURS - routing.rival_served
+    shared = policy.lever["compute_corridor"] * setting.parameters.neighbour_share
+    return np.minimum(lost, shared * np.maximum(idle, 0))
 
 
 def settle_sales(
@@ -226,6 +285,7 @@ def settle_sales(
     drivers: Drivers,
     policy: Policy,
     by_class: Array,
+    stand_in: Array,
     inflow: Array,
     served: Array,
     setting: Setting,
@@ -254,7 +314,12 @@ def settle_sales(
         unit = safe_ratio(income, by_kind_value)
         revenue = revenue + earned
         payments = payments + value * unit[:, None, work.kind]
-    return revenue, delivered, payments
+    ratio = setting.parameters.substitution_ratio
+    earned = stand_in * ratio * drivers.price[:, [GENERAL]] * discount / 1e6
+    batch = routing.inflow * ((order == 1) & (work.kind == GENERAL))
+    whole = batch.sum(axis=(1, 2), keepdims=True)
+    payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
+    return revenue + earned, delivered, payments
 
 
 def price_cut(policy: Policy, setting: Setting) -> Array:

@@ -36,6 +36,10 @@ class Drivers:
     power: Array  # kW/PFLOPS of new servers (runs, kinds)
     price_decline: Array  # log decline a year (runs, kinds)
     electricity: Array  # yuan/kWh (prefectures,)
+    rival_price: Array  # of rival hubs over the reference (runs, 1)
+    supply: float  # share of servers that power lets run
+    poaching: float  # pull of the east, 1 without
+    efficiency: float  # work done by a unit of compute, 1 without a jump
     grid_decline: Array  # factor on all grid CO2 factors (runs, 1)
     accelerators: float  # share of ordered servers delivered
     hub_availability: float  # share of hub capacity that runs
@@ -110,14 +114,16 @@ def drive(state: State, setting: Setting) -> Drivers:
     inference = p.real_time_share_start + (
         p.real_time_share_end - p.real_time_share_start
     ) * sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
-    surge = setting.shocks["demand"][t]
+    inference = inference + (1 - inference) * (float(setting.shocks["inference"][t]) - 1)
+    tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
+    surge = tasks * float(setting.shocks["demand"][t])
     return Drivers(
         year=year,
         capacity=state.nation.capacity,
         capacity_next=capacity_next,
         growth=growth,
         demand_ratio_next=next_demand_ratio(state, setting),
-        demand=potential_demand(state, setting, inference, noise, float(surge)),
+        demand=potential_demand(state, setting, inference, noise, surge),
         real_time_share=inference,
         noise=noise,
         price=price,
@@ -125,7 +131,11 @@ def drive(state: State, setting: Setting) -> Drivers:
         hall_cost=hall_cost,
         power=power,
         price_decline=decline,
-        electricity=world.prefectures.electricity_price,
+        electricity=world.prefectures.electricity_price * float(setting.shocks["electricity"][t]),
+        rival_price=p.rival_price * float(setting.shocks["rival_price"][t]),
+        supply=float(setting.shocks["supply"][t]),
+        poaching=float(setting.shocks["poaching"][t]),
+        efficiency=float(setting.shocks["efficiency"][t]),
         grid_decline=np.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year)),
         accelerators=float(setting.shocks["accelerators"][t]),
         hub_availability=float(setting.shocks["hub_availability"][t]),
@@ -185,7 +195,7 @@ def workload_mix(setting: Setting, inference: Array) -> Array:
 
 
 def potential_demand(
-    state: State, setting: Setting, inference: Array, noise: Array, surge: float
+    state: State, setting: Setting, inference: Array, noise: Array, surge: Array
 ) -> Array:
     """Return demand by region and workload before routing, PFh (runs, regions, workloads).
 

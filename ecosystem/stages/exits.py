@@ -39,7 +39,13 @@ class Exits:
     insolvent: Array  # quarters (runs, centres)
 
 
-def exit_centres(state: State, investment: Investment, books: Books, setting: Setting) -> Exits:
+def exit_centres(
+    state: State,
+    investment: Investment,
+    books: Books,
+    local_settlement: Array,
+    setting: Setting,
+) -> Exits:
     """Return centres after exits; model equation (6.5).
 
     A centre with negative equity for a year leaves; a state owner stays with the probability of
@@ -88,7 +94,7 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
     book_halls = books.book_halls * (1 - left) + gained[:, 5]
     orders = 6 + investment.server_pipeline.shape[1]
     book = books.book_servers + books.book_halls
-    received = p.recovery_share * p.local_settlement * book * sold
+    received = p.recovery_share * local_settlement * book * sold
     paid = heir * spread(segment_sum(received, start), cell)
     cash = books.cash + received - paid
     repaid = left * np.minimum(books.loan, np.maximum(cash, 0))
@@ -97,7 +103,7 @@ def exit_centres(state: State, investment: Investment, books: Books, setting: Se
     loan = (books.loan + overdraft) * (1 - left)
     written_off = left * books.loan - repaid
     equity = (cash + overdraft) * (1 - left) - loan
-    equity = equity + p.local_settlement * (book_servers + book_halls)
+    equity = equity + local_settlement * (book_servers + book_halls)
     return Exits(
         left=left,
         servers=servers,

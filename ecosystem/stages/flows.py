@@ -10,7 +10,7 @@ from ecosystem.arrays import add_up, combine, safe_ratio, total
 from ecosystem.clearing import segment_sum, spread
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import GENERAL, Drivers
+from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.exits import Exits
 from ecosystem.stages.finance import Books, Rates, keep_books
 from ecosystem.stages.innovation import Innovation
@@ -19,11 +19,12 @@ from ecosystem.stages.labour import Business, Labour
 from ecosystem.stages.ledger import Ledger, by_level, split_evenly
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import RIVAL
-from ecosystem.stages.settlement import Settlement, power_bill
+from ecosystem.stages.settlement import Settlement, park_outlay, power_bill
 from ecosystem.stages.supply_chain import Supply
 from ecosystem.state import State
 
-FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of local compute
+USERS = ("firms", "deployments", "parks", "government", "universities", "branches")
+FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES, BRANCHES = range(len(USERS))
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def compute_sales(
     local = (market.payments[:, home][:, None, :] * part).sum(axis=2)
     served = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
     bought = (routing.demand * routing.share[..., RIVAL])[:, home] * served
-    price = spread(p.rival_price * drivers.price, work.kind) * work.price_multiplier
+    price = spread(drivers.rival_price * drivers.price, work.kind) * work.price_multiplier
     away = ((bought * price / 1e6)[:, None, :] * part).sum(axis=2)
     zero = np.zeros((runs, 1))
     state_only = by_level(zero, zero + 1, np.zeros((runs, world.prefectures.count)))
@@ -64,12 +65,14 @@ def compute_sales(
         "parks": world.parks.output,
         "government": state_only,
         "universities": world.universities.research_funds,
+        "world": np.ones(1),
     }
     members = {
         "firms": [FIRMS],
         "parks": [DEPLOYMENTS, PARKS],
         "government": [GOVERNMENT],
         "universities": [UNIVERSITIES],
+        "world": [BRANCHES],
     }
     income = market.revenue
     ledger.add("compute exports", "world", exports, "centres", split_evenly(exports, income))
@@ -80,10 +83,11 @@ def compute_sales(
         there = split_evenly(away[:, columns].sum(axis=1, keepdims=True), weights[sector])
         ledger.add("compute local use", sector, here, "centres", split_evenly(total(here), income))
         ledger.add("compute imports", sector, there, "world")
-        buyers[sector] = here
+        buyers[sector] = buyers.get(sector, 0.0) + here
         firms_outside = there if sector == "firms" else firms_outside
     voucher = settlement.payers["compute_voucher"]
-    eligible = buyers | {"world": p.voucher_export_share * exports}
+    abroad = buyers["world"] - (1 - p.voucher_export_share) * exports
+    eligible = buyers | {"world": abroad}
     share = safe_ratio(total(voucher), add_up(total(amount) for amount in eligible.values()))
     for sector, amount in eligible.items():
         got = amount * share
@@ -100,6 +104,7 @@ def centre_flows(
     ledger: Ledger,
     state: State,
     drivers: Drivers,
+    policy: Policy,
     investment: Investment,
     supply: Supply,
     market: Market,
@@ -115,9 +120,10 @@ def centre_flows(
     wage = spread(state.society.wage, world.centres.prefecture) / 1000
     wages = labour.centre_jobs * wage
     outlay = investment.server_outlay + investment.hall_outlay
-    granted = safe_ratio(received["capital_subsidy"], outlay)
-    rates = centre_rates(drivers, setting)
-    injected = founding_equity(investment, outlay * (1 - granted), setting)
+    diffused = (1 - p.diffusion_readiness_share) * received["even_diffusion"]
+    granted = safe_ratio(received["capital_subsidy"] + diffused, outlay)
+    rates = centre_rates(drivers, policy, setting)
+    injected = founding_equity(investment, policy, outlay * (1 - granted), setting)
     books = keep_books(
         cash=c.cash,
         loan=c.loan,
@@ -147,6 +153,10 @@ def centre_flows(
     ledger.add("wages", "centres", wages, "households")
     for name in ("capital_subsidy", "tariff_discount", "output_subsidy"):
         ledger.add("subsidies", "government", settlement.payers[name], "centres", received[name])
+    payers = settlement.payers["even_diffusion"]
+    part = 1 - p.diffusion_readiness_share
+    ledger.add("subsidies", "government", part * payers, "centres", diffused)
+    ledger.add("programmes", "government", (1 - part) * payers, "households")
     ledger.add("headquarters", "centres", books.headquarters_take, "world")
     pay = books.headquarters_pay
     ledger.add("headquarters", "world", total(pay), "centres", pay)
@@ -156,7 +166,7 @@ def centre_flows(
     fresh = books.borrowed + books.overdraft
     ledger.add("new loans", "bank", total(fresh), "centres", fresh)
     ledger.add("dividends", "centres", books.dividend, "households")
-    settled = p.local_settlement * books.surplus
+    settled = policy.local_settlement * books.surplus
     result = Result(settled + wages, books.value_added_tax, books.income_tax, wages)
     return result, books, bill
 
@@ -169,7 +179,9 @@ def sell_centres(ledger: Ledger, exits: Exits) -> None:
     ledger.add("new loans", "bank", total(exits.overdraft), "centres", exits.overdraft)
 
 
-def founding_equity(investment: Investment, capital: Array, setting: Setting) -> Array:
+def founding_equity(
+    investment: Investment, policy: Policy, capital: Array, setting: Setting
+) -> Array:
     """Return what local owners put into a centre that does not run yet, M¥ (runs, centres).
 
     They pay the part of its capital that no loan covers; otherwise an entrant would start with
@@ -177,15 +189,15 @@ def founding_equity(investment: Investment, capital: Array, setting: Setting) ->
     """
     p = setting.parameters
     forming = investment.servers - investment.arrived <= 0
-    return np.asarray((1 - p.loan_share) * p.local_settlement * capital * forming)
+    return np.asarray((1 - p.loan_share) * policy.local_settlement * capital * forming)
 
 
-def centre_rates(drivers: Drivers, setting: Setting) -> Rates:
+def centre_rates(drivers: Drivers, policy: Policy, setting: Setting) -> Rates:
     """Return the rates that the books of centres use, (runs, centres) or (runs, 1)."""
     p, kind = setting.parameters, setting.world.centres.kind
     wear = spread(setting.by_kind("server_depreciation"), kind)
     return Rates(
-        local_settlement=p.local_settlement,
+        local_settlement=policy.local_settlement,
         loan_share=p.loan_share,
         interest=p.interest_rate / 4,
         server_decline=wear + spread(drivers.price_decline, kind) / 4,
@@ -195,6 +207,13 @@ def centre_rates(drivers: Drivers, setting: Setting) -> Rates:
         payout=p.payout,
         reserve_quarters=p.reserve_quarters,
     )
+
+
+def branch_flows(ledger: Ledger, state: State, setting: Setting) -> None:
+    """List what recruited branches pay their staff here, out of their headquarters' money."""
+    p, s = setting.parameters, state.society
+    wages = total(p.branch_staff * s.branches * s.wage) / 1000
+    ledger.add("wages", "world", wages, "households")
 
 
 def maker_flows(
@@ -302,28 +321,38 @@ def wind_up(ledger: Ledger, business: Business) -> None:
 
 
 def park_flows(
-    ledger: Ledger, state: State, drivers: Drivers, innovation: Innovation, setting: Setting
+    ledger: Ledger,
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    innovation: Innovation,
+    settlement: Settlement,
+    setting: Setting,
 ) -> Result:
     """List what parks pay and receive beside compute and AI services."""
     p, world, k = setting.parameters, setting.world, state.parks
     output = innovation.park_output
     tariff = drivers.electricity[world.parks.prefecture]
-    intensity = world.parks.energy_intensity * (1 - p.park_energy_gain * k.adoption)
+    saved = p.park_energy_gain + p.strong_industry_energy_gain * policy.lever["strong_industry"]
+    intensity = world.parks.energy_intensity * (1 - saved * k.adoption)
     power = output * intensity * tariff / 1000
     wages = p.park_wage_share * output
     goods = p.park_goods_share * output
-    servers = innovation.park_order * drivers.server_cost[:, [GENERAL]]
+    servers = park_outlay(innovation, drivers)
+    support = settlement.received["industrial_centres"]
     bought = k.cash - ledger.balance["parks"]  # compute and AI services net of vouchers
     added = output - goods - power - bought
     vat = p.value_added_tax * np.maximum(added, 0)
     before = added - wages - vat
     tax = p.income_tax * np.maximum(before, 0)
-    profit = before - tax - servers
+    profit = before - tax - servers + support
     ledger.add("manufactures sold", "world", total(output), "parks", output)
     ledger.add("inputs bought outside", "parks", goods, "world")
     ledger.add("electricity", "parks", power, "grid")
     ledger.add("wages", "parks", wages, "households")
     ledger.add("equipment imported", "parks", servers, "world")
+    payers = settlement.payers["industrial_centres"]
+    ledger.add("subsidies", "government", payers, "parks", support)
     ledger.add("dividends", "parks", p.park_payout * np.maximum(profit, 0), "households")
     return Result(added, vat, tax, wages)
 

@@ -55,7 +55,8 @@ def innovate(
     """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
     p, world, f = setting.parameters, setting.world, state.firms
     cell = world.firms.cell
-    frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4)
+    pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
+    frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
     grants, university_grants = research_grants(state, policy, setting)
     own = p.research_intensity * f.sales
     effort = own + (1 + p.research_additionality) * grants
@@ -69,8 +70,8 @@ def innovate(
     gain = towards_frontier(p.knowledge_per_patent * patents + absorbed, f.knowledge, frontier)
     quality = algorithm_quality(state, drivers, setting)
     affordable = affordability(state, market, setting)
-    deployed, relative = deploy(state, drivers, affordable, quality, setting)
-    adoption, servers, order = modernise(state, affordable, relative, setting)
+    deployed, relative = deploy(state, drivers, policy, affordable, quality, setting)
+    adoption, servers, order = modernise(state, policy, affordable, relative, setting)
     return Innovation(
         research_spending=own,
         grants=grants,
@@ -147,7 +148,7 @@ def partner_knowledge(
     consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
     if "firm.partner" in setting.neutral:
         university = np.tile(kappa.mean(axis=2), (1, world.prefectures.count))
-    lead = lead_firms(investment, setting)
+    lead = lead_firms(investment, policy, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(
         external=(1 - lead) * university + lead * frontier,
@@ -158,7 +159,7 @@ def partner_knowledge(
     )
 
 
-def lead_firms(investment: Investment, setting: Setting) -> Array:
+def lead_firms(investment: Investment, policy: Policy, setting: Setting) -> Array:
     """Return the weight of lead firms' knowledge by prefecture, (runs, prefectures).
 
     w_p = s min(1, sum_q (1 - exp(-MW_q/scale)) exp(-d_pq/range)), MW of servers in operation.
@@ -171,7 +172,9 @@ def lead_firms(investment: Investment, setting: Setting) -> Array:
     reach = setting.once(
         "lead", lambda: np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
     )
-    return np.asarray(p.lead_firm_knowledge * np.minimum(1, np.vecmat(present, reach)))
+    anchors = 1 + p.anchor_knowledge_gain * policy.lever["anchor_tenants"]
+    weight = p.lead_firm_knowledge * anchors
+    return np.asarray(np.minimum(1, weight * np.minimum(1, np.vecmat(present, reach))))
 
 
 def accept_offers(state: State, setting: Setting) -> Array:
@@ -270,7 +273,7 @@ def invent(
         annual = np.maximum(mean, p.research_floor)
     scale = np.exp(
         p.research_elasticity * np.log(annual)
-        + p.compute_elasticity * np.log1p(compute / reference)
+        + p.compute_elasticity * np.log1p(drivers.efficiency * compute / reference)
     )
     mean = state.firms.active * spread(by_cell, world.firms.cell) * scale
     draw = setting.chance.uniform("patents", state.period, world.firms.count)
@@ -290,14 +293,20 @@ def affordability(state: State, market: Market, setting: Setting) -> Array:
     p, world = setting.parameters, setting.world
     firms = segment_sum(state.firms.active, world.firms.cell_start)
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
-    integrators = np.sqrt(np.minimum(1, firms / p.integrators[:, :, None]))
+    branches = (p.branch_weight * state.society.branches)[:, :, None] / firms.shape[2]
+    integrators = np.sqrt(np.minimum(1, (firms + branches) / p.integrators[:, :, None]))
     price = market.routing.offer.relative_price[:, [INTELLIGENT]]
     cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
     return np.asarray(cheap[:, :, None] * integrators)
 
 
 def deploy(
-    state: State, drivers: Drivers, affordable: Array, quality: Array, setting: Setting
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    affordable: Array,
+    quality: Array,
+    setting: Setting,
 ) -> tuple[Array, Array]:
     """Return deployment next quarter (runs, P, J) and relative quality (runs, J).
 
@@ -310,7 +319,8 @@ def deploy(
     return (
         kernels.bass_step(
             state.society.deployment,
-            p.deployment_innovation[:, :, None] * affordable,
+            (p.deployment_innovation * (1 + policy.lever["scenario_deployment"]))[:, :, None]
+            * affordable,
             p.deployment_imitation[:, :, None] * relative[:, None, :] * affordable,
         ),
         relative,
@@ -318,7 +328,7 @@ def deploy(
 
 
 def modernise(
-    state: State, affordable: Array, relative: Array, setting: Setting
+    state: State, policy: Policy, affordable: Array, relative: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
@@ -330,7 +340,8 @@ def modernise(
     if "park.adopt" in setting.neutral:
         adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
-    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
+    push = 1 + policy.lever["strong_industry"]
+    rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
     adoption_next = kernels.logistic_step(adoption, rate)
     wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
     progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]
@@ -339,5 +350,6 @@ def modernise(
         target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
     decay = setting.by_kind("server_depreciation")[:, :1]
     kept = k.servers * (1 - decay)
-    order = p.park_build_speed * np.maximum(target - kept, 0)
+    support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]
+    order = p.park_build_speed * support * np.maximum(target - kept, 0)
     return adoption_next, kept + order, order

@@ -11,7 +11,7 @@ from ecosystem.clearing import segment_share, spread
 from ecosystem.kernels import HOURS
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls
+from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls, standard_pue
 from ecosystem.stages.policy import Policy
 from ecosystem.state import State
 
@@ -53,12 +53,12 @@ def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> 
     old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
-    pue = old * c.pue + (1 - old) * np.minimum(c.pue, p.new_pue)
+    pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
     want = wanted_servers(state, setting, halls, capacity, servers, waiting, drivers)
     hall_price = spread(drivers.hall_cost, centres.kind)
     server_price = spread(home_discount(state, drivers, setting), centres.kind)
     outlay = location.bid * hall_price + want * server_price
-    limit = finance_limit(state, drivers, location.lender_index, setting)
+    limit = finance_limit(state, drivers, policy, location.lender_index, setting)
     rationed = np.minimum(1, safe_ratio(limit, outlay, empty=1.0))
     hall_order, server_order = location.bid * rationed, want * rationed
     return Investment(
@@ -156,14 +156,16 @@ def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(drivers.server_cost * (1 - saved))
 
 
-def equity(state: State, setting: Setting) -> Array:
+def equity(state: State, policy: Policy, setting: Setting) -> Array:
     """Return E = cash + local share * book - loan, M¥ (runs, centres)."""
     c = state.centres
     book = c.book_servers + c.book_halls
-    return np.asarray(c.cash + setting.parameters.local_settlement * book - c.loan)
+    return np.asarray(c.cash + policy.local_settlement * book - c.loan)
 
 
-def finance_limit(state: State, drivers: Drivers, index: Array, setting: Setting) -> Array:
+def finance_limit(
+    state: State, drivers: Drivers, policy: Policy, index: Array, setting: Setting
+) -> Array:
     """Return what each operator can spend this quarter, M¥ (runs, centres).
 
     limit = max(cash, 0) + l max(E, 0) + M [soft + (1 - soft) min(1, index^3)], with soft the
@@ -178,7 +180,7 @@ def finance_limit(state: State, drivers: Drivers, index: Array, setting: Setting
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
     strict = np.minimum(1, index**3)
-    reach = np.maximum(equity(state, setting), 0)
+    reach = np.maximum(equity(state, policy, setting), 0)
     return np.asarray(
         np.maximum(state.centres.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
     )

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from ecosystem import kernels
 from ecosystem.arrays import combine, safe_ratio, sigmoid, total
 from ecosystem.clearing import first_free, segment_sum, spread
+from ecosystem.schedule import RING_1
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.stages.innovation import Innovation
@@ -31,6 +32,9 @@ class Labour:
     graduates: Array  # persons (runs, prefectures of study)
     retained: Array  # persons by prefecture of work (runs, prefectures)
     left: Array  # persons who move out (runs, prefectures)
+    moved_in: Array  # staff of branches who come along (runs, prefectures)
+    branches_next: Array  # recruited branches (runs, prefectures)
+    branch_peak_next: Array  # MW of servers at their highest (runs, prefectures)
     talent_next: Array  # thousand (runs, prefectures)
     wage_next: Array  # k¥ a quarter (runs, prefectures)
     tightness: Array  # vacancies over searchers (runs, prefectures)
@@ -56,6 +60,7 @@ class Business:
 
 def employ(
     state: State,
+    drivers: Drivers,
     policy: Policy,
     investment: Investment,
     supply: Supply,
@@ -80,19 +85,25 @@ def employ(
     maker_posts = p.separation_rate * p.maker_talent_share * maker_jobs
     other_posts = combine(centre_posts, place[world.centres.prefecture])
     other_posts = other_posts + combine(maker_posts, place[world.makers.prefecture])
-    vacancies = firm_posts + other_posts
+    branches, peak, recruited = recruit(state, investment, setting)
+    staffed = p.branch_staff * recruited
+    moved_in = p.branch_movers * staffed
+    vacancies = firm_posts + other_posts + staffed - moved_in
     searchers = p.search_share * 1000 * s.talent
     hires = kernels.match(vacancies, searchers, p.labour_matching)
     filled = safe_ratio(hires, vacancies)
     hired = open_posts * spread(filled, world.firms.prefecture)
     staff = f.active * (np.minimum(stay * f.staff, target) + hired)
     tightness = safe_ratio(vacancies, searchers)
-    graduates, retained, left = move_talent(state, policy, tightness, setting)
+    graduates, retained, left = move_talent(state, drivers, policy, tightness, setting)
     return Labour(
         graduates=graduates,
         retained=retained,
         left=left,
-        talent_next=s.talent + (retained - left) / 1000,
+        talent_next=s.talent + (retained - left + moved_in) / 1000,
+        moved_in=moved_in,
+        branches_next=branches,
+        branch_peak_next=peak,
         wage_next=move_wage(state, tightness, setting),
         tightness=tightness,
         centre_jobs=centre_jobs,
@@ -100,6 +111,19 @@ def employ(
         hires=hired,
         staff=staff,
     )
+
+
+def recruit(state: State, investment: Investment, setting: Setting) -> tuple[Array, Array, Array]:
+    """Return branches next quarter, the peak of operation (MW), and branches recruited (runs, P).
+
+    Coupling C1: firms from elsewhere register where servers run; new = r max(MW - peak, 0).
+    """
+    p, world, s = setting.parameters, setting.world, state.society
+    place = np.eye(world.prefectures.count)[world.centres.prefecture]
+    megawatt = combine(investment.servers * investment.power / 1000, place)
+    recruited = p.branch_rate * np.maximum(megawatt - s.branch_peak, 0)
+    kept = p.branch_survival * s.branches
+    return kept + recruited, np.maximum(megawatt, s.branch_peak), recruited
 
 
 def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Array:
@@ -115,7 +139,7 @@ def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Arra
 
 
 def move_talent(
-    state: State, policy: Policy, tightness: Array, setting: Setting
+    state: State, drivers: Drivers, policy: Policy, tightness: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return graduates by place of study, retained by place of work, and leavers (persons)."""
     p, world, s = setting.parameters, setting.world, state.society
@@ -129,6 +153,7 @@ def move_talent(
         p.retention_intercept
         + p.retention_response * (p.retention_wage * relative + p.retention_vacancy * tightness)
         + lever
+        - (drivers.poaching - 1)
     )
     pull = (
         p.migration_wage * np.log(s.wage)
@@ -140,6 +165,7 @@ def move_talent(
     keep = graduates * stay
     retained = at_home * keep + (1 - at_home) * keep.sum(axis=1, keepdims=True) * to_place
     leaving = p.talent_departure * np.maximum(1 - p.talent_departure_response * lever, 0)
+    leaving = leaving * (1 + p.poaching_departure * (drivers.poaching - 1))
     return graduates, retained, leaving * 1000 * s.talent
 
 
@@ -156,6 +182,7 @@ def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
 def trade(
     state: State,
     drivers: Drivers,
+    policy: Policy,
     innovation: Innovation,
     labour: Labour,
     setting: Setting,
@@ -168,7 +195,7 @@ def trade(
     fate = spread(
         setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
     )
-    born, overflow, founders = found_firms(state, innovation, fate, setting)
+    born, overflow, founders = found_firms(state, policy, innovation, fate, setting)
     exits = close_firms(state, fate, setting)
     return Business(
         pool=pool,
@@ -229,7 +256,7 @@ def domain_sum(values: Array, setting: Setting) -> Array:
 
 
 def found_firms(
-    state: State, innovation: Innovation, fate: Array, setting: Setting
+    state: State, policy: Policy, innovation: Innovation, fate: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
@@ -246,7 +273,8 @@ def found_firms(
     compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
     quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
     mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
-    mean = (mean * (1 + state.society.deployment)).reshape(setting.runs, -1)
+    nursery = 1 + policy.lever["ecosystem_incubation"] * (world.prefectures.tier == RING_1)
+    mean = (mean * (1 + state.society.deployment) * nursery[:, :, None]).reshape(setting.runs, -1)
     draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
     number = kernels.poisson_inverse(draw, mean)
     born, overflow = first_free(f.active > 0, number, world.firms.cell_start, world.firms.cell)

@@ -11,6 +11,7 @@ from ecosystem import kernels
 from ecosystem.clearing import segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
+from ecosystem.schedule import RING_1, RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.policy import Policy
@@ -44,12 +45,14 @@ def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
     support = expected_support(drivers, policy, setting)
-    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind)
+    where = centres.prefecture
+    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
     full = np.ones_like(setting.parameters.foresight)
-    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, full)
+    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
     footloose = footloose_build(drivers, setting)
     share = location_shares(state, drivers, policy, support, setting, price, cost)
+    share = place_anchors(share, policy, setting)
     placed = draw_projects(footloose, share, drivers, state, setting)
     weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
     sensitivity = setting.parameters.profit_sensitivity
@@ -86,15 +89,29 @@ def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Sett
     """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
     tariff = drivers.electricity[setting.world.centres.prefecture]
     relief = policy.rate["tariff_discount"]
-    return np.asarray(state.centres.power * state.centres.pue * tariff * (1 - relief))
+    pue = running_pue(state.centres.pue, policy, setting)
+    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
+
+
+def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
+    """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
+    second = (setting.world.prefectures.tier == RING_2)[setting.world.centres.prefecture]
+    saved = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"] * second
+    return np.maximum(pue - saved, 1)
 
 
 def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    centres, p = setting.world.centres, setting.parameters
-    pue = np.minimum(state.centres.pue, p.new_pue)
+    centres = setting.world.centres
+    pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
     tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
     return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
+
+
+def standard_pue(policy: Policy, setting: Setting) -> Array:
+    """Return the PUE of new halls, lower under the green standard, (runs, 1)."""
+    p = setting.parameters
+    return np.maximum(p.new_pue - p.green_pue_gain * policy.lever["green_standard"], 1)
 
 
 def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:
@@ -121,11 +138,13 @@ def profit_index(
     support: Support,
     setting: Setting,
     kind: Index,
+    place: Index | None = None,
     foresight: Array | None = None,
 ) -> Array:
     """Return profitability of a new unit by column, floored; 1 just breaks even.
 
-    `kind` gives the kind of compute of each column. Source: model equation (2.3) with full cost
+    `kind` gives the kind of compute of each column and `place` its prefecture, None for rivals.
+    Source: model equation (2.3) with full cost
     (servers plus the expected hall) and full depreciation.
     """
     p = setting.parameters
@@ -133,6 +152,7 @@ def profit_index(
     decline = (p.foresight if foresight is None else foresight) * spread(
         drivers.price_decline, kind
     )
+    diffusion = 0.0 if place is None else spread(support.diffusion, place)
     value = kernels.profitability(
         price=price * (1 + support.output),
         variable_cost=cost,
@@ -141,7 +161,7 @@ def profit_index(
         maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=spread(support.capital, kind),
+        subsidy=spread(support.capital, kind) + diffusion,
     )
     return np.maximum(value, p.profit_floor)
 
@@ -157,6 +177,7 @@ class Support:
 
     output: Array  # share of price that centres keep (runs, 1)
     capital: Array  # share of full cost (runs, kinds)
+    diffusion: Array  # the same by prefecture, second ring only (runs, prefectures)
 
 
 def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Support:
@@ -164,7 +185,9 @@ def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Supp
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
+    second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
     return Support(
+        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
         capital=policy.rate["capital_subsidy"] * eligible,
     )
@@ -221,6 +244,7 @@ def location_shares(
         support,
         setting,
         kind,
+        cell_prefecture(setting),
     )
     prior, neutral = p.use_prior_capacity, p.neutral_fill
     fill = (servers + prior * neutral) / (halls + prior)
@@ -238,6 +262,17 @@ def location_shares(
     return kernels.softmax(np.concatenate([utility, rival[:, :, None]], axis=2))
 
 
+def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
+    """Return location shares with the halls that anchor tenants bring along (runs, kinds, P + 1).
+
+    Anchors take a part of the build to the core and the first ring, from everybody alike.
+    """
+    places = setting.world.prefectures
+    theirs = np.append((places.tier <= RING_1).astype(float), 0.0)
+    moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
+    return np.asarray((1 - moved) * share + moved * theirs / theirs.sum())
+
+
 def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     """Return what speaks for a place apart from profit and size, (runs, cells)."""
     world, p, g = setting.world, setting.parameters, state.governments
@@ -253,6 +288,7 @@ def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
     at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
+    ambition = ambition - p.settlement_aversion * (policy.local_settlement - p.local_settlement)
     return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
 
 
@@ -267,10 +303,10 @@ def rival_utility(
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
     tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
-    none = Support(np.zeros_like(p.foresight), np.zeros_like(market))
+    none = Support(np.zeros_like(p.foresight), np.zeros_like(market), np.zeros((1, 1)))
     use = expected_use(state.nation.rival_use, drivers.growth, setting)
     index = profit_index(
-        p.rival_price * drivers.price,
+        drivers.rival_price * drivers.price,
         drivers.power * tariff,
         use,
         drivers,
@@ -278,8 +314,10 @@ def rival_utility(
         setting,
         every,
     )
+    answer = p.rival_answer * state.governments.advantage[:, -1:]
     return np.asarray(
         np.log(hubs.count)
+        + p.profit_sensitivity * answer
         + p.profit_sensitivity * np.log(index)
         + p.agglomeration * np.log(rivals / hubs.count + p.agglomeration_size)
         - p.diversification * rivals / (hubs.count * market)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecosystem.arrays import combine, safe_ratio
 from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR
+from ecosystem.schedule import RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
 from ecosystem.state import State
@@ -40,6 +41,8 @@ class Policy:
     envelope_weight: Array  # (runs, instruments)
     grants: Array  # M¥ of research grants inside programmes (runs, 1)
     fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
+    local_settlement: Array  # share of centres' surplus that is settled here (runs, 1)
+    advantage: Array  # of the province by subsidies, in log profit (runs, 1)
     fiscal_talent: Array  # what it adds to the talent lever (runs, 1)
 
 
@@ -69,7 +72,8 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     ready = schedule.column("hub_readiness")
     works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
     programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
-    infrastructure = programme + maintenance + own
+    allowed = 1.0 if t < POLICY_START else 1 - p.investment_limit
+    infrastructure = allowed * (programme + own) + maintenance + diffusion_readiness(state, setting)
     transfer = ~schedule.programme
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
@@ -97,6 +101,8 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         envelope_weight=weight,
         grants=p.joint_innovation_grant_share * paid[:, [joint]],
         fiscal_extra=extra,
+        local_settlement=settled_share(state, setting),
+        advantage=advantage(state, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
 
@@ -278,6 +284,30 @@ def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting)
     p = setting.parameters
     gain = (1 - readiness) * -np.expm1(-infrastructure / p.readiness_investment_scale)
     return np.asarray(readiness + gain - p.readiness_depreciation * readiness)
+
+
+def diffusion_readiness(state: State, setting: Setting) -> Array:
+    """Return diffusion money of last quarter that went into readiness, M¥ (runs, P)."""
+    places = setting.world.prefectures
+    spread_out = (places.tier == RING_2) * places.budget_expenditure
+    spread_out = spread_out / max(spread_out.sum(), 1.0)
+    return np.asarray(state.governments.diffusion * spread_out)
+
+
+def settled_share(state: State, setting: Setting) -> Array:
+    """Return the locally settled share: the operators' own, or the floor of the rule."""
+    p, schedule = setting.parameters, setting.schedule
+    rule = schedule.rate[state.period, schedule.column("local_settlement_rule")] > 0
+    floor = p.settlement_floor if rule else p.local_settlement
+    return np.maximum(p.local_settlement, floor)
+
+
+def advantage(state: State, setting: Setting) -> Array:
+    """Return what subsidies add to the log of profitability here, (runs, 1)."""
+    schedule = setting.schedule
+    output = expected_rate(state, setting, schedule.column("output_subsidy"))
+    capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
+    return np.asarray(np.log1p(output) - np.log1p(-capital))
 
 
 def yardstick(state: State, setting: Setting) -> Array:

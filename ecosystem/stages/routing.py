@@ -10,6 +10,7 @@ from ecosystem import kernels
 from ecosystem.arrays import combine, safe_ratio, sigmoid, total
 from ecosystem.clearing import spread
 from ecosystem.kernels import HOURS
+from ecosystem.schedule import RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
 from ecosystem.stages.investment import Investment
@@ -24,7 +25,7 @@ OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 class LocalDemand:
     """Demand of the home region, PFh."""
 
-    users: Array  # (runs, users, workloads): firms, deployments, parks, government, universities
+    users: Array  # (runs, users, workloads), users in the order of `flows.USERS`
     by_firm: Array  # (runs, slots)
     by_park: Array  # (runs, parks)
     park_own: Array  # PFh that parks serve themselves (runs, parks)
@@ -79,8 +80,8 @@ def route(
     own = eastern_capacity(drivers, setting)
     servers = kind_sum(investment.servers, setting)
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
-    share, price_paid = routing_shares(state, policy, setting, own, rival, offer)
-    flow = demand[..., None] * share
+    share, price_paid = routing_shares(state, drivers, policy, setting, own, rival, offer)
+    flow = move_anchors(demand[..., None] * share, policy, setting)
     to_kind = kind_of_workload(setting)
     own_demand = combine(flow[..., OWN], to_kind)
     own_served = kernels.match(
@@ -88,23 +89,46 @@ def route(
     )
     lost = 1 - safe_ratio(own_served, own_demand, empty=1.0)
     overflow = flow[..., OWN] * lost[:, :, work.kind]
-    captured = p.overflow_capture[..., None] * work.movable * overflow
+    capture = np.minimum(1, p.overflow_capture + policy.lever["overflow_takeup"])
+    captured = capture[..., None] * work.movable * overflow
     west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
     rival_demand = combine(flow[..., RIVAL] + captured * (1 - west), to_kind).sum(axis=1)
+    rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
+    arrivals = flow[..., HOME] + captured * west
+    unserved = rival_demand - rival_served
     return Routing(
         offer=offer,
         local=local,
         demand=demand,
         share=share,
-        inflow=flow[..., HOME] + captured * west,
+        inflow=arrivals + from_neighbours(unserved, demand, policy, setting),
         overflow=overflow,
         captured=captured,
         own_served=own_served,
         rival_demand=rival_demand,
-        rival_served=kernels.match(rival_demand, rival * HOURS, p.eastern_matching),
+        rival_served=rival_served,
         rival_capacity=rival,
         price_paid=price_paid,
     )
+
+
+def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Setting) -> Array:
+    """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
+    work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
+    shared = policy.lever["compute_corridor"] * p.neighbour_share * unserved
+    batch = demand * (regions.neighbour == 1)[:, None] * ~work.real_time
+    part = safe_ratio(
+        batch, spread(combine(batch.sum(axis=1), kind_of_workload(setting)), work.kind)[:, None]
+    )
+    return np.asarray(part * spread(shared, work.kind)[:, None, :])
+
+
+def move_anchors(flow: Array, policy: Policy, setting: Setting) -> Array:
+    """Return flows after anchor tenants moved batch work here (runs, regions, workloads, 3)."""
+    work = setting.world.workloads
+    moves = policy.lever["anchor_tenants"][:, :, None] * ~work.real_time
+    moved = moves * flow[..., OWN]
+    return np.stack([flow[..., OWN] - moved, flow[..., RIVAL], flow[..., HOME] + moved], axis=3)
 
 
 def kind_sum(values: Array, setting: Setting) -> Array:
@@ -142,7 +166,8 @@ def make_offer(
     output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
     mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
     mean_price = mean_price * output
-    quality = safe_ratio(kind_sum(size * state.centres.quality, setting), seen, empty=1.0)
+    served = served_quality(state, policy, setting)
+    quality = safe_ratio(kind_sum(size * served, setting), seen, empty=1.0)
     return Offer(
         cost=cost,
         price=price,
@@ -153,6 +178,13 @@ def make_offer(
         outside_price=mean_price * (1 - p.voucher_export_share * voucher),
         quality=quality * local_experience(state, drivers, setting),
     )
+
+
+def served_quality(state: State, policy: Policy, setting: Setting) -> Array:
+    """Return service quality of centres with what the second ring gains (runs, centres)."""
+    world = setting.world
+    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
+    return np.asarray(state.centres.quality * (1 + policy.lever["second_ring_quality"] * second))
 
 
 def local_experience(state: State, drivers: Drivers, setting: Setting) -> Array:
@@ -168,7 +200,7 @@ def local_experience(state: State, drivers: Drivers, setting: Setting) -> Array:
 
 def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> LocalDemand:
     """Return demand of the home region's users, PFh; model equation (4.2)."""
-    world, p, runs = setting.world, setting.parameters, setting.runs
+    world, p = setting.world, setting.parameters
     work = world.workloads
     mix = workload_mix(setting, drivers.real_time_share)
     intelligent = work.kind == INTELLIGENT
@@ -195,10 +227,27 @@ def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting)
             total(by_park - own) * batch_mix / batch_mix.sum(),
             government * (general & work.real_time),
             science * (work.kind == SUPER),
+            branch_demand(state, drivers, setting) * mix * intelligent,
         ],
         axis=1,
     )
-    return LocalDemand(users.reshape(runs, 5, -1), by_firm, by_park, own)
+    return LocalDemand(users, by_firm, by_park, own)
+
+
+def compute_share(drivers: Drivers, setting: Setting) -> Array:
+    """Return spending on compute over sales, which rises with large models (runs, 1)."""
+    p = setting.parameters
+    known = sigmoid(p.compute_share_speed * (drivers.year - p.compute_share_midpoint))
+    risen = p.compute_share_start + (1 - p.compute_share_start) * known
+    return np.asarray(p.compute_share_of_sales * risen)
+
+
+def branch_demand(state: State, drivers: Drivers, setting: Setting) -> Array:
+    """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
+    p = setting.parameters
+    sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
+    wanted = compute_share(drivers, setting) * sales * 1e6 / drivers.price[:, [INTELLIGENT]]
+    return np.asarray(wanted)
 
 
 def firm_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> Array:
@@ -207,10 +256,7 @@ def firm_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) 
     A share of sales that rises with the spread of large models, spent at the local price.
     """
     p = setting.parameters
-    spread = sigmoid(p.compute_share_speed * (drivers.year - p.compute_share_midpoint))
-    share = p.compute_share_of_sales * (
-        p.compute_share_start + (1 - p.compute_share_start) * spread
-    )
+    share = compute_share(drivers, setting)
     local = offer.relative_price[:, [INTELLIGENT]]
     reaction = np.exp(-p.firm_compute_elasticity * np.log(local))
     sales = state.firms.sales
@@ -253,13 +299,25 @@ def park_output(state: State, setting: Setting) -> Array:
     return np.asarray(parks.output * trend * gain)
 
 
+def home_latency(policy: Policy, setting: Setting) -> Array:
+    """Return the latency from each region to the province's hub, ms (runs, regions)."""
+    saved = setting.parameters.corridor_latency_gain * policy.lever["compute_corridor"]
+    return np.maximum(setting.world.network.latency_home_ms - saved, 0)
+
+
 def widen(column: Array) -> Array:
     """Return a (runs, n) array with one axis more, for arrays by region and workload."""
     return column[:, :, None]
 
 
 def routing_shares(
-    state: State, policy: Policy, setting: Setting, own: Array, rival: Array, offer: Offer
+    state: State,
+    drivers: Drivers,
+    policy: Policy,
+    setting: Setting,
+    own: Array,
+    rival: Array,
+    offer: Offer,
 ) -> tuple[Array, Array]:
     """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
 
@@ -269,35 +327,40 @@ def routing_shares(
     work, regions, network = world.workloads, world.regions, world.network
     kind, home = work.kind, regions.home == 1
     size, price = widen(p.routing_size), widen(p.routing_price)
+    corridor = policy.lever["compute_corridor"]
     carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
+    nearer = carriage * widen(1 - p.corridor_price_gain * corridor)
     delay = work.latency_disutility * widen(p.latency_disutility) / 10
     price_here = np.where(
         home[:, None], offer.relative_price[:, None, kind], offer.outside_price[:, None, kind]
     )
     prices = [
         widen(p.own_region_price) * np.ones((len(home), len(kind))),
-        widen(p.rival_price) + carriage,
-        price_here + carriage,
+        widen(drivers.rival_price) + carriage,
+        price_here + nearer,
     ]
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
-    latency = [network.latency_own_ms, network.latency_rival_ms, network.latency_home_ms]
+    latency = [
+        network.latency_own_ms[:, None],
+        network.latency_rival_ms[:, None],
+        home_latency(policy, setting)[:, :, None],
+    ]
     home_effect = setting.by_kind("province_effect")[:, None, kind]
     pairing = policy.lever["regional_pairing"][:, :, None] * (regions.paired == 1)[:, None]
+    moved_west = ~work.real_time & (work.movable == 1) & (kind != SUPER)
     eligible = (kind == INTELLIGENT) | ((kind == GENERAL) & ~work.real_time)
     extra = [
         widen(p.own_region_effect),
         np.zeros((1, 1, 1)),
         home_effect
         + pairing * eligible
+        + policy.lever["scenario_import"][:, :, None] * moved_west * ~home[:, None]
         + widen(p.home_bias) * home[:, None]
         + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
         + widen(p.routing_experience) * state.buyers.experience,
     ]
     utility = [
-        size * np.log1p(sizes[a])
-        - price * prices[a]
-        - delay * np.nan_to_num(latency[a])[:, None]
-        + extra[a]
+        size * np.log1p(sizes[a]) - price * prices[a] - delay * np.nan_to_num(latency[a]) + extra[a]
         for a in (OWN, RIVAL, HOME)
     ]
     utility[OWN] = np.where(home[:, None], -np.inf, utility[OWN])

@@ -8,22 +8,32 @@ import numpy as np
 
 from ecosystem.arrays import add_up, combine, safe_ratio, total
 from ecosystem.clearing import spread
+from ecosystem.schedule import RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.drivers import GENERAL, Drivers
+from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.ledger import by_level
 from ecosystem.stages.policy import Policy
 
-TRANSFERS = ("capital_subsidy", "compute_voucher", "tariff_discount", "output_subsidy")
+TRANSFERS = {
+    "capital_subsidy": "centres",
+    "compute_voucher": "centres",
+    "tariff_discount": "centres",
+    "output_subsidy": "centres",
+    "even_diffusion": "centres",
+    "industrial_centres": "parks",
+}
+"""Transfers and who claims them."""
 
 
 @dataclass(frozen=True)
 class Settlement:
     """Transfers of the quarter, M¥."""
 
-    claims: dict[str, Array]  # by centre (runs, centres)
-    received: dict[str, Array]  # by centre (runs, centres)
+    claims: dict[str, Array]  # by claimant (runs, centres or parks)
+    received: dict[str, Array]  # by claimant (runs, centres or parks)
     claimed: Array  # (runs, instruments)
     paid: Array  # (runs, instruments)
     paid_share: Array  # (runs, instruments)
@@ -36,6 +46,7 @@ def settle(
     policy: Policy,
     investment: Investment,
     market: Market,
+    innovation: Innovation,
     setting: Setting,
 ) -> Settlement:
     """Pay claims as far as envelopes and the local match allow; model equations (1.2)-(1.3).
@@ -44,9 +55,12 @@ def settle(
     province's cash; so cost never exceeds the envelope.
     """
     world, schedule = setting.world, setting.schedule
-    claims = claims_by_centre(drivers, policy, investment, market, setting)
-    place = np.eye(world.prefectures.count)[world.centres.prefecture]
-    by_place = {name: combine(claim, place) for name, claim in claims.items()}
+    claims = claims_by_member(drivers, policy, investment, market, innovation, setting)
+    where = {name: getattr(world, sector).prefecture for name, sector in TRANSFERS.items()}
+    by_place = {
+        name: combine(claim, np.eye(world.prefectures.count)[where[name]])
+        for name, claim in claims.items()
+    }
     column = {name: schedule.column(name) for name in TRANSFERS}
     within = {
         name: np.minimum(
@@ -81,7 +95,7 @@ def settle(
         )
         nation, province_part, prefecture = (part * by_place[name] for part in parts)
         payers[name] = by_level(total(nation), total(province_part), prefecture)
-        received[name] = claims[name] * spread(add_up(parts), world.centres.prefecture)
+        received[name] = claims[name] * spread(add_up(parts), where[name])
         here = np.arange(count) == column[name]
         claimed = claimed + total(by_place[name]) * here
         paid = paid + total(payers[name]) * here
@@ -110,10 +124,15 @@ def transfer_parts(
     return [split[0] * share * co_funding, split[1] * share, split[2] * share]
 
 
-def claims_by_centre(
-    drivers: Drivers, policy: Policy, investment: Investment, market: Market, setting: Setting
+def claims_by_member(
+    drivers: Drivers,
+    policy: Policy,
+    investment: Investment,
+    market: Market,
+    innovation: Innovation,
+    setting: Setting,
 ) -> dict[str, Array]:
-    """Return what each transfer is asked for, rate on paper times base, M¥ (runs, centres)."""
+    """Return what each transfer is asked for, rate on paper times base, M¥ (runs, members)."""
     world = setting.world
     rate = policy.promised
     hub = (world.prefectures.hub == 1)[world.centres.prefecture]
@@ -121,15 +140,22 @@ def claims_by_centre(
     everybody = total(market.payments)
     foreign = setting.parameters.voucher_export_share * (everybody - at_home)
     eligible = safe_ratio(at_home + foreign, everybody)
-    capital = investment.hall_outlay
-    if not policy.shells_only:
-        capital = capital + investment.server_outlay
+    whole = investment.hall_outlay + investment.server_outlay
+    capital = investment.hall_outlay if policy.shells_only else whole
+    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
     return {
         "capital_subsidy": rate["capital_subsidy"] * capital,
         "compute_voucher": rate["compute_voucher"] * eligible * market.revenue * hub,
         "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
         "output_subsidy": rate["output_subsidy"] * market.posted,
+        "even_diffusion": rate["even_diffusion"] * second * whole,
+        "industrial_centres": rate["industrial_centres"] * park_outlay(innovation, drivers),
     }
+
+
+def park_outlay(innovation: Innovation, drivers: Drivers) -> Array:
+    """Return what parks spend on their own servers, M¥ (runs, parks)."""
+    return np.asarray(innovation.park_order * drivers.server_cost[:, [GENERAL]])
 
 
 def power_bill(drivers: Drivers, market: Market, setting: Setting) -> Array:

@@ -12,6 +12,7 @@ from ecosystem.clearing import redistribute, segment_sum, spread
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.investment import Investment
+from ecosystem.stages.policy import Policy
 from ecosystem.state import State
 
 UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
@@ -37,7 +38,7 @@ class Supply:
 
 
 def supply_equipment(
-    state: State, drivers: Drivers, investment: Investment, setting: Setting
+    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
 ) -> Supply:
     """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
     world, p, m = setting.world, setting.parameters, state.makers
@@ -50,8 +51,9 @@ def supply_equipment(
     mean_cost = segment_sum(m.cost * m.capacity, start) / segment_sum(m.capacity, start)
     price = spread(mean_cost, stage) if "maker.price" in setting.neutral else m.cost
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
+    chain = policy.lever["equipment_chain"]
     share = kernels.armington_share(
-        p.stack("home_preference", stages), mean_cost, p.armington_elasticity
+        p.stack("home_preference", stages), mean_cost * (1 - chain), p.armington_elasticity
     )
     downstream = redistribute(orders * share, weight, m.capacity, start, stage)
     sold = segment_sum(downstream, start)
@@ -75,7 +77,7 @@ def supply_equipment(
     intermediate = split_sales(by_stage, demands, setting)
     upstream = np.array([name in UPSTREAM for name in stages])
     expected = m.sales + p.sales_adaptation * (sales - m.sales)
-    capital, capacity_next = expand(state, expected, setting)
+    capital, capacity_next = expand(state, expected, chain, setting)
     cumulative = m.cumulative + sales
     return Supply(
         orders=orders,
@@ -141,11 +143,12 @@ def initial_cumulative(setting: Setting) -> Array:
     return np.asarray(p.initial_experience_quarters * p.maker_target_use * makers.capacity)
 
 
-def expand(state: State, expected: Array, setting: Setting) -> tuple[Array, Array]:
+def expand(state: State, expected: Array, chain: Array, setting: Setting) -> tuple[Array, Array]:
     """Return capital spending M¥ and next capacity M¥ a quarter; model equation (3.6)."""
     p, m = setting.parameters, state.makers
     kept = m.capacity * (1 - p.maker_depreciation)
-    wanted = p.maker_expansion_speed * np.maximum(expected / p.maker_target_use - kept, 0)
+    speed = p.maker_expansion_speed * (1 + p.chain_expansion_gain * chain)
+    wanted = speed * np.maximum(expected / p.maker_target_use - kept, 0)
     if "maker.capacity" in setting.neutral:
         makers = setting.world.makers
         shared = segment_sum(wanted, makers.stage_start) / segment_sum(kept, makers.stage_start)

@@ -112,6 +112,9 @@ def next_governments(quarter: Quarter, setting: Setting) -> agents.Governments:
         receipts=receipts,
         receipts_before=total(old.receipts) if first else old.receipts_before,
         receipts_reference=mean if t + 1 == POLICY_START else old.receipts_reference,
+        advantage=shift(old.advantage, policy.advantage[:, 0]),
+        diffusion=setting.parameters.diffusion_readiness_share
+        * total(books.payers["even_diffusion"]),
         cash=quarter.accounts.cash["government"],
     )
 
@@ -185,4 +188,6 @@ def next_society(quarter: Quarter, setting: Setting) -> agents.Society:
         wage=labour.wage_next,
         tightness=np.where(early, running, old.tightness),
         deployment=quarter.innovation.deployment_next,
+        branches=labour.branches_next,
+        branch_peak=labour.branch_peak_next,
     )

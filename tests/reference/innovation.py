@@ -32,6 +32,7 @@ def reference_innovation(
     places, domains = range(len(agents.prefectures)), range(len(agents.domains))
     lever = policy["lever"]["joint_innovation"][0]
     frontier = p.frontier_knowledge * math.exp(p.frontier_growth * agents.period / 4)
+    frontier *= 1 + p.frontier_push * lever
     to_firms, to_universities = grants(agents, policy)
     leaders = lead_weights(agents, investment)
     known = {(i, j): partners(agents, i, j, leaders[i], frontier) for i in places for j in domains}

@@ -1,0 +1,226 @@
+"""How far a shock throws a package back, how long for, and the worst of several shocks.
+
+Every run under a shock has a twin without it: same package, same luck, same parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.messages import percent, text, title, wrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ecosystem.scenario import ResolvedScenario, ShockUse
+
+    Array = NDArray[np.float64]
+
+SERIES = ("local_value_added_net", "compute_exported")
+"""Outcomes, quarter by quarter, whose resilience is measured."""
+WINDOW = 16
+"""Quarters after the first of a shock over which losses add up."""
+TOLERANCE, CALM = 0.05, 4
+"""A run has recovered once its gap stays below this share for so many quarters."""
+
+
+def gaps(shocked: Array, twin: Array) -> Array:
+    """Return the share of the twin's level that is missing; NaN where the twin is not above 0."""
+    positive = twin > 0
+    return np.where(positive, (twin - shocked) / np.where(positive, twin, 1.0), np.nan)
+
+
+def loss(shocked: Array, twin: Array) -> Array:
+    """Return what is lost over the window as a share of what the twin makes in it.
+
+    Parameters
+    ----------
+    shocked, twin
+        Level by quarter from the first quarter of the shock, shape (runs, quarters); the window
+        ends where the quarters do.
+
+    Returns
+    -------
+    Array
+        (runs,): sum of (twin - shocked) where that is above 0 over the sum of the twin, from 0;
+        gains do not make up for losses. NaN where the twin's sum is not above 0.
+    """
+    twin, shocked = twin[:, : WINDOW + 1], shocked[:, : WINDOW + 1]
+    whole = twin.sum(axis=1)
+    lost = np.maximum(twin - shocked, 0.0).sum(axis=1)
+    return np.where(whole > 0, lost / np.where(whole > 0, whole, 1.0), np.nan)
+
+
+def depth(shocked: Array, twin: Array) -> Array:
+    """Return the largest gap as a share of the twin's level in its quarter, (runs,), at least 0."""
+    return np.maximum(np.nan_to_num(gaps(shocked, twin)).max(axis=1), 0.0)
+
+
+def recovery_time(shocked: Array, twin: Array) -> Array:
+    """Return quarters from the start of the shock to recovery, (runs,).
+
+    A run recovers in the first quarter, after its gap has first reached 5 %, from which on the gap
+    stays below 5 % for four quarters. 0 where the gap never reaches it; infinity where no recovery
+    is seen within the quarters given (censored).
+    """
+    hurt = np.nan_to_num(gaps(shocked, twin)) >= TOLERANCE
+    struck = np.maximum.accumulate(hurt, axis=1)
+    found = np.full(len(hurt), np.inf)
+    for quarter in range(hurt.shape[1] - CALM, -1, -1):
+        calm = struck[:, quarter] & ~hurt[:, quarter : quarter + CALM].any(axis=1)
+        found[calm] = quarter
+    return np.where(struck[:, -1], found, 0.0)
+
+
+@dataclass(frozen=True)
+class Resilience:
+    """What shocks do to packages.
+
+    Parameters
+    ----------
+    table
+        One row an outcome, package and shock: medians of `loss` and `depth` with 90 % intervals,
+        median `recovery` in quarters (infinite where half of the runs are censored), and the share
+        `censored`.
+    robustness
+        One row an outcome and package: median and 90 % interval of the smallest, over the shocks,
+        of 1 less the loss, and the `worst` shock by median loss.
+    titles
+        Titles of the packages by language.
+    """
+
+    table: pd.DataFrame
+    robustness: pd.DataFrame
+    titles: dict[str, dict[str, str]]
+
+    def save(self, directory: Path) -> list[Path]:
+        """Write both tables into a folder that exists, and return the paths."""
+        from experiments.run_directory import write_csv
+
+        paths = [directory / "resilience.csv", directory / "robustness.csv"]
+        write_csv(paths[0], self.table)
+        write_csv(paths[1], self.robustness)
+        return paths
+
+    def text(self, lang: str = "en") -> str:
+        """Return the tables as lines of at most 100 columns."""
+        return resilience_text(self, lang)
+
+
+def resilience(
+    scenarios: Sequence[ResolvedScenario],
+    *,
+    outcomes: Sequence[str] = SERIES,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Resilience:
+    """Run scenarios under each of their shocks alone, and without any.
+
+    Parameters
+    ----------
+    scenarios
+        Resolved scenarios; those without a shock within the runs are left out.
+    outcomes
+        Names of outcomes without parts.
+    options
+        As `ecosystem.simulation.simulate` takes them: replicates, seed, until, world and so on.
+    """
+    import pandas as pd
+
+    from ecosystem.quarters import HORIZON, period_index, period_label
+    from ecosystem.simulation import simulate
+
+    last = period_index(options.get("until", period_label(HORIZON - 1)))
+    single = [(one, use) for one in scenarios for use in one.shocks if use.start <= last]
+    struck = [one for one in scenarios if any(one is other for other, _ in single)]
+    if not struck:
+        return Resilience(pd.DataFrame(), pd.DataFrame(), {})
+    twins = [replace(scenario, shocks=()) for scenario in struck]
+    runs = [*twins, *(replace(one, shocks=(use,)) for one, use in single)]
+    result = simulate(runs, outcomes=list(outcomes), progress=progress, **options)
+    place = {scenario.name: number for number, scenario in enumerate(twins)}
+    rows: list[dict[str, Any]] = []
+    losses: dict[tuple[str, str], dict[str, Array]] = {}
+    for outcome in outcomes:
+        series = result.series[outcome][..., 0]
+        for run, (scenario, use) in enumerate(single, start=len(twins)):
+            number = place[scenario.name]
+            pair = series[run][:, use.start :], series[number][:, use.start :]
+            losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
+            rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
+    titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
+    return Resilience(pd.DataFrame(rows), _robustness(losses), titles)
+
+
+def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
+    """Return the row of one package under one shock."""
+    facts: dict[str, Any] = {"shock": use.name, "amplitude": use.amplitude}
+    for name, values in (("loss", loss(shocked, twin)), ("depth", depth(shocked, twin))):
+        facts |= _quantiles(name, values)
+    time = recovery_time(shocked, twin)
+    facts["recovery"] = float(np.quantile(time, 0.5, method="inverted_cdf"))
+    facts["censored"] = float(np.mean(np.isinf(time)))
+    return facts
+
+
+def _quantiles(name: str, values: Array) -> dict[str, float]:
+    seen = values[np.isfinite(values)]
+    low, middle, high = np.quantile(seen, (0.05, 0.5, 0.95)) if len(seen) else (np.nan,) * 3
+    return {name: float(middle), f"{name}_low_90": float(low), f"{name}_high_90": float(high)}
+
+
+def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame:
+    """Return the smallest 1 - loss over the shocks, run by run, summarised."""
+    import pandas as pd
+
+    rows = []
+    for (outcome, package), by_shock in losses.items():
+        worst = max(by_shock, key=lambda name: float(np.nanmedian(by_shock[name])))
+        least = np.min([1 - values for values in by_shock.values()], axis=0)
+        row = {"outcome": outcome, "package": package, "shocks": len(by_shock), "worst": worst}
+        rows.append(row | _quantiles("robustness", least))
+    return pd.DataFrame(rows)
+
+
+def resilience_text(found: Resilience, lang: str = "en") -> str:
+    """Return both tables as lines of at most 100 columns."""
+    from ecosystem.catalogue import shocks
+    from experiments.compare import row_dicts
+    from experiments.presentation import COLUMNS, outcome_row, table_line
+
+    if found.table.empty:
+        return text("resilience_none", lang)
+    widths = (11, 18, 11, 10, 11)
+    heads = [text(f"resilience_{key}", lang) for key in ("loss", "depth", "recovery", "censored")]
+    lines = wrap(text("resilience_head", lang), COLUMNS).splitlines()
+    for (outcome, shock), rows in found.table.groupby(["outcome", "shock"], sort=False):
+        named = title(shocks()[str(shock)], lang)
+        lines += ["", f"{title(outcome_row(str(outcome)), lang)} · {named}"]
+        lines.append(table_line("", "", widths, [heads[0], "90 %", *heads[1:]]))
+        for row in row_dicts(rows.sort_values("loss", kind="stable")):
+            time = text("never", lang) if np.isinf(row["recovery"]) else f"{row['recovery']:.0f}"
+            cells = [_share(row["loss"])]
+            cells.append(f"{_share(row['loss_low_90'])} … {_share(row['loss_high_90'])}")
+            cells += [_share(row["depth"]), time, percent(row["censored"])]
+            lines.append(table_line("", found.titles[row["package"]][lang], widths, cells))
+    several = found.robustness[found.robustness["shocks"] > 1]
+    for outcome, rows in several.groupby("outcome", sort=False):
+        head = text("resilience_robustness", lang)
+        named = f"{title(outcome_row(str(outcome)), lang)} · {head}"
+        lines += ["", *wrap(named, COLUMNS).splitlines()]
+        for row in row_dicts(rows.sort_values("robustness", ascending=False, kind="stable")):
+            span = f"{_share(row['robustness_low_90'])} … {_share(row['robustness_high_90'])}"
+            cells = [_share(row["robustness"]), span, title(shocks()[row["worst"]], lang)]
+            lines.append(table_line("", found.titles[row["package"]][lang], (11, 18, 32), cells))
+    lines += ["", *wrap(text("resilience_read", lang), COLUMNS).splitlines()]
+    return "\n".join(lines)
+
+
+def _share(value: float) -> str:
+    return "–" if value != value else f"{100 * value:.1f} %"

@@ -1,0 +1,72 @@
+"""How a whole is split over its parts, and at which strength a part begins to pay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import factorial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ALWAYS, NEVER = "always", "never"
+
+
+def shapley(
+    values: Mapping[frozenset[str], NDArray[np.float64]], players: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Split the value of the whole over its players (Shapley 1953, "A value for n-person games").
+
+    Parameters
+    ----------
+    values
+        Value of every set of players, one number a replicate, shape (replicates,).
+    players
+        Their names.
+
+    Returns
+    -------
+    dict
+        Part of each player by replicate: the mean over all orders of joining of what it adds.
+        Parts sum to the value of the whole less that of the empty set.
+    """
+    parts = {}
+    for player in players:
+        rest = [other for other in players if other != player]
+        part: Any = 0.0
+        for size in range(len(players)):
+            weight = factorial(size) * factorial(len(rest) - size) / factorial(len(players))
+            for before in map(frozenset, combinations(rest, size)):
+                part = part + weight * (values[before | {player}] - values[before])
+        parts[player] = part
+    return parts
+
+
+def break_even(levels: Sequence[float], medians: Sequence[float]) -> float | str:
+    """Return the smallest level from which on a median difference is above zero.
+
+    A programme beats the reference with probability one half where the median of its paired
+    difference is zero; between levels the median is interpolated linearly.
+
+    Parameters
+    ----------
+    levels
+        Effectiveness, ascending, the first of them 0.
+    medians
+        Median difference from the reference at each.
+
+    Returns
+    -------
+    float or str
+        The level; ``always`` where it is the lowest, ``never`` where no median is above zero.
+    """
+    for place, median in enumerate(medians):
+        if median > 0:
+            if place == 0:
+                return ALWAYS
+            below, reach = medians[place - 1], levels[place] - levels[place - 1]
+            level = levels[place - 1] - below / (median - below) * reach
+            return level if level > levels[0] else ALWAYS
+    return NEVER

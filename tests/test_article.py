@@ -1,0 +1,134 @@
+"""What holds for the article's systems together: tables used, sums, neutral cases, equal money."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import assert_same_bits, final, quarters, setting_of
+
+import ecosystem
+from ecosystem.catalogue import instruments, outcomes, parameters, shocks
+from ecosystem.outcomes import measure
+from ecosystem.quarters import POLICY_START, period_index
+from ecosystem.scenario import Scenario, package_names, resolve
+from ecosystem.schedule import build_schedule
+from ecosystem.setting import Array, Parameters
+from ecosystem.stages.dispatch import sell
+from ecosystem.stages.drivers import drive
+from ecosystem.stages.investment import invest
+from ecosystem.stages.policy import govern
+from experiments.budget import ARTICLE, own_present_value, with_budget
+
+UNTIL = period_index("2028Q4")
+BEFORE_A_RUN = {
+    "national_growth_scale",
+    "national_growth_fading_time",
+    "money_market_growth",
+    "public_discount_rate",
+}
+"""Read with the national path and the schedule that a run is given."""
+PACKAGES = tuple(name for name in package_names() if name not in ("none", "history"))
+
+
+class Recording(Parameters):
+    """Parameters that note which of them were read."""
+
+    def __init__(self, values: dict[str, Array]) -> None:
+        super().__init__(values)
+        self._read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Array:
+        if not name.startswith("_"):
+            self._read.add(name)
+        return super().__getattr__(name)
+
+    def __getitem__(self, name: str) -> Array:
+        self._read.add(name)
+        return super().__getitem__(name)
+
+    def stack(self, stem: str, endings: Sequence[str]) -> Array:
+        self._read |= {f"{stem}_{ending}" for ending in endings}
+        return super().stack(stem, endings)
+
+
+def test_every_parameter_is_read() -> None:
+    read: set[str] = set()
+    for packages in (("article_plus", "green_first"), ("diffusion",)):
+        setting = setting_of(Scenario(packages, shocks=tuple(shocks())), world="full")
+        columns = {name: setting.parameters[name][:, 0] for name in parameters()}
+        setting = replace(setting, parameters=(recording := Recording(columns)))
+        for quarter, _ in quarters(setting, UNTIL):
+            measure(quarter, setting)
+        read |= recording._read
+    assert set(parameters()) - read == BEFORE_A_RUN
+
+
+def test_every_lever_is_read_by_a_stage() -> None:
+    stages = Path(ecosystem.__file__).parent / "stages"
+    words = "\n".join(path.read_text(encoding="utf-8") for path in stages.glob("*.py"))
+    words += (stages.parent / "outcomes.py").read_text(encoding="utf-8")
+    unread = {
+        name
+        for name, row in instruments().items()
+        if not re.search(rf'(lever|rate|promised|column)[\[(]\s*"{name}"', words)
+        and name != "occupancy_gate"
+    }
+    assert unread == set()
+    assert 'column("occupancy_gate")' in words
+
+
+def test_every_outcome_is_computed_and_no_other() -> None:
+    setting = setting_of("article_plus")
+    quarter, _ = final(setting, POLICY_START + 1)
+    assert set(measure(quarter, setting)) == set(outcomes())
+
+
+@pytest.mark.parametrize("world", ["teaching", "full"])
+def test_sums_over_tiers_are_the_province(world: str) -> None:
+    setting = setting_of("article", world=world, replicates=(0, 1))
+    values = measure(final(setting, UNTIL)[0], setting)
+    for by_tier, whole in (
+        ("servers_by_tier", "servers_by_prefecture"),
+        ("ai_firms_by_tier", "ai_firms"),
+        ("talent_by_tier", "talent"),
+        ("value_added_by_tier", "local_value_added_net"),
+    ):
+        np.testing.assert_allclose(
+            values[by_tier].sum(axis=1), values[whole].sum(axis=1), rtol=1e-9, err_msg=by_tier
+        )
+    np.testing.assert_allclose(
+        values["theil_between"] + values["theil_within"], values["theil"], rtol=1e-9, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_are_identical_to_2025(package: str) -> None:
+    one, other = (final(setting_of(name), POLICY_START - 1)[1] for name in (package, "history"))
+    assert_same_bits(one, other)
+
+
+@pytest.mark.parametrize("budget", [4000.0, ARTICLE])
+def test_planned_money_is_equal_at_both_budgets(budget: float | str) -> None:
+    """What a package cannot plan within its limits is said beside it."""
+    scaled = [with_budget(resolve(name), budget) for name in PACKAGES]
+    goals = [own_present_value(each) + build_schedule(each).unplanned for each in scaled]
+    np.testing.assert_allclose(goals, goals[0], rtol=1e-6)
+
+
+def test_with_all_pooled_and_no_search_friction_dispatch_does_nothing() -> None:
+    """Linkage stays as it is; the centre's lever moves the pooled share and the exponent only."""
+    start = period_index("2026Q4")
+    setting = setting_of(
+        "history", pooled_share=1.0, pool_leak=0.0, search_exponent=1e6, unified_dispatch_maximum=0
+    )
+    _, state = final(setting, start)
+    drivers = drive(state, setting)
+    policy = govern(state, drivers, setting)
+    built = invest(state, drivers, policy, setting)
+    full = replace(policy, lever=policy.lever | {"unified_dispatch": np.full((1, 1), 0.3)})
+    off, on = (sell(state, drivers, p, built, setting) for p in (policy, full))
+    np.testing.assert_allclose(on.sold, off.sold, rtol=1e-9)
+    np.testing.assert_allclose(on.delivered, off.delivered, rtol=1e-9)

@@ -1,0 +1,241 @@
+"""Taking a package apart: known Shapley values, known thresholds, money that stays, a small run."""
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ecosystem.catalogue import instruments
+from ecosystem.errors import InputError
+from ecosystem.scenario import resolve
+from ecosystem.schedule import build_schedule
+from experiments import compare, decompose
+from experiments.cli import app
+from experiments.decompose import (
+    NET_COST,
+    OBJECTIVE,
+    Decomposition,
+    blocks_of,
+    break_even_table,
+    instruments_of,
+    parts_table,
+    subset,
+    wanted_sets,
+)
+from experiments.messages import width
+from experiments.shapley import ALWAYS, NEVER, break_even, shapley
+
+SMALL = {"replicates": 3, "until": "2026Q4", "world": "teaching", "jobs": 1}
+NAMES = ["hub_steering", "unified_dispatch", "joint_innovation"]
+
+
+def subsets(players: list[str]) -> list[frozenset[str]]:
+    sizes = range(len(players) + 1)
+    return [frozenset(some) for size in sizes for some in combinations(players, size)]
+
+
+# ---- Shapley values
+
+
+def test_gloves() -> None:
+    """One left glove and two right ones: 2/3, 1/6, 1/6."""
+    players = ["left", "right", "other right"]
+    worth = {some: np.array([float("left" in some and len(some) > 1)]) for some in subsets(players)}
+    parts = shapley(worth, players)
+    assert [parts[name][0] for name in players] == pytest.approx([2 / 3, 1 / 6, 1 / 6])
+
+
+def test_an_airport_runway() -> None:
+    """Who needs a runway of cost 1, 2, 3 pays 1/3, 1/3 + 1/2, 1/3 + 1/2 + 1."""
+    need = {"a": 1.0, "b": 2.0, "c": 3.0}
+    costs = {
+        some: np.array([max((need[name] for name in some), default=0.0)])
+        for some in subsets(list(need))
+    }
+    parts = shapley(costs, list(need))
+    assert [parts[name][0] for name in need] == pytest.approx([1 / 3, 5 / 6, 11 / 6])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_parts_sum_to_the_whole_in_every_pair(count: int) -> None:
+    players = list("abcd"[:count])
+    random = np.random.Generator(np.random.Philox(1))
+    worth = {some: random.normal(size=50) for some in subsets(players)}
+    parts = shapley(worth, players)
+    np.testing.assert_allclose(
+        sum(parts.values()), worth[frozenset(players)] - worth[frozenset()], atol=1e-12
+    )
+
+
+def test_instruments_of_known_worth() -> None:
+    """Worth is additive plus 6 for having the first and the last: the two share it."""
+    own = dict(zip(NAMES, (1.0, -2.0, 4.0), strict=True))
+    pairs = np.arange(1.0, 5.0)
+    values = {
+        some: {
+            OBJECTIVE: pairs * (sum(own[n] for n in some) + 6 * ({NAMES[0], NAMES[2]} <= some) + 9),
+            NET_COST: np.zeros(4),
+        }
+        for some in subsets(NAMES)
+    }
+    table, gap = parts_table(values, NAMES)
+    rows = table[table["outcome"] == OBJECTIVE].set_index(["part", "name"])
+    middle = float(np.median(pairs))
+    assert rows.loc[("whole", "whole"), "median"] == pytest.approx(9 * middle)
+    for part, wanted in {"alone": (1, -2, 4), "without": (7, -2, 10)}.items():
+        assert [rows.loc[(part, name), "median"] for name in NAMES] == pytest.approx(
+            [value * middle for value in wanted]
+        )
+    split = [rows.loc[("shapley", block), "median"] for block in ("supply", "demand", "ecosystem")]
+    assert split == pytest.approx([4 * middle, -2 * middle, 7 * middle]) and gap < 1e-12
+    assert rows.loc[("shapley", "supply"), "pairs"] == 4
+
+
+# ---- break-even
+
+
+@pytest.mark.parametrize(
+    ("medians", "wanted"),
+    [
+        ((-1, 0, 1, 2), 0.5), ((-3, -1, 1, 2), 0.75), ((0, 1, 2, 3), ALWAYS),
+        ((1, 2, 3, 4), ALWAYS), ((0, -1, -2, -3), NEVER), ((0, 0, 0, 0), NEVER),
+        ((-4, -3, -2, -1), NEVER), ((0, -1, 1, 2), 0.75), ((-1, -1, -1, 1), 1.25),
+        ((0, 0, 1, 2), 0.5),
+    ],
+)  # fmt: skip
+def test_where_a_median_turns_positive(medians: tuple[float, ...], wanted: float | str) -> None:
+    assert break_even((0, 0.5, 1, 1.5), medians) == wanted
+
+
+def test_break_even_of_value_and_of_value_less_cost() -> None:
+    """Value 10e at a cost of 6: even at any effectiveness; less the cost, at 0.6."""
+    luck = np.linspace(-1, 1, 5)
+    base = {OBJECTIVE: 50 + luck, NET_COST: luck}
+    sampled = {
+        ("unified_dispatch", level): {
+            OBJECTIVE: base[OBJECTIVE] + 10 * level, NET_COST: base[NET_COST] + 6
+        }
+        for level in (0.0, 0.5, 1.0, 1.5)
+    }  # fmt: skip
+    found = break_even_table(sampled, base).groupby("measure")["break_even"].first()
+    assert found["value_added"] == ALWAYS
+    assert found["value_added_less_cost"] == pytest.approx(0.6)
+
+
+# ---- sets
+
+
+def test_blocks_are_those_of_the_article() -> None:
+    names = instruments_of(resolve("article"))
+    numbers = {
+        block: sorted(instruments()[name].number for name in members)
+        for block, members in blocks_of(names).items()
+    }
+    assert numbers == {
+        "supply": [1, 2, 3], "demand": [*range(4, 12)], "ecosystem": [*range(12, 19)]
+    }  # fmt: skip
+    beyond = blocks_of(instruments_of(resolve("article_plus")))["other"]
+    assert beyond and {instruments()[name].number for name in beyond} <= {*range(19, 27)}
+    assert len(set(wanted_sets(names))) == 18 + 18 + 8
+
+
+@pytest.mark.parametrize("left_out", ["capital_subsidy", "hub_readiness", "second_ring_quality"])
+def test_an_instrument_leaves_with_its_money(left_out: str) -> None:
+    whole = resolve("article")
+    names = frozenset(instruments_of(whole))
+    full = build_schedule(whole)
+    rest = build_schedule(subset(whole, names - {left_out}, "rest"))
+    stays = np.array([name != left_out for name in full.names])
+    for array in ("rate", "spending", "envelope"):
+        mine, theirs = (getattr(one, array)[:, stays] for one in (rest, full))
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+    history = build_schedule(resolve("history"))
+    gone = full.column(left_out)
+    np.testing.assert_array_equal(rest.spending[:, gone], history.spending[:, gone])
+
+
+def test_without_any_instrument_the_reference_is_left() -> None:
+    nothing = subset(resolve("article"), frozenset(), "nothing")
+    assert nothing.layers == resolve("history").layers
+
+
+# ---- a small run
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with two programmes."""
+    names = ("unified_dispatch", "regional_pairing")
+    file = tmp_path_factory.mktemp("files") / "pair.toml"
+    file.write_text("".join(f'[[instrument]]\nname = "{name}"\n' for name in names))
+    return file
+
+
+@pytest.fixture(scope="module")
+def found(pair: Path) -> Decomposition:
+    return decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
+
+
+def test_the_whole_is_the_difference_of_a_comparison(found: Decomposition, pair: Path) -> None:
+    same = compare([pair], budget=4000, **SMALL)  # type: ignore[arg-type]
+    for outcome in (OBJECTIVE, NET_COST):
+        row = found.rows("whole", outcome).loc["whole"]
+        assert row["median"] == pytest.approx(same.rows(outcome).iloc[0]["median"], rel=1e-9)
+    assert found.gap < 1e-12 and found.runs["runs"] == (4 + 2 * 4) * 3
+
+
+def test_two_instruments_differ_by_the_same_interaction(found: Decomposition) -> None:
+    """With two instruments, last less alone is one number, whichever of them is asked."""
+    last, alone = (found.rows(part)["mean"] for part in ("without", "alone"))
+    interaction = last - alone
+    assert interaction.iloc[0] == pytest.approx(interaction.iloc[1], abs=1e-6)
+
+
+def test_a_programme_that_does_nothing_adds_nothing(found: Decomposition) -> None:
+    table = found.break_even
+    idle = table[(table["effectiveness"] == 0) & (table["measure"] == "value_added")]
+    assert set(idle["instrument"]) == {"unified_dispatch", "regional_pairing"}
+    reach = table["median"].abs().max()
+    assert idle["median"].abs().max() <= 0.05 * reach
+
+
+def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
+    for lang in ("en", "zh"):
+        lines = found.text(lang).splitlines()
+        assert max(width(line) for line in lines) <= 100
+    names = {path.name for path in found.save(tmp_path)}
+    assert {"decomposition.csv", "break_even.csv", "decomposition_blocks.png"} <= names
+    charts = found.figures()
+    assert "median" in charts["blocks"].alt and len(charts["instruments"].data) == 4
+
+
+def test_only_packages_with_instruments_come_apart() -> None:
+    with pytest.raises(InputError, match="adds instruments"):
+        decompose("history")
+    with pytest.raises(InputError, match="public_cos"):
+        decompose("demand_first", outcomes=["public_cos"])
+
+
+def test_the_command_takes_one_package(tmp_path: Path) -> None:
+    words = ["compare", "article", "capex_only", "--decompose", "--out", str(tmp_path)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2 and "exactly one package" in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_command_writes_the_decomposition(tmp_path: Path) -> None:
+    words = ["compare", "capex_only", "--decompose", "--json", "--out", str(tmp_path)]
+    words += ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert {row["part"] for row in answer["decomposition"]} == {
+        "whole", "without", "alone", "shapley"
+    }  # fmt: skip
+    directory = Path(answer["directory"])
+    assert (directory / "decomposition.csv").is_file()
+    assert (directory / "figures" / "decomposition_blocks.svg").is_file()
+    assert answer["packages"][0]["planned_own"] > 3000  # its own money, not 4 000
