@@ -292,7 +292,7 @@ class DispatchCentre(View):
 NATION, PROVINCE, PREFECTURE = "nation", "province", "prefecture"
 PROVINCIAL = (
     *("paid_share", "envelope_weight", "claimed", "paid"),
-    *("receipts", "receipts_before", "receipts_reference"),
+    *("receipts", "receipts_before", "receipts_reference", "advantage", "diffusion"),
 )
 """Columns of governments that the province keeps: by instrument, by past quarter, or one number."""
 SHOWN = {

@@ -44,7 +44,9 @@ class Moment:
         )
 
     def supply(self) -> Supply:
-        return supply_equipment(self.state, self.drivers(), self.investment(), self.setting)
+        return supply_equipment(
+            self.state, self.drivers(), self.policy(), self.investment(), self.setting
+        )
 
     def innovation(self) -> Innovation:
         return innovate(

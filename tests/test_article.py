@@ -1,7 +1,6 @@
 """What holds for the article's systems together: tables used, sums, neutral cases, equal money."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +9,11 @@ import pytest
 from helpers import assert_same_bits, final, quarters, setting_of
 
 import ecosystem
-from ecosystem.catalogue import instruments, outcomes, parameters, shocks
+from ecosystem.catalogue import instruments, outcomes
 from ecosystem.outcomes import measure
 from ecosystem.quarters import POLICY_START, period_index
 from ecosystem.scenario import Scenario, package_names, resolve
 from ecosystem.schedule import build_schedule
-from ecosystem.setting import Array, Parameters
 from ecosystem.stages.dispatch import sell
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.investment import invest
@@ -23,47 +21,7 @@ from ecosystem.stages.policy import govern
 from experiments.budget import ARTICLE, own_present_value, with_budget
 
 UNTIL = period_index("2028Q4")
-BEFORE_A_RUN = {
-    "national_growth_scale",
-    "national_growth_fading_time",
-    "money_market_growth",
-    "public_discount_rate",
-}
-"""Read with the national path and the schedule that a run is given."""
 PACKAGES = tuple(name for name in package_names() if name not in ("none", "history"))
-
-
-class Recording(Parameters):
-    """Parameters that note which of them were read."""
-
-    def __init__(self, values: dict[str, Array]) -> None:
-        super().__init__(values)
-        self._read: set[str] = set()
-
-    def __getattr__(self, name: str) -> Array:
-        if not name.startswith("_"):
-            self._read.add(name)
-        return super().__getattr__(name)
-
-    def __getitem__(self, name: str) -> Array:
-        self._read.add(name)
-        return super().__getitem__(name)
-
-    def stack(self, stem: str, endings: Sequence[str]) -> Array:
-        self._read |= {f"{stem}_{ending}" for ending in endings}
-        return super().stack(stem, endings)
-
-
-def test_every_parameter_is_read() -> None:
-    read: set[str] = set()
-    for packages in (("article_plus", "green_first"), ("diffusion",)):
-        setting = setting_of(Scenario(packages, shocks=tuple(shocks())), world="full")
-        columns = {name: setting.parameters[name][:, 0] for name in parameters()}
-        setting = replace(setting, parameters=(recording := Recording(columns)))
-        for quarter, _ in quarters(setting, UNTIL):
-            measure(quarter, setting)
-        read |= recording._read
-    assert set(parameters()) - read == BEFORE_A_RUN
 
 
 def test_every_lever_is_read_by_a_stage() -> None:

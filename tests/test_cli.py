@@ -38,7 +38,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.slow
 def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path) -> None:
-    code, answer, table = call("compare", "demand_core", *SMALL, out=tmp_path)
+    code, answer, table = call("compare", "demand_first", *SMALL, out=tmp_path)
     directory = Path(answer.strip())
     assert code == 0 and directory.parent == tmp_path and len(directory.name) == 12
     names = {path.name for path in directory.iterdir()}
@@ -51,13 +51,13 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     assert "90 %" in table and "assumed" in table and "varied" in table
     assert max(width(line) for line in table.splitlines()) <= 100
     frame = pd.read_parquet(directory / "results.parquet")
-    assert set(frame["scenario"]) == {"history", "demand_core"}
+    assert set(frame["scenario"]) == {"history", "demand_first"}
     manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["configuration"]["replicates"] == 2
     assert {"world", "tables", "packages", "code"} == set(manifest["configuration"]["data"])
 
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
-    code, again, words = call("compare", "demand_core", *SMALL, out=tmp_path)
+    code, again, words = call("compare", "demand_first", *SMALL, out=tmp_path)
     assert (code, again) == (0, answer) and "run before" in words and table.strip()[-40:] in words
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
 
@@ -66,12 +66,12 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
 def test_compare_in_chinese_with_a_shock_as_json(tmp_path: Path) -> None:
     shock = next(iter(shocks()))
     code, answer, table = call(
-        "compare", "demand_core", *SMALL, "--lang", "zh", "--shock", shock, "--json",
+        "compare", "demand_first", *SMALL, "--lang", "zh", "--shock", shock, "--json",
         "--fixed-parameters", out=tmp_path,
     )  # fmt: skip
     found = json.loads(answer)
     assert code == 0 and Path(found["directory"]).is_dir()
-    assert {row["package"] for row in found["table"]} == {"demand_core"}
+    assert {row["package"] for row in found["table"]} == {"demand_first"}
     assert shocks()[shock].title_zh in table and "中位数" in table
     assert max(width(line) for line in table.splitlines()) <= 100
 
@@ -102,7 +102,7 @@ def test_every_fault_is_reported_at_once_and_nothing_is_written(tmp_path: Path) 
         "--set", "instrument.no_such.rate=1", "--shock", "no_such:x", out=place,
     )  # fmt: skip
     assert code == 2 and answer == "" and not place.exists()
-    for piece in ("histori", "demand_core", "bad.toml", "2040Q1", "nowhere", "--set", "--shock"):
+    for piece in ("histori", "demand_first", "bad.toml", "2040Q1", "nowhere", "--set", "--shock"):
         assert piece in words
     assert "Traceback" not in words
 
@@ -152,7 +152,7 @@ def test_lists(topic: str, lang: str) -> None:
 
 def test_list_without_a_topic_is_an_overview() -> None:
     code, answer, _ = call("list")
-    assert code == 0 and "demand_core" in answer and "teaching" in answer
+    assert code == 0 and "demand_first" in answer and "teaching" in answer
     assert max(width(line) for line in answer.splitlines()) <= 100
 
 

@@ -97,6 +97,7 @@ def test_talent_comes_to_rest_at_retained_over_departure() -> None:
         retention_response=0.0,
         talent_departure=0.2,
         fiscal_loop=0.0,
+        branch_rate=0.0,
     )
     quarter, state = final(setting)
     stay = 1 / (1 + np.exp(-setting.parameters.retention_intercept))
@@ -119,6 +120,7 @@ def test_profitability_is_one_at_break_even_use() -> None:
         support = Support(
             output=np.full((len(replicates), 1), output),
             capital=np.full((len(replicates), 3), subsidy),
+            diffusion=np.zeros((len(replicates), setting.world.prefectures.count)),
         )
         price = spread(drivers.price, kind) * 2
         cost = 0.1 * price

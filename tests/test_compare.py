@@ -109,24 +109,24 @@ def test_a_failed_run_costs_its_pair_only() -> None:
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     twin = Scenario(policies=["history"], name="twin")
-    return compare([twin, "demand_core"], seed=1, **SMALL)
+    return compare([twin, "demand_first"], seed=1, **SMALL)
 
 
 def test_the_reference_is_added_and_a_twin_of_it_differs_by_nothing(
     comparison: Comparison,
 ) -> None:
     assert comparison.reference == "history"
-    assert set(comparison.result.scenarios) == {"twin", "demand_core", "history"}
-    assert set(comparison.table["package"]) == {"twin", "demand_core"}
+    assert set(comparison.result.scenarios) == {"twin", "demand_first", "history"}
+    assert set(comparison.table["package"]) == {"twin", "demand_first"}
     assert (comparison.differences["twin"] == 0).all()
     assert comparison.outcomes == tuple(headline_outcomes())
 
 
 def test_packages_say_what_they_are(comparison: Comparison) -> None:
     facts = comparison.packages.set_index("package")
-    assert {"unified_dispatch", "regional_pairing"} == set(facts.loc["demand_core", "added"])
+    assert {"unified_dispatch", "regional_pairing"} == set(facts.loc["demand_first", "added"])
     assert facts.loc["twin", "added"] == [] and facts.loc["twin", "ended"] == []
-    assert facts.loc["demand_core", "planned_own"] > 1000
+    assert facts.loc["demand_first", "planned_own"] > 1000
     assert facts.loc["history", "paid"] > 0
     shares = facts.loc["history", [f"share_{level}" for level in PAID]]
     assert shares.sum() == pytest.approx(1)

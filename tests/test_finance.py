@@ -318,7 +318,7 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
     earned, poor = [], []
     for quarter, state in quarters(setting):
         earned.append(quarter.market.use / break_even_in(quarter, setting))
-        poor.append((equity(state, setting) < -1e-3, state.centres.servers > 1))
+        poor.append((equity(state, quarter.policy, setting) < -1e-3, state.centres.servers > 1))
     for t in (41, 63):
         insolvent, runs = poor[t]
         earning = (np.mean(earned[t - 20 : t + 1], axis=0) >= 1) & runs

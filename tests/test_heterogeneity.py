@@ -74,7 +74,9 @@ def test_owners_reach_different_finance() -> None:
         owners[second] = owner
         here = pair.with_table("centres", {"owner": owners})
         location = place_halls(here.state, here.drivers(), here.policy(), here.setting)
-        limit = finance_limit(here.state, here.drivers(), location.lender_index, here.setting)
+        limit = finance_limit(
+            here.state, here.drivers(), here.policy(), location.lender_index, here.setting
+        )
         limits.append(float(limit[0, second]))
     assert len(set(np.round(limits, 6))) == len(world.owners)
 
@@ -91,8 +93,8 @@ def test_only_the_failing_centre_leaves() -> None:
     state, setting = pair.state, pair.setting
     parts = pair.drivers(), pair.policy(), pair.investment(), pair.supply(), pair.market()
     made = pair.innovation()
-    labour = employ(state, parts[1], parts[2], parts[3], made, setting)
-    business = trade(state, parts[0], made, labour, setting)
+    labour = employ(state, *parts[:4], made, setting)
+    business = trade(state, *parts[:2], made, labour, setting)
     left = account(state, *parts, made, labour, business, setting).exits.left
     assert np.all(left[:, second] == 1)
     assert np.all(left[:, first] == 0)

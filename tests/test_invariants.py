@@ -16,6 +16,7 @@ from ecosystem.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.setting import Setting
 from ecosystem.stages.dispatch import class_demand, contract_weights
+from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.investment import advance
 from ecosystem.stages.ledger import SECTORS, matrix
 from ecosystem.stages.routing import kind_sum
@@ -116,8 +117,13 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     close(market.inflow, routed)
     available = HOURS * kind_sum(built.servers, setting)
     assert (market.served <= market.inflow * (1 + ROUNDING)).all()
-    assert (market.served.sum(axis=1) <= available * (1 + ROUNDING)).all()
-    close(market.served, np.stack([kind_sum(market.by_class[:, c], setting) for c in (0, 1)], 1))
+    assert (kind_sum(market.sold, setting) <= available * (1 + ROUNDING)).all()
+    by_class = np.stack([kind_sum(market.by_class[:, c], setting) for c in (0, 1)], axis=1)
+    stand_in = kind_sum(market.sold - market.by_class.sum(axis=1), setting)
+    done = setting.parameters.substitution_ratio * stand_in[:, [INTELLIGENT]]
+    by_class[:, 1, [GENERAL]] += done
+    close(market.served, by_class)
+    close(stand_in * (np.arange(len(setting.world.kinds)) != INTELLIGENT), 0 * stand_in)
     assert (market.by_class >= 0).all()
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
@@ -177,7 +183,7 @@ def check_supply(quarter: Quarter, after: State, setting: Setting) -> None:
 def check_people(quarter: Quarter, after: State, setting: Setting) -> None:
     """A7, A8: people and firms do not appear or vanish unseen."""
     labour, business = quarter.labour, quarter.business
-    talent = quarter.state.society.talent + (labour.retained - labour.left) / 1000
+    talent = quarter.state.society.talent + (labour.retained - labour.left + labour.moved_in) / 1000
     close(after.society.talent, talent)
     emigrated = whole(labour.graduates) - whole(labour.retained)
     assert (emigrated >= -ROUNDING * whole(labour.graduates)).all()
@@ -300,8 +306,9 @@ def test_where_all_is_pooled_demand_or_capacity_is_used_up() -> None:
     start = setting.world.centres.cell_start
     for quarter, _ in quarters(setting, 40):
         market, built = quarter.market, quarter.investment
-        weight = contract_weights(quarter.state, quarter.drivers, market.routing, setting)
-        (real_time, batch), _ = class_demand(market.routing, weight, setting)
+        before, policy = (quarter.state, quarter.drivers), quarter.policy
+        weight = contract_weights(*before, policy, market.routing, setting)
+        (real_time, batch), _ = class_demand(market.routing, weight, policy, setting)
         capacity = np.add.reduceat(HOURS * built.servers, start, axis=1)
         sold = np.add.reduceat(market.sold, start, axis=1)
         close(sold, np.minimum(real_time + batch, capacity), capacity)

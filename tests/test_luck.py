@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 UNTIL = "2026Q3"
-PACKAGES = ("history", "article_core")
+PACKAGES = ("history", "article")
 
 
 def run(scenarios: Any = PACKAGES, replicates: int = 3, **others: Any) -> Result:
@@ -69,8 +69,8 @@ def test_replicates_differ() -> None:
 
 
 def test_other_packages_beside_it_change_nothing() -> None:
-    assert_contains(run(("demand_core", "article_core", "none", "history")), three())
-    assert_contains(three(), run("article_core"))
+    assert_contains(run(("demand_first", "article", "none", "history")), three())
+    assert_contains(three(), run("article"))
 
 
 def test_a_longer_horizon_changes_nothing() -> None:
@@ -140,7 +140,7 @@ def luck_of(setting: Setting, until: int = LAST) -> dict[str, np.ndarray]:
     }
 
 
-@pytest.mark.parametrize("package", ["article_core", "none", "output_only"])
+@pytest.mark.parametrize("package", ["article", "none", "output_only"])
 def test_a_policy_that_draws_more_leaves_luck_alone(package: str) -> None:
     """Policies change how many halls, firms and patents there are, and not what befalls them."""
     luck = luck_of(setting_of("history", fixed=False, replicates=range(2)))
@@ -209,8 +209,8 @@ def test_one_more_instrument_without_money_changes_nothing(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row is appended to the table of instruments, with its parameters at the end of theirs."""
-    luck = luck_of(setting_of("article_core", fixed=False, replicates=range(2)), 30)
-    before = outcomes_at("article_core", POLICY_START + 8)
+    luck = luck_of(setting_of("article", fixed=False, replicates=range(2)), 30)
+    before = outcomes_at("article", POLICY_START + 8)
     model = next(row for row in catalogue.instruments().values() if row.type == kind)
     new = Instrument.model_validate({**model.model_dump(), "name": "another", "number": 99})
     ends = ("maximum", "scale", "effectiveness")
@@ -223,12 +223,12 @@ def test_one_more_instrument_without_money_changes_nothing(
     ]
     use_everywhere(monkeypatch, "instruments", with_new_row(catalogue.instruments, new))
     use_everywhere(monkeypatch, "parameters", with_new_row(catalogue.parameters, *rows))
-    setting = setting_of("article_core", fixed=False, replicates=range(2))
+    setting = setting_of("article", fixed=False, replicates=range(2))
     assert setting.schedule.names[-1] == "another"
     assert float(setting.parameters.another_scale[0, 0]) > 0
     for name, values in luck_of(setting, 30).items():
         np.testing.assert_array_equal(values, luck[name])
-    assert_close(outcomes_at("article_core", POLICY_START + 8), before)
+    assert_close(outcomes_at("article", POLICY_START + 8), before)
 
 
 def outcomes_at(package: str, t: int) -> dict[str, np.ndarray]:

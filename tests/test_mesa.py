@@ -45,9 +45,9 @@ def model() -> EcosystemModel:
 def test_numbers_are_those_of_a_replicate_of_the_core(
     world: str, quarters: int, fixed: bool
 ) -> None:
-    setting = make_setting(resolve("demand_core"), load_world(world), 5, range(3), fixed)
+    setting = make_setting(resolve("demand_first"), load_world(world), 5, range(3), fixed)
     state = initial_state(setting)
-    shown = EcosystemModel("demand_core", rng=5, replicate=1, world=world, fixed_parameters=fixed)
+    shown = EcosystemModel("demand_first", rng=5, replicate=1, world=world, fixed_parameters=fixed)
     for _ in range(quarters):
         state, _ = step(state, setting)
         shown.step()
@@ -71,11 +71,11 @@ def test_outcomes_are_those_of_simulate(fixed: bool) -> None:
 
 def test_additions_are_those_of_a_scenario() -> None:
     shocks, parameters = ["demand_surge"], {"profit_sensitivity": 0.5}
-    whole = Scenario(["demand_core"], shocks, parameters)
-    pile = run(24, config=Scenario(["demand_core"], shocks), parameters=parameters)
+    whole = Scenario(["demand_first"], shocks, parameters)
+    pile = run(24, config=Scenario(["demand_first"], shocks), parameters=parameters)
     shown = [
         run(24, config=whole),
-        run(24, config="demand_core", shocks="demand_surge", parameters=parameters),
+        run(24, config="demand_first", shocks="demand_surge", parameters=parameters),
         pile,
     ]
     states = [columns(each.state) for each in shown]

@@ -135,7 +135,7 @@ def test_there_are_as_many_agents_as_the_table_says(world: str) -> None:
 
 
 def test_dispatch_centre_shows_its_rules() -> None:
-    model = run(0, config="demand_core")
+    model = run(0, config="demand_first")
     centre = of_kind(model, DispatchCentre)[0]
     start = centre.pooled_share
     assert start.shape == centre.search_exponent.shape == (3, 3)

@@ -153,7 +153,7 @@ def test_all_packages_are_one_to_the_bit_until_they_start() -> None:
 
 
 @pytest.mark.parametrize("world", ["teaching", "full"])
-@pytest.mark.parametrize("package", ["history", "article_core"])
+@pytest.mark.parametrize("package", ["history", "article"])
 def test_a_run_alone_is_the_run_of_the_ensemble(world: str, package: str) -> None:
     """N4: every array of every stage, to the bit."""
     many, place = tuple(range(7)), 3
@@ -213,8 +213,7 @@ def test_the_order_of_agents_does_not_matter(world: str) -> None:
     assert not np.array_equal(mixed.centres.order, given.centres.order)
     assert not np.array_equal(mixed.firms.order, given.firms.order)
     one, other = (
-        setting_of("article_core", place, replicates=REPLICATES, **still)
-        for place in (given, mixed)
+        setting_of("article", place, replicates=REPLICATES, **still) for place in (given, mixed)
     )
     for (quarter, state), (its_quarter, _) in zip(
         quarters(one, 40), quarters(other, 40), strict=True

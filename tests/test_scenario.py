@@ -57,8 +57,9 @@ def write(folder, text, name="mine.toml"):
 
 def test_the_packages_are_there():
     wanted = {
-        "none", "history", "article_core", "capex_only", "output_only", "demand_core",
-        "innovation_core",
+        "none", "history", "article", "article_supply", "article_demand", "article_ecosystem",
+        "capex_only", "output_only", "diffusion", "demand_first", "innovation_first",
+        "green_first", "article_plus",
     }  # fmt: skip
     assert set(package_names()) == wanted and package_names()[0] == REFERENCE
 
@@ -92,10 +93,21 @@ def test_what_the_packages_hold():
         }
         for name in package_names()
     }
-    assert numbers["article_core"] == {1, 2, 3, 4, 6, 15}
-    assert numbers["capex_only"] == {2} and numbers["output_only"] == {23}
-    assert numbers["demand_core"] == {4, 6} and numbers["innovation_core"] == {15, 22}
-    assert numbers["history"] == set()
+    assert numbers == {
+        "none": numbers["none"],
+        "history": set(),
+        "article": set(range(1, 19)),
+        "article_supply": {1, 2, 3},
+        "article_demand": set(range(4, 12)),
+        "article_ecosystem": set(range(12, 19)),
+        "capex_only": {2},
+        "output_only": {23},
+        "diffusion": {25, 12, 13},
+        "demand_first": {4, 6, 7, 9},
+        "innovation_first": {15, 16, 18, 22},
+        "green_first": {24, 17},
+        "article_plus": {*range(1, 19), 22, 26},
+    }
 
 
 def test_none_switches_everything_off():
@@ -122,7 +134,7 @@ def test_history_is_what_is_on_record():
 
 
 def test_programme_years_are_those_of_the_table():
-    schedule = schedule_of("article_core")
+    schedule = schedule_of("article")
     years = catalogue.instruments()["hub_readiness"].default_years
     spent = schedule.spending[POLICY_START:, schedule.column("hub_readiness")] > 0
     assert spent.sum() == 4 * years
@@ -208,7 +220,7 @@ def test_capital_subsidy_of_a_package_is_not_for_shells_alone():
 def test_who_pays():
     schedule = schedule_of(REFERENCE)
     np.testing.assert_allclose(schedule.split.sum(axis=1)[schedule.programme], 1)
-    assert schedule.programme.sum() == 6
+    assert schedule.programme.sum() == 18
     world = load_world("teaching")
     place = schedule.place(world)
     np.testing.assert_allclose(place.sum(axis=1), 1)
@@ -254,9 +266,9 @@ def test_money_above_the_limit_is_shown_as_unspent():
 
 
 def test_each_of_two_policies_keeps_its_budget():
-    both = resolve(Scenario(policies=["demand_core", "innovation_core"]))
-    assert both.name == "demand_core+innovation_core"
-    assert [layer.name for layer in both.layers] == ["history", "demand_core", "innovation_core"]
+    both = resolve(Scenario(policies=["demand_first", "innovation_first"]))
+    assert both.name == "demand_first+innovation_first"
+    assert [layer.name for layer in both.layers] == ["history", "demand_first", "innovation_first"]
     assert own_value(both) == pytest.approx(2 * BUDGET, rel=1e-9)
 
 
@@ -277,8 +289,8 @@ def test_a_file_says_everything(tmp_path):
     path = write(
         tmp_path,
         f"""
-        extends = "demand_core"
-        policies = ["innovation_core"]
+        extends = "demand_first"
+        policies = ["innovation_first"]
         title.en = "Mine"
         title.zh = "我的"
         [[instrument]]
@@ -299,7 +311,7 @@ def test_a_file_says_everything(tmp_path):
     resolved = resolve(str(path))
     assert (resolved.name, resolved.title_en, resolved.title_zh) == ("mine", "Mine", "我的")
     assert [layer.name for layer in resolved.layers] == [
-        "history", "demand_core", "innovation_core", "mine",
+        "history", "demand_first", "innovation_first", "mine",
     ]  # fmt: skip
     assert resolved.own.count(False) == len(resolve(REFERENCE).edits)
     assert resolved.shocks[0].start == 32 and resolved.parameters == {name: row.high}
@@ -318,7 +330,7 @@ def test_scenarios_in_python():
     plain = Scenario()
     assert resolve(plain).digest == resolve(REFERENCE).digest
     mine = Scenario(
-        policies=["demand_core"],
+        policies=["demand_first"],
         shocks=["ai_winter", {"name": "hub_outage", "amplitude": 0.5, "start": "2030Q1"}],
         name="hard_times",
         title={"en": "Hard times"},
@@ -357,10 +369,10 @@ def test_everything_wrong_in_python_at_once():
 
 
 def test_the_digest_is_of_what_changes_numbers():
-    base = resolve("demand_core")
-    assert resolve("demand_core").digest == base.digest
+    base = resolve("demand_first")
+    assert resolve("demand_first").digest == base.digest
     others = [
-        resolve("innovation_core"),
+        resolve("innovation_first"),
         with_overrides(base, ["instrument.unified_dispatch.spending=100"]),
         with_overrides(base, ["parameters.public_discount_rate=0.04"]),
         with_overrides(base, [], ["ai_winter"]),
@@ -374,7 +386,7 @@ def test_the_digest_is_of_what_changes_numbers():
 
 
 def test_overrides_apply_where_the_instrument_is_on():
-    base = resolve("article_core")
+    base = resolve("article")
     changed = build_schedule(
         with_overrides(
             base,

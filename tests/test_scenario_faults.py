@@ -19,7 +19,7 @@ def faults_of(folder, text):
 
 
 BAD = {
-    'extends = "demand_cor"': ("extends", "demand_core"),
+    'extends = "demand_cor"': ("extends", "demand_first"),
     'policies = "history"': ("policies", ""),
     'policies = ["histori"]': ("policies[0]", "history"),
     'instrumnt = "x"': ("instrumnt", "instrument"),

@@ -32,7 +32,7 @@ UNTIL = "2027Q1"
 SHOCK = "ai_winter:0.5:2026Q1"
 
 
-def run(scenarios: Any = ("history", "demand_core"), **others: Any) -> Result:
+def run(scenarios: Any = ("history", "demand_first"), **others: Any) -> Result:
     arguments: dict[str, Any] = {
         "replicates": 2,
         "seed": 3,
@@ -61,7 +61,7 @@ def test_every_outcome_of_the_table_is_there_and_has_the_entries_it_says(result:
 
 def test_numbers_are_those_of_the_step(result: Result) -> None:
     """Scenario 1, replicate 1, quarter by quarter."""
-    setting = setting_of("demand_core", seed=3, replicates=(1,), fixed=False)
+    setting = setting_of("demand_first", seed=3, replicates=(1,), fixed=False)
     for t, (quarter, _) in enumerate(quarters(setting, period_index(UNTIL))):
         for name, values in measure(quarter, setting).items():
             np.testing.assert_array_equal(result.series[name][1, 1, t], values[0], err_msg=name)
@@ -72,7 +72,7 @@ def test_the_frame_is_tidy(result: Result) -> None:
     assert list(frame.columns) == COLUMNS
     assert len(frame) == sum(values.size for values in result.series.values())
     assert not frame.duplicated(COLUMNS[:-1]).any()
-    assert set(frame["scenario"]) == {"history", "demand_core"}
+    assert set(frame["scenario"]) == {"history", "demand_first"}
     assert set(frame["shock"]) == {"none"}
     assert set(frame["point"]) == {0}
     assert list(frame["period"].cat.categories) == [
@@ -95,7 +95,7 @@ def test_the_frame_holds_the_series(result: Result) -> None:
             blank = dict.fromkeys(COLUMNS[6:10], "")
             if column:
                 blank[column] = entry
-            key = ("demand_core", "none", 1, 0, "2026Q2", name, *blank.values())
+            key = ("demand_first", "none", 1, 0, "2026Q2", name, *blank.values())
             value = result.series[name][1, 1, period_index("2026Q2"), place]
             assert frame.loc[key] == value
 
@@ -153,14 +153,14 @@ def test_the_dataset(result: Result) -> None:
     assert data["use_by_kind"].dims == ("scenario", "replicate", "period", "kind")
     assert data["energy"].attrs["unit"] == outcomes()["energy"].unit
     picked = data["use_by_kind"].sel(
-        scenario="demand_core", replicate=1, period="2026Q4", kind="intelligent"
+        scenario="demand_first", replicate=1, period="2026Q4", kind="intelligent"
     )
     t, kind = period_index("2026Q4"), result.world.kinds.index("intelligent")
     assert float(picked) == result.series["use_by_kind"][1, 1, t, kind]
 
 
 def test_titles_draws_and_shocks(result: Result) -> None:
-    assert result.scenarios == ("history", "demand_core")
+    assert result.scenarios == ("history", "demand_first")
     assert all(title["en"] and title["zh"] for title in result.titles.values())
     assert result.draws.shape == (2, len(result.varied))
     for name in result.varied:

@@ -21,7 +21,7 @@ COUNTS = {
         "centres": 160,
         "makers": 100,
         "universities": 40,
-        "firms": 800,
+        "firms": 1000,
         "parks": 120,
         "regions": 6,
     },

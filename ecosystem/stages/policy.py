@@ -56,28 +56,26 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
     weight = envelope_weights(state, setting)
     fiscal = np.where(observed, 1.0, drivers.fiscal)
     tilt = history_tilt(setting, t)
-    planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt
+    planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt * permitted(setting, t)
     claimed = planned * np.ones((setting.runs, 1))
     cash = fiscal_cash(setting, drivers.fiscal)
     maintenance = routine_maintenance(state, setting)
+    envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * ~schedule.programme
     paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
-        state, setting, planned * fiscal, observed, cash
+        state, setting, planned * fiscal, envelope, observed, cash
     )
     lever = {
         name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
         for i, name in enumerate(schedule.names)
         if setting.schedule.programme[i]
     }
-    own = push_readiness(state, setting, left[0])
     ready = schedule.column("hub_readiness")
     works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
     programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
-    allowed = 1.0 if t < POLICY_START else 1 - p.investment_limit
-    infrastructure = allowed * (programme + own) + maintenance + diffusion_readiness(state, setting)
-    transfer = ~schedule.programme
+    own = push_readiness(state, setting, left[0]) * permitted(setting, t)[:, [ready]]
+    infrastructure = programme + own + maintenance + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
-    envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * transfer
     joint = schedule.column("joint_innovation")
     return Policy(
         lever=lever,
@@ -105,6 +103,17 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         advantage=advantage(state, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
+
+
+def permitted(setting: Setting, t: int) -> Array:
+    """Return the share of each plan that may be carried out, (runs, instruments).
+
+    Where new government investment projects are limited (a switch of the scenario), no readiness
+    is built; the money stays unspent.
+    """
+    schedule, limit = setting.schedule, setting.parameters.investment_limit
+    projects = np.arange(len(schedule.names)) == schedule.column("hub_readiness")
+    return 1 - limit * projects * float(t >= POLICY_START)
 
 
 def expected_rate(state: State, setting: Setting, column: int) -> Array:
@@ -220,10 +229,14 @@ def pay_programmes(
     state: State,
     setting: Setting,
     due: Array,
+    envelope: Array,
     observed: NDArray[np.bool_],
     cash: tuple[Array, Array],
 ) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:
     """Pay programmes as far as the local match allows.
+
+    Where the province cannot pay all that is planned, programmes and the envelopes of transfers
+    are cut alike.
 
     Returns
     -------
@@ -241,7 +254,7 @@ def pay_programmes(
     met = np.minimum(1, safe_ratio(cash[0], prefecture_due, empty=1.0))
     if "government.match" in setting.neutral:
         met = np.broadcast_to(met.mean(axis=1, keepdims=True), met.shape)
-    province_due = (free * split[:, 1]).sum(axis=1, keepdims=True)
+    province_due = ((free + envelope * ~observed) * split[:, 1]).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
     local = np.where(split[:, [2]] > 0, met[:, None], 1.0)  # (R, I, P)
     province = np.where(split[:, [1]] > 0, province_met[:, None], 1.0)
