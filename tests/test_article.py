@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_same_bits, final, quarters, setting_of
+from helpers import assert_same_bits, final, setting_of
 
 import ecosystem
 from ecosystem.catalogue import instruments, outcomes
 from ecosystem.outcomes import measure
 from ecosystem.quarters import POLICY_START, period_index
-from ecosystem.scenario import Scenario, package_names, resolve
+from ecosystem.scenario import package_names, resolve
 from ecosystem.schedule import build_schedule
 from ecosystem.stages.dispatch import sell
 from ecosystem.stages.drivers import drive

@@ -40,14 +40,14 @@ YUAN = 1e-6  # M¥
 CHOSEN = (0, 3, 8, 15, 20, 22, 23, 28, 33, 40)
 SCENARIOS = {
     "history": Scenario("history"),
-    "innovation": Scenario("innovation_core"),
+    "innovation": Scenario("innovation_first"),
     "output": Scenario("output_only"),
-    "squeeze": Scenario("innovation_core", shocks=("fiscal_squeeze",)),
+    "squeeze": Scenario("innovation_first", shocks=("fiscal_squeeze",)),
     "squeezed output": Scenario("output_only", shocks=("fiscal_squeeze",)),
-    "all": Scenario("article_core", shocks=("demand_surge",)),
-    "broke": Scenario("article_core"),
-    "record": Scenario("article_core"),
-    "extreme": Scenario("innovation_core"),
+    "all": Scenario("article", shocks=("demand_surge",)),
+    "broke": Scenario("article"),
+    "record": Scenario("article"),
+    "extreme": Scenario("innovation_first"),
 }
 
 
@@ -91,16 +91,16 @@ def compare(quarter: Quarter, after: State, setting: Setting, run: int) -> list[
     policy, investment, market = q["policy"], q["investment"], q["market"]
     innovation = q["innovation"]
     learnt = reference_innovation(agents, q["drivers"], policy, investment, market)
-    hired = reference_labour(agents, policy, investment, q["supply"], innovation)
+    hired = reference_labour(agents, q["drivers"], policy, investment, q["supply"], innovation)
     given = {name: record for name, record in q.items() if name != "accounts"}
     accounts = reference_accounts(agents, **given)
     deposits = accounts.pop("cash")
     booked = {name: getattr(quarter.accounts, name) for name in accounts}
     pairs: list[tuple[str, Any, Any]] = [
-        ("supply", quarter.supply, reference_supply_chain(agents, investment)),
+        ("supply", quarter.supply, reference_supply_chain(agents, policy, investment)),
         ("innovation", quarter.innovation, learnt),
         ("labour", quarter.labour, hired),
-        ("business", quarter.business, reference_business(agents, innovation)),
+        ("business", quarter.business, reference_business(agents, policy, innovation)),
         ("accounts", booked, accounts),
     ]
     pairs += [

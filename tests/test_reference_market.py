@@ -25,7 +25,6 @@ from ecosystem.scenario import Scenario
 from ecosystem.scenario import resolve as resolved
 from ecosystem.setting import Setting
 from ecosystem.simulation import make_setting
-from ecosystem.stages.exits import exit_centres
 from ecosystem.start import initial_state
 from ecosystem.state import State
 from ecosystem.step import Quarter, step
@@ -37,20 +36,20 @@ RUNS = 3
 SPREAD = (0, 6, 11, 20, 22, 24, 28, 29, 36)
 SCENARIOS = {
     "history": Scenario("history"),
-    "demand": Scenario("demand_core"),
+    "demand": Scenario("demand_first"),
     "capital": Scenario("capex_only"),
     "output": Scenario("output_only"),
-    "all": Scenario("article_core"),
+    "all": Scenario("article"),
     "none": Scenario("none"),
-    "outage": Scenario("article_core", shocks=("hub_outage",)),
+    "outage": Scenario("article", shocks=("hub_outage",)),
     "control": Scenario("history", shocks=("accelerator_export_control",)),
-    "broke": Scenario("article_core"),
-    "record": Scenario("article_core"),
-    "extreme": Scenario("demand_core"),
+    "broke": Scenario("article"),
+    "record": Scenario("article"),
+    "extreme": Scenario("demand_first"),
     "glut": Scenario(
         "history", parameters={"national_build_sensitivity": 3, "use_weight": 0.9, "hype": 0}
     ),
-    "squeeze": Scenario("article_core", shocks=("fiscal_squeeze", "demand_surge")),
+    "squeeze": Scenario("article", shocks=("fiscal_squeeze", "demand_surge")),
 }
 
 
@@ -89,7 +88,9 @@ def compare(quarter: Quarter, setting: Setting, run: int) -> list[str]:
     policy = reference_policy(agents, drivers)
     investment = reference_investment(agents, drivers, policy)
     market = reference_dispatch(agents, drivers, policy, investment)
-    exits = reference_exits(agents, investment, books_of(quarter, run))
+    exits = reference_exits(
+        agents, investment, books_of(quarter, run), policy["local_settlement"][0]
+    )
     pairs: list[tuple[str, Any, Any]] = [
         ("drivers", quarter.drivers, drivers),
         ("policy", quarter.policy, policy),
@@ -292,7 +293,7 @@ def test_exits_agree_when_nobody_owns_anything(seed: int) -> None:
     state, _ = step(state, setting)
     centres = replace(state.centres, insolvent=np.full_like(state.centres.insolvent, 9.0))
     quarter = step(replace(state, centres=centres), setting)[1]
-    exits = exit_centres(quarter.state, quarter.investment, quarter.accounts.books, setting)
+    exits = quarter.accounts.exits
     assert exits.left.sum() > 0
     for run in range(setting.runs):
         assert not compare(quarter, setting, run)

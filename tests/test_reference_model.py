@@ -69,9 +69,9 @@ def test_two_years_from_the_start_agree(seed: int) -> None:
 @pytest.mark.parametrize(
     ("name", "shock"),
     [
-        ("innovation_core", ""),
+        ("innovation_first", ""),
         ("output_only", "fiscal_squeeze"),
-        ("article_core", "demand_surge"),
+        ("article", "demand_surge"),
     ],
 )
 def test_two_years_of_packages_agree(name: str, shock: str) -> None:

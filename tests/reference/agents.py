@@ -16,6 +16,7 @@ from typing import Any
 HOURS = 2190.0  # in a quarter
 FIRST_POLICY_QUARTER = 22  # 2025Q3
 GENERAL, INTELLIGENT, SUPER = 0, 1, 2
+CORE, RING_1, RING_2 = 0, 1, 2  # tiers; 3 is the rest of the province
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Province:
     receipts: list[float]  # newest first
     receipts_before: float
     receipts_reference: float
+    advantage: list[float]  # what subsidies add to log profit; newest first
+    diffusion: float  # million yuan that reach the second ring's readiness this quarter
 
 
 @dataclass
@@ -77,6 +80,8 @@ class Prefecture:
     talent: float
     wage: float
     tightness: float
+    branches: float
+    branch_peak: float  # MW of servers at their highest
     deployment: list[float]  # by domain
     fill_history: list[list[float]]  # [kind][lag], newest first
 
@@ -87,7 +92,7 @@ class Instrument:
 
     name: str
     programme: bool
-    at_hub: bool
+    place: str  # whose prefectures pay the prefectures' share: hub, ring_1, ring_2 or all
     split: tuple[float, float, float]  # nation, province, prefectures
     rate: list[float]  # by quarter
     spending: list[float]  # million yuan a year
@@ -231,6 +236,7 @@ class Region:
     name: str
     home: bool
     paired: bool
+    neighbour: bool
     demand_share: float
     grid_co2_factor: float
     electricity_price: float

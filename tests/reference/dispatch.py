@@ -5,48 +5,53 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import HOURS, INTELLIGENT, Agents
+from .agents import GENERAL, HOURS, INTELLIGENT, Agents
 from .closed_forms import autoregress, clear, logistic, match, ratio, shares
-from .routing import RIVAL, reference_routing
+from .location import running_pue
+from .routing import RIVAL, home_latency, reference_routing, served_quality
 
 REAL_TIME, BATCH = 0, 1
 CLASSES = (REAL_TIME, BATCH)
 
+Cell = tuple[int, int]
+Record = dict[str, Any]
+
 
 def reference_dispatch(
-    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], investment: dict[str, Any]
-) -> dict[str, Any]:
+    agents: Agents, drivers: Record, policy: Record, investment: Record
+) -> Record:
     """Return the quarter's sales of compute, named as in the vectorised stage."""
     routing = reference_routing(agents, drivers, policy, investment)
-    weight = contract_weights(agents, drivers, routing)
-    wanted, nowhere = class_demand(agents, routing, weight)
+    weight = contract_weights(agents, drivers, policy, routing)
+    wanted, nowhere = class_demand(agents, policy, routing, weight)
+    members = members_of_cells(agents)
     kinds = range(len(agents.kinds))
-    by_class = [[0.0 for _ in agents.centres] for _ in CLASSES]
     totals = {name: [[0.0 for _ in kinds] for _ in CLASSES] for name in ("served", "leaked")}
     totals |= {name: [list(kinds) for kinds in nowhere] for name in ("inflow", "lost")}
-    for kind, place in agents.cells():
-        members = [
-            i
-            for i, centre in enumerate(agents.centres)
-            if (centre.kind, centre.prefecture) == (kind, place)
-        ]
-        runs = drivers["hub_availability"] if agents.prefectures[place].hub else 1.0
-        free = [HOURS * investment["servers"][i] * runs for i in members]
-        for order in CLASSES:
-            demand = wanted[order][kind, place]
-            sold, lost, leaked = serve(
-                agents, drivers, policy, routing, members, demand, free, weight, order
-            )
-            for i, quantity in zip(members, sold, strict=True):
-                by_class[order][i] = quantity
-            free = [max(f - q, 0.0) for f, q in zip(free, sold, strict=True)]
+    free = running_hours(agents, drivers, investment)
+    by_class = []
+    for order in CLASSES:
+        offered = free
+        if order == REAL_TIME:
+            offered = less_reserve(policy, members, wanted[BATCH], free)
+        sold, leaked = serve(
+            agents, drivers, policy, routing, members, wanted[order], offered, weight, order
+        )
+        by_class.append(sold)
+        free = [max(f - q, 0.0) for f, q in zip(free, sold, strict=True)]
+        for kind in kinds:
+            demand = sum(wanted[order][cell] for cell in members if cell[0] == kind)
+            outside = sum(leaked[cell] for cell in members if cell[0] == kind)
+            done = sum(q for q, c in zip(sold, agents.centres, strict=True) if c.kind == kind)
             totals["inflow"][order][kind] += demand
-            totals["served"][order][kind] += sum(sold)
-            totals["lost"][order][kind] += lost
-            totals["leaked"][order][kind] += leaked
-    sold = [by_class[REAL_TIME][i] + by_class[BATCH][i] for i in range(len(agents.centres))]
+            totals["served"][order][kind] = done
+            totals["leaked"][order][kind] = outside
+            totals["lost"][order][kind] += max(demand - outside - done, 0.0)
+    stand_in = substitute(agents, policy, totals, free)
+    help_from_neighbours(agents, policy, routing, totals)
+    sold = [sum(parts) for parts in zip(*by_class, stand_in, strict=True)]
     use = [ratio(sold[i], HOURS * investment["servers"][i]) for i in range(len(sold))]
-    money = settle(agents, policy, routing, by_class, totals)
+    money = settle(agents, drivers, policy, routing, by_class, stand_in, totals)
     served_anywhere = [
         sum(region[kind] for region in routing["own_served"])
         + routing["rival_served"][kind]
@@ -65,7 +70,7 @@ def reference_dispatch(
         ],
         "tenants_next": next_tenants(agents),
         "experience_next": learn(agents, routing),
-        "energy": [energy(agents, investment, i, use[i]) for i in range(len(use))],
+        "energy": [energy(agents, policy, investment, i, use[i]) for i in range(len(use))],
         "national_use": [served_anywhere[k] / (drivers["capacity"][k] * HOURS) for k in kinds],
         "rival_use": [
             ratio(routing["rival_served"][k], routing["rival_capacity"][k] * HOURS) for k in kinds
@@ -74,21 +79,53 @@ def reference_dispatch(
     }
 
 
+def members_of_cells(agents: Agents) -> dict[Cell, list[int]]:
+    """Return the centres of each (kind, prefecture) by their number."""
+    members: dict[Cell, list[int]] = {cell: [] for cell in agents.cells()}
+    for i, centre in enumerate(agents.centres):
+        members[centre.kind, centre.prefecture].append(i)
+    return members
+
+
+def running_hours(agents: Agents, drivers: Record, investment: Record) -> list[float]:
+    """Return what each centre can sell, PFh: less where the hub is out or power is short."""
+    hours = []
+    for centre, servers in zip(agents.centres, investment["servers"], strict=True):
+        runs = drivers["supply"]
+        if agents.prefectures[centre.prefecture].hub:
+            runs *= drivers["hub_availability"]
+        hours.append(HOURS * servers * runs)
+    return hours
+
+
+def less_reserve(
+    policy: Record, members: dict[Cell, list[int]], batch: dict[Cell, float], free: list[float]
+) -> list[float]:
+    """Return what real-time work may use: where batch goes first, room is kept for it."""
+    lever = min(policy["lever"]["latency_insensitive_first"][0], 1.0)
+    offered = list(free)
+    for cell, centres in members.items():
+        cover = min(1.0, ratio(batch[cell], sum(free[i] for i in centres)))
+        for i in centres:
+            offered[i] -= lever * cover * free[i]
+    return offered
+
+
 def contract_weights(
-    agents: Agents, drivers: dict[str, Any], routing: dict[str, Any]
+    agents: Agents, drivers: Record, policy: Record, routing: Record
 ) -> list[float]:
     """Return each centre's pull: visible size, price, quality, luck with tenants (4.4)."""
     offer, result = routing["offer"], []
     for i, centre in enumerate(agents.centres):
         relative = offer["price"][i] / drivers["price"][centre.kind]
         pull = relative ** (-agents.p.contract_price_sensitivity) * math.exp(centre.tenants)
-        result.append(offer["size"][i] * centre.quality * pull)
+        result.append(offer["size"][i] * served_quality(agents, policy, centre) * pull)
     return result
 
 
 def class_demand(
-    agents: Agents, routing: dict[str, Any], weight: list[float]
-) -> tuple[list[dict[tuple[int, int], float]], list[list[float]]]:
+    agents: Agents, policy: Record, routing: Record, weight: list[float]
+) -> tuple[list[dict[Cell, float]], list[list[float]]]:
     """Return demand of each class by cell, and by kind that of which no centre is in reach, PFh.
 
     Real-time work goes no further than its latency limit.
@@ -102,10 +139,11 @@ def class_demand(
     for order in CLASSES:
         demand = {cell: 0.0 for cell in agents.cells()}
         for g, region in enumerate(agents.regions):
+            to_hub = home_latency(agents, policy, region)
             near = [
                 place
                 for place, prefecture in enumerate(agents.prefectures)
-                if order == BATCH or region.latency_home_ms + prefecture.latency_extra_ms <= limit
+                if order == BATCH or to_hub + prefecture.latency_extra_ms <= limit
             ]
             for w, work in enumerate(agents.workloads):
                 if (REAL_TIME if work.real_time else BATCH) != order:
@@ -122,57 +160,132 @@ def class_demand(
 
 def serve(
     agents: Agents,
-    drivers: dict[str, Any],
-    policy: dict[str, Any],
-    routing: dict[str, Any],
-    members: list[int],
-    demand: float,
+    drivers: Record,
+    policy: Record,
+    routing: Record,
+    members: dict[Cell, list[int]],
+    demand: dict[Cell, float],
     free: list[float],
     weight: list[float],
     order: int,
+) -> tuple[list[float], dict[Cell, float]]:
+    """Return sales of centres in one class and what leaks from each cell (4.4), (4.5).
+
+    The pool clears in its cell; the linked part of batch work clears afterwards among all
+    centres of the kind.
+    """
+    linked = min(policy["lever"]["hub_linkage"][0], 1.0) if order == BATCH else 0.0
+    width = agents.p.merit_order_width
+    sold = [0.0 for _ in agents.centres]
+    leaked = {}
+    for kind in range(len(agents.kinds)):
+        offers, idle, province = {}, {}, 0.0
+        for cell, centres in members.items():
+            if cell[0] != kind:
+                continue
+            signed, pool, leaked[cell] = contract(
+                agents, policy, kind, [weight[i] for i in centres], demand[cell],
+                [free[i] for i in centres],
+            )  # fmt: skip
+            for i, own in zip(centres, signed, strict=True):
+                sold[i] = own
+                offers[i], willing = pool_offer(agents, drivers, routing, i, order)
+                idle[i] = max(free[i] - own, 0.0) * willing
+            province += linked * pool
+            here = clear(
+                [idle[i] for i in centres], [offers[i] for i in centres],
+                (1 - linked) * pool, width,
+            )  # fmt: skip
+            for i, quantity in zip(centres, here, strict=True):
+                sold[i] += quantity
+                idle[i] -= quantity
+        if province > 0:
+            everywhere = clear(list(idle.values()), list(offers.values()), province, width)
+            for i, quantity in zip(idle, everywhere, strict=True):
+                sold[i] += quantity
+    return sold, leaked
+
+
+def contract(
+    agents: Agents,
+    policy: Record,
+    kind: int,
+    weight: list[float],
+    demand: float,
+    free: list[float],
 ) -> tuple[list[float], float, float]:
-    """Return sales of a cell's centres in one class, what is lost and what leaks (4.4)."""
+    """Return what a cell's centres sign, what goes to the pool and what leaks (4.4)."""
     p = agents.p
-    kind = agents.centres[members[0]].kind
-    place = agents.prefectures[agents.centres[members[0]].prefecture]
     lever = policy["lever"]["unified_dispatch"][0] * agents.by_kind("dispatch_factor")[kind]
     pooled = min(p.pooled_share + lever, 1.0)
     exponent = p.search_exponent * (1 + p.dispatch_search_gain * lever)
     contracts = (1 - pooled) * demand
-    pull = shares([weight[i] for i in members])
     signed, unserved = [], contracts
-    for share, room in zip(pull, free, strict=True):
+    for share, room in zip(shares(weight), free, strict=True):
         own = match(share * contracts, room, exponent)
         signed.append(min(own, share * contracts, room))
         unserved -= signed[-1]
     unserved = max(unserved, 0.0)
     pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    leaked = pooled * p.pool_leak * unserved
-    offers, idle = [], []
-    for i, room, own in zip(members, free, signed, strict=True):
-        reference = drivers["price"][kind]
-        offer = routing["offer"]["cost"][i] / reference
-        if order == REAL_TIME:
-            offer += p.latency_charge * place.latency_extra_ms
-        margin = (math.exp(agents.centres[i].mark) - offer) / p.merit_order_width
-        offers.append(offer)
-        idle.append(max(room - own, 0.0) * logistic(min(margin, p.margin_cap)))
-    dispatched = clear(idle, offers, pool, p.merit_order_width)
-    sold = [a + b for a, b in zip(signed, dispatched, strict=True)]
-    return sold, max(demand - sum(sold) - leaked, 0.0), leaked
+    return signed, pool, pooled * p.pool_leak * unserved
+
+
+def pool_offer(
+    agents: Agents, drivers: Record, routing: Record, i: int, order: int
+) -> tuple[float, float]:
+    """Return a centre's offer to the pool over the reference price, and how willing it is."""
+    p, centre = agents.p, agents.centres[i]
+    offer = routing["offer"]["cost"][i] / drivers["price"][centre.kind]
+    if order == REAL_TIME:
+        offer += p.latency_charge * agents.prefectures[centre.prefecture].latency_extra_ms
+    margin = (math.exp(centre.mark) - offer) / p.merit_order_width
+    return offer, logistic(min(margin, p.margin_cap))
+
+
+def substitute(agents: Agents, policy: Record, totals: Record, free: list[float]) -> list[float]:
+    """Return idle intelligent hours that do general batch work, and book that work as served.
+
+    A unit of them does `substitution_ratio` units of general work.
+    """
+    p = agents.p
+    linkage = min(policy["lever"]["hub_linkage"][0], 1.0)
+    wanted = p.substitution_share * linkage * totals["lost"][BATCH][GENERAL] / p.substitution_ratio
+    idle = [
+        hours if centre.kind == INTELLIGENT else 0.0
+        for centre, hours in zip(agents.centres, free, strict=True)
+    ]
+    used = min(1.0, ratio(wanted, sum(idle)))
+    stand_in = [used * hours for hours in idle]
+    done = p.substitution_ratio * sum(stand_in)
+    totals["served"][BATCH][GENERAL] += done
+    totals["lost"][BATCH][GENERAL] -= done
+    return stand_in
+
+
+def help_from_neighbours(agents: Agents, policy: Record, routing: Record, totals: Record) -> None:
+    """Book batch work without a centre here that idle centres next door take as leaked."""
+    shared = policy["lever"]["compute_corridor"][0] * agents.p.neighbour_share
+    for kind in range(len(agents.kinds)):
+        idle = routing["rival_capacity"][kind] * HOURS - routing["rival_served"][kind]
+        helped = min(totals["lost"][BATCH][kind], shared * max(idle, 0.0))
+        totals["lost"][BATCH][kind] -= helped
+        totals["leaked"][BATCH][kind] += helped
 
 
 def settle(
     agents: Agents,
-    policy: dict[str, Any],
-    routing: dict[str, Any],
+    drivers: Record,
+    policy: Record,
+    routing: Record,
     by_class: list[list[float]],
-    totals: dict[str, list[list[float]]],
-) -> dict[str, Any]:
+    stand_in: list[float],
+    totals: Record,
+) -> Record:
     """Return revenue by centre, deliveries and payments by buyer.
 
     Buyers of a kind and class are served alike; a centre earns its posted price times the mean
-    multiplier of what its kind and class serves.
+    multiplier of what its kind and class serves. General work on intelligent servers earns the
+    general reference price, paid by buyers of general batch work in proportion to what they sent.
     """
     p, regions = agents.p, range(len(agents.regions))
     delivered = [[0.0 for _ in agents.workloads] for _ in regions]
@@ -181,11 +294,7 @@ def settle(
     discount = 1 - p.output_subsidy_price_share * policy["rate"]["output_subsidy"][0]
     for kind in range(len(agents.kinds)):
         for order in CLASSES:
-            works = [
-                w
-                for w, work in enumerate(agents.workloads)
-                if work.kind == kind and (REAL_TIME if work.real_time else BATCH) == order
-            ]
+            works = works_of(agents, kind, order)
             success = ratio(totals["served"][order][kind], totals["inflow"][order][kind])
             quantity = value = 0.0
             for g in regions:
@@ -204,8 +313,25 @@ def settle(
                 for w in works:
                     multiple = agents.workloads[w].price_multiplier
                     payments[g][w] = delivered[g][w] * multiple * ratio(income, value)
+    works = works_of(agents, GENERAL, BATCH)
+    sent = sum(routing["inflow"][g][w] for g in regions for w in works)
+    for i, hours in enumerate(stand_in):
+        earned = hours * p.substitution_ratio * drivers["price"][GENERAL] * discount / 1e6
+        revenue[i] += earned
+        for g in regions:
+            for w in works:
+                payments[g][w] += earned * ratio(routing["inflow"][g][w], sent)
     posted = [earned / discount for earned in revenue]
     return {"revenue": revenue, "posted": posted, "delivered": delivered, "payments": payments}
+
+
+def works_of(agents: Agents, kind: int, order: int) -> list[int]:
+    """Return the workloads of a kind and class."""
+    return [
+        w
+        for w, work in enumerate(agents.workloads)
+        if work.kind == kind and (REAL_TIME if work.real_time else BATCH) == order
+    ]
 
 
 def next_mark(agents: Agents, mark: float, use: float) -> float:
@@ -224,7 +350,7 @@ def next_tenants(agents: Agents) -> list[float]:
     ]
 
 
-def learn(agents: Agents, routing: dict[str, Any]) -> list[list[float]]:
+def learn(agents: Agents, routing: Record) -> list[list[float]]:
     """Return buyers' experience with the province (4.1)."""
     p, result = agents.p, []
     for g, region in enumerate(agents.regions):
@@ -237,15 +363,16 @@ def learn(agents: Agents, routing: dict[str, Any]) -> list[list[float]]:
     return result
 
 
-def energy(agents: Agents, investment: dict[str, Any], i: int, use: float) -> float:
+def energy(agents: Agents, policy: Record, investment: Record, i: int, use: float) -> float:
     """Return a centre's energy, MWh: idle draw and work done (4.7)."""
     p = agents.p
     load = p.idle_power_share + (1 - p.idle_power_share) * p.work_per_contract * use
-    kilowatt = investment["power"][i] * investment["pue"][i] * investment["servers"][i] * load
+    pue = running_pue(agents, policy, agents.centres[i].prefecture, investment["pue"][i])
+    kilowatt = investment["power"][i] * pue * investment["servers"][i] * load
     return kilowatt * HOURS / 1000
 
 
-def home_fulfilment(agents: Agents, routing: dict[str, Any], delivered: list[list[float]]) -> float:
+def home_fulfilment(agents: Agents, routing: Record, delivered: list[list[float]]) -> float:
     """Return the share of the home region's intelligent demand that is served anywhere."""
     wanted = got = 0.0
     for g, region in enumerate(agents.regions):

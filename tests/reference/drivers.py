@@ -26,11 +26,13 @@ def reference_drivers(agents: Agents) -> dict[str, Any]:
     inference = p.real_time_share_start + (
         p.real_time_share_end - p.real_time_share_start
     ) * logistic(p.real_time_share_speed * (year - p.real_time_share_midpoint))
+    shock = {name: path[t] for name, path in agents.shocks.items()}
+    # A shift turns part of the work that could wait into inference in real time.
+    inference += (shock["inference"] - 1) * (1 - inference)
     noise = demand_noise(agents)
     progress = (year - p.open_source_from) / (p.open_source_to - p.open_source_from)
     progress = min(max(progress, 0.0), 1.0)
     floor = p.open_source_start + (p.open_source_end - p.open_source_start) * progress
-    shock = {name: path[t] for name, path in agents.shocks.items()}
     drivers = {
         "year": year,
         "capacity": list(agents.nation.capacity),
@@ -43,14 +45,22 @@ def reference_drivers(agents: Agents) -> dict[str, Any]:
         "hall_cost": hall_cost,
         "power": power,
         "price_decline": [math.log(2) / price_time[k] for k in kinds],
-        "electricity": [place.electricity_price for place in agents.prefectures],
+        "electricity": [
+            place.electricity_price * shock["electricity"] for place in agents.prefectures
+        ],
+        "rival_price": [p.rival_price * shock["rival_price"]],
+        "supply": shock["supply"],
+        "poaching": shock["poaching"],
+        "efficiency": shock["efficiency"],
         "grid_decline": [math.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year))],
         "accelerators": shock["accelerators"],
         "hub_availability": shock["hub_availability"],
         "fiscal": shock["fiscal"],
         "open_source": [floor + p.open_source_surge * (shock["open_source"] - 1)],
     }
-    drivers["demand"] = potential_demand(agents, inference, noise, shock["demand"])
+    # Each task needs 1/(1 + A) of the compute, and (1 + A)^elasticity as many are wanted.
+    tasks = shock["efficiency"] ** p.demand_elasticity / shock["efficiency"]
+    drivers["demand"] = potential_demand(agents, inference, noise, shock["demand"] * tasks)
     drivers["capacity_next"] = capacity_next(agents, drivers)
     return drivers
 

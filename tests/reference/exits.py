@@ -11,12 +11,12 @@ ONE_YUAN = 1e-6  # M¥
 
 
 def reference_exits(
-    agents: Agents, investment: dict[str, Any], books: dict[str, Any]
+    agents: Agents, investment: dict[str, Any], books: dict[str, Any], at_home: float
 ) -> dict[str, Any]:
     """Return centres after exits (6.5), named as in the vectorised stage.
 
     `books` holds the closing balance of the quarter by centre: cash, loan, book_servers and
-    book_halls.
+    book_halls; `at_home` is the share of capital that is booked here.
     """
     p, centres = agents.p, agents.centres
     n = range(len(centres))
@@ -42,8 +42,7 @@ def reference_exits(
         return [weighted[i] / whole[i] if whole[i] > 0 else values[i] for i in n]
 
     worth = [
-        p.recovery_share * p.local_settlement * (books["book_servers"][i] + books["book_halls"][i])
-        for i in n
+        p.recovery_share * at_home * (books["book_servers"][i] + books["book_halls"][i]) for i in n
     ]
     received = [worth[i] if sold[i] else 0.0 for i in n]
     paid = [0.0 for _ in n]
@@ -61,7 +60,7 @@ def reference_exits(
     insolvent = []
     for i in n:
         own = 0.0 if left[i] else cash[i] + overdraft[i]
-        equity = own + p.local_settlement * (book_servers[i] + book_halls[i]) - loan[i]
+        equity = own + at_home * (book_servers[i] + book_halls[i]) - loan[i]
         still = equity < -ONE_YUAN and not left[i]
         insolvent.append(centres[i].insolvent + 1 if still else 0.0)
     return {

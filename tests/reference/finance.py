@@ -17,6 +17,7 @@ def reference_books(
     hall_capital: float,
     cut: float,
     founding: float,
+    at_home: float,
 ) -> dict[str, float]:
     """Close the quarter of one centre; money in million yuan.
 
@@ -26,8 +27,9 @@ def reference_books(
     server_capital, hall_capital : outlay net of subsidy.
     cut : share of servers that no hall could hold.
     founding : equity that local owners put in.
+    at_home : share of surplus and capital that is settled here.
     """
-    p, at_home = agents.p, agents.p.local_settlement
+    p = agents.p
     halving = agents.by_kind("price_halving_time")[centre.kind]
     wear = agents.by_kind("server_depreciation")[centre.kind] + math.log(2) / halving / 4
     surplus = income - costs

@@ -15,9 +15,10 @@ from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_books
 from .public import government_accounts, passive_deposits, tax_shares
-from .settlement import power_bill, reference_settlement, voucher_base
+from .settlement import park_outlays, power_bill, reference_settlement, voucher_base
 
-FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES = range(5)  # users of compute at home
+USERS = 6  # of compute at home
+FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES, BRANCHES = range(USERS)
 RIVAL = 1  # alternative of a buyer
 
 Record = dict[str, Any]
@@ -40,15 +41,17 @@ def reference_accounts(
     business: Record,
 ) -> Record:
     """Return closing deposits of everybody, books, taxes, value added and wages."""
-    settlement = reference_settlement(agents, policy, investment, market)
+    settlement = reference_settlement(agents, drivers, policy, investment, market, innovation)
     compute = compute_bills(agents, drivers, market, settlement)
-    centres = centre_accounts(agents, drivers, investment, market, labour, settlement)
+    centres = centre_accounts(agents, drivers, policy, investment, market, labour, settlement)
     books = as_columns([centre["books"] for centre in centres])
-    exits = reference_exits(agents, investment, books)
+    exits = reference_exits(agents, investment, books, policy["local_settlement"][0])
     makers = maker_accounts(agents, supply, labour)
     firms = firm_accounts(agents, innovation, labour, business, compute["firms"])
     services = local_services(agents, business)
-    parks = park_accounts(agents, drivers, innovation, compute["parks"], services["parks"])
+    parks = park_accounts(
+        agents, drivers, policy, innovation, settlement, compute["parks"], services["parks"]
+    )
     contracts = math.fsum(maker["contracts"] for maker in makers)
     contracts += math.fsum(firm["contracts"] for firm in firms)
     universities = university_accounts(agents, innovation, compute["universities"], contracts)
@@ -75,7 +78,7 @@ def reference_accounts(
         cash["centres"][c] += exits["overdraft"][c] - exits["repaid"][c] - exits["left_over"][c]
     cash["government"] = public["cash"]
     cash |= passive_deposits(
-        agents, supply, investment, market, compute, members, exits, public["to_people"]
+        agents, supply, investment, compute, members, exits, public["to_people"]
     )
     return {
         "cash": cash,
@@ -91,7 +94,7 @@ def reference_accounts(
             name: [member["value_added"] for member in group] for name, group in members.items()
         },
         "wages": {name: [member["wages"] for member in group] for name, group in members.items()},
-        "power_bill": power_bill(agents, market),
+        "power_bill": power_bill(agents, drivers, market),
         "exports": [compute["exports"]],
         "imports": [math.fsum(compute["abroad"])],
     }
@@ -103,18 +106,18 @@ def compute_bills(
     """Return what each buyer pays for compute at home and abroad, M¥, net of vouchers.
 
     Every user of a workload pays its part of the bill; users within a group share the group's
-    bill by what they asked for, by output or by funds.
+    bill by what they asked for, by output or by funds. Branches pay out of money from elsewhere.
     """
     home = next(g for g, region in enumerate(agents.regions) if region.home)
     routing = market["routing"]
-    at_home, abroad = [0.0] * 5, [0.0] * 5
+    at_home, abroad = [0.0] * USERS, [0.0] * USERS
     for w, work in enumerate(agents.workloads):
         bill = market["payments"][home][w]
         served = ratio(routing["rival_served"][work.kind], routing["rival_demand"][work.kind])
         hours = routing["demand"][home][w] * routing["share"][home][w][RIVAL] * served
-        price = agents.p.rival_price * drivers["price"][work.kind] * work.price_multiplier
+        price = drivers["rival_price"][0] * drivers["price"][work.kind] * work.price_multiplier
         part = shares([user[w] for user in routing["local"]["users"]])
-        for user in range(5):
+        for user in range(USERS):
             at_home[user] += bill * part[user]
             abroad[user] += hours * price / 1e6 * part[user]
     exports = math.fsum(
@@ -136,7 +139,7 @@ def compute_bills(
         "government": bills([GOVERNMENT], [1.0])[0],
         "universities": bills([UNIVERSITIES], funds),
         "exports": exports,
-        "export_voucher": eligible[1] * relief,
+        "from_outside": exports - eligible[1] * relief + at_home[BRANCHES] * (1 - relief),
         "abroad": abroad,
     }
 
@@ -144,23 +147,28 @@ def compute_bills(
 def centre_accounts(
     agents: Agents,
     drivers: Record,
+    policy: Record,
     investment: Record,
     market: Record,
     labour: Record,
     settlement: Record,
 ) -> list[Record]:
-    """Return the books and costs of each centre before exits."""
-    p, result = agents.p, []
-    bill, got = power_bill(agents, market), settlement["received"]
+    """Return the books and costs of each centre before exits.
+
+    Of diffusion money only the part that is no readiness reaches centres.
+    """
+    p, result, settled = agents.p, [], policy["local_settlement"][0]
+    bill, got = power_bill(agents, drivers, market), settlement["received"]
     for c, centre in enumerate(agents.centres):
         upkeep = p.maintenance_share / 4 * drivers["server_cost"][centre.kind]
         upkeep *= investment["servers"][c]
         wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
-        own = 1 - ratio(got["capital_subsidy"][c], outlay)
+        diffused = (1 - p.diffusion_readiness_share) * got["even_diffusion"][c]
+        own = 1 - ratio(got["capital_subsidy"][c] + diffused, outlay)
         before = investment["servers"][c] + investment["scrapped"][c]
         kept = investment["servers"][c] - investment["arrived"][c]
-        founding = (1 - p.loan_share) * p.local_settlement * own * outlay if kept <= 0 else 0.0
+        founding = (1 - p.loan_share) * settled * own * outlay if kept <= 0 else 0.0
         books = reference_books(
             agents,
             centre,
@@ -170,6 +178,7 @@ def centre_accounts(
             server_capital=own * investment["server_outlay"][c],
             hall_capital=own * investment["hall_outlay"][c],
             cut=ratio(investment["scrapped"][c], before),
+            at_home=settled,
         )
         cash = centre.cash + founding + books["surplus"] - books["headquarters_take"]
         cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
@@ -183,7 +192,7 @@ def centre_accounts(
                 "wages": wages,
                 "upkeep": upkeep,
                 "power": bill[c],
-                "value_added": p.local_settlement * books["surplus"] + wages,
+                "value_added": settled * books["surplus"] + wages,
             }
         )
     return result
@@ -297,14 +306,23 @@ def local_services(agents: Agents, business: Record) -> dict[str, Any]:
 
 
 def park_accounts(
-    agents: Agents, drivers: Record, innovation: Record, bills: list[float], services: list[float]
+    agents: Agents,
+    drivers: Record,
+    policy: Record,
+    innovation: Record,
+    settlement: Record,
+    bills: list[float],
+    services: list[float],
 ) -> list[Record]:
     """Return the quarter of each park."""
     p, result = agents.p, []
+    saving = p.park_energy_gain
+    saving += p.strong_industry_energy_gain * policy["lever"]["strong_industry"][0]
+    outlays = park_outlays(drivers, innovation)
     for k, park in enumerate(agents.parks):
         output = innovation["park_output"][k]
-        tariff = agents.prefectures[park.prefecture].electricity_price
-        energy = park.energy_intensity * (1 - p.park_energy_gain * park.adoption) * output
+        tariff = drivers["electricity"][park.prefecture]
+        energy = park.energy_intensity * (1 - saving * park.adoption) * output
         power, wages, goods = (
             energy * tariff / 1000,
             p.park_wage_share * output,
@@ -314,8 +332,8 @@ def park_accounts(
         vat = p.value_added_tax * max(added, 0.0)
         profit = added - wages - vat
         tax = p.income_tax * max(profit, 0.0)
-        servers = innovation["park_order"][k] * drivers["server_cost"][0]
-        profit -= tax + servers
+        profit -= tax + outlays[k]
+        profit += settlement["received"]["industrial_centres"][k]  # untaxed
         dividend = p.park_payout * max(profit, 0.0)
         result.append(
             {
@@ -326,7 +344,7 @@ def park_accounts(
                 "wages": wages,
                 "power": power,
                 "goods": goods,
-                "servers": servers,
+                "servers": outlays[k],
                 "dividend": dividend,
                 "output": output,
             }

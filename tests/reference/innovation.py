@@ -34,7 +34,7 @@ def reference_innovation(
     frontier = p.frontier_knowledge * math.exp(p.frontier_growth * agents.period / 4)
     frontier *= 1 + p.frontier_push * lever
     to_firms, to_universities = grants(agents, policy)
-    leaders = lead_weights(agents, investment)
+    leaders = lead_weights(agents, policy, investment)
     known = {(i, j): partners(agents, i, j, leaders[i], frontier) for i in places for j in domains}
     close = {(i, j): intensity(agents, i, j, lever) for i in places for j in domains}
     used = compute_of_firms(agents, lever, investment, market)
@@ -67,7 +67,8 @@ def reference_innovation(
     price = market["routing"]["offer"]["relative_price"][INTELLIGENT]
     affordable = [[affordability(agents, i, j, price) for j in domains] for i in places]
     parks = [
-        park_year(agents, park, relative, affordable[park.prefecture]) for park in agents.parks
+        park_year(agents, policy, park, relative, affordable[park.prefecture])
+        for park in agents.parks
     ]
     return {
         "research_spending": spending,
@@ -84,7 +85,7 @@ def reference_innovation(
         "relative_quality": relative,
         "frontier": [frontier],
         "deployment_next": [
-            [deploy(agents, place, j, relative[j], affordable[i][j]) for j in domains]
+            [deploy(agents, policy, place, j, relative[j], affordable[i][j]) for j in domains]
             for i, place in enumerate(agents.prefectures)
         ],
         "adoption_next": [adoption for adoption, _, _ in parks],
@@ -108,9 +109,10 @@ def grants(agents: Agents, policy: dict[str, Any]) -> tuple[list[float], list[fl
     return [firms * share for share in shares(weight)], [universities * share for share in part]
 
 
-def lead_weights(agents: Agents, investment: dict[str, Any]) -> list[float]:
-    """Return the weight of lead firms' knowledge in each prefecture, coupling C4."""
+def lead_weights(agents: Agents, policy: dict[str, Any], investment: dict[str, Any]) -> list[float]:
+    """Return the weight of lead firms' knowledge in each prefecture, coupling C4; at most one."""
     p = agents.p
+    anchors = p.anchor_knowledge_gain * policy["lever"]["anchor_tenants"][0]
     megawatt = [0.0] * len(agents.prefectures)
     for c, centre in enumerate(agents.centres):
         megawatt[centre.prefecture] += investment["servers"][c] * investment["power"][c] / 1000
@@ -120,7 +122,7 @@ def lead_weights(agents: Agents, investment: dict[str, Any]) -> list[float]:
             (1 - math.exp(-power / p.lead_firm_scale)) * math.exp(-km / p.lead_firm_distance)
             for power, km in zip(megawatt, place.distance_km, strict=True)
         )
-        weights.append(p.lead_firm_knowledge * min(1.0, presence))
+        weights.append(min(1.0, p.lead_firm_knowledge * min(1.0, presence) * (1 + anchors)))
     return weights
 
 
@@ -205,7 +207,8 @@ def patent_rate(
     usual = p.compute_reference * HOURS * rent / drivers["price"][INTELLIGENT]
     rate *= research**p.research_elasticity
     rate *= (1 + academic / p.spillover_scale) ** p.university_elasticity
-    rate *= (1 + compute / usual) ** p.compute_elasticity
+    done = compute * drivers["efficiency"]  # better algorithms do more with the same compute
+    rate *= (1 + done / usual) ** p.compute_elasticity
     return rate / 4
 
 
@@ -244,20 +247,30 @@ def teach(
 
 
 def affordability(agents: Agents, place: int, domain: int, price: float) -> float:
-    """Return how affordable AI is in a cell: local price of compute and integrators, (5.7)."""
+    """Return how affordable AI is in a cell: local price of compute and integrators, (5.7).
+
+    A branch counts for a part of a firm, shared evenly by the domains (C1).
+    """
     p = agents.p
     firms = sum(
         firm.active for firm in agents.firms if (firm.prefecture, firm.domain) == (place, domain)
     )
+    firms += p.branch_weight * agents.prefectures[place].branches / len(agents.domains)
     return price**-p.deployment_price_elasticity * min(1.0, firms / p.integrators) ** 0.5
 
 
 def deploy(
-    agents: Agents, place: Prefecture, domain: int, quality: float, affordable: float
+    agents: Agents,
+    policy: dict[str, Any],
+    place: Prefecture,
+    domain: int,
+    quality: float,
+    affordable: float,
 ) -> float:
     """Return the share of adopters next quarter: Bass's step in the model's form, (5.7)."""
     p, y = agents.p, place.deployment[domain]
-    innovation = p.deployment_innovation * affordable
+    pushed = 1 + policy["lever"]["scenario_deployment"][0]
+    innovation = p.deployment_innovation * pushed * affordable
     imitation = p.deployment_imitation * quality * affordable
     if innovation + imitation * y == 0:
         return y
@@ -275,11 +288,16 @@ def park_output(agents: Agents, park: Park) -> float:
 
 
 def park_year(
-    agents: Agents, park: Park, quality: list[float], affordable: list[float]
+    agents: Agents,
+    policy: dict[str, Any],
+    park: Park,
+    quality: list[float],
+    affordable: list[float],
 ) -> tuple[float, float, float]:
     """Return a park's adoption and servers next quarter and its order, (5.8) and (2.10)."""
     p = agents.p
     rate = p.park_adoption_rate * sum(quality) / len(quality) * sum(affordable) / len(affordable)
+    rate *= 1 + policy["lever"]["strong_industry"][0]
     if park.servers > 0:
         rate *= 1 + p.own_centre_bonus
     odds = ratio(park.adoption, 1 - park.adoption) * math.exp(rate / 4)
@@ -287,4 +305,5 @@ def park_year(
     target = p.park_compute_intensity * park.adoption * park_output(agents, park) * progress
     kept = park.servers - agents.by_kind("server_depreciation")[GENERAL] * park.servers
     order = p.park_build_speed * max(target - kept, 0.0)
+    order *= 1 + p.industrial_subsidy_response * policy["rate"]["industrial_centres"][0]
     return odds / (1 + odds), kept + order, order

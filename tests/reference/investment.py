@@ -6,7 +6,7 @@ from typing import Any
 
 from .agents import HOURS, INTELLIGENT, Agents, Centre
 from .closed_forms import ratio
-from .location import reference_location
+from .location import reference_location, standard_pue
 
 LISTS = (
     "halls halls_pipeline capacity servers server_pipeline arrived scrapped power pue hall_order "
@@ -23,7 +23,7 @@ def reference_investment(
     Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
     """
     location = reference_location(agents, drivers, policy)
-    arrivals = {centre.id: arrive(agents, drivers, centre) for centre in agents.centres}
+    arrivals = {centre.id: arrive(agents, drivers, policy, centre) for centre in agents.centres}
     orders = order_servers(agents, arrivals)
     rows = []
     for i, centre in enumerate(agents.centres):
@@ -31,6 +31,7 @@ def reference_investment(
             invest(
                 agents,
                 drivers,
+                policy,
                 centre,
                 arrivals[centre.id],
                 location["bid"][i],
@@ -46,7 +47,9 @@ def reference_investment(
     return result
 
 
-def arrive(agents: Agents, drivers: dict[str, Any], centre: Centre) -> dict[str, Any]:
+def arrive(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
+) -> dict[str, Any]:
     """Return what stands after arrivals; servers that slip wait one quarter (2.8)."""
     p, kind = agents.p, centre.kind
     new_power = drivers["power"][kind]
@@ -66,7 +69,7 @@ def arrive(agents: Agents, drivers: dict[str, Any], centre: Centre) -> dict[str,
         "arrived": delivered,
         "scrapped": kept + delivered - servers,
         "power": old * centre.power + (1 - old) * new_power,
-        "pue": old * centre.pue + (1 - old) * min(centre.pue, p.new_pue),
+        "pue": old * centre.pue + (1 - old) * min(centre.pue, standard_pue(agents, policy)),
         "waiting": waiting,
         "next_halls": next_halls,
         "room": max(capacity + next_halls - servers - sum(waiting), 0.0),
@@ -100,6 +103,7 @@ def order_servers(agents: Agents, arrivals: dict[int, dict[str, Any]]) -> dict[i
 def invest(
     agents: Agents,
     drivers: dict[str, Any],
+    policy: dict[str, Any],
     centre: Centre,
     now: dict[str, Any],
     halls: float,
@@ -112,7 +116,7 @@ def invest(
     if centre.kind == INTELLIGENT:
         server_price = home_price(agents, server_price)
     wished = halls * hall_price + servers * server_price
-    limit = finance_limit(agents, drivers, centre, lender_index)
+    limit = finance_limit(agents, drivers, policy, centre, lender_index)
     allowed = min(1.0, ratio(limit, wished, 1.0))
     hall_order, server_order = halls * allowed, servers * allowed
     return {
@@ -139,7 +143,11 @@ def home_price(agents: Agents, price: float) -> float:
 
 
 def finance_limit(
-    agents: Agents, drivers: dict[str, Any], centre: Centre, lender_index: float
+    agents: Agents,
+    drivers: dict[str, Any],
+    policy: dict[str, Any],
+    centre: Centre,
+    lender_index: float,
 ) -> float:
     """Return what an operator can spend this quarter, M¥ (section 11)."""
     p, owner = agents.p, centre.owner
@@ -150,7 +158,7 @@ def finance_limit(
     soft = p.soft_budget * getattr(p, f"soft_owner_{owner}")
     trust = soft + (1 - soft) * min(1.0, lender_index**3)
     equity = centre.cash - centre.loan
-    equity += p.local_settlement * (centre.book_servers + centre.book_halls)
+    equity += policy["local_settlement"][0] * (centre.book_servers + centre.book_halls)
     own = max(centre.cash, 0.0) + getattr(p, f"leverage_{owner}") * max(equity, 0.0)
     return own + credit * trust
 

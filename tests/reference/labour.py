@@ -6,12 +6,13 @@ import math
 from statistics import NormalDist
 from typing import Any
 
-from .agents import INTELLIGENT, Agents, Centre, Firm, Prefecture
+from .agents import INTELLIGENT, RING_1, Agents, Centre, Firm, Prefecture
 from .closed_forms import logistic, logit_shares, match, poisson, ratio
 
 
 def reference_labour(
     agents: Agents,
+    drivers: dict[str, Any],
     policy: dict[str, Any],
     investment: dict[str, Any],
     supply: dict[str, Any],
@@ -29,6 +30,8 @@ def reference_labour(
         research = innovation["research_spending"][f] + innovation["grants"][f]
         target.append(wanted_staff(agents, firm, research))
         posts.append(max(target[f] - (1 - p.separation_rate) * firm.staff, 0.0))
+    recruited, peak = recruit(agents, investment)
+    moved_in = [p.branch_movers * p.branch_staff * new for new in recruited]
     tightness, filled = [], []
     for i, place in enumerate(agents.prefectures):
         firms = math.fsum(
@@ -44,7 +47,8 @@ def reference_labour(
             for m, jobs in zip(agents.makers, maker_jobs, strict=True)
             if m.prefecture == i
         )
-        vacancies = firms + centres + makers
+        branches = p.branch_staff * recruited[i] - moved_in[i]  # the rest is hired here
+        vacancies = firms + centres + makers + branches
         searchers = p.search_share * place.talent * 1000
         tightness.append(vacancies / searchers)
         filled.append(ratio(match(vacancies, searchers, p.labour_matching), vacancies))
@@ -53,13 +57,19 @@ def reference_labour(
         min((1 - p.separation_rate) * firm.staff, target[f]) + hires[f] if firm.active else 0.0
         for f, firm in enumerate(agents.firms)
     ]
-    graduates, retained, left = talent_flows(agents, policy, tightness)
+    graduates, retained, left = talent_flows(agents, drivers, policy, tightness)
     return {
         "graduates": graduates,
         "retained": retained,
         "left": left,
+        "moved_in": moved_in,
+        "branches_next": [
+            p.branch_survival * place.branches + recruited[i]
+            for i, place in enumerate(agents.prefectures)
+        ],
+        "branch_peak_next": peak,
         "talent_next": [
-            place.talent + (retained[i] - left[i]) / 1000
+            place.talent + (retained[i] - left[i] + moved_in[i]) / 1000
             for i, place in enumerate(agents.prefectures)
         ],
         "wage_next": [
@@ -71,6 +81,22 @@ def reference_labour(
         "hires": hires,
         "staff": staff,
     }
+
+
+def recruit(agents: Agents, investment: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Return new branches by prefecture and the new peak of servers there in MW (C1)."""
+    megawatt = [0.0 for _ in agents.prefectures]
+    for c, centre in enumerate(agents.centres):
+        megawatt[centre.prefecture] += investment["servers"][c] * investment["power"][c] / 1000
+    above = [
+        max(power - place.branch_peak, 0.0)
+        for power, place in zip(megawatt, agents.prefectures, strict=True)
+    ]
+    peak = [
+        max(power, place.branch_peak)
+        for power, place in zip(megawatt, agents.prefectures, strict=True)
+    ]
+    return [agents.p.branch_rate * more for more in above], peak
 
 
 def wanted_staff(agents: Agents, firm: Firm, research: float) -> float:
@@ -89,11 +115,12 @@ def jobs_before(agents: Agents, centre: Centre) -> float:
 
 
 def talent_flows(
-    agents: Agents, policy: dict[str, Any], tightness: list[float]
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], tightness: list[float]
 ) -> tuple[list[float], list[float], list[float]]:
     """Return graduates by place of study, retained by place of work, leavers, (6.1)."""
     p = agents.p
     lever = policy["lever"]["talent_retention"][0] + policy["fiscal_talent"][0]
+    poached = drivers["poaching"] - 1  # pull of the east
     count = len(agents.prefectures)
     graduates, retained, pull = [0.0] * count, [0.0] * count, []
     for university in agents.universities:
@@ -108,12 +135,13 @@ def talent_flows(
     for i, place in enumerate(agents.prefectures):
         response = p.retention_wage * math.log(place.wage / p.eastern_wage)
         response += p.retention_vacancy * tightness[i]
-        keep = logistic(p.retention_intercept + p.retention_response * response + lever)
+        keep = logistic(p.retention_intercept + p.retention_response * response + lever - poached)
         staying = graduates[i] * keep
         retained[i] += p.migration_home_bias * staying
         for k in range(count):
             retained[k] += (1 - p.migration_home_bias) * staying * to_place[k]
     departure = p.talent_departure * max(1 - p.talent_departure_response * lever, 0.0)
+    departure *= 1 + p.poaching_departure * poached
     left = [departure * place.talent * 1000 for place in agents.prefectures]
     return graduates, retained, left
 
@@ -127,13 +155,15 @@ def next_wage(agents: Agents, place: Prefecture, tightness: float) -> float:
     return place.wage * (1 + change) * (place.first_wage / place.wage) ** p.wage_anchor
 
 
-def reference_business(agents: Agents, innovation: dict[str, Any]) -> dict[str, Any]:
+def reference_business(
+    agents: Agents, policy: dict[str, Any], innovation: dict[str, Any]
+) -> dict[str, Any]:
     """Return sales, births and exits of AI firms."""
     domains = range(len(agents.domains))
     local = [home_market(agents, innovation, j) for j in domains]
     pool = [local[j] + outside_market(agents, innovation["quality"][j]) for j in domains]
     share = market_shares(agents)
-    born, overflow, founders = births(agents, innovation)
+    born, overflow, founders = births(agents, policy, innovation)
     return {
         "pool": pool,
         "local_pool": local,
@@ -193,7 +223,9 @@ def market_shares(agents: Agents) -> list[float]:
     return result
 
 
-def births(agents: Agents, innovation: dict[str, Any]) -> tuple[list[float], float, list[float]]:
+def births(
+    agents: Agents, policy: dict[str, Any], innovation: dict[str, Any]
+) -> tuple[list[float], float, list[float]]:
     """Return births by slot, births without a slot, and founders' knowledge, (6.3)."""
     p, count = agents.p, len(agents.domains)
     draw = agents.uniform("births", len(agents.prefectures) * count)
@@ -212,6 +244,8 @@ def births(agents: Agents, innovation: dict[str, Any]) -> tuple[list[float], flo
             mean *= (1 + idle / (p.birth_compute_size * market)) ** p.birth_compute_elasticity
             mean *= (1 + innovation["quality"][j]) ** p.birth_quality_elasticity
             mean *= 1 + place.deployment[j]
+            if place.tier == RING_1:
+                mean *= 1 + policy["lever"]["ecosystem_incubation"][0]
             waiting = poisson(draw[i * count + j], mean)
             for f, firm in enumerate(agents.firms):
                 if waiting and (firm.prefecture, firm.domain) == (i, j) and not firm.active:

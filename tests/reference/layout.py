@@ -90,7 +90,7 @@ MAKER_STATE = "capacity cumulative cost sales cash".split()
 FIRM_STATE = "active age knowledge research staff share sales compute cash generation".split()
 PARK_STATE = "adoption servers cash".split()
 PLACE_STATE = "readiness ambition activity growth match match_last_year".split()
-PEOPLE_STATE = "talent wage tightness".split()
+PEOPLE_STATE = "talent wage tightness branches branch_peak".split()
 INSTRUMENT_STATE = "paid_share envelope_weight claimed paid".split()
 NATION_STATE = "capacity capacity_history demand_ratio use use_2024 rival_use power".split()
 BUYER_STATE = "experience price noise".split()
@@ -182,6 +182,8 @@ def province_from(state: Any, world: Any, run: int, cash: float) -> Province:
         receipts=plain(state.governments.receipts[run]),
         receipts_before=float(state.governments.receipts_before[run, 0]),
         receipts_reference=float(state.governments.receipts_reference[run, 0]),
+        advantage=plain(state.governments.advantage[run]),
+        diffusion=float(state.governments.diffusion[run, 0]),
     )
 
 
@@ -193,7 +195,7 @@ def instruments_from(state: Any, setting: Any, run: int) -> dict[str, Instrument
         name: Instrument(
             name=name,
             programme=bool(plan.programme[i]),
-            at_hub=table[name].place == "hub",
+            place=table[name].place,
             split=tuple(plain(plan.split[i])),
             rate=plain(plan.rate[:, i]),
             spending=plain(plan.spending[:, i]),
@@ -273,6 +275,8 @@ def columns(agents: Agents) -> dict[str, dict[str, Any]]:
             "receipts": province.receipts,
             "receipts_before": [province.receipts_before],
             "receipts_reference": [province.receipts_reference],
+            "advantage": province.advantage,
+            "diffusion": [province.diffusion],
             "cash": [*(place.cash for place in places), province.cash, nation.cash],
         },
         "centres": {**across(agents.centres, CENTRE_STATE), "fill_history": fill},

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
-from .agents import HOURS, Agents, Centre
+from .agents import CORE, HOURS, RING_1, RING_2, Agents, Centre
 from .closed_forms import expected_use, logit_shares, poisson, profitability, shares
 
 TIERS = ("core", "ring_1", "ring_2", "other")
@@ -22,6 +21,7 @@ def reference_location(
     share = [
         location_shares(agents, drivers, policy, support, kind) for kind in range(len(agents.kinds))
     ]
+    share = [with_anchors(agents, policy, shares_of_kind) for shares_of_kind in share]
     placed = draw_projects(agents, drivers, footloose, share)
     return {
         "footloose": footloose,
@@ -35,20 +35,36 @@ def reference_location(
     }
 
 
-def variable_cost(agents: Agents, policy: dict[str, Any], centre: Centre) -> float:
+def variable_cost(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
+) -> float:
     """Return kW * PUE * tariff less relief, yuan/PFh (2.1)."""
-    tariff = agents.prefectures[centre.prefecture].electricity_price
-    return centre.power * centre.pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
+    pue = running_pue(agents, policy, centre.prefecture, centre.pue)
+    tariff = drivers["electricity"][centre.prefecture]
+    return centre.power * pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
+
+
+def running_pue(agents: Agents, policy: dict[str, Any], place: int, pue: float) -> float:
+    """Return the PUE in operation: a quality programme saves cooling in the second ring."""
+    if agents.prefectures[place].tier == RING_2:
+        pue -= agents.p.second_ring_pue_gain * policy["lever"]["second_ring_quality"][0]
+    return max(pue, 1.0)
+
+
+def standard_pue(agents: Agents, policy: dict[str, Any]) -> float:
+    """Return the PUE of halls built now; a green standard asks for less."""
+    saved = agents.p.green_pue_gain * policy["lever"]["green_standard"][0]
+    return max(agents.p.new_pue - saved, 1.0)
 
 
 def new_unit_cost(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> float:
     """Return the same for a unit that the centre would build now, yuan/PFh."""
-    built = replace(
-        centre, power=drivers["power"][centre.kind], pue=min(centre.pue, agents.p.new_pue)
-    )
-    return variable_cost(agents, policy, built)
+    pue = min(centre.pue, standard_pue(agents, policy))
+    tariff = drivers["electricity"][centre.prefecture]
+    relief = policy["rate"]["tariff_discount"][0]
+    return drivers["power"][centre.kind] * pue * tariff * (1 - relief)
 
 
 def posted_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
@@ -64,7 +80,10 @@ def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
 def expected_support(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the share of the price and, by kind, of full cost that transfers promise."""
+    """Return the share of the price and, by kind, of full cost that transfers promise.
+
+    What diffusion adds for the second ring is for halls and servers; the rest is readiness.
+    """
     p = agents.p
     capital = []
     for kind in range(len(agents.kinds)):
@@ -74,7 +93,11 @@ def expected_support(
             share *= hall / full_cost(agents, drivers, kind)
         capital.append(share)
     kept = 1 - p.output_subsidy_price_share
-    return {"output": kept * policy["rate"]["output_subsidy"][0], "capital": capital}
+    return {
+        "output": kept * policy["rate"]["output_subsidy"][0],
+        "capital": capital,
+        "second_ring": (1 - p.diffusion_readiness_share) * policy["rate"]["even_diffusion"][0],
+    }
 
 
 def index(
@@ -86,9 +109,11 @@ def index(
     cost: float,
     use: float,
     foresight: float,
+    tier: int | None,
 ) -> float:
-    """Return the profitability of a new unit of a kind (2.3)."""
+    """Return the profitability of a new unit of a kind (2.3) in a tier, None for rivals."""
     p = agents.p
+    diffusion = support["second_ring"] if tier == RING_2 else 0.0
     return profitability(
         p,
         price=price * (1 + support["output"]),
@@ -98,7 +123,7 @@ def index(
         upkeep=p.maintenance_share * drivers["server_cost"][kind],
         depreciation=agents.by_kind("server_depreciation")[kind],
         price_fall=foresight * drivers["price_decline"][kind],
-        subsidy=support["capital"][kind],
+        subsidy=support["capital"][kind] + diffusion,
     )
 
 
@@ -119,7 +144,8 @@ def centre_index(
         foresight = p.foresight
     cost = new_unit_cost(agents, drivers, policy, centre)
     price = posted_price(drivers, centre, cost)
-    return index(agents, drivers, support, centre.kind, price, cost, use, foresight)
+    tier = agents.prefectures[centre.prefecture].tier
+    return index(agents, drivers, support, centre.kind, price, cost, use, foresight, tier)
 
 
 def cell_use(agents: Agents, kind: int, place: int) -> float:
@@ -167,6 +193,17 @@ def location_shares(
     return logit_shares(utilities)
 
 
+def with_anchors(agents: Agents, policy: dict[str, Any], share: list[float]) -> list[float]:
+    """Return shares after anchor tenants took a part from all to the core and the first ring."""
+    moved = agents.p.anchor_hall_gain * policy["lever"]["anchor_tenants"][0]
+    theirs = [place.tier in (CORE, RING_1) for place in agents.prefectures]
+    result = [(1 - moved) * part for part in share]
+    for i, chosen in enumerate(theirs):
+        if chosen:
+            result[i] += moved / sum(theirs)
+    return result
+
+
 def place_utility(
     agents: Agents,
     drivers: dict[str, Any],
@@ -188,7 +225,8 @@ def place_utility(
         price += weight * posted_price(drivers, centre, own)
         cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
-    profit = index(agents, drivers, support, kind, price, cost, use, p.foresight)
+    tier = prefecture.tier
+    profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, tier)
     prior = p.use_prior_capacity
     fill = (servers + prior * p.neutral_fill) / (halls + prior)
     name = agents.kinds[kind]
@@ -198,6 +236,7 @@ def place_utility(
     utility -= p.diversification * halls / market
     utility += p.fill_feedback * (fill - p.neutral_fill)
     utility += p.yardstick_strength * prefecture.ambition
+    utility -= p.settlement_aversion * (policy["local_settlement"][0] - p.local_settlement)
     if prefecture.hub:
         bonus = policy["lever"]["hub_steering"][0]
         if agents.period >= HUB_DESIGNATED:
@@ -213,6 +252,7 @@ def rival_utility(
 ) -> float:
     """Return the utility of the rival hubs as one composite of n hubs."""
     p, n = agents.p, len(agents.hubs)
+    lagged = agents.province.advantage[3]  # of the same quarter a year ago
     rivals = max(market - built, 0.0)
     bill = sum(hub.share * hub.electricity_price * hub.pue for hub in agents.hubs)
     use = expected_use(p, agents.nation.rival_use[kind], drivers["growth"][kind])
@@ -221,13 +261,15 @@ def rival_utility(
         drivers,
         {"output": 0.0, "capital": [0.0 for _ in agents.kinds]},
         kind,
-        p.rival_price * drivers["price"][kind],
+        drivers["rival_price"][0] * drivers["price"][kind],
         drivers["power"][kind] * bill,
         use,
         p.foresight,
+        None,
     )
     return (
         math.log(n)
+        + p.profit_sensitivity * p.rival_answer * lagged
         + p.profit_sensitivity * math.log(profit)
         + p.agglomeration * math.log(rivals / n + p.agglomeration_size)
         - p.diversification * rivals / (n * market)

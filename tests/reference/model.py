@@ -21,11 +21,11 @@ def reference_quarter(agents: Agents) -> tuple[Agents, dict[str, dict[str, Any]]
     drivers = reference_drivers(agents)
     policy = reference_policy(agents, drivers)
     investment = reference_investment(agents, drivers, policy)
-    supply = reference_supply_chain(agents, investment)
+    supply = reference_supply_chain(agents, policy, investment)
     market = reference_dispatch(agents, drivers, policy, investment)
     innovation = reference_innovation(agents, drivers, policy, investment, market)
-    labour = reference_labour(agents, policy, investment, supply, innovation)
-    business = reference_business(agents, innovation)
+    labour = reference_labour(agents, drivers, policy, investment, supply, innovation)
+    business = reference_business(agents, policy, innovation)
     quarter = {
         "drivers": drivers,
         "policy": policy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import FIRST_POLICY_QUARTER, Agents, Instrument
+from .agents import FIRST_POLICY_QUARTER, RING_1, RING_2, Agents, Instrument, Prefecture
 from .closed_forms import ratio
 
 
@@ -38,9 +38,12 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
     paid = {tool.name: payment["paid"][i] for i, tool in enumerate(every)}
     works = paid["hub_readiness"]  # what is on record built what it built
     works *= p.hub_readiness_effectiveness if t >= FIRST_POLICY_QUARTER else 1.0
+    new_works = 1.0 if t < FIRST_POLICY_QUARTER else 1 - p.investment_limit
     infrastructure = [
-        maintenance[i] + own[i] + works * part
-        for i, part in enumerate(who_pays(agents, agents.instruments["hub_readiness"]))
+        maintenance[i] + new_works * (own[i] + works * part) + diffused(agents, place)
+        for i, (place, part) in enumerate(
+            zip(places, who_pays(agents, agents.instruments["hub_readiness"]), strict=True)
+        )
     ]
     extra = fiscal_extra(agents)
     return {
@@ -49,10 +52,7 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
             for tool in every
             if tool.programme
         },
-        "rate": {
-            tool.name: [tool.rate[t] * tool.paid_share if tool.envelope[t] > 0 else 0.0]
-            for tool in every
-        },
+        "rate": {tool.name: [expected_rate(tool, t)] for tool in every},
         "promised": {tool.name: tool.rate[t] for tool in every},
         "envelope": [
             0.0
@@ -82,17 +82,56 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         "envelope_weight": weight,
         "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
         "fiscal_extra": [extra],
+        "local_settlement": [local_settlement(agents)],
+        "advantage": [advantage(agents)],
         "fiscal_talent": [fiscal_talent(agents, extra)],
     }
 
 
 def who_pays(agents: Agents, tool: Instrument) -> list[float]:
-    """Return the part of each prefecture in the prefectures' share: by revenue, or the hub's."""
+    """Return the part of each prefecture in the prefectures' share: by budget, where it acts."""
     budgets = [
-        place.budget_expenditure if place.hub or not tool.at_hub else 0.0
+        place.budget_expenditure if lies_in(place, tool.place) else 0.0
         for place in agents.prefectures
     ]
     return [budget / sum(budgets) for budget in budgets]
+
+
+def lies_in(prefecture: Prefecture, place: str) -> bool:
+    """Return whether a programme for a place is for this prefecture."""
+    if place == "hub":
+        return prefecture.hub
+    return not place or prefecture.tier == {"ring_1": RING_1, "ring_2": RING_2}[place]
+
+
+def expected_rate(tool: Instrument, t: int) -> float:
+    """Return the rate that claimants count on: on paper times what was paid of it last quarter."""
+    return tool.rate[t] * tool.paid_share if tool.envelope[t] > 0 else 0.0
+
+
+def diffused(agents: Agents, place: Prefecture) -> float:
+    """Return a prefecture's part of last quarter's diffusion money for readiness, by budget."""
+    if place.tier != RING_2:
+        return 0.0
+    ring = [other for other in agents.prefectures if other.tier == RING_2]
+    whole = sum(other.budget_expenditure for other in ring)
+    return agents.province.diffusion * place.budget_expenditure / whole
+
+
+def local_settlement(agents: Agents) -> float:
+    """Return the share of a surplus that is settled here: the operators' own or the rule's."""
+    own = agents.p.local_settlement
+    if agents.instruments["local_settlement_rule"].rate[agents.period] > 0:
+        return max(own, agents.p.settlement_floor)
+    return own
+
+
+def advantage(agents: Agents) -> float:
+    """Return what subsidies on output and capital add to the log of profit here."""
+    tools, t = agents.instruments, agents.period
+    output = expected_rate(tools["output_subsidy"], t)
+    capital = expected_rate(tools["capital_subsidy"], t)
+    return math.log((1 + output) / (1 - capital))
 
 
 def pay(

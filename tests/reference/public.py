@@ -54,6 +54,8 @@ def government_accounts(
     cash[nation] -= policy["level_paid"][0]
     programmes = math.fsum(policy["prefecture_paid"]) + math.fsum(policy["level_paid"][:2])
     programmes += policy["fiscal_extra"][0]
+    diffusion = math.fsum(settlement["payers"]["even_diffusion"])
+    programmes += p.diffusion_readiness_share * diffusion  # builders of readiness
     granted = math.fsum(innovation["grants"]) + math.fsum(innovation["university_grants"])
     return {"cash": cash, "to_people": programmes - granted}
 
@@ -62,7 +64,6 @@ def passive_deposits(
     agents: Agents,
     supply: Record,
     investment: Record,
-    market: Record,
     compute: Record,
     members: dict[str, list[Record]],
     exits: Record,
@@ -84,6 +85,10 @@ def passive_deposits(
     households = agents.sectors.households + wages + dividends - total("firms", "founding")
     households -= total("centres", "founding")
     households += math.fsum(investment["hall_outlay"]) + programmes
+    branches = p.branch_staff * math.fsum(
+        place.branches * place.wage / 1000 for place in agents.prefectures
+    )  # their headquarters pay them
+    households += branches
     households += p.upkeep_home_share * total("centres", "upkeep")
     households += (1 - p.generation_outside_share) * power
 
@@ -95,11 +100,12 @@ def passive_deposits(
     imported = math.fsum(investment["server_outlay"]) - math.fsum(supply["to_centres"])
     world = agents.sectors.world + imported + math.fsum(supply["investment"])
     world += total("parks", "servers") + total("parks", "goods") + total("makers", "inputs")
-    world += math.fsum(compute["abroad"]) + total("firms", "purchases")
+    world += math.fsum(compute["abroad"][:-1]) + total("firms", "purchases")
+    world -= branches
     world += total("universities", "purchases") + p.generation_outside_share * power
     world += (1 - p.upkeep_home_share) * total("centres", "upkeep")
     world += booked("headquarters_take") - booked("headquarters_pay")
-    world -= compute["exports"] - compute["export_voucher"] + total("makers", "exports")
+    world -= compute["from_outside"] + total("makers", "exports")
     world -= total("firms", "abroad") + total("parks", "output")
     return {
         "households": [households],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import GENERAL, HOURS, INTELLIGENT, SUPER, Agents, Region, Workload
+from .agents import GENERAL, HOURS, INTELLIGENT, RING_2, SUPER, Agents, Centre, Region, Workload
 from .closed_forms import logistic, logit_shares, match, ratio
 from .drivers import mix
 from .location import posted_price, variable_cost
@@ -30,25 +30,30 @@ def reference_routing(
         name: [] for name in "demand share inflow overflow captured own_served price_paid".split()
     }
     rival_demand = [0.0 for _ in kinds]
+    capture = min(p.overflow_capture + policy["lever"]["overflow_takeup"][0], 1.0)
     for g, region in enumerate(agents.regions):
         demand = list(drivers["demand"][g])
         if region.home:
             demand = [sum(user[w] for user in local["users"]) for w in range(len(demand))]
         choices = [
-            choose(agents, policy, offer, region, w, own_capacity[g], rival)
+            choose(agents, drivers, policy, offer, region, w, own_capacity[g], rival)
             for w in range(len(demand))
         ]
         share = [choice[0] for choice in choices]
-        served, lost = serve_at_home(agents, region, demand, share, own_capacity[g])
+        flow = [
+            buyer_flows(policy, work, demand[w], share[w])
+            for w, work in enumerate(agents.workloads)
+        ]
+        served, lost = serve_at_home(agents, flow, own_capacity[g])
         overflow, captured, inflow = [], [], []
         for w, work in enumerate(agents.workloads):
-            left = demand[w] * share[w][OWN] * lost[work.kind]
-            moved = p.overflow_capture * work.movable * left
+            left = flow[w][OWN] * lost[work.kind]
+            moved = capture * work.movable * left
             here = ratio(share[w][HOME], share[w][HOME] + share[w][RIVAL])
             overflow.append(left)
             captured.append(moved)
-            inflow.append(demand[w] * share[w][HOME] + moved * here)
-            rival_demand[work.kind] += demand[w] * share[w][RIVAL] + moved * (1 - here)
+            inflow.append(flow[w][HOME] + moved * here)
+            rival_demand[work.kind] += flow[w][RIVAL] + moved * (1 - here)
         row = {
             "demand": demand,
             "share": share,
@@ -60,34 +65,57 @@ def reference_routing(
         }
         for name, values in row.items():
             result[name].append(values)
+    rival_served = [match(rival_demand[k], rival[k] * HOURS, p.eastern_matching) for k in kinds]
+    for k in kinds:
+        take_from_neighbours(agents, policy, result, k, rival_demand[k] - rival_served[k])
     return {
         **result,
         "offer": offer,
         "local": local,
         "rival_demand": rival_demand,
-        "rival_served": [
-            match(rival_demand[k], rival[k] * HOURS, p.eastern_matching) for k in kinds
-        ],
+        "rival_served": rival_served,
         "rival_capacity": rival,
     }
 
 
+def buyer_flows(
+    policy: dict[str, Any], work: Workload, demand: float, share: list[float]
+) -> list[float]:
+    """Return what a buyer sends to each alternative; anchors move batch work from there to here."""
+    flow = [demand * part for part in share]
+    if not work.real_time:
+        moved = policy["lever"]["anchor_tenants"][0] * flow[OWN]
+        flow[OWN] -= moved
+        flow[HOME] += moved
+    return flow
+
+
+def take_from_neighbours(
+    agents: Agents, policy: dict[str, Any], flows: dict[str, Any], kind: int, unserved: float
+) -> None:
+    """Add a part of what the west could not serve to what arrives here: neighbours' batch work.
+
+    Neighbouring regions' buyers send it in proportion to their batch demand.
+    """
+    batch = {
+        (g, w): flows["demand"][g][w]
+        for g, region in enumerate(agents.regions)
+        for w, work in enumerate(agents.workloads)
+        if region.neighbour and work.kind == kind and not work.real_time
+    }
+    shared = policy["lever"]["compute_corridor"][0] * agents.p.neighbour_share * unserved
+    for (g, w), demand in batch.items():
+        flows["inflow"][g][w] += shared * ratio(demand, sum(batch.values()))
+
+
 def serve_at_home(
-    agents: Agents,
-    region: Region,
-    demand: list[float],
-    share: list[list[float]],
-    capacity: list[float],
+    agents: Agents, flow: list[list[float]], capacity: list[float]
 ) -> tuple[list[float], list[float]]:
     """Return what a region serves itself by kind, PFh, and the share it cannot serve (4.3)."""
     p = agents.p
     served, lost = [], []
     for kind in range(len(agents.kinds)):
-        wanted = sum(
-            demand[w] * share[w][OWN]
-            for w, work in enumerate(agents.workloads)
-            if work.kind == kind
-        )
+        wanted = sum(flow[w][OWN] for w, work in enumerate(agents.workloads) if work.kind == kind)
         able = p.eastern_usable_share * capacity[kind] * HOURS
         done = match(wanted, able, p.eastern_matching)
         served.append(done)
@@ -115,11 +143,11 @@ def make_offer(
     for i, centre in enumerate(agents.centres):
         empty = max(investment["capacity"][i] - investment["servers"][i], 0.0)
         size.append(investment["servers"][i] + p.empty_hall_weight * empty)
-        cost.append(variable_cost(agents, policy, centre))
+        cost.append(variable_cost(agents, drivers, policy, centre))
         price.append(posted_price(drivers, centre, cost[i]))
         seen[centre.kind] += size[i]
         value[centre.kind] += size[i] * price[i]
-        quality[centre.kind] += size[i] * centre.quality
+        quality[centre.kind] += size[i] * served_quality(agents, policy, centre)
         if agents.prefectures[centre.prefecture].hub:
             at_hub[centre.kind] += size[i]
     learnt = local_experience(agents, drivers)
@@ -140,6 +168,12 @@ def make_offer(
         "outside_price": elsewhere,
         "quality": [ratio(quality[kind], seen[kind], 1.0) * learnt for kind in kinds],
     }
+
+
+def served_quality(agents: Agents, policy: dict[str, Any], centre: Centre) -> float:
+    """Return a centre's service quality; a programme raises it in the second ring."""
+    second = agents.prefectures[centre.prefecture].tier == RING_2
+    return centre.quality * (1 + policy["lever"]["second_ring_quality"][0] * second)
 
 
 def local_experience(agents: Agents, drivers: dict[str, Any]) -> float:
@@ -171,7 +205,8 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
     home = next(region for region in agents.regions if region.home)
     national = agents.nation.demand_ratio[SUPER] * agents.table[agents.period][SUPER]
     batch = sum(work.share_within_kind for work in agents.workloads if is_batch_general(work))
-    users: list[list[float]] = [[] for _ in range(5)]
+    branches = branch_demand(agents, drivers)
+    users: list[list[float]] = [[] for _ in range(6)]
     for w, work in enumerate(agents.workloads):
         intelligent = work.kind == INTELLIGENT
         part = work.share_within_kind / batch if is_batch_general(work) else 0.0
@@ -181,6 +216,7 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         users[2].append((sum(by_park) - sum(own)) * part)
         users[3].append(government if work.kind == GENERAL and work.real_time else 0.0)
         users[4].append(home.demand_share * national * HOURS if work.kind == SUPER else 0.0)
+        users[5].append(branches * shares[w] if intelligent else 0.0)
     return {"users": users, "by_firm": by_firm, "by_park": by_park, "park_own": own}
 
 
@@ -189,17 +225,27 @@ def is_batch_general(work: Workload) -> bool:
     return work.kind == GENERAL and not work.real_time
 
 
+def compute_share(agents: Agents) -> float:
+    """Return the share of sales that is spent on compute, rising with large models."""
+    p = agents.p
+    spread = logistic(p.compute_share_speed * (agents.year - p.compute_share_midpoint))
+    return p.compute_share_of_sales * (p.compute_share_start + (1 - p.compute_share_start) * spread)
+
+
+def branch_demand(agents: Agents, drivers: dict[str, Any]) -> float:
+    """Return what recruited branches want, PFh: a share of what their staff sells (C1, C6)."""
+    p = agents.p
+    staff = p.branch_staff * sum(place.branches for place in agents.prefectures)
+    spending = compute_share(agents) * staff * p.sales_per_worker
+    return spending * 1e6 / drivers["price"][INTELLIGENT]
+
+
 def firm_demand(
     agents: Agents, drivers: dict[str, Any], offer: dict[str, Any], sales: float
 ) -> float:
     """Return what a firm wants, PFh: a growing share of its sales at the local price."""
-    p = agents.p
-    spread = logistic(p.compute_share_speed * (agents.year - p.compute_share_midpoint))
-    share = p.compute_share_of_sales * (
-        p.compute_share_start + (1 - p.compute_share_start) * spread
-    )
     local = offer["relative_price"][INTELLIGENT]
-    spending = share * sales * local ** (-p.firm_compute_elasticity)
+    spending = compute_share(agents) * sales * local ** (-agents.p.firm_compute_elasticity)
     return spending * 1e6 / drivers["price"][INTELLIGENT]
 
 
@@ -220,6 +266,7 @@ def park_output(agents: Agents, park: Any) -> float:
 
 def choose(
     agents: Agents,
+    drivers: dict[str, Any],
     policy: dict[str, Any],
     offer: dict[str, Any],
     region: Region,
@@ -232,14 +279,19 @@ def choose(
     kind = work.kind
     carriage = work.data_weight * region.network_price / p.network_price_reference
     price_here = offer["relative_price" if region.home else "outside_price"][kind]
-    prices = [p.own_region_price, p.rival_price + carriage, price_here + carriage]
+    corridor = policy["lever"]["compute_corridor"][0]
+    nearer = carriage - p.corridor_price_gain * corridor * carriage
+    prices = [p.own_region_price, drivers["rival_price"][0] + carriage, price_here + nearer]
     sizes = [own[kind], rival[kind], offer["size_by_kind"][kind]]
-    delays = [region.latency_own_ms or 0.0, region.latency_rival_ms, region.latency_home_ms]
+    here_ms = home_latency(agents, policy, region)
+    delays = [region.latency_own_ms or 0.0, region.latency_rival_ms, here_ms]
     province = agents.by_kind("province_effect")[kind]
     if region.paired and (kind == INTELLIGENT or is_batch_general(work)):
         province += policy["lever"]["regional_pairing"][0]
     if region.home:
         province += p.home_bias
+    elif goes_west(work):
+        province += policy["lever"]["scenario_import"][0]
     province += p.routing_quality * math.log(offer["quality"][kind])
     province += p.routing_experience * region.buyers[w].experience
     extras = [p.own_region_effect, 0.0, province]
@@ -254,3 +306,14 @@ def choose(
         utilities[OWN] = -math.inf
     shares = logit_shares(utilities)
     return shares, sum(s * price for s, price in zip(shares, prices, strict=True))
+
+
+def goes_west(work: Workload) -> bool:
+    """Return whether work is storage, rendering or training that any place can do."""
+    return not work.real_time and work.movable == 1 and work.kind != SUPER
+
+
+def home_latency(agents: Agents, policy: dict[str, Any], region: Region) -> float:
+    """Return the latency from a region to the province's hub, ms; a corridor saves some."""
+    saved = agents.p.corridor_latency_gain * policy["lever"]["compute_corridor"][0]
+    return max(region.latency_home_ms - saved, 0.0)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import Agents
+from .agents import GENERAL, RING_2, Agents
 from .closed_forms import ratio
 
-TRANSFERS = ("capital_subsidy", "compute_voucher", "tariff_discount", "output_subsidy")
+TO_CENTRES = (
+    "capital_subsidy",
+    "compute_voucher",
+    "tariff_discount",
+    "output_subsidy",
+    "even_diffusion",
+)
+TRANSFERS = (*TO_CENTRES, "industrial_centres")
 
 
-def power_bill(agents: Agents, market: dict[str, Any]) -> list[float]:
+def power_bill(agents: Agents, drivers: dict[str, Any], market: dict[str, Any]) -> list[float]:
     """Return what each centre pays for power before relief, M¥."""
     return [
-        market["energy"][c] * agents.prefectures[centre.prefecture].electricity_price / 1000
+        market["energy"][c] * drivers["electricity"][centre.prefecture] / 1000
         for c, centre in enumerate(agents.centres)
     ]
 
@@ -30,6 +37,10 @@ def claim(
 ) -> float:
     """Return what a centre asks for under one transfer, M¥: rate on paper times its base."""
     rate = policy["promised"][name]
+    place = agents.prefectures[agents.centres[c].prefecture]
+    if name == "even_diffusion":
+        outlay = investment["hall_outlay"][c] + investment["server_outlay"][c]
+        return rate * outlay if place.tier == RING_2 else 0.0
     if name == "capital_subsidy":
         servers = 0.0 if policy["shells_only"] else investment["server_outlay"][c]
         return rate * (investment["hall_outlay"][c] + servers)
@@ -37,8 +48,12 @@ def claim(
         return rate * bill[c]
     if name == "output_subsidy":
         return rate * market["posted"][c]
-    hub = agents.prefectures[agents.centres[c].prefecture].hub
-    return rate * eligible_share(agents, market) * market["revenue"][c] if hub else 0.0
+    return rate * eligible_share(agents, market) * market["revenue"][c] if place.hub else 0.0
+
+
+def park_outlays(drivers: dict[str, Any], innovation: dict[str, Any]) -> list[float]:
+    """Return what each park pays for servers of its own, M¥."""
+    return [order * drivers["server_cost"][GENERAL] for order in innovation["park_order"]]
 
 
 def eligible_share(agents: Agents, market: dict[str, Any]) -> float:
@@ -64,27 +79,35 @@ def voucher_base(agents: Agents, market: dict[str, Any]) -> tuple[float, float]:
 
 def reference_settlement(
     agents: Agents,
+    drivers: dict[str, Any],
     policy: dict[str, Any],
     investment: dict[str, Any],
     market: dict[str, Any],
+    innovation: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return what is claimed, what each centre receives, and what each government pays."""
+    """Return what is claimed, what each claimant receives, and what each government pays."""
     names, count = list(agents.instruments), len(agents.prefectures)
-    bill = power_bill(agents, market)
+    bill = power_bill(agents, drivers, market)
+    claimants: dict[str, list[Any]] = {name: agents.centres for name in TO_CENTRES}
+    claimants["industrial_centres"] = agents.parks
     claims = {
         name: [
             claim(agents, name, c, policy, investment, market, bill)
             for c in range(len(agents.centres))
         ]
-        for name in TRANSFERS
+        for name in TO_CENTRES
     }
+    claims["industrial_centres"] = [
+        policy["promised"]["industrial_centres"] * outlay
+        for outlay in park_outlays(drivers, innovation)
+    ]
     within, placed = {}, {}
     for name in TRANSFERS:
         envelope = policy["envelope"][names.index(name)]
         within[name] = min(1.0, ratio(envelope, math.fsum(claims[name]), empty=1.0))
         placed[name] = [0.0] * count
-        for centre, asked in zip(agents.centres, claims[name], strict=True):
-            placed[name][centre.prefecture] += asked
+        for claimant, asked in zip(claimants[name], claims[name], strict=True):
+            placed[name][claimant.prefecture] += asked
     split = {name: agents.instruments[name].split for name in TRANSFERS}
     due = [
         math.fsum(split[name][2] * within[name] * placed[name][i] for name in TRANSFERS)
@@ -114,8 +137,8 @@ def reference_settlement(
                 (split[name][0] * share * national, split[name][1] * share, split[name][2] * share)
             )
         received[name] = [
-            asked * sum(part[centre.prefecture])
-            for centre, asked in zip(agents.centres, claims[name], strict=True)
+            asked * sum(part[claimant.prefecture])
+            for claimant, asked in zip(claimants[name], claims[name], strict=True)
         ]
         payers[name] = [part[i][2] * placed[name][i] for i in range(count)]
         for level in (1, 0):  # the province, then the nation

@@ -120,6 +120,8 @@ class Start:
             "receipts": [0.0] * LAGS,
             "receipts_before": [0.0],
             "receipts_reference": [0.0],
+            "advantage": [0.0] * LAGS,
+            "diffusion": [0.0],
             "cash": [0.0] * (count + 2),
         }
 
@@ -248,12 +250,19 @@ class Start:
         }
 
     def society(self) -> Columns:
-        """Return people and deployments of the start."""
+        """Return people and deployments of the start; branches follow what is added to servers."""
         rows = table_rows(self.world.prefectures)
+        megawatt = [0.0] * len(rows)
+        powers = zip(self.by_kind("power"), self.by_kind("power_halving_time"), strict=True)
+        power = [self.then(value, halving) for value, halving in powers]
+        for centre in table_rows(self.world.centres):
+            megawatt[centre["prefecture"]] += centre["servers"] * power[centre["kind"]] / 1000
         return {
             "talent": [row["talent"] for row in rows],
             "wage": [row["wage"] for row in rows],
             "tightness": [0.0] * len(rows),
+            "branches": [0.0] * len(rows),
+            "branch_peak": megawatt,
             "deployment": [[self.p.deployment_start] * self.world.domains.count for _ in rows],
         }
 

@@ -13,12 +13,19 @@ SUPPLIER = {"packaging": "materials", "communications": "packaging"}
 SUPPLIER |= {"servers": "packaging", "cooling": "packaging"}  # whose product a stage buys
 
 
-def reference_supply_chain(agents: Agents, investment: dict[str, Any]) -> dict[str, Any]:
-    """Return the quarter's orders and sales of equipment, by stage or by maker."""
+def reference_supply_chain(
+    agents: Agents, policy: dict[str, Any], investment: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the quarter's orders and sales of equipment, by stage or by maker.
+
+    A programme for the chain makes buyers prefer what is made at home, as if it were cheaper by
+    the lever, and lets makers expand faster.
+    """
     p, stages = agents.p, agents.stages
+    lever = policy["lever"]["equipment_chain"][0]
     by_stage = {name: makers_of(agents, name) for name in stages}
     cost_index = {name: mean_cost(makers) for name, makers in by_stage.items()}
-    home = {name: home_share(agents, name, cost_index[name]) for name in stages}
+    home = {name: home_share(agents, name, (1 - lever) * cost_index[name]) for name in stages}
     orders = equipment_orders(agents, math.fsum(investment["server_outlay"]))
 
     sold: dict[int, float] = {}  # by maker
@@ -48,7 +55,7 @@ def reference_supply_chain(agents: Agents, investment: dict[str, Any]) -> dict[s
     for name in stages:
         wanted = inside.get(name, 0.0)
         at_home.append(ratio(sales_of(name) * wanted, wanted + abroad.get(name, 0.0)))
-    plans = [plan(agents, maker, sold[maker.id]) for maker in agents.makers]
+    plans = [plan(agents, maker, sold[maker.id], lever) for maker in agents.makers]
     return {
         "orders": [orders[name] for name in stages],
         "local_share": [home[name] for name in stages],
@@ -112,7 +119,7 @@ def sell_out(makers: list[Maker], demand: float, elasticity: float) -> dict[int,
     return sales
 
 
-def plan(agents: Agents, maker: Maker, sales: float) -> tuple[float, float, float]:
+def plan(agents: Agents, maker: Maker, sales: float, lever: float) -> tuple[float, float, float]:
     """Return capital spending, next capacity and expected sales of a maker, (3.6).
 
     The finance limit is the core's: cash, and a multiple of capacity and cash.
@@ -120,7 +127,8 @@ def plan(agents: Agents, maker: Maker, sales: float) -> tuple[float, float, floa
     p = agents.p
     expected = (1 - p.sales_adaptation) * maker.sales + p.sales_adaptation * sales
     kept = maker.capacity - p.maker_depreciation * maker.capacity
-    more = p.maker_expansion_speed * max(expected / p.maker_target_use - kept, 0.0)
+    speed = p.maker_expansion_speed + p.maker_expansion_speed * p.chain_expansion_gain * lever
+    more = speed * max(expected / p.maker_target_use - kept, 0.0)
     price = p.maker_capital_intensity
     worth = p.maker_capital_intensity * maker.capacity + maker.cash
     means = max(maker.cash, 0.0) + p.leverage_maker * max(worth, 0.0)

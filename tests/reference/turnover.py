@@ -115,6 +115,9 @@ def next_province(agents: Agents, quarter: dict[str, Record]) -> Any:
         cash=quarter["accounts"]["cash"]["government"][-2],
         receipts=receipts,
         receipts_before=sum(old.receipts) if t % 4 == 0 else old.receipts_before,
+        advantage=[quarter["policy"]["advantage"][0], *old.advantage[:-1]],
+        diffusion=agents.p.diffusion_readiness_share
+        * math.fsum(quarter["accounts"]["settlement"]["payers"]["even_diffusion"]),
         receipts_reference=(
             sum(receipts) / 4 if t == FIRST_POLICY_QUARTER - 1 else old.receipts_reference
         ),
@@ -166,6 +169,8 @@ def next_prefecture(
         talent=labour["talent_next"][i],
         wage=labour["wage_next"][i],
         tightness=tightness,
+        branches=labour["branches_next"][i],
+        branch_peak=labour["branch_peak_next"][i],
         deployment=quarter["innovation"]["deployment_next"][i],
         fill_history=[
             [quarter["investment"]["fill"][kind * count + i], *lags[:-1]]
