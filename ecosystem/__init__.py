@@ -4,15 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecosystem.ensemble.design import cross
+    from ecosystem.ensemble.runner import run_design
     from ecosystem.mesa_model import EcosystemModel
     from ecosystem.scenario import Scenario
     from ecosystem.simulation import simulate
 
-__all__ = ["EcosystemModel", "Scenario", "simulate"]
+__all__ = ["EcosystemModel", "Scenario", "cross", "run_design", "simulate"]
 
 HOMES = {
     "EcosystemModel": "ecosystem.mesa_model",
     "Scenario": "ecosystem.scenario",
+    "cross": "ecosystem.ensemble.design",
+    "run_design": "ecosystem.ensemble.runner",
     "simulate": "ecosystem.simulation",
 }
 

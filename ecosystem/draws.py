@@ -11,7 +11,7 @@ from ecosystem.chance import Chance
 from ecosystem.setting import Array
 
 
-def varied_parameters(fixed: bool, given: Mapping[str, float]) -> tuple[str, ...]:
+def varied_parameters(fixed: bool, given: Mapping[str, object]) -> tuple[str, ...]:
     """Return the names of parameters that differ between replicates."""
     if fixed:
         return ()
@@ -22,11 +22,14 @@ def varied_parameters(fixed: bool, given: Mapping[str, float]) -> tuple[str, ...
     )
 
 
-def draw_parameters(chance: Chance, fixed: bool, given: Mapping[str, float]) -> dict[str, Array]:
+def draw_parameters(
+    chance: Chance, fixed: bool, given: Mapping[str, float | Array]
+) -> dict[str, Array]:
     """Return one value a run for every row of the parameter table, (runs,) each.
 
     One uniform number for each row in the order of the table, so that a new row at its end
-    moves nobody else's draw; replicates share draws over all scenarios.
+    moves nobody else's draw; replicates share draws over all scenarios. What is given is one
+    value for all runs or (runs,).
     """
     table = parameters()
     luck = chance.uniform("parameters", 0, len(table))
@@ -35,7 +38,7 @@ def draw_parameters(chance: Chance, fixed: bool, given: Mapping[str, float]) -> 
     }
 
 
-def value_of(row: Parameter, luck: Array, fixed: bool, given: Mapping[str, float]) -> Array:
+def value_of(row: Parameter, luck: Array, fixed: bool, given: Mapping[str, float | Array]) -> Array:
     """Return the values of one parameter, by inverse distribution function unless given."""
     if row.name in given:
         return np.full_like(luck, given[row.name])

@@ -24,6 +24,21 @@ TIERS = ("core", "ring 1", "ring 2", "other")
 DIMENSIONS = ("region", "tier", "kind", "domain")
 
 
+def outcome_entries(world: World, outcome: str) -> tuple[str, tuple[str, ...]]:
+    """Return the column that an outcome's entries belong to in a world, and their names."""
+    dimension = outcomes()[outcome].dimension
+    names: dict[str, tuple[str, ...]] = {
+        "": ("",),
+        "tier": TIERS,
+        "kind": tuple(world.kinds),
+        "region": tuple(world.regions.region),
+        "domain": tuple(world.domains.domain),
+        "prefecture": tuple(world.prefectures.prefecture),
+    }
+    column = "region" if dimension == "prefecture" else dimension
+    return column, names[dimension]
+
+
 @dataclass(frozen=True)
 class Result:
     """Outcomes of scenarios and replicates.
@@ -90,18 +105,7 @@ class Result:
 
     def entries(self, outcome: str) -> tuple[str, tuple[str, ...]]:
         """Return the column that an outcome's entries belong to, and their names."""
-        dimension = outcomes()[outcome].dimension
-        world = self.world
-        names: dict[str, tuple[str, ...]] = {
-            "": ("",),
-            "tier": TIERS,
-            "kind": tuple(world.kinds),
-            "region": tuple(world.regions.region),
-            "domain": tuple(world.domains.domain),
-            "prefecture": tuple(world.prefectures.prefecture),
-        }
-        column = "region" if dimension == "prefecture" else dimension
-        return column, names[dimension]
+        return outcome_entries(self.world, outcome)
 
     def to_frame(self) -> pd.DataFrame:
         """Return every quarter as a tidy frame.

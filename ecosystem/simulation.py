@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -35,7 +35,10 @@ Item = str | Path | Scenario | ResolvedScenario
 
 @dataclass(frozen=True)
 class Chunk:
-    """Runs of one scenario that are stepped together."""
+    """Runs of one scenario that are stepped together.
+
+    `points` has values by parameter name, (runs,) each, that stand above those of the scenario.
+    """
 
     scenario: ResolvedScenario
     world: str
@@ -45,6 +48,7 @@ class Chunk:
     fixed: bool
     outcomes: tuple[str, ...]
     series: bool
+    points: Mapping[str, Array] = field(default_factory=dict)
 
 
 def keep_memory() -> None:
@@ -63,13 +67,16 @@ def make_setting(
     seed: int,
     replicates: Sequence[int],
     fixed_parameters: bool = False,
+    points: Mapping[str, Array] | None = None,
 ) -> Setting:
     """Return what the runs of a chunk are given from outside.
 
-    Run r carries the parameter draw and the luck of its replicate, whatever the scenario.
+    Run r carries the parameter draw and the luck of its replicate, whatever the scenario; values
+    of `points`, (runs,) each, stand above scenario and draw.
     """
     chance = Chance(seed, replicates)
-    parameters = Parameters(draw_parameters(chance, fixed_parameters, scenario.parameters))
+    given: dict[str, float | Array] = {**scenario.parameters, **(points or {})}
+    parameters = Parameters(draw_parameters(chance, fixed_parameters, given))
     return Setting(
         world=world,
         parameters=parameters,
@@ -129,7 +136,9 @@ def run_chunk(chunk: Chunk) -> tuple[dict[str, Array], dict[str, Array]]:
 
     keep_memory()
     world = load_world(chunk.world)
-    setting = make_setting(chunk.scenario, world, chunk.seed, chunk.replicates, chunk.fixed)
+    setting = make_setting(
+        chunk.scenario, world, chunk.seed, chunk.replicates, chunk.fixed, chunk.points
+    )
     recorder = Recorder(setting, chunk.outcomes, chunk.until, chunk.series)
     state = initial_state(setting)
     for t in range(chunk.until + 1):

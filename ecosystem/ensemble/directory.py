@@ -1,0 +1,218 @@
+"""Run directories: named by what is run, filled shard by shard, complete with their manifest.
+
+`plan.json` is written first and says what the directory is for; `manifest.json` is written last
+and lists every file. A lock of the operating system, which no dead process can hold, keeps a
+second process out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from ecosystem.ensemble.identity import COMPUTING, configuration_hash, plain, versions
+from ecosystem.ensemble.shards import write_file
+from ecosystem.errors import FaultList
+
+PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
+
+
+def is_complete(directory: Path) -> bool:
+    """Return whether a run directory holds a finished run; its manifest is written last."""
+    return (directory / MANIFEST).is_file()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON under a temporary name and rename it."""
+    words = json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n"
+    write_file(path, words.encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a plan or manifest.
+
+    Raises
+    ------
+    InputError
+        It cannot be read as JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        faults = FaultList()
+        faults.add(str(path), f"{type(error).__name__}: {error}", "a run's own file as written")
+        faults.raise_if_any()
+        raise
+
+
+@contextmanager
+def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> Iterator[Path]:
+    """Give a run directory to fill, held by this process alone until the block ends.
+
+    What an interrupted run left is kept; a directory into which nothing was written is removed
+    after an error, and the folders made for it.
+
+    Raises
+    ------
+    InputError
+        Another process fills it; or it was begun with another configuration, code or data, or
+        with other versions of what computes.
+    OSError
+        The place cannot be written to; found before anything is computed.
+    """
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    refuse_unfinished_kin(directory, configuration)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with locked(directory):
+            check_plan(directory, configuration)
+            if not (directory / PLAN).is_file():
+                write_json(directory / PLAN, plan_of(configuration, command))
+            yield directory
+    except BaseException:
+        remove_empty(directory, made)
+        raise
+
+
+def plan_of(configuration: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Return what is written before anything is run."""
+    return {
+        "hash": configuration_hash(configuration),
+        "command": command,
+        "configuration": plain(configuration),
+        "versions": versions(),
+    }
+
+
+def check_plan(directory: Path, configuration: Mapping[str, Any]) -> None:
+    """Raise InputError where the directory was begun as another run."""
+    path = directory / PLAN
+    if not path.is_file():
+        return
+    plan, faults, now = read_json(path), FaultList(), versions()
+    if plan.get("hash") != configuration_hash(configuration):
+        for key in different(plan.get("configuration", {}), plain(configuration)) or ["hash"]:
+            faults.add(f"{path}: {key}", "another than now", "the run that the directory is for")
+    for name in COMPUTING:
+        if plan.get("versions", {}).get(name) != now[name]:
+            allowed = f"{now[name]}, which is here now; go on with the version the run began "
+            allowed += "with, or begin anew in another folder (--out)"
+            faults.add(f"{path}: versions.{name}", plan.get("versions", {}).get(name), allowed)
+    faults.raise_if_any()
+
+
+def different(before: Any, now: Any, place: str = "configuration") -> list[str]:
+    """Return the dotted places at which two JSON contents differ."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return [
+            found
+            for key in dict.fromkeys([*before, *now])
+            for found in different(before.get(key), now.get(key), f"{place}.{key}")
+        ]
+    return [] if before == now else [place]
+
+
+def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> None:
+    """Raise InputError where this run was begun with other code or data and is not finished.
+
+    Nothing of it may be mixed with what is run now, and nothing of it is lost.
+    """
+    faults = FaultList()
+    wanted = {key: value for key, value in plain(configuration).items() if key != "data"}
+    for path in sorted(directory.parent.glob(f"*/{PLAN}")) if directory.parent.is_dir() else []:
+        kin = path.parent
+        if kin == directory or is_complete(kin):
+            continue
+        found = read_json(path).get("configuration", {})
+        if {key: value for key, value in found.items() if key != "data"} == wanted:
+            places = different(found.get("data"), plain(configuration).get("data"), "data")
+            what = f"begun with other {', '.join(places)} and not finished"
+            allowed = "finishing it with what it was begun with; or removing it, or another folder "
+            faults.add(str(kin), what, allowed + "(--out), to begin anew")
+    faults.raise_if_any()
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock; the system gives it back when the process ends, however it ends.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+    with (directory / LOCK).open("a+") as file:
+        if not take(file):
+            file.seek(0)
+            faults = FaultList()
+            holder = f"in use by {file.read().strip() or 'another process'}"
+            faults.add(str(directory), holder, "one process at a time; it goes on undisturbed")
+            faults.raise_if_any()
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def take(file: IO[str]) -> bool:
+    """Take the lock of an open file if it is free."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(1 << 20)  # a byte that nobody reads
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def remove_empty(directory: Path, made: list[Path]) -> None:
+    """Remove a directory that holds no result, and the folders that were made for it."""
+    if directory not in made or any(
+        path.is_file() and path.name not in (PLAN, LOCK, DESIGN) for path in directory.rglob("*")
+    ):
+        return
+    for path in sorted(directory.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    for folder in made:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def write_manifest(
+    directory: Path, configuration: Mapping[str, Any], command: str, **more: Any
+) -> None:
+    """Write what was run, with which versions and data, and a digest of every file; the last file.
+
+    Parameters
+    ----------
+    directory
+        Folder that holds the other files already.
+    configuration
+        The resolved configuration that gave the directory its name.
+    command
+        Command line that repeats the run.
+    more
+        Further entries, such as `failed`.
+    """
+    files = {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.name != LOCK
+    }
+    content = {**plan_of(configuration, command), **more, "files": files}
+    write_json(directory / MANIFEST, content)
+
+
+DESIGN = "design.parquet"

@@ -1,0 +1,196 @@
+"""Where chunks are run: in this process, in spawned ones, or on a Dask cluster.
+
+All are a `concurrent.futures.Executor`. A `Pool` is one that can be put up again after its
+workers died.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing import connection, get_context, parent_process
+from typing import Any
+
+from ecosystem.errors import FaultList, nearest
+
+EXECUTORS = ("serial", "processes", "dask")
+DEATHS = 3
+"""So many times in a row may workers die before any chunk is finished."""
+
+
+class SerialExecutor(Executor):
+    """Runs what is submitted at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return a future that is done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def begin_worker() -> None:
+    """Prepare a spawned process: Ctrl-C is the parent's, and a worker does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def follow() -> None:
+        if parent is not None:
+            connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+class Pool:
+    """An executor with the number of its workers, which can be put up again.
+
+    Parameters
+    ----------
+    kind
+        One of `EXECUTORS`, or an executor of the user, which is left open in the end.
+    jobs
+        Number of workers; None for one a core, or for those that a cluster has.
+    cluster
+        Address of a Dask scheduler; None for workers of Dask's own on this machine.
+    """
+
+    broken: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+
+    def __init__(self, kind: str | Executor, jobs: int | None, cluster: str | None) -> None:
+        self.kind, self.cluster = kind, cluster
+        self.workers = jobs or os.cpu_count() or 1
+        self.executor: Executor | None = None
+        self._close: Callable[[], None] = lambda: None
+        self.deaths = 0
+
+    @property
+    def depth(self) -> int:
+        """Number of chunks that are submitted at once: a worker has its next one at hand."""
+        return 1 if self.kind == "serial" else 2 * self.workers
+
+    @property
+    def ahead(self) -> int:
+        """Number of chunks that may be run before the first of them: this bounds memory."""
+        return 4 * self.workers
+
+    def limit(self, chunks: int) -> None:
+        """Have no more processes than chunks; a single one is run in this process."""
+        if self.kind == "processes":
+            self.workers = min(self.workers, max(chunks, 1))
+            self.kind = "serial" if self.workers == 1 else self.kind
+
+    def submit(self, *call: Any) -> Future[Any]:
+        """Submit a call, putting the workers up first if they are not."""
+        if self.executor is None:
+            self.open()
+        assert self.executor is not None
+        return self.executor.submit(*call)
+
+    def open(self) -> None:
+        """Put the workers up."""
+        if isinstance(self.kind, Executor):
+            self.executor = self.kind
+            self.workers = getattr(self.kind, "_max_workers", self.workers)
+        elif self.kind == "serial":
+            self.executor, self.workers = SerialExecutor(), 1
+        elif self.kind == "processes":
+            self.executor = one_thread_processes(self.workers)
+            self._close = partial(end_processes, self.executor)
+        else:
+            from ecosystem.ensemble.dask_cluster import connect
+
+            self.executor, self.workers, self._close, self.broken = connect(
+                self.cluster, self.workers
+            )
+
+    def mourn(self, error: BaseException) -> None:
+        """Take down what is left of dead workers, or give up.
+
+        Raises
+        ------
+        ChildProcessError
+            Workers died too often, or they are not ours to put up again.
+        """
+        self.deaths += 1
+        if self.deaths > DEATHS or isinstance(self.kind, Executor):
+            words = f"workers died {self.deaths} times without finishing a chunk ({error}); "
+            words += "what was finished is kept, and the same command goes on from there"
+            raise ChildProcessError(words) from error
+        self.close()
+
+    def close(self) -> None:
+        """Take the workers down without waiting for what they do."""
+        close, self._close, self.executor = self._close, lambda: None, None
+        close()
+
+
+def end_processes(executor: ProcessPoolExecutor) -> None:
+    """End worker processes at once, whatever they do: their chunks are run again if needed."""
+    processes = list((executor._processes or {}).values())
+    executor.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def one_thread_processes(workers: int) -> ProcessPoolExecutor:
+    """Return spawned processes with one thread of linear algebra each."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=begin_worker)
+
+
+def check_executor(
+    faults: FaultList, executor: str | Executor | None, cluster: str | None
+) -> str | Executor:
+    """Return the kind of executor, else note a fault."""
+    kind = executor or ("dask" if cluster else "processes")
+    if not isinstance(kind, Executor) and kind not in EXECUTORS:
+        allowed = "one of " + ", ".join(EXECUTORS) + ", or an Executor"
+        faults.add("executor", kind, allowed, nearest(kind, EXECUTORS))
+    if cluster and kind != "dask":
+        faults.add("cluster", cluster, "an address together with the executor dask")
+    return kind
+
+
+def in_order(
+    pool: Pool,
+    tasks: Sequence[Any],
+    call: Callable[[Any], Any],
+    numbers: Sequence[int],
+    keep: Callable[[int, Any], Any],
+) -> Iterator[tuple[int, Any]]:
+    """Run tasks on a pool and give in order what `keep` made of each as soon as it was done.
+
+    Raises
+    ------
+    ChildProcessError
+        Workers died again and again without finishing a chunk.
+    """
+    todo = deque(numbers)
+    waiting: dict[Future[Any], int] = {}
+    ready: dict[int, Any] = {}
+    for wanted in numbers:
+        while wanted not in ready:
+            try:
+                while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
+                    future = pool.submit(call, tasks[todo[0]])
+                    waiting[future] = todo.popleft()
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    number = waiting.pop(future)
+                    ready[number] = keep(number, result)
+                    pool.deaths = 0
+            except pool.broken as error:
+                todo.extendleft(sorted(waiting.values(), reverse=True))
+                waiting.clear()
+                pool.mourn(error)
+        yield wanted, ready.pop(wanted)

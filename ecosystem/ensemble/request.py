@@ -1,0 +1,161 @@
+"""From what a user asks of the runner to a checked plan, and to what names its directory."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from ecosystem.catalogue import outcomes as outcome_table
+from ecosystem.catalogue import parameters as parameter_table
+from ecosystem.ensemble.chunks import KEEP, Model, Plan
+from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.executors import Pool, check_executor
+from ecosystem.ensemble.identity import model_digests, plain
+from ecosystem.errors import FaultList, InputError
+from ecosystem.hooks import source_of
+from ecosystem.quarters import HORIZON, check_period
+from ecosystem.scenario import ResolvedScenario
+from ecosystem.world.loader import World, load_world
+
+NAMED_WORLDS = ("full", "teaching")
+
+
+def checked(
+    design: Design,
+    *,
+    model: Model | None,
+    keep: str | Sequence[str],
+    outcomes: Sequence[str] | None,
+    seed: int,
+    until: str,
+    world: str | Path,
+    fixed: bool,
+    executor: str | Executor | None,
+    cluster: str | None,
+    jobs: int | None,
+    chunk_runs: int | None,
+) -> tuple[Plan, World | None, Pool]:
+    """Return plan, world and workers, or raise InputError with every fault."""
+    faults = FaultList()
+    kept = (keep,) if isinstance(keep, str) else tuple(keep)
+    kept = kept if model is None else ("end",)
+    wanted = tuple(outcome_table() if outcomes is None else dict.fromkeys(outcomes))
+    for name in kept or ("",):
+        faults.name("keep", name, KEEP)
+    for name in wanted:
+        faults.name("outcomes", name, outcome_table())
+    whole = (("seed", seed, 0), ("jobs", jobs or 1, 1), ("chunk_runs", chunk_runs or 1, 1))
+    for place, value, least in whole:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            faults.add(place, value, f"a whole number of at least {least}")
+    last = check_period(faults, "until", until)
+    tables = check_model(faults, design, world) if model is None else None
+    kind = check_executor(faults, executor, cluster)
+    kind = movable(faults, kind, executor or cluster or jobs, design, model)
+    faults.raise_if_any()
+    plan = Plan(
+        world=str(world if str(world) in NAMED_WORLDS or tables is None else tables.path),
+        world_digest=tables.digest if tables else "",
+        code=model_digests()["code"],
+        seed=seed,
+        until=HORIZON - 1 if last is None else last,
+        fixed=fixed,
+        outcomes=wanted if model is None else (),
+        keep=tuple(name for name in KEEP if name in kept),
+        model=model,
+    )
+    return plan, tables, Pool(kind, jobs, cluster)
+
+
+def check_model(faults: FaultList, design: Design, world: str | Path) -> World | None:
+    """Return the world of a design for this package's model, noting what the model cannot run."""
+    if not len(design):
+        faults.add("design", 0, "at least one run")
+    for scenario in design.scenarios:
+        if isinstance(scenario, str):
+            faults.add("scenarios", scenario, "scenarios, unless a model of your own is given")
+    known = parameter_table()
+    for name, column in design.points.items():
+        if faults.name(f"points.{name}", name, known):
+            row = known[name]
+            for value in (float(column.min()), float(column.max())):
+                faults.number(f"points.{name}", value, row.low, row.high)
+    try:
+        return load_world(world)
+    except InputError as error:
+        faults.faults += error.faults
+    return None
+
+
+def movable(
+    faults: FaultList,
+    kind: str | Executor,
+    asked: Any,
+    design: Design,
+    model: Model | None,
+) -> str | Executor:
+    """Return the kind of executor: serial where another process could not find a function."""
+    here = [
+        hook.name
+        for scenario in design.scenarios
+        if isinstance(scenario, ResolvedScenario)
+        for hook in scenario.hooks
+        if not hook.portable
+    ]
+    if model is not None and not can_travel(model):
+        here.append(getattr(model, "__qualname__", type(model).__name__))
+    if not here or kind == "serial" or asked == 1:
+        return kind
+    if asked is not None:
+        words = f"1 job, or {here[0]} in a file of its own: other processes lack it"
+        faults.add("jobs", asked, words)
+    return "serial"
+
+
+def can_travel(model: Model) -> bool:
+    """Return whether another process can find a model: it stands in a file of its own."""
+    if getattr(model, "__module__", None) == "__main__":
+        return False
+    try:
+        pickle.dumps(model)
+    except Exception:  # whatever pickle or the model's own methods raise
+        return False
+    return True
+
+
+def configuration_of(design: Design, plan: Plan, chunk_runs: int | None) -> dict[str, Any]:
+    """Return everything that determines results, and what they are cut into."""
+    return {
+        "command": "design",
+        "scenarios": plain(design.scenarios),
+        "runs": len(design),
+        "design": design.digest,
+        "keep": plan.keep,
+        "outcomes": plan.outcomes,
+        "seed": plan.seed,
+        "until": plan.until,
+        "world": plan.world,
+        "fixed_parameters": plan.fixed,
+        "chunk_runs": chunk_runs,
+        "model": identity_of(plan.model),
+        "data": {"world": plan.world_digest, **model_digests()},
+    }
+
+
+def identity_of(model: Model | None) -> dict[str, str] | None:
+    """Return where a user's own model stands and a digest of the file that it stands in."""
+    if model is None:
+        return None
+    function: Any = model if inspect.isfunction(model) else type(model)
+    source = inspect.getsourcefile(function) if function.__module__ != "__main__" else ""
+    content = hashlib.sha256(
+        source_of(function, Path(source or "")) if inspect.isfunction(function) else b""
+    )
+    state = model if not inspect.isfunction(model) else None
+    content.update(repr(state).encode() if state is not None else b"")
+    return {"name": f"{function.__module__}:{function.__qualname__}", "digest": content.hexdigest()}

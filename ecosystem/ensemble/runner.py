@@ -1,0 +1,264 @@
+"""Run a design on any number of cores: streamed, resumable, the same to the last bit.
+
+    from ecosystem import cross, run_design
+
+    design = cross(["history", "article"], points={"hype": [0.2, 0.8]}, replicates=50)
+    for frame in run_design(design, keep=("summary", "yearly"), outcomes=["patents"]):
+        ...                                   # one tidy frame a shard, in the order of the design
+
+    runs = run_design(design, out="runs")     # runs/<hash>/, shard by shard; killed, it resumes
+    whole = runs.frame()                      # everything at once, if it fits into memory
+
+Frames have the columns run, scenario, shock, replicate, point, period, outcome, region, tier,
+kind, domain and value; `design.table()` has the parameter values of each run. The period of what
+`keep` names is ``summary``, ``end``, a year such as ``2030``, or a quarter such as ``2030Q4``.
+
+A model of one's own is a function of a frame, one row a run with scenario, shock, point,
+replicate and the point's values, that returns one row a run: an array, or a frame with one column
+an outcome. What it returns is kept as ``end``.
+
+    def ishigami(runs):
+        x, y, z = (runs[name] for name in ("x1", "x2", "x3"))
+        return np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)
+
+    runs = run_design(cross(points=table), model=ishigami)
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecosystem.ensemble.chunks import Model, Piece, Plan, Task, cut, run_task
+from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.executors import Pool, in_order
+from ecosystem.ensemble.identity import configuration_hash
+from ecosystem.ensemble.request import checked, configuration_of
+from ecosystem.ensemble.shards import failures_of, frame_of, read_shard, tidy, work
+from ecosystem.ensemble.store import Store, shard_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+
+
+class Ensemble:
+    """A design together with how it is run; iterating runs it and gives its frames in order.
+
+    Attributes
+    ----------
+    design : Design
+    directory : Path or None
+        The run directory, if results are written.
+    failures : list of dict
+        Rows of the runs that have failed so far.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        plan: Plan,
+        tasks: list[Task],
+        store: Store | None,
+        pool: Pool,
+        progress: Progress | None,
+    ) -> None:
+        self.design, self.plan, self.tasks = design, plan, tasks
+        self.store, self.pool, self.progress = store, pool, progress
+        self.failures: list[dict[str, Any]] = []
+
+    @property
+    def directory(self) -> Path | None:
+        """The run directory, if results are written."""
+        return self.store.directory if self.store else None
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        """Run what is missing and give one tidy frame a shard, in the order of the design."""
+        for _, table in self.tables():
+            yield frame_of(table)
+
+    def frame(self) -> pd.DataFrame:
+        """Run what is missing and return everything as one frame."""
+        return one_frame(table for _, table in self.tables())
+
+    def complete(self) -> Ensemble:
+        """Run what is missing without reading it back."""
+        for _ in self._shards():
+            pass
+        return self
+
+    def tables(self) -> Iterator[tuple[Task, Any]]:
+        """Run what is missing and give each chunk with its table (`ecosystem.ensemble.shards`)."""
+        for number, kept in self._shards():
+            yield self.tasks[number], read_shard(kept) if isinstance(kept, Path) else kept
+
+    def pieces(self) -> Iterator[tuple[Task, Piece]]:
+        """Run everything in memory and give each chunk with its arrays."""
+        numbers = range(len(self.tasks))
+        for number, piece in self._run(run_task, list(numbers), lambda _, piece: piece):
+            self.failures += piece.failures
+            yield self.tasks[number], piece
+
+    def _shards(self) -> Iterator[tuple[int, Any]]:
+        """Give the number of each shard with its path, or with its table where none is written."""
+        self.failures = []
+        if self.store is None:
+            for number, table in self._run(tabulate, list(range(len(self.tasks))), lambda _, t: t):
+                self.failures += failures_of(table.schema)
+                yield number, table
+            return
+        with self.store.opened(self.design):
+            numbers = range(len(self.tasks))
+            missing = [number for number in numbers if number not in self.store.found]
+            running = self._run(work, missing, self.store.write)
+            for number in numbers:
+                if number not in missing:
+                    yield number, self.store.found[number]
+                else:
+                    yield next(running)
+            self.failures = self.store.failures()
+            self.store.finish(len(self.design))
+
+    def _run(
+        self, call: Callable[[Task], Any], numbers: list[int], keep: Callable[[int, Any], Any]
+    ) -> Iterator[tuple[int, Any]]:
+        """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
+        every = len(self.design)
+        done = every - sum(len(self.tasks[number]) for number in numbers)
+        if self.progress is not None and done:
+            self.progress(done, every)
+
+        def kept(number: int, result: Any) -> Any:
+            nonlocal done
+            found = keep(number, result)
+            done += len(self.tasks[number])
+            if self.progress is not None:
+                self.progress(done, every)
+            return found
+
+        self.pool.limit(len(numbers))
+        try:
+            yield from in_order(self.pool, self.tasks, call, numbers, kept)
+        finally:
+            self.pool.close()
+
+
+def tabulate(task: Task) -> Any:
+    """Run a chunk and return its table."""
+    return tidy(task, run_task(task))
+
+
+def run_design(
+    design: Design,
+    *,
+    model: Model | None = None,
+    keep: str | Sequence[str] = "summary",
+    outcomes: Sequence[str] | None = None,
+    seed: int = 1,
+    until: str = "2035Q4",
+    world: str | Path = "full",
+    fixed_parameters: bool = False,
+    executor: str | Executor | None = None,
+    cluster: str | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    chunk_runs: int | None = None,
+    progress: Progress | None = None,
+    command: str | None = None,
+) -> Ensemble:
+    """Check a design and return it ready to run; iterating runs it, shard by shard.
+
+    Parameters
+    ----------
+    design
+        The table of runs, from `ecosystem.ensemble.design.cross`.
+    model
+        A model of one's own instead of this package's: a function of a frame of runs; see above.
+    keep
+        What is kept of each run: some of ``summary`` (each outcome over its own time base),
+        ``end`` (last quarter), ``yearly`` (flows summed, shares averaged, stocks at the end of
+        the year) and ``quarterly``. A model of one's own gives ``end``.
+    outcomes
+        Names of the outcome table; all by default.
+    seed
+        Seed of all draws, at least 0.
+    until
+        Last quarter, such as ``2030Q4``.
+    world
+        ``full``, ``teaching`` or a folder of world tables.
+    fixed_parameters
+        What the design's points do not name stays at its default instead of being drawn.
+    executor
+        ``processes`` (default), ``serial``, ``dask``, or any `concurrent.futures.Executor`.
+    cluster
+        Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``; without, ``dask`` starts
+        workers on this machine.
+    jobs
+        Number of workers; by default one a core.
+    out
+        Folder in which the run directory is made, named by the hash of everything that
+        determines the results. What an earlier start has finished in it is not run again.
+        Without, nothing is written.
+    chunk_runs
+        Most runs of a shard; by default what fits the cache.
+    progress
+        Called with the number of finished and of all runs.
+    command
+        Command line that repeats the run, noted in the run directory.
+
+    Raises
+    ------
+    InputError
+        With every fault of the arguments.
+    """
+    plan, place, pool = checked(
+        design, model=model, keep=keep, outcomes=outcomes, seed=seed, until=until, world=world,
+        fixed=fixed_parameters, executor=executor, cluster=cluster, jobs=jobs,
+        chunk_runs=chunk_runs,
+    )  # fmt: skip
+    if out is None:
+        return Ensemble(
+            design, plan, list(cut(design, plan, place, chunk_runs)), None, pool, progress
+        )
+    configuration = configuration_of(design, plan, chunk_runs)
+    directory = Path(out) / configuration_hash(configuration)
+    repeat = ("ecosystem", "reproduce", str(directory), "--run")
+    tasks = list(cut(design, replace(plan, repeat=repeat), place, chunk_runs))
+    store = Store(directory, configuration, command or shlex.join(repeat[:3]), len(tasks))
+    return Ensemble(design, plan, tasks, store, pool, progress)
+
+
+def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
+    """Give the shards of a run directory as frames, in the order of the design.
+
+    Raises
+    ------
+    InputError
+        There are none, or one is not as it was written.
+    """
+    for path in shard_paths(directory):
+        yield frame_of(read_shard(path))
+
+
+def read_frame(directory: str | Path) -> pd.DataFrame:
+    """Return all shards of a run directory as one frame.
+
+    Raises
+    ------
+    InputError
+        There are none, or one is not as it was written.
+    """
+    return one_frame(read_shard(path) for path in shard_paths(directory))
+
+
+def one_frame(tables: Iterable[Any]) -> pd.DataFrame:
+    """Return tables of shards as one frame with common categories."""
+    import pyarrow as pa
+
+    bare = [table.replace_schema_metadata() for table in tables]
+    return frame_of(pa.concat_tables(bare).unify_dictionaries())

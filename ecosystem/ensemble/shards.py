@@ -1,0 +1,191 @@
+"""Shards: what came of a chunk as a tidy table, as Parquet, and as a file that proves itself.
+
+A shard file is called ``00012-<digest>.parquet``; the digest is of its content, so that a shard
+is whole or known not to be, without a list that could be lost. Failed runs stand in its metadata.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecosystem.ensemble.chunks import Piece, Task, periods, run_task
+from ecosystem.ensemble.design import scenario_name, shock_label
+from ecosystem.errors import FaultList
+from ecosystem.result import DIMENSIONS, outcome_entries
+from ecosystem.setting import Array
+from ecosystem.world.loader import load_world
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FAILED = b"failed"
+COLUMNS = ("run", "scenario", "shock", "replicate", "point", "period", "outcome", *DIMENSIONS)
+DIGITS = 16
+"""Hexadecimal digits of a shard's digest in its name."""
+BAD = ".corrupt"
+
+
+def work(task: Task) -> bytes:
+    """Run a chunk and return its shard; what a worker does."""
+    return encoded(tidy(task, run_task(task)))
+
+
+def entries_of(task: Task, outcome: str) -> tuple[str, tuple[str, ...]]:
+    """Return the column that an outcome's entries belong to, and their names."""
+    if task.plan.model is not None:
+        return "", ("",)
+    return outcome_entries(load_world(task.plan.world), outcome)
+
+
+def tidy(task: Task, piece: Piece) -> pa.Table:
+    """Return a chunk's values as a tidy table, ordered by kind, outcome, run, period, entry."""
+    import pyarrow as pa
+
+    place = np.searchsorted(task.runs, piece.runs)
+    blocks: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "value")}
+    labels: dict[str, list[str]] = {name: [] for name in ("period", "outcome", *DIMENSIONS)}
+
+    def code(column: str, names: Sequence[str]) -> np.ndarray:
+        known = labels[column]
+        known += [name for name in names if name not in known]
+        return np.array([known.index(name) for name in names], dtype=np.int32)
+
+    for kind, values in piece.values.items():
+        time = code("period", periods(kind, task.plan.until))
+        for outcome, value in values.items():
+            shape = value.shape
+            runs, quarters, entries = shape
+            dimension, names = entries_of(task, outcome)
+            of_run = np.repeat(place, quarters * entries)
+            blocks["run"].append(task.runs[of_run].astype(np.int32))
+            blocks["replicate"].append(task.replicate[of_run])
+            blocks["point"].append(task.point[of_run])
+            blocks["period"].append(np.tile(np.repeat(time, entries), runs))
+            blocks["outcome"].append(np.repeat(code("outcome", [outcome]), value.size))
+            for column in DIMENSIONS:
+                if column == dimension:
+                    blocks[column].append(np.tile(code(column, names), runs * quarters))
+                else:
+                    blocks[column].append(np.repeat(code(column, [""]), value.size))
+            blocks["value"].append(value.reshape(-1))
+    length = sum(len(block) for block in blocks["value"])
+    constant = {
+        "scenario": scenario_name(task.scenario),
+        "shock": shock_label(task.scenario),
+    }
+    columns = {}
+    for name, parts in blocks.items():
+        kind_of = np.float64 if name == "value" else np.int32
+        data = np.concatenate(parts) if parts else np.zeros(length, kind_of)
+        if name in constant:
+            data, words = np.zeros(length, np.int32), [constant[name]]
+        else:
+            words = labels.get(name, [])
+        coded = name in constant or name in labels
+        columns[name] = (
+            pa.DictionaryArray.from_arrays(pa.array(data), pa.array(words, pa.string()))
+            if coded
+            else pa.array(data)
+        )
+    failed = json.dumps(piece.failures, ensure_ascii=False)
+    return pa.table(columns).replace_schema_metadata({FAILED: failed.encode()})
+
+
+def encoded(table: pa.Table) -> bytes:
+    """Return a table as the content of a Parquet file."""
+    import pyarrow.parquet as pq
+
+    words = [name for name in table.column_names if name != "value"]
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", use_dictionary=words)
+    return sink.getvalue()
+
+
+def decoded(content: bytes) -> pa.Table:
+    """Return the table of a shard's content."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(io.BytesIO(content), use_threads=False)
+
+
+def frame_of(table: pa.Table) -> pd.DataFrame:
+    """Return a shard's table as a frame; text columns are categories."""
+    return table.to_pandas(use_threads=False)
+
+
+def failures_of(schema: pa.Schema) -> list[dict[str, Any]]:
+    """Return the rows of the runs that failed in a shard of this schema."""
+    return json.loads((schema.metadata or {}).get(FAILED, b"[]"))
+
+
+def values_of(table: pa.Table, shapes: Mapping[str, tuple[int, int]], runs: int) -> list[Array]:
+    """Return the blocks of a shard's values in their order, (runs, periods, entries) each.
+
+    Parameters
+    ----------
+    table
+        A shard as `tidy` ordered it.
+    shapes
+        Periods and entries of each block.
+    runs
+        Number of runs that ended well.
+    """
+    value = table.column("value").to_numpy()
+    sizes = [runs * quarters * entries for quarters, entries in shapes.values()]
+    pieces = np.split(value, np.cumsum(sizes)[:-1])
+    return [
+        piece.reshape(runs, *shape) for piece, shape in zip(pieces, shapes.values(), strict=True)
+    ]
+
+
+def shard_name(number: int, content: bytes) -> str:
+    """Return the name of a shard's file."""
+    return f"{number:05d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet"
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it; after an error nothing is left of it."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def is_sound(path: Path) -> bool:
+    """Return whether a shard's content is what its name says."""
+    digest = path.stem.partition("-")[2]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] == digest
+
+
+def read_shard(path: Path) -> pa.Table:
+    """Return the table of a shard's file.
+
+    Raises
+    ------
+    InputError
+        The content is not what the name says.
+    """
+    content = path.read_bytes()
+    if shard_name(int(path.name[:5]), content) != path.name:
+        faults = FaultList()
+        faults.add(
+            str(path), "content that is not what its name says", "the shard as it was written; "
+            "the command that began the run computes it again",
+        )  # fmt: skip
+        faults.raise_if_any()
+    return decoded(content)

@@ -1,0 +1,182 @@
+"""The shards of one design in a run directory: which are there, missing, or bad."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ecosystem.ensemble import directory as directories
+from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.shards import BAD, failures_of, is_sound, shard_name, write_file
+from ecosystem.errors import FaultList
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHARDS, FAILED = "shards", "failed.csv"
+PARAMETER = "parameter."
+
+
+class Store:
+    """A run directory that is filled with shards.
+
+    Parameters
+    ----------
+    directory
+        The run directory.
+    configuration
+        What it is for.
+    command
+        Command line or words that repeat the run.
+    count
+        Number of shards when all are there.
+    """
+
+    def __init__(
+        self, directory: Path, configuration: Mapping[str, Any], command: str, count: int
+    ) -> None:
+        self.directory, self.configuration = directory, configuration
+        self.command, self.count = command, count
+        self.found: dict[int, Path] = {}
+
+    @contextmanager
+    def opened(self, design: Design) -> Iterator[None]:
+        """Hold the directory, with the shards that it has already looked up and checked."""
+        with directories.opened(self.directory, self.configuration, self.command):
+            folder = self.directory / SHARDS
+            folder.mkdir(exist_ok=True)
+            path = self.directory / directories.DESIGN
+            if not path.is_file():
+                write_file(path, design_content(design))
+            for left in folder.glob(".*.part"):  # of a process that was killed
+                left.unlink()
+            self.look()
+            yield
+
+    def look(self) -> None:
+        """Find the shards that are there; set aside those that are not as they were written."""
+        self.found = {}
+        for path in sorted((self.directory / SHARDS).glob("*.parquet")):
+            if is_sound(path):
+                self.found[int(path.name[:5])] = path
+            else:
+                aside = path.with_name(path.name + BAD)
+                path.replace(aside)
+                words = f"{path}: not as it was written; set aside as {aside.name}, and run again"
+                warnings.warn(words, stacklevel=2)
+
+    def write(self, number: int, content: bytes) -> Path:
+        """Write a shard.
+
+        Raises
+        ------
+        OSError
+            It cannot be written; says how many are there and how to go on.
+        """
+        path = self.directory / SHARDS / shard_name(number, content)
+        try:
+            write_file(path, content)
+        except OSError as error:
+            words = (
+                f"{error.strerror or error}; {len(self.found)} of {self.count} shards are whole "
+                "and kept, and the same command goes on from there"
+            )
+            raise OSError(error.errno, words, str(path)) from error
+        self.found[number] = path
+        return path
+
+    def finish(self, runs: int) -> None:
+        """List failed runs and write the manifest, unless nothing has changed since it was."""
+        manifest = self.directory / directories.MANIFEST
+        names = {f"{SHARDS}/{path.name}" for path in self.found.values()}
+        if manifest.is_file():
+            listed = directories.read_json(manifest)["files"]
+            if names == {name for name in listed if name.startswith(SHARDS)}:
+                return
+        failed = self.failures()
+        if failed:
+            table = failed_table(failed).to_csv(index=False, lineterminator="\n")
+            write_file(self.directory / FAILED, ("\ufeff" + table).encode())
+        directories.write_manifest(
+            self.directory, self.configuration, self.command, runs=runs, failed=len(failed)
+        )
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the rows of all runs that failed, in the order of runs."""
+        import pyarrow.parquet as pq
+
+        rows = [
+            row
+            for number in sorted(self.found)
+            for row in failures_of(pq.read_schema(self.found[number]))
+        ]
+        return sorted(rows, key=lambda row: row["run"])
+
+
+def failed_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return failed runs as a frame; parameter values as JSON."""
+    import pandas as pd
+
+    words = [json.dumps(row["parameters"]) for row in rows]
+    return pd.DataFrame(rows).assign(parameters=words)
+
+
+def design_content(design: Design) -> bytes:
+    """Return a design as the content of a Parquet file: one row a run, with its point's values."""
+    import pyarrow as pa
+
+    from ecosystem.ensemble.shards import encoded
+
+    columns: dict[str, Any] = {
+        "scenario": design.scenario,
+        "point": design.point,
+        "replicate": design.replicate,
+    }
+    for name, column in design.points.items():
+        columns[f"{PARAMETER}{name}"] = column[design.point]
+    return encoded(pa.table(columns))
+
+
+def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
+    """Return the design of a run directory.
+
+    Parameters
+    ----------
+    directory
+        The run directory.
+    scenarios
+        The scenarios of the design, as the plan has them.
+    """
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(directory / directories.DESIGN, use_threads=False)
+    columns = {name: table.column(name).to_numpy() for name in table.column_names}
+    point = columns["point"]
+    points = {}
+    for name, column in columns.items():
+        if name.startswith(PARAMETER):
+            values = np.zeros(int(point.max()) + 1)
+            values[point] = column
+            points[name.removeprefix(PARAMETER)] = values
+    return Design(scenarios, columns["scenario"], point, columns["replicate"], points)
+
+
+def shard_paths(directory: Path | str) -> list[Path]:
+    """Return the shards of a run directory in the order of the design.
+
+    Raises
+    ------
+    InputError
+        It is no run directory, or has no shards.
+    """
+    paths = sorted((Path(directory) / SHARDS).glob("*.parquet"))
+    if not paths:
+        faults = FaultList()
+        faults.add("directory", str(directory), "a run directory with a folder of shards")
+        faults.raise_if_any()
+    return paths
