@@ -187,13 +187,15 @@ class ObjectModel(mesa.Model):
         drivers = stage("drivers").reference_drivers(agents)
         policy = stage("policy").reference_policy(agents, drivers)
         investment = stage("investment").reference_investment(agents, drivers, policy)
-        supply = stage("supply_chain").reference_supply_chain(agents, investment)
+        supply = stage("supply_chain").reference_supply_chain(agents, policy, investment)
         market = stage("dispatch").reference_dispatch(agents, drivers, policy, investment)
         innovation = stage("innovation").reference_innovation(
             agents, drivers, policy, investment, market
         )
-        labour = stage("labour").reference_labour(agents, policy, investment, supply, innovation)
-        business = stage("labour").reference_business(agents, innovation)
+        labour = stage("labour").reference_labour(
+            agents, drivers, policy, investment, supply, innovation
+        )
+        business = stage("labour").reference_business(agents, policy, innovation)
         self.quarter = {
             "drivers": drivers,
             "policy": policy,

@@ -17,7 +17,7 @@ from benchmarks.reference_copy import stage
 _forms = stage("closed_forms")
 _sorts = stage("agents")
 poisson, shares, logistic = _forms.poisson, _forms.shares, _forms.logistic
-HOURS, INTELLIGENT = _sorts.HOURS, _sorts.INTELLIGENT
+HOURS, INTELLIGENT, RING_1 = _sorts.HOURS, _sorts.INTELLIGENT, _sorts.RING_1
 STANDARD = NormalDist()
 
 Record = dict[str, Any]
@@ -59,7 +59,7 @@ def update(thing: Any, **changes: Any) -> Any:
 # ---- innovation
 
 
-def lead_weights(agents: Any, investment: Record) -> list[float]:
+def lead_weights(agents: Any, policy: Record, investment: Record) -> list[float]:
     """Return the weight of lead firms' knowledge in each prefecture, coupling C4."""
     p = agents.p
     megawatt = [0.0] * len(agents.prefectures)
@@ -67,8 +67,10 @@ def lead_weights(agents: Any, investment: Record) -> list[float]:
     for c, centre in enumerate(agents.centres):
         megawatt[centre.prefecture] += servers[c] * power[c] / 1000
     present = [1 - math.exp(-power / p.lead_firm_scale) for power in megawatt]
+    most = p.lead_firm_knowledge
+    most *= 1 + p.anchor_knowledge_gain * policy["lever"]["anchor_tenants"][0]
     return [
-        p.lead_firm_knowledge * min(1.0, sum(map(float.__mul__, present, row)))
+        min(1.0, most * min(1.0, sum(map(float.__mul__, present, row))))
         for row in agents.fixed["lead"]
     ]
 
@@ -151,7 +153,7 @@ def patent_rate(agents: Any, drivers: Record, firm: Any, effort: float, compute:
     research = 4 * effort / p.research_reference
     if research < p.research_floor:
         research = p.research_floor
-    more = (1 + compute / usual) ** p.compute_elasticity
+    more = (1 + drivers["efficiency"] * compute / usual) ** p.compute_elasticity
     return at_cell * research**p.research_elasticity * more
 
 
@@ -171,7 +173,9 @@ def affordability(agents: Any, place: int, domain: int, price: float) -> float:
     cheap = agents.memo.get("cheap")
     if cheap is None:
         cheap = agents.memo["cheap"] = price**-agents.p.deployment_price_elasticity
-    return cheap * math.sqrt(min(1.0, firms_in(agents, place, domain) / agents.p.integrators))
+    branches = agents.p.branch_weight * agents.prefectures[place].branches / len(agents.domains)
+    there = firms_in(agents, place, domain) + branches
+    return cheap * math.sqrt(min(1.0, there / agents.p.integrators))
 
 
 # ---- location, clearing and exits of centres
@@ -179,8 +183,12 @@ def affordability(agents: Any, place: int, domain: int, price: float) -> float:
 
 def new_unit_cost(agents: Any, drivers: Record, policy: Record, centre: Any) -> float:
     """Return the variable cost of a unit built now, yuan/PFh (2.1)."""
-    pue = min(centre.pue, agents.p.new_pue)
-    tariff = agents.prefectures[centre.prefecture].electricity_price
+    standard = agents.memo.get("standard")
+    if standard is None:
+        saved = agents.p.green_pue_gain * policy["lever"]["green_standard"][0]
+        standard = agents.memo["standard"] = max(agents.p.new_pue - saved, 1.0)
+    pue = min(centre.pue, standard)
+    tariff = drivers["electricity"][centre.prefecture]
     return drivers["power"][centre.kind] * pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
 
 
@@ -238,7 +246,9 @@ def heir_shares(agents: Any, investment: Record, left: list[bool], i: int) -> di
 # ---- births and exits of firms
 
 
-def births(agents: Any, innovation: Record) -> tuple[list[float], float, list[float]]:
+def births(
+    agents: Any, policy: Record, innovation: Record
+) -> tuple[list[float], float, list[float]]:
     """Return births by firm that is there (none) and without a slot; note who is founded.
 
     `agents.memo["founded"]` lists (slot, knowledge) of the entrants.
@@ -249,12 +259,14 @@ def births(agents: Any, innovation: Record) -> tuple[list[float], float, list[fl
     overflow, founded = 0.0, []
     market = agents.nation.capacity[INTELLIGENT] / agents.table[0][INTELLIGENT]
     size = p.birth_compute_size * market
-    quality = innovation["quality"]
+    quality, frontier = innovation["quality"], innovation["frontier"][0]
     by_quality = [p.birth_rate * (1 + q) ** p.birth_quality_elasticity for q in quality]
     for i, place in enumerate(agents.prefectures):
         idle = sum([c.servers * (1 - c.use) for c in agents.of_cell(INTELLIGENT, i)])
         here = place.talent**p.birth_talent_elasticity
         here *= (1 + idle / size) ** p.birth_compute_elasticity
+        if place.tier == RING_1:
+            here *= 1 + policy["lever"]["ecosystem_incubation"][0]
         for j in range(count):
             mean = here * by_quality[j] * (1 + place.deployment[j])
             waiting = int(poisson(draw[i * count + j], mean))
@@ -263,7 +275,8 @@ def births(agents: Any, innovation: Record) -> tuple[list[float], float, list[fl
                 for slot in free[:waiting]:
                     uniform = min(max(fate[slot.luck], 1e-12), 1 - 1e-12)
                     wisdom = math.exp(p.founder_log_sd * STANDARD.inv_cdf(uniform))
-                    founded.append((slot, wisdom * (1 + p.founder_learning * quality[j])))
+                    wisdom *= 1 + p.founder_learning * quality[j]
+                    founded.append((slot, min(wisdom, frontier)))
                 overflow += max(waiting - len(free), 0)
     agents.memo["founded"] = founded
     there = len(agents.firms)

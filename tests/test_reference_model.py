@@ -6,18 +6,16 @@ stage, in what is handed on or in who gets which draw would grow from here.
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 from reference.agents import Agents
 from reference.agreement import differences
+from reference.cases import setting_of, state_of
 from reference.layout import columns, from_state
 from reference.model import reference_quarter
 from reference.start import reference_start
 
 from ecosystem.scenario import Scenario
 from ecosystem.scenario import resolve as resolved
-from ecosystem.setting import Setting
 from ecosystem.simulation import make_setting
 from ecosystem.start import initial_state
 from ecosystem.state import State
@@ -26,12 +24,7 @@ from ecosystem.world.loader import load_world
 
 QUARTERS = 8
 LATER = 21  # the quarters around the first that packages change
-
-
-@cache
-def setting_of(name: str, seed: int, world: str, shock: str = "") -> Setting:
-    scenario = resolved(Scenario(name, shocks=(shock,) if shock else ()))
-    return make_setting(scenario, load_world(world), seed, range(2))
+SHAKEN = "2025Q4"  # t = 23
 
 
 def unequal(state: State, agents: Agents, run: int) -> list[str]:
@@ -67,18 +60,38 @@ def test_two_years_from_the_start_agree(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "shock"),
+    ("packages", "shocks"),
     [
-        ("innovation_first", ""),
-        ("output_only", "fiscal_squeeze"),
+        ("history", "ai_winter"),
         ("article", "demand_surge"),
+        ("article_plus", "power_crunch"),
+        ("innovation_first", "talent_poaching"),
+        ("demand_first", "rival_price_war"),
+        ("output_only", "fiscal_squeeze"),
+        ("diffusion", "efficiency_jump"),
+        ("green_first", "inference_shift"),
+        (("article_supply", "article_ecosystem"), "accelerator_export_control"),
+        (("demand_first", "innovation_first", "green_first"), "hub_outage"),
+        (("article_demand", "diffusion"), ("fiscal_squeeze", "power_crunch")),
     ],
 )
-def test_two_years_of_packages_agree(name: str, shock: str) -> None:
-    setting = setting_of(name, 3, "teaching", shock)
-    state = initial_state(setting)
-    for _ in range(LATER):
-        state, _ = step(state, setting)
+def test_two_years_of_packages_and_shocks_agree(
+    packages: str | tuple[str, ...], shocks: str | tuple[str, ...]
+) -> None:
+    """Each shock starts in the third of the eight quarters and has its default size."""
+    named = (shocks,) if isinstance(shocks, str) else shocks
+    shaken = [{"name": name, "start": SHAKEN} for name in named]
+    check_chain(Scenario(packages, shocks=shaken))
+
+
+def test_two_years_under_an_investment_limit_agree() -> None:
+    check_chain(Scenario("article", parameters={"investment_limit": 1}))
+
+
+def check_chain(scenario: Scenario) -> None:
+    """Run both models for two years around the first quarter of the packages."""
+    setting = make_setting(resolved(scenario), load_world("teaching"), 3, range(2))
+    state = state_of("history", 3, LATER)
     everyone = [from_state(state, setting, run) for run in range(setting.runs)]
     for _ in range(QUARTERS):
         state, _ = step(state, setting)

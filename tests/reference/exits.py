@@ -1,4 +1,4 @@
-"""Centres that stay insolvent, one by one: who leaves, who takes over, what is paid."""
+"""Centres that stay in default, one by one: who leaves, who takes over, what is paid."""
 
 from __future__ import annotations
 
@@ -15,60 +15,59 @@ def reference_exits(
 ) -> dict[str, Any]:
     """Return centres after exits (6.5), named as in the vectorised stage.
 
-    `books` holds the closing balance of the quarter by centre: cash, loan, book_servers and
-    book_halls; `at_home` is the share of capital that is booked here.
+    Heirs take over the halls of a centre that leaves, and its servers unless they are scrapped.
+    `books` holds what the quarter did to each centre: cash, loan, book_servers, book_halls,
+    surplus and interest; `at_home` is the share of surplus and capital that is booked here.
     """
     p, centres = agents.p, agents.centres
     n = range(len(centres))
     draw = agents.uniform("centre exits", 2 * len(centres))
     left = [leaves(agents, centre, draw[2 * centre.luck]) for centre in centres]
     heirs = [heir_shares(agents, investment, left, i) for i in n]
-    sold = [
-        left[i] and draw[2 * centres[i].luck + 1] >= p.scrap_probability and bool(heirs[i])
-        for i in n
-    ]
+    taken = [left[i] and bool(heirs[i]) for i in n]  # halls and what is built of them
+    sold = [taken[i] and draw[2 * centres[i].luck + 1] >= p.scrap_probability for i in n]
 
-    def hand_over(values: list[float]) -> list[float]:
+    def hand_over(values: list[float], given: list[bool], price: float = 1.0) -> list[float]:
         after = [0.0 if left[i] else values[i] for i in n]
         for i in n:
-            for j, share in heirs[i].items() if sold[i] else ():
-                after[j] += share * values[i]
+            for j, share in heirs[i].items() if given[i] else ():
+                after[j] += share * values[i] * price
         return after
 
     def mean_after(values: list[float]) -> list[float]:
         servers = investment["servers"]
-        whole = hand_over(servers)
-        weighted = hand_over([value * size for value, size in zip(values, servers, strict=True)])
+        whole = hand_over(servers, sold)
+        weighted = [value * size for value, size in zip(values, servers, strict=True)]
+        weighted = hand_over(weighted, sold)
         return [weighted[i] / whole[i] if whole[i] > 0 else values[i] for i in n]
 
-    worth = [
-        p.recovery_share * at_home * (books["book_servers"][i] + books["book_halls"][i]) for i in n
-    ]
-    received = [worth[i] if sold[i] else 0.0 for i in n]
-    paid = [0.0 for _ in n]
+    received, paid = [0.0 for _ in n], [0.0 for _ in n]
     for i in n:
-        for j, share in heirs[i].items() if sold[i] else ():
-            paid[j] += share * worth[i]
+        worth = books["book_halls"][i] if taken[i] else 0.0
+        worth += books["book_servers"][i] if sold[i] else 0.0
+        received[i] = p.recovery_share * at_home * worth
+        for j, share in heirs[i].items() if taken[i] else ():
+            paid[j] += share * received[i]
     cash = [books["cash"][i] + received[i] - paid[i] for i in n]
     repaid = [min(books["loan"][i], max(cash[i], 0.0)) if left[i] else 0.0 for i in n]
     overdraft = [max(-cash[i], 0.0) for i in n]
     loan = [0.0 if left[i] else books["loan"][i] + overdraft[i] for i in n]
-    book_servers, book_halls = (
-        at_price_paid(agents, books[name], left, sold, heirs)
-        for name in ("book_servers", "book_halls")
-    )
+    # heirs book what they take over at what they paid
+    book_servers = hand_over(books["book_servers"], sold, p.recovery_share)
+    book_halls = hand_over(books["book_halls"], taken, p.recovery_share)
     insolvent = []
     for i in n:
         own = 0.0 if left[i] else cash[i] + overdraft[i]
         equity = own + at_home * (book_servers[i] + book_halls[i]) - loan[i]
-        still = equity < -ONE_YUAN and not left[i]
-        insolvent.append(centres[i].insolvent + 1 if still else 0.0)
+        unpaid = at_home * books["surplus"][i] < books["interest"][i]
+        default = equity < -ONE_YUAN and unpaid and not left[i]
+        insolvent.append(centres[i].insolvent + 1 if default else 0.0)
     return {
         "left": [1.0 if gone else 0.0 for gone in left],
-        "servers": hand_over(investment["servers"]),
-        "server_pipeline": [hand_over(lag) for lag in investment["server_pipeline"]],
-        "halls": hand_over(investment["halls"]),
-        "halls_pipeline": [hand_over(lag) for lag in investment["halls_pipeline"]],
+        "servers": hand_over(investment["servers"], sold),
+        "server_pipeline": [hand_over(lag, sold) for lag in investment["server_pipeline"]],
+        "halls": hand_over(investment["halls"], taken),
+        "halls_pipeline": [hand_over(lag, taken) for lag in investment["halls_pipeline"]],
         "power": mean_after(investment["power"]),
         "pue": mean_after(investment["pue"]),
         "book_servers": book_servers,
@@ -84,23 +83,8 @@ def reference_exits(
     }
 
 
-def at_price_paid(
-    agents: Agents,
-    values: list[float],
-    left: list[bool],
-    sold: list[bool],
-    heirs: list[dict[int, float]],
-) -> list[float]:
-    """Return book values after exits: heirs book what they take over at what they paid."""
-    after = [0.0 if gone else value for gone, value in zip(left, values, strict=True)]
-    for i, value in enumerate(values):
-        for j, share in heirs[i].items() if sold[i] else ():
-            after[j] += share * value * agents.p.recovery_share
-    return after
-
-
 def leaves(agents: Agents, centre: Centre, draw: float) -> bool:
-    """Return whether a centre leaves: a year of negative equity; state owners may be kept."""
+    """Return whether a centre leaves: a year in default; state owners may be kept."""
     p = agents.p
     kept = p.soft_budget * getattr(p, f"soft_owner_{centre.owner}")
     return centre.insolvent >= p.exit_quarters and draw >= kept

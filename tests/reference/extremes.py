@@ -14,15 +14,26 @@ MARKET = {
     "mark_speed": (5.0, 0.1, 5.0),
     "footloose_share": (0.02, 0.5, 0.3),
     "national_build_sensitivity": (20.0, 20.0, 20.0),
+    "second_ring_pue_gain": (3.0, 0.3, 0.0),
+    "green_pue_gain": (5.0, 0.2, 0.0),
+    "hub_linkage_maximum": (4.0, 1.0, 0.0),
+    "substitution_share": (1.0, 0.3, 0.5),
+    "latency_insensitive_first_maximum": (4.0, 1.0, 0.0),
+    "corridor_latency_gain": (20.0, 3.0, 0.0),
+    "neighbour_share": (1.0, 0.05, 0.0),
+    "overflow_takeup_maximum": (3.0, 0.3, 0.0),
+    "settlement_floor": (0.9, 0.0, 0.6),
 }
 SOCIETY = {
-    "replicator_speed": (5.0, 0.1),
-    "talent_departure_response": (50.0, 0.5),
-    "lead_firm_scale": (1.0, 300.0),
-    "maker_input_share": (0.02, 1.2),
-    "park_goods_share": (0.7, 1.2),
-    "government_compute_share": (0.0, 0.01),
-    "research_purchase_share": (1.0, 0.0),
+    "replicator_speed": (5.0, 0.1, 1.0),
+    "talent_departure_response": (50.0, 0.5, 0.0),
+    "lead_firm_scale": (1.0, 300.0, 30.0),
+    "maker_input_share": (0.02, 1.2, 0.5),
+    "park_goods_share": (0.7, 1.2, 0.2),
+    "government_compute_share": (0.0, 0.01, 0.001),
+    "research_purchase_share": (1.0, 0.0, 0.3),
+    "branch_rate": (300.0, 9.0, 0.0),
+    "anchor_knowledge_gain": (900.0, 50.0, 0.0),
 }
 
 

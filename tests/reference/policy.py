@@ -23,24 +23,27 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
     maintenance = [
         maintenance_need(agents, place.readiness) if place.hub else 0.0 for place in places
     ]
-    claimed, due = [], []
+    # A limit on new government projects leaves the money for readiness unspent.
+    projects = 1.0 if t < FIRST_POLICY_QUARTER else 1 - p.investment_limit
+    claimed, due, envelope = [], [], []
     for i, tool in enumerate(every):
         plan = tool.spending[t] / 4 * weight[i] * readiness_tilt(agents, tool)
+        plan *= projects if tool.name == "hub_readiness" else 1.0
         claimed.append(plan)
         cut = 1.0 if tool.observed[t] else drivers["fiscal"]
         due.append(plan * cut if tool.programme else 0.0)
-    payment = pay(agents, due, local, provincial)
+        envelope.append(0.0 if tool.programme else tool.envelope[t] / 4 * weight[i] * cut)
+    payment = pay(agents, due, envelope, local, provincial)
     free = payment["left"]
     own = [
-        p.readiness_push * place.ambition * free[i] if below_ceiling(agents, i) else 0.0
+        projects * p.readiness_push * place.ambition * free[i] if below_ceiling(agents, i) else 0.0
         for i, place in enumerate(places)
     ]
     paid = {tool.name: payment["paid"][i] for i, tool in enumerate(every)}
     works = paid["hub_readiness"]  # what is on record built what it built
     works *= p.hub_readiness_effectiveness if t >= FIRST_POLICY_QUARTER else 1.0
-    new_works = 1.0 if t < FIRST_POLICY_QUARTER else 1 - p.investment_limit
     infrastructure = [
-        maintenance[i] + new_works * (own[i] + works * part) + diffused(agents, place)
+        maintenance[i] + own[i] + works * part + diffused(agents, place)
         for i, (place, part) in enumerate(
             zip(places, who_pays(agents, agents.instruments["hub_readiness"]), strict=True)
         )
@@ -54,12 +57,7 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         },
         "rate": {tool.name: [expected_rate(tool, t)] for tool in every},
         "promised": {tool.name: tool.rate[t] for tool in every},
-        "envelope": [
-            0.0
-            if tool.programme
-            else tool.envelope[t] / 4 * weight[i] * (1.0 if tool.observed[t] else drivers["fiscal"])
-            for i, tool in enumerate(every)
-        ],
+        "envelope": envelope,
         "programme_paid": payment["paid"],
         "programme_claimed": claimed,
         "level_paid": payment["levels"],
@@ -135,9 +133,16 @@ def advantage(agents: Agents) -> float:
 
 
 def pay(
-    agents: Agents, due: list[float], available: list[float], provincial: float
+    agents: Agents,
+    due: list[float],
+    envelope: list[float],
+    available: list[float],
+    provincial: float,
 ) -> dict[str, Any]:
-    """Pay programmes as far as each local match allows (1.3); what is on record in full."""
+    """Pay programmes as far as each local match allows (1.3); what is on record in full.
+
+    What the province may have to pay for transfers counts against its cash from the start.
+    """
     t, places = agents.period, range(len(agents.prefectures))
     every = list(agents.instruments.values())
     parts = [who_pays(agents, tool) for tool in every]
@@ -147,7 +152,7 @@ def pay(
     place_due, province_due = [0.0 for _ in places], 0.0
     for i, tool in enumerate(every):
         if not tool.observed[t]:
-            province_due += due[i] * tool.split[1]
+            province_due += (due[i] + envelope[i]) * tool.split[1]
             for place in places:
                 place_due[place] += due[i] * tool.split[2] * parts[i][place]
     match = [min(1.0, ratio(available[x], place_due[x], 1.0)) for x in places]
