@@ -1,6 +1,8 @@
 """The reference stays within what is believable: bounds stand in guard_rails.csv.
 
-Full world, `history` to 2035Q4 at the default parameters; a bound holds for the median run.
+Full world, `history` to 2035Q4. At the default parameters a bound holds for the median run; of
+200 draws of all parameters nine in ten stay within the bounds that are prior beliefs. There, halls
+are built as expected: a lucky project moves a single year's share by more than any parameter.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arms import given, scenario
+from arms import given, scenario, with_values
 
 from ecosystem.outcomes import measure
 from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, period_index
@@ -20,6 +22,8 @@ from ecosystem.start import initial_state
 from ecosystem.step import step
 
 REPLICATES = 16
+DRAWS, NEEDED = 200, 0.9
+PRIOR = ("footloose_share", "utilisation", "ai_firms", "programme_share")
 NAMES = ("footloose_share", "utilisation", "ai_firms", "insolvent_share", "talent")
 
 
@@ -33,9 +37,13 @@ def rails() -> dict[str, tuple[float, float]]:
 
 
 @cache
-def series() -> dict[str, Array]:
+def series(draws: bool = False) -> dict[str, Array]:
     """Return the series of the reference, (quarters, replicates) each."""
-    setting = given(scenario(), replicates=REPLICATES)
+    if draws:
+        setting = given(scenario(), replicates=DRAWS, fixed=False)
+        setting = with_values(setting, lumpy_projects=0.0)
+    else:
+        setting = given(scenario(), replicates=REPLICATES)
     names = (*NAMES, "births", "births_without_slot", "programme_share")
     columns: dict[str, list[Array]] = {name: [] for name in names}
     ready = setting.schedule.column("hub_readiness")
@@ -52,17 +60,15 @@ def series() -> dict[str, Array]:
     return {name: np.array(column) for name, column in columns.items()}
 
 
-def yearly(name: str, since: int) -> Array:
-    """Return the medians over runs of yearly means from a quarter on, (years,)."""
-    values = series()[name][since:]
+def yearly(name: str, since: int, draws: bool = False) -> Array:
+    """Return yearly means from a quarter on, (years, replicates)."""
+    values = series(draws)[name][since:]
     values = values[: len(values) // QUARTERS_A_YEAR * QUARTERS_A_YEAR]
-    means = values.reshape(-1, QUARTERS_A_YEAR, REPLICATES).mean(axis=1)
-    return np.asarray(np.median(means, axis=1))
+    return np.asarray(values.reshape(-1, QUARTERS_A_YEAR, values.shape[1]).mean(axis=1))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(rails()))
-@pytest.mark.slow
 def test_the_reference_stays_within_its_rails(name: str) -> None:
     first = period_index("2026Q1")
     found = {
@@ -71,7 +77,25 @@ def test_the_reference_stays_within_its_rails(name: str) -> None:
         "births_without_slot": lambda: np.median(
             series()["births_without_slot"].sum(axis=0) / series()["births"].sum(axis=0)
         ),
-        "programme_share": lambda: yearly(name, POLICY_START),
-    }.get(name, lambda: yearly(name, first))()
+        "programme_share": lambda: np.median(yearly(name, POLICY_START), axis=1),
+    }.get(name, lambda: np.median(yearly(name, first), axis=1))()
     low, high = rails()[name]
     assert np.all((low <= found) & (found <= high)), found
+
+
+def kept(name: str) -> Array:
+    """Return whether each draw keeps within a rail in every year, (draws,)."""
+    low, high = rails()[name]
+    if name == "ai_firms":
+        values = series(draws=True)[name][-1:]
+    else:
+        since = POLICY_START if name == "programme_share" else period_index("2026Q1")
+        values = yearly(name, since, draws=True)
+    return np.asarray(((low <= values) & (values <= high)).all(axis=0))
+
+
+@pytest.mark.slow
+def test_nine_in_ten_prior_draws_keep_within_the_rails() -> None:
+    """Why the others do not stands in docs/limits.md."""
+    inside = np.all([kept(name) for name in PRIOR], axis=0)
+    assert inside.mean() >= NEEDED, {name: kept(name).mean() for name in PRIOR}

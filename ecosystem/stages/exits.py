@@ -1,4 +1,4 @@
-"""Centres that stay insolvent leave: they sell to others in their cell or are scrapped."""
+"""Centres that stay in default leave: others of the cell take halls and servers over."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Exits:
     overdraft: Array  # M¥ that buyers borrow (runs, centres)
     loan: Array  # M¥ (runs, centres)
     written_off: Array  # M¥ that banks lose (runs, centres)
-    insolvent: Array  # quarters (runs, centres)
+    insolvent: Array  # quarters in default (runs, centres)
 
 
 def exit_centres(
@@ -48,9 +48,11 @@ def exit_centres(
 ) -> Exits:
     """Return centres after exits; model equation (6.5).
 
-    A centre with negative equity for a year leaves; a state owner stays with the probability of
-    its soft budget (Caballero, Hoshi & Kashyap 2008). It sells at recovery value to the others
-    of its cell, capacity conserved, or is scrapped.
+    A centre is in default where its debts exceed its assets and its surplus does not pay the
+    interest (interest coverage: Caballero, Hoshi & Kashyap 2008); a bank lets one that earns its
+    interest go on. After a year in default it leaves; a state owner stays with the probability
+    of its soft budget. The others of its cell take its halls over at recovery value, and its
+    servers too unless they are scrapped.
     """
     world, p = setting.world, setting.parameters
     centres = world.centres
@@ -65,9 +67,10 @@ def exit_centres(
     left = (insolvent & (leave_draw >= soft)).astype(float)
     size = investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
     heir = segment_share(size * (1 - left), start, cell)
-    taken = spread(segment_sum(heir, start), cell) > 0
-    sold = left * (scrap_draw >= p.scrap_probability) * taken
-
+    taken = left * (spread(segment_sum(heir, start), cell) > 0)
+    sold = taken * (scrap_draw >= p.scrap_probability)
+    pipes = investment.server_pipeline.shape[1], investment.halls_pipeline.shape[1]
+    passed = np.stack([sold] * 4 + [taken] * 2 + [sold] * pipes[0] + [taken] * pipes[1], axis=1)
     taken_over = np.concatenate(
         [
             np.stack(
@@ -75,8 +78,8 @@ def exit_centres(
                     investment.servers,
                     investment.servers * investment.power,
                     investment.servers * investment.pue,
-                    investment.halls,
                     p.recovery_share * books.book_servers,
+                    investment.halls,
                     p.recovery_share * books.book_halls,
                 ],
                 axis=1,
@@ -86,15 +89,15 @@ def exit_centres(
         ],
         axis=1,
     )
-    moved = spread(segment_sum(taken_over * sold[:, None], start), cell)
+    moved = spread(segment_sum(taken_over * passed, start), cell)
     gained = heir[:, None] * moved
     after = taken_over * (1 - left)[:, None] + gained
-    servers, whole_power, whole_pue, halls = (after[:, i] for i in range(4))
-    book_servers = books.book_servers * (1 - left) + gained[:, 4]  # at the price paid
+    servers, whole_power, whole_pue, _, halls, _ = (after[:, i] for i in range(6))
+    book_servers = books.book_servers * (1 - left) + gained[:, 3]  # at the price paid
     book_halls = books.book_halls * (1 - left) + gained[:, 5]
-    orders = 6 + investment.server_pipeline.shape[1]
-    book = books.book_servers + books.book_halls
-    received = p.recovery_share * local_settlement * book * sold
+    orders = 6 + pipes[0]
+    book = books.book_servers * sold + books.book_halls * taken
+    received = p.recovery_share * local_settlement * book
     paid = heir * spread(segment_sum(received, start), cell)
     cash = books.cash + received - paid
     repaid = left * np.minimum(books.loan, np.maximum(cash, 0))
@@ -104,6 +107,7 @@ def exit_centres(
     written_off = left * books.loan - repaid
     equity = (cash + overdraft) * (1 - left) - loan
     equity = equity + local_settlement * (book_servers + book_halls)
+    default = (equity < -YUAN) & (local_settlement * books.surplus < books.interest)
     return Exits(
         left=left,
         servers=servers,
@@ -121,5 +125,5 @@ def exit_centres(
         overdraft=overdraft,
         loan=loan,
         written_off=written_off,
-        insolvent=np.where(equity < -YUAN, (state.centres.insolvent + 1) * (1 - left), 0.0),
+        insolvent=np.where(default, (state.centres.insolvent + 1) * (1 - left), 0.0),
     )
