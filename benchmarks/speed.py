@@ -30,11 +30,13 @@ from benchmarks.hot_lines import hottest_lines
 from benchmarks.mesa_objects import ObjectModel
 from benchmarks.record import Row, markdown, ratio, write
 from ecosystem.catalogue import outcomes
+from ecosystem.ensemble.chunks import chunk_of
+from ecosystem.ensemble.design import cross
+from ecosystem.ensemble.runner import run_design
 from ecosystem.mesa_model import EcosystemModel
 from ecosystem.quarters import HORIZON
-from ecosystem.scenario import Scenario, resolve
-from ecosystem.simulation import Chunk, plan_chunks, run_chunk
-from ecosystem.world.loader import load_world
+from ecosystem.scenario import Scenario
+from ecosystem.simulation import Chunk, run_chunk
 
 ROOT = Path(__file__).parents[1]
 OBJECT_QUARTERS = 8
@@ -51,16 +53,9 @@ FIRM_FUNCTIONS = {
 
 def chunks_of(runs: int, world: str = "full") -> list[Chunk]:
     """Return the chunks that `simulate` makes of this many runs of one scenario."""
-    return plan_chunks(
-        [resolve(Scenario("history"))],
-        load_world(world),
-        runs,
-        seed=1,
-        until=HORIZON - 1,
-        fixed=False,
-        outcomes=tuple(name for name, row in outcomes().items() if row.headline),
-        series=False,
-    )
+    headline = [name for name, row in outcomes().items() if row.headline]
+    design = run_design(cross(Scenario("history"), replicates=runs), outcomes=headline, world=world)
+    return [chunk_of(task) for task in design.tasks]
 
 
 def core(runs: int, most: int | None = None) -> tuple[str, Callable[[], float]]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,9 @@ from ecosystem.catalogue import outcomes as outcome_table
 from ecosystem.chance import Chance
 from ecosystem.draws import draw_parameters, varied_parameters
 from ecosystem.errors import FaultList, nearest
-from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, check_period, period_label
+from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, check_period, period_label
 from ecosystem.result import Result
-from ecosystem.scenario import ResolvedScenario, Scenario, resolve, with_overrides
+from ecosystem.scenario import ResolvedScenario, Scenario
 from ecosystem.schedule import build_schedule, shock_paths
 from ecosystem.setting import Array, Parameters, Setting
 from ecosystem.stages.drivers import national_capacity_table
@@ -165,86 +163,18 @@ def check_finite(values: Mapping[str, Array], chunk: Chunk, t: int) -> None:
 
 def check_request(
     replicates: int, seed: int, until: str, outcomes: Sequence[str] | None, jobs: int | None
-) -> tuple[int, tuple[str, ...]]:
-    """Return the last quarter and the outcomes, or raise InputError with every fault."""
+) -> None:
+    """Raise InputError with every fault of these arguments."""
     faults, valid = FaultList(), outcome_table()
     whole = (("replicates", replicates, 1), ("seed", seed, 0), ("jobs", jobs or 1, 1))
     for place, value, least in whole:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             faults.add(place, value, f"a whole number of at least {least}")
-    last = check_period(faults, "until", until)
-    wanted = tuple(valid) if outcomes is None else tuple(dict.fromkeys(outcomes))
-    for name in wanted:
+    check_period(faults, "until", until)
+    for name in outcomes or ():
         if name not in valid:
             faults.add("outcomes", name, "an outcome of the table", nearest(name, valid))
     faults.raise_if_any()
-    return (HORIZON - 1 if last is None else last), wanted
-
-
-def plan_chunks(
-    scenarios: Sequence[ResolvedScenario], world: World, replicates: int, **shared: object
-) -> list[Chunk]:
-    """Cut the runs into chunks of equal size that fit the cache."""
-    largest = max(1, SLOTS_A_CHUNK // world.firms.count)
-    pieces = np.array_split(np.arange(replicates), -(-replicates // largest))
-    return [
-        Chunk(scenario, str(world.path), replicates=tuple(int(r) for r in piece), **shared)  # type: ignore[arg-type]
-        for scenario in scenarios
-        for piece in pieces
-    ]
-
-
-def run_chunks(
-    chunks: Sequence[Chunk], jobs: int, progress: Callable[[int, int], None] | None
-) -> list[tuple[dict[str, Array], dict[str, Array]]]:
-    """Run all chunks in order of the list, in this process or in `jobs` spawned ones."""
-    every = sum(len(chunk.replicates) for chunk in chunks)
-    done = 0
-
-    def report(chunk: Chunk) -> None:
-        nonlocal done
-        done += len(chunk.replicates)
-        if progress is not None:
-            progress(done, every)
-
-    if min(jobs, len(chunks)) <= 1:
-        results = []
-        for chunk in chunks:
-            results.append(run_chunk(chunk))
-            report(chunk)
-        return results
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with ProcessPoolExecutor(min(jobs, len(chunks)), mp_context=get_context("spawn")) as pool:
-        waiting: dict[Future[tuple[dict[str, Array], dict[str, Array]]], int] = {
-            pool.submit(run_chunk, chunk): i for i, chunk in enumerate(chunks)
-        }
-        collected = {}
-        try:
-            for future in as_completed(waiting):
-                index = waiting[future]
-                collected[index] = future.result()
-                report(chunks[index])
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return [collected[i] for i in range(len(chunks))]
-
-
-def processes(jobs: int | None, scenarios: Sequence[ResolvedScenario]) -> int:
-    """Return how many processes to use: one where another could not find a hook.
-
-    Raises
-    ------
-    InputError
-        If more were asked for.
-    """
-    here = [hook.name for scenario in scenarios for hook in scenario.hooks if not hook.portable]
-    if here and jobs is not None and jobs > 1:
-        faults = FaultList()
-        faults.add("jobs", jobs, f"1, or {here[0]} in a file of its own: other processes lack it")
-        faults.raise_if_any()
-    return 1 if here else jobs or os.cpu_count() or 1
 
 
 def simulate(
@@ -261,6 +191,9 @@ def simulate(
     outcomes: Sequence[str] | None = None,
     series: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    executor: str | Executor | None = None,
+    cluster: str | None = None,
+    out: str | Path | None = None,
 ) -> Result:
     """Run scenarios and return what they report.
 
@@ -284,13 +217,19 @@ def simulate(
     fixed_parameters
         Keep all defaults: luck alone then differs between replicates.
     jobs
-        Processes; by default one a core, at most one for every chunk of runs.
+        Workers; by default one a core, at most one for every chunk of runs.
     outcomes
         Names of the outcome table; all by default.
     series
         Keep every quarter; otherwise only each outcome's own time base.
     progress
         Called with the number of finished and of all runs.
+    executor, cluster
+        Where the runs take place; see `ecosystem.ensemble.runner.run_design`.
+    out
+        Folder in which the runs are kept as they are finished, so that a second start goes on
+        from there. A run that fails is then listed in `Result.failed`, with NaN for its outcomes;
+        without a folder the first failure ends the simulation.
 
     Returns
     -------
@@ -300,49 +239,40 @@ def simulate(
     ------
     InputError
         With every fault of scenarios, world and arguments.
+    FloatingPointError
+        An outcome is not finite; with `out`, every run failed.
     """
-    last, wanted = check_request(replicates, seed, until, outcomes, jobs)
-    items = (
-        [scenarios] if isinstance(scenarios, (str, Path, Scenario, ResolvedScenario)) else scenarios
-    )
-    settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
-    shocks = [shock] if shock else []
-    resolved = [with_overrides(resolve(item), settings, shocks) for item in items]
-    place = load_world(world)
-    chunks = plan_chunks(
-        resolved,
-        place,
-        replicates,
-        seed=seed,
-        until=last,
-        fixed=fixed_parameters,
-        outcomes=wanted,
-        series=series,
-    )
-    pieces = run_chunks(chunks, processes(jobs, resolved), progress)
-    given = dict(parameters or {})
-    per_scenario = len(chunks) // len(resolved)
+    from ecosystem.ensemble.design import cross
+    from ecosystem.ensemble.runner import run_design
 
-    def joined(part: int) -> dict[str, Array]:
-        names = pieces[0][part]
-        return {
-            name: np.stack(
-                [
-                    np.concatenate([piece[part][name] for piece in pieces[i : i + per_scenario]])
-                    for i in range(0, len(pieces), per_scenario)
-                ]
-            )
-            for name in names
+    check_request(replicates, seed, until, outcomes, jobs)
+    design = cross(scenarios, shocks=[shock], replicates=replicates, parameters=parameters)
+    runs = run_design(
+        design, keep=("summary", "quarterly") if series else "summary", outcomes=outcomes,
+        seed=seed, until=until, world=world, fixed_parameters=fixed_parameters,
+        executor=executor, cluster=cluster, jobs=jobs, out=out, progress=progress,
+    )  # fmt: skip
+    kept = runs.arrays()
+    if len(runs.failures) == len(design):
+        raise FloatingPointError(f"every run failed; the first: {runs.failures[0]['error']}")
+    shape = len(design.scenarios), replicates
+    summaries, quarters = (
+        {
+            name: value.reshape(*shape, *value.shape[1:])
+            for name, value in kept.get(kind, {}).items()
         }
-
+        for kind in ("summary", "quarterly")
+    )
+    given = dict(parameters or {})
     return Result(
-        resolved=tuple(resolved),
+        resolved=tuple(one for one in design.scenarios if not isinstance(one, str)),
         replicates=replicates,
         seed=seed,
         until=until,
-        world=place,
+        world=load_world(world),
         varied=varied_parameters(fixed_parameters, given),
         given=given,
-        series=joined(0),
-        summaries=joined(1),
+        series=quarters,
+        summaries={name: value[:, :, 0] for name, value in summaries.items()},
+        failed=tuple(runs.failures),
     )

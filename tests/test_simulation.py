@@ -8,12 +8,13 @@ import pytest
 import xarray as xr
 from helpers import quarters, setting_of
 
-from ecosystem import Scenario, simulate, simulation
+from ecosystem import Scenario, cross, run_design, simulate, simulation
 from ecosystem.catalogue import outcomes, parameters
 from ecosystem.errors import InputError
 from ecosystem.outcomes import measure
 from ecosystem.quarters import POLICY_START, period_index, period_label
 from ecosystem.result import Result
+from ecosystem.world.loader import load_world
 
 COLUMNS = [
     "scenario",
@@ -268,24 +269,12 @@ def test_a_folder_of_tables_is_a_world(tmp_path: Path, result: Result) -> None:
 
 
 def test_chunks_share_the_runs_evenly() -> None:
-    from ecosystem.scenario import resolve
-    from ecosystem.world.loader import load_world
-
     world = load_world("full")
     largest = simulation.SLOTS_A_CHUNK // world.firms.count
     for replicates in (1, largest, largest + 1, 5 * largest - 3):
-        chunks = simulation.plan_chunks(
-            [resolve("history")],
-            world,
-            replicates,
-            seed=1,
-            until=3,
-            fixed=False,
-            outcomes=(),
-            series=False,
-        )
-        sizes = [len(chunk.replicates) for chunk in chunks]
+        tasks = run_design(cross("history", replicates=replicates)).tasks
+        sizes = [len(task) for task in tasks]
         assert sum(sizes) == replicates
         assert max(sizes) <= largest
         assert max(sizes) - min(sizes) <= 1
-        assert [r for chunk in chunks for r in chunk.replicates] == list(range(replicates))
+        assert [r for task in tasks for r in task.replicate] == list(range(replicates))

@@ -147,16 +147,35 @@ def run_task(task: Task) -> Piece:
 def attempt(task: Task) -> Piece:
     """Run a chunk, halving it where a run fails."""
     try:
-        if task.plan.model is None:
-            return Piece(task.runs, run_ecosystem(task))
-        return Piece(task.runs, run_own(task))
+        return Piece(task.runs, run_whole(task))
     except Exception as error:
-        if task.plan.strict or (isinstance(error, InputError) and not isinstance(error, HookError)):
+        if task.plan.strict or is_mistake(error, task):
             raise
         if len(task) == 1:
             return Piece(task.runs[:0], {}, (failure(task, error),))
     middle = len(task) // 2
     return joined([attempt(task.part(slice(middle))), attempt(task.part(slice(middle, None)))])
+
+
+def run_whole(task: Task) -> Kept:
+    """Run all runs of a chunk together."""
+    return run_ecosystem(task) if task.plan.model is None else run_own(task)
+
+
+def is_mistake(error: Exception, task: Task) -> bool:
+    """Return whether an error lies in what the user wrote rather than in a run.
+
+    A hook that fails in the first run as well as in the last is taken to fail in all.
+    """
+    if not isinstance(error, HookError):
+        return isinstance(error, InputError)
+    for place in (slice(1), slice(-1, None)):
+        try:
+            run_whole(task.part(place))
+        except HookError:
+            continue
+        return False
+    return len(task) > 1
 
 
 def check_place(plan: Plan) -> None:
@@ -171,12 +190,12 @@ def check_place(plan: Plan) -> None:
     faults.raise_if_any()
 
 
-def run_ecosystem(task: Task) -> Kept:
-    """Run a chunk of the model and return what is kept."""
+def chunk_of(task: Task) -> Chunk:
+    """Return what the core takes for a task."""
     plan = task.plan
     if isinstance(task.scenario, str):
         raise TypeError(f"{task.scenario!r} is no scenario of the model")
-    chunk = Chunk(
+    return Chunk(
         scenario=task.scenario,
         world=plan.world,
         seed=plan.seed,
@@ -187,8 +206,12 @@ def run_ecosystem(task: Task) -> Kept:
         series=plan.keep != ("summary",),
         points=task.values,
     )
-    series, summary = run_chunk(chunk)
-    return {kind: keep_as(kind, series, summary) for kind in plan.keep}
+
+
+def run_ecosystem(task: Task) -> Kept:
+    """Run a chunk of the model and return what is kept."""
+    series, summary = run_chunk(chunk_of(task))
+    return {kind: keep_as(kind, series, summary) for kind in task.plan.keep}
 
 
 def keep_as(

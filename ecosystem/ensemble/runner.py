@@ -33,12 +33,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ecosystem.ensemble.chunks import Model, Piece, Plan, Task, cut, run_task
+import numpy as np
+
+from ecosystem.ensemble.chunks import Kept, Model, Piece, Plan, Task, cut, run_task
 from ecosystem.ensemble.design import Design
 from ecosystem.ensemble.executors import Pool, in_order
 from ecosystem.ensemble.identity import configuration_hash
 from ecosystem.ensemble.request import checked, configuration_of
-from ecosystem.ensemble.shards import failures_of, frame_of, read_shard, tidy, work
+from ecosystem.ensemble.shards import failures_of, frame_of, piece_of, read_shard, tidy, work
 from ecosystem.ensemble.store import Store, shard_paths
 
 if TYPE_CHECKING:
@@ -97,25 +99,44 @@ class Ensemble:
         for number, kept in self._shards():
             yield self.tasks[number], read_shard(kept) if isinstance(kept, Path) else kept
 
-    def pieces(self) -> Iterator[tuple[Task, Piece]]:
-        """Run everything in memory and give each chunk with its arrays."""
-        numbers = range(len(self.tasks))
-        for number, piece in self._run(run_task, list(numbers), lambda _, piece: piece):
-            self.failures += piece.failures
-            yield self.tasks[number], piece
+    def arrays(self) -> Kept:
+        """Run what is missing and return everything by kind and outcome: the model's own alone.
+
+        Arrays are (runs, periods, entries), NaN where a run failed. Where nothing is written, the
+        first failure is raised instead.
+        """
+        whole: Kept = {kind: {} for kind in self.plan.keep}
+        for piece in self._pieces():
+            for kind, values in piece.values.items():
+                for name, value in values.items():
+                    if name not in whole[kind]:
+                        whole[kind][name] = np.full((len(self.design), *value.shape[1:]), np.nan)
+                    whole[kind][name][piece.runs] = value
+        return whole
+
+    def _pieces(self) -> Iterator[Piece]:
+        """Run what is missing and give each chunk as arrays."""
+        if self.store is not None:
+            for task, table in self.tables():
+                yield piece_of(task, table)
+            return
+        strict = [replace(task, plan=replace(task.plan, strict=True)) for task in self.tasks]
+        for _, piece in self._run(run_task, strict, range(len(strict)), lambda _, piece: piece):
+            yield piece
 
     def _shards(self) -> Iterator[tuple[int, Any]]:
         """Give the number of each shard with its path, or with its table where none is written."""
         self.failures = []
         if self.store is None:
-            for number, table in self._run(tabulate, list(range(len(self.tasks))), lambda _, t: t):
+            every = range(len(self.tasks))
+            for number, table in self._run(tabulate, self.tasks, every, lambda _, table: table):
                 self.failures += failures_of(table.schema)
                 yield number, table
             return
         with self.store.opened(self.design):
             numbers = range(len(self.tasks))
             missing = [number for number in numbers if number not in self.store.found]
-            running = self._run(work, missing, self.store.write)
+            running = self._run(work, self.tasks, missing, self.store.write)
             for number in numbers:
                 if number not in missing:
                     yield number, self.store.found[number]
@@ -125,25 +146,29 @@ class Ensemble:
             self.store.finish(len(self.design))
 
     def _run(
-        self, call: Callable[[Task], Any], numbers: list[int], keep: Callable[[int, Any], Any]
+        self,
+        call: Callable[[Task], Any],
+        tasks: Sequence[Task],
+        numbers: Sequence[int],
+        keep: Callable[[int, Any], Any],
     ) -> Iterator[tuple[int, Any]]:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
         every = len(self.design)
-        done = every - sum(len(self.tasks[number]) for number in numbers)
+        done = every - sum(len(tasks[number]) for number in numbers)
         if self.progress is not None and done:
             self.progress(done, every)
 
         def kept(number: int, result: Any) -> Any:
             nonlocal done
             found = keep(number, result)
-            done += len(self.tasks[number])
+            done += len(tasks[number])
             if self.progress is not None:
                 self.progress(done, every)
             return found
 
         self.pool.limit(len(numbers))
         try:
-            yield from in_order(self.pool, self.tasks, call, numbers, kept)
+            yield from in_order(self.pool, tasks, call, numbers, kept)
         finally:
             self.pool.close()
 

@@ -10,17 +10,16 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecosystem.ensemble.chunks import Piece, Task, periods, run_task
+from ecosystem.ensemble.chunks import Kept, Piece, Task, periods, run_task
 from ecosystem.ensemble.design import scenario_name, shock_label
 from ecosystem.errors import FaultList
 from ecosystem.result import DIMENSIONS, outcome_entries
-from ecosystem.setting import Array
 from ecosystem.world.loader import load_world
 
 if TYPE_CHECKING:
@@ -127,24 +126,20 @@ def failures_of(schema: pa.Schema) -> list[dict[str, Any]]:
     return json.loads((schema.metadata or {}).get(FAILED, b"[]"))
 
 
-def values_of(table: pa.Table, shapes: Mapping[str, tuple[int, int]], runs: int) -> list[Array]:
-    """Return the blocks of a shard's values in their order, (runs, periods, entries) each.
-
-    Parameters
-    ----------
-    table
-        A shard as `tidy` ordered it.
-    shapes
-        Periods and entries of each block.
-    runs
-        Number of runs that ended well.
-    """
-    value = table.column("value").to_numpy()
-    sizes = [runs * quarters * entries for quarters, entries in shapes.values()]
-    pieces = np.split(value, np.cumsum(sizes)[:-1])
-    return [
-        piece.reshape(runs, *shape) for piece, shape in zip(pieces, shapes.values(), strict=True)
-    ]
+def piece_of(task: Task, table: pa.Table) -> Piece:
+    """Return what came of a chunk from its table: the inverse of `tidy`."""
+    failures = tuple(failures_of(table.schema))
+    runs = np.setdiff1d(task.runs, [row["run"] for row in failures])
+    value, start = table.column("value").to_numpy(), 0
+    values: Kept = {}
+    for kind in task.plan.keep if len(runs) else ():
+        quarters, values[kind] = len(periods(kind, task.plan.until)), {}
+        for outcome in task.plan.outcomes:
+            shape = len(runs), quarters, len(entries_of(task, outcome)[1])
+            stop = start + int(np.prod(shape))
+            values[kind][outcome] = value[start:stop].reshape(shape)
+            start = stop
+    return Piece(runs, values, failures)
 
 
 def shard_name(number: int, content: bytes) -> str:
