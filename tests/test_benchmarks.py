@@ -38,7 +38,13 @@ def unequal(state: State, model: ObjectModel) -> list[str]:
 
 @pytest.mark.parametrize(
     ("package", "seed", "quarters"),
-    [("history", 1, QUARTERS), ("history", 2, QUARTERS), ("article", 1, AFTER_PACKAGES)],
+    [
+        ("history", 1, QUARTERS),
+        ("history", 2, QUARTERS),
+        ("article", 1, AFTER_PACKAGES),
+        ("green_first", 2, AFTER_PACKAGES),
+        ("diffusion", 3, AFTER_PACKAGES),
+    ],
 )
 def test_mesa_objects_agree_with_the_core(package: str, seed: int, quarters: int) -> None:
     scenario = resolve(Scenario(package))

@@ -97,7 +97,7 @@ def stressed(state: State, setting: Setting, seed: int) -> State:
 
     Demand far above capacity in one run and near zero in the next, cash below zero, centres that
     have long been insolvent, empty and overfull halls, prices at the cost of power, prefectures
-    that failed their match, envelopes that were rationed.
+    that failed their match, envelopes that were rationed, subsidies that rivals know of.
     """
     luck = np.random.default_rng(seed)
     c, g, nation = state.centres, state.governments, state.nation
@@ -134,6 +134,11 @@ def stressed(state: State, setting: Setting, seed: int) -> State:
         receipts_before=luck.uniform(0.0, 1600.0, g.receipts_before.shape)
         * (luck.random(g.receipts_before.shape) < 0.7),
         receipts_reference=luck.uniform(0.0, 300.0, g.receipts_reference.shape),
+        advantage=luck.uniform(-0.1, 0.3, g.advantage.shape),
+        diffusion=luck.uniform(0.0, 300.0, g.diffusion.shape),
+    )
+    society = replace(
+        state.society, branches=luck.uniform(0.0, 900.0, state.society.branches.shape)
     )
     use = luck.uniform(0.05, 1.0, nation.use.shape)
     nation = replace(
@@ -156,6 +161,7 @@ def stressed(state: State, setting: Setting, seed: int) -> State:
         governments=governments,
         nation=nation,
         buyers=buyers,
+        society=society,
         firms=replace(state.firms, sales=state.firms.sales * factor**2),
         makers=replace(m, cost=m.cost * luck.uniform(0.6, 1.8, (len(m.cost), 1))),
     )
@@ -233,6 +239,23 @@ def test_stress_takes_every_branch() -> None:
     assert ever(lambda q: q.market.routing.offer.price == q.market.routing.offer.cost)
     assert ever(lambda q: q.market.mark_next == -0.5)
     assert ever(lambda q: q.policy.envelope_weight > 1)
+    assert ever(lambda q: q.policy.local_settlement > 0.8)
+    assert ever(lambda q: q.policy.level_paid[:, 1] < q.policy.province_left[:, 0])
+    assert ever(lambda q: q.investment.pue == 1)
+    assert ever(lambda q: q.market.sold > 1.001 * q.market.by_class.sum(axis=1) + 1)
+    assert ever(lambda q: q.market.leaked[:, 1] > 0.6 * q.market.inflow[:, 1] + 1)
+    assert ever(lambda q: q.drivers.rival_price < 0.9)
+    assert ever(lambda q: q.drivers.supply < 1)
+    assert ever(lambda q: q.drivers.hub_availability < 1)
+    assert ever(lambda q: q.drivers.accelerators < 1)
+    assert ever(lambda q: q.drivers.efficiency > 1)
+    assert ever(lambda q: q.drivers.real_time_share > 0.7)
+    for name in ("hub_linkage", "latency_insensitive_first"):
+        assert ever(lambda q, name=name: q.policy.lever[name] > 1), name
+    for name in seen[0].policy.lever:
+        assert ever(lambda q, name=name: q.policy.lever[name] > 0), name
+    for name in ("even_diffusion", "industrial_centres", "capital_subsidy", "output_subsidy"):
+        assert ever(lambda q, name=name: q.policy.rate[name] > 0), name
     assert ever(lambda q: q.drivers.capacity_next[:, 1] < 1.03 * q.drivers.capacity[:, 1])
     assert ever(lambda q: q.drivers.capacity_next[:, 1] > 1.1 * q.drivers.capacity[:, 1])
 

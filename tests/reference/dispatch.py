@@ -180,23 +180,18 @@ def serve(
     leaked = {}
     for kind in range(len(agents.kinds)):
         offers, idle, province = {}, {}, 0.0
-        for cell, centres in members.items():
-            if cell[0] != kind:
-                continue
-            signed, pool, leaked[cell] = contract(
-                agents, policy, kind, [weight[i] for i in centres], demand[cell],
-                [free[i] for i in centres],
-            )  # fmt: skip
+        for place in range(len(agents.prefectures)):
+            cell = kind, place
+            centres = members[cell]
+            pull, room = [weight[i] for i in centres], [free[i] for i in centres]
+            signed, pool, leaked[cell] = contract(agents, policy, kind, pull, demand[cell], room)
             for i, own in zip(centres, signed, strict=True):
                 sold[i] = own
                 offers[i], willing = pool_offer(agents, drivers, routing, i, order)
                 idle[i] = max(free[i] - own, 0.0) * willing
             province += linked * pool
-            here = clear(
-                [idle[i] for i in centres], [offers[i] for i in centres],
-                (1 - linked) * pool, width,
-            )  # fmt: skip
-            for i, quantity in zip(centres, here, strict=True):
+            local = [idle[i] for i in centres], [offers[i] for i in centres]
+            for i, quantity in zip(centres, clear(*local, (1 - linked) * pool, width), strict=True):
                 sold[i] += quantity
                 idle[i] -= quantity
         if province > 0:

@@ -9,7 +9,7 @@ import numpy as np
 from ecosystem.setting import Parameters, Setting
 
 MARKET = {
-    "pooled_share": (0.95, 0.15, 0.0),
+    "pooled_share": (1.0, 0.15, 0.0),
     "lumpy_projects": (0.0, 1.0, 0.0),
     "mark_speed": (5.0, 0.1, 5.0),
     "footloose_share": (0.02, 0.5, 0.3),
@@ -17,8 +17,13 @@ MARKET = {
     "second_ring_pue_gain": (3.0, 0.3, 0.0),
     "green_pue_gain": (5.0, 0.2, 0.0),
     "hub_linkage_maximum": (4.0, 1.0, 0.0),
+    "hub_linkage_effectiveness": (1.5, 1.0, 1.0),
+    "hub_linkage_scale": (1.0, 60.0, 60.0),
     "substitution_share": (1.0, 0.3, 0.5),
     "latency_insensitive_first_maximum": (4.0, 1.0, 0.0),
+    "latency_insensitive_first_effectiveness": (1.5, 1.0, 1.0),
+    "latency_insensitive_first_scale": (1.0, 10.0, 10.0),
+    "anchor_tenants_maximum": (0.3, 0.01, 0.0),
     "corridor_latency_gain": (20.0, 3.0, 0.0),
     "neighbour_share": (1.0, 0.05, 0.0),
     "overflow_takeup_maximum": (3.0, 0.3, 0.0),
