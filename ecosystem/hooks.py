@@ -86,6 +86,12 @@ class Hook:
             module != "__main__" and found is self.function
         )
 
+    @property
+    def source(self) -> bytes | None:
+        """Content of the file that the hook was read from; None for a function of Python's."""
+        read = self._recipe[0] == Hook.from_file
+        return self._recipe[1][3] if read else None
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as the file's content, or as module and name of the function."""
         return self._recipe

@@ -1,13 +1,15 @@
 """The command `ecosystem`: what it takes and how it ends; the work is in `commands` and `listing`.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, scenario or data, 3 finished with some runs failed,
-130 interrupted. Standard output carries the answer (a run directory, or JSON) and nothing else.
+Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage, scenario or data, 3 finished with
+some runs failed, 130 interrupted. Standard output carries the answer (a run directory, or JSON)
+and nothing else.
 Heavy libraries are imported by the commands, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -32,6 +34,14 @@ class Language(StrEnum):
 
     en = "en"
     zh = "zh"
+
+
+class Executor(StrEnum):
+    """Where runs take place."""
+
+    serial = "serial"
+    processes = "processes"
+    dask = "dask"
 
 
 class Topic(StrEnum):
@@ -60,11 +70,22 @@ Fixed = Annotated[bool, typer.Option("--fixed-parameters", help="Keep parameters
 Replicates = Annotated[int, typer.Option(min=1, help="Number of replicates (pairs).")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all chance.")]
 Until = Annotated[str, typer.Option(help="Last quarter, from 2025Q3 to 2035Q4.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Processes; one a core.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")]
+RunBy = Annotated[
+    Executor | None, typer.Option("--executor", help="Where runs take place; processes by default.")
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="Dask scheduler, tcp://HOST:PORT; without, Dask starts workers.")
+]
 Out = Annotated[Path, typer.Option(help="Folder that run directories are made in.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and say what would run.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No table and no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of plain text.")]
+
+
+def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as a user reads it, without the line of code."""
+    typer.echo(f"warning: {message}", err=True)
 
 
 @contextmanager
@@ -73,7 +94,9 @@ def exits() -> Iterator[None]:
     from ecosystem.errors import InputError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            yield
     except InputError as error:
         for fault in error.faults:
             typer.echo(f"error: {fault}", err=True)
@@ -105,6 +128,8 @@ def run(
     seed: Seed = 1,
     until: Until = "2035Q4",
     jobs: Jobs = None,
+    executor: RunBy = None,
+    cluster: Cluster = None,
     out: Out = Path("runs"),
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -119,7 +144,7 @@ def run(
             replicates=replicates, seed=seed, until=until, world=world,
             shocks=tuple(shock or ()), settings=tuple(set_ or ()),
             fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json,
+            dry_run=dry_run, quiet=quiet, json=json, executor=executor, cluster=cluster,
         )  # fmt: skip
         raise typer.Exit(start(request))
 
@@ -148,6 +173,8 @@ def compare(
     seed: Seed = 1,
     until: Until = "2035Q4",
     jobs: Jobs = None,
+    executor: RunBy = None,
+    cluster: Cluster = None,
     out: Out = Path("runs"),
     dry_run: DryRun = False,
     quiet: Quiet = False,
@@ -163,8 +190,30 @@ def compare(
             shocks=tuple(shock or ()), settings=tuple(set_ or ()),
             fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
             dry_run=dry_run, quiet=quiet, json=json, budget=budget, decompose=decompose,
+            executor=executor, cluster=cluster,
         )  # fmt: skip
         raise typer.Exit(start(request))
+
+
+@app.command()
+def reproduce(
+    directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
+    run: Annotated[int | None, typer.Option(min=0, help="Number of a single run.")] = None,
+    lang: Lang = Language.en,
+    jobs: Jobs = None,
+    executor: RunBy = None,
+    cluster: Cluster = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run a run directory again and compare: exit code 0 where values agree, 1 where not."""
+    with exits():
+        from experiments.commands import progress_bar
+        from experiments.reproduce import reproduce as run_again
+
+        with progress_bar(lang.value, quiet) as show:
+            found = run_again(directory, run, show, jobs=jobs, executor=executor, cluster=cluster)
+        typer.echo(found.text(lang.value))
+        raise typer.Exit(0 if found.equal else 1)
 
 
 @app.command(name="list")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TABLE = "summary.txt"
 ANSWER = "summary.json"
 FAILED = "failed.csv"
+ENSEMBLES = "ensembles"
+"""Folder of the runs themselves, shard by shard."""
 
 
 def start(request: Request) -> int:
@@ -53,19 +55,23 @@ def start(request: Request) -> int:
     directory = request.out / files.configuration_hash(configuration)
     warn(scenarios)
     if request.dry_run:
-        say(dry_run_words(request, scenarios), request.quiet)
+        if not request.quiet:
+            from experiments.dry_run import dry_run_words
+
+            say(dry_run_words(request, scenarios))
     elif files.is_complete(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:
-        with files.new_directory(directory) as staging:
-            result, table, answer = produce(request, scenarios, reference, staging)
-            write_results(staging, result)
-            files.write_text(staging / TABLE, table + "\n")
-            files.write_text(staging / ANSWER, json.dumps(answer, ensure_ascii=False, indent=1))
+        command = request.command_line()
+        with files.opened(directory, configuration, command):
+            result, table, answer = produce(request, scenarios, reference, directory)
+            write_results(directory, result)
+            failed = write_failed(directory)
+            files.write_text(directory / TABLE, table + "\n")
+            files.write_text(directory / ANSWER, json.dumps(answer, ensure_ascii=False, indent=1))
             files.write_manifest(
-                staging, configuration, request.command_line(), varied=result.varied,
-                failed=len(failures(result)),
-            )  # fmt: skip
+                directory, configuration, command, varied=result.varied, failed=failed
+            )
     return finish(request, directory)
 
 
@@ -135,16 +141,19 @@ def say(words: str, quiet: bool = False) -> None:
 
 
 @contextmanager
-def progress_bar(request: Request) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(lang: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     """Give a function that shows work done, work in all and the time left."""
     from tqdm import tqdm
 
     with tqdm(
-        total=None, disable=request.quiet, file=sys.stderr, leave=False, delay=1.0,
-        desc=text("progress", request.lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        total=None, disable=quiet, file=sys.stderr, leave=False, delay=1.0,
+        desc=text("progress", lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        unit=text("progress_unit", lang),
     ) as bar:  # fmt: skip
 
         def show(done: int, total: int) -> None:
+            if bar.total is None:  # what an earlier start has finished does not count as speed
+                bar.initial = bar.n = done
             bar.total = total
             bar.update(done - bar.n)
 
@@ -152,7 +161,7 @@ def progress_bar(request: Request) -> Iterator[Callable[[int, int], None]]:
 
 
 def produce(
-    request: Request, scenarios: list[ResolvedScenario], reference: str, staging: Path
+    request: Request, scenarios: list[ResolvedScenario], reference: str, directory: Path
 ) -> tuple[Result, str, dict[str, Any]]:
     """Simulate, write tables and figures, and return the result, its text and its JSON."""
     from ecosystem.simulation import simulate
@@ -167,27 +176,30 @@ def produce(
         "world": request.world,
         "fixed_parameters": request.fixed_parameters,
         "jobs": request.jobs,
+        "executor": request.executor,
+        "cluster": request.cluster,
+        "out": directory / ENSEMBLES,
     }
     if request.kind == "compare":
         base = next(scenario for scenario in scenarios if scenario.name == reference)
-        with progress_bar(request) as show:
+        with progress_bar(request.lang, request.quiet) as show:
             comparison = compare(scenarios, base, progress=show, **options)
-        comparison.save(staging, request.lang)
+        comparison.save(directory, request.lang)
         rows = records(comparison.table)
         answer = {"packages": records(comparison.packages), "table": rows}
         blocks = [comparison_text(comparison, request.lang)]
-        blocks += more(request, scenarios, staging, options, answer)
+        blocks += more(request, scenarios, directory, options, answer)
         return comparison.result, "\n\n".join(blocks), answer
-    with progress_bar(request) as show:
+    with progress_bar(request.lang, request.quiet) as show:
         result = simulate(scenarios, progress=show, **options)
-    table, words = save_run(result, staging, request.lang)
+    table, words = save_run(result, directory, request.lang)
     return result, words, {"table": records(table)}
 
 
 def more(
     request: Request,
     scenarios: list[ResolvedScenario],
-    staging: Path,
+    directory: Path,
     options: dict[str, Any],
     answer: dict[str, Any],
 ) -> Iterator[str]:
@@ -195,9 +207,9 @@ def more(
     if any(scenario.shocks for scenario in scenarios):
         from experiments.resilience import resilience
 
-        with progress_bar(request) as show:
+        with progress_bar(request.lang, request.quiet) as show:
             under = resilience(scenarios, progress=show, **options)
-        under.save(staging)
+        under.save(directory)
         answer["resilience"] = records(under.table)
         answer["robustness"] = records(under.robustness)
         yield under.text(request.lang)
@@ -205,9 +217,9 @@ def more(
         from experiments.decompose import decompose
 
         package = next(one for one in scenarios if one.name != request.reference)
-        with progress_bar(request) as show:
+        with progress_bar(request.lang, request.quiet) as show:
             parts = decompose(package, budget=None, progress=show, **options)
-        parts.save(staging, request.lang)
+        parts.save(directory, request.lang)
         answer["decomposition"] = records(parts.table)
         answer["break_even"] = records(parts.break_even)
         yield parts.text(request.lang)
@@ -218,33 +230,24 @@ def records(frame: Any) -> list[dict[str, Any]]:
     return json.loads(frame.to_json(orient="records", force_ascii=False, double_precision=15))
 
 
-def failures(result: Result) -> Any:
-    """Return the failed runs of a result, empty if there are none."""
-    return result.failed if result.failed is not None else ()
+def write_results(directory: Path, result: Result) -> None:
+    """Write every quarter as Parquet, one value a run as CSV, and the parameter draws."""
+    files.write_parquet(directory / "results.parquet", result.to_frame())
+    files.write_csv(directory / "summary.csv", result.summary())
+    if result.varied:
+        files.write_csv(directory / "draws.csv", result.draws.reset_index())
 
 
-def write_results(staging: Path, result: Result) -> None:
-    """Write every quarter as Parquet, one value a run as CSV, the parameter draws, the failures."""
+def write_failed(directory: Path) -> int:
+    """List the failed runs of all ensembles of a run in one file, and return their number."""
     import pandas as pd
 
-    files.write_parquet(staging / "results.parquet", result.to_frame())
-    files.write_csv(staging / "summary.csv", result.summary())
-    if result.varied:
-        files.write_csv(staging / "draws.csv", result.draws.reset_index())
-    failed = pd.DataFrame(failures(result))
-    if len(failed):
-        files.write_csv(staging / FAILED, failed)
-
-
-def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
-    """Return what a request would run."""
-    from ecosystem.quarters import period_index
-
-    titles = [f"  {item.name}: {getattr(item, f'title_{request.lang}')}" for item in scenarios]
-    runs = len(scenarios) * request.replicates
-    quarters = period_index(request.until) + 1
-    head = text("dry_run", request.lang, runs=runs, quarters=quarters)
-    return "\n".join([head, *titles])
+    listed = sorted(directory.glob(f"{ENSEMBLES}/*/{FAILED}"))
+    if not listed:
+        return 0
+    failed = pd.concat([pd.read_csv(path) for path in listed], ignore_index=True)
+    files.write_csv(directory / FAILED, failed)
+    return len(failed)
 
 
 def finish(request: Request, directory: Path) -> int:

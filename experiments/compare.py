@@ -65,6 +65,12 @@ def headline_outcomes() -> list[str]:
     return [name for name, row in outcomes().items() if row.headline]
 
 
+def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
+    """Return what is run for a comparison of some outcomes: they and the money."""
+    chosen = headline_outcomes() if wanted is None else wanted
+    return list(dict.fromkeys([*chosen, NET_COST, UNSPENT, *PAID.values()]))
+
+
 def compare(
     scenarios: Sequence[Any] | None = None,
     reference: Any = "history",
@@ -80,6 +86,9 @@ def compare(
     jobs: int | None = None,
     outcomes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    executor: Any = None,
+    cluster: str | None = None,
+    out: Path | str | None = None,
 ) -> Comparison:
     """Run scenarios and compare each with the reference, replicate by replicate.
 
@@ -110,11 +119,13 @@ def compare(
     fixed_parameters
         Keep every parameter at its default; intervals then show luck alone.
     jobs
-        Number of processes; None for one a core.
+        Number of workers; None for one a core.
     outcomes
         Names of outcomes; None for the headline set.
     progress
         Called with the work done and the work in all.
+    executor, cluster, out
+        Where runs take place and where they are kept; see `ecosystem.simulation.simulate`.
 
     Raises
     ------
@@ -124,17 +135,19 @@ def compare(
     from ecosystem.scenario import with_overrides
     from ecosystem.simulation import simulate
     from experiments.budget import with_budget
+    from experiments.payback import NEEDED
+    from experiments.regret import OBJECTIVE
 
     resolved, base = scenarios_with_reference(scenarios, reference)
     require_something_to_compare(resolved, base)
     settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
     resolved = [with_budget(with_overrides(one, settings), budget) for one in resolved]
     wanted = list(outcomes) if outcomes is not None else headline_outcomes()
-    needed = list(dict.fromkeys([*wanted, NET_COST, UNSPENT, *PAID.values()]))
     result = simulate(
         resolved, replicates=replicates, seed=seed, until=until, world=world, shock=shock,
         parameters=dict(parameters or {}), fixed_parameters=fixed_parameters, jobs=jobs,
-        outcomes=needed, progress=progress,
+        outcomes=needed_outcomes(wanted), progress=progress,
+        executor=executor, cluster=cluster, out=out,
     )  # fmt: skip
     return Comparison.of(result, base, wanted)
 
@@ -172,7 +185,8 @@ class Comparison:
     differences
         The pairs: one column a package, one row an outcome and replicate.
     packages
-        What each package is: instruments, planned and paid money, who pays.
+        What each package is: instruments, planned and paid money, who pays; what the money moves
+        and when it is paid back.
     """
 
     result: Result
@@ -188,6 +202,7 @@ class Comparison:
     ) -> Comparison:
         """Compare the scenarios of a result that is there already."""
         from experiments.package_facts import package_facts
+        from experiments.payback import payback_facts
 
         summary = result.summary()
         present = [name for name in dict.fromkeys(summary["outcome"]) if name]
@@ -195,11 +210,22 @@ class Comparison:
         differences, levels = paired_differences(summary, reference)
         table = comparison_table(differences, levels, chosen)
         facts = package_facts(result, summary, reference, PAID)
+        facts = facts.merge(payback_facts(result, reference), on="package", how="left")
         return cls(result, reference, chosen, table, differences, facts)
 
     def title(self, name: str, lang: str = "en") -> str:
         """Return the title of a scenario."""
         return self.result.titles[name][lang]
+
+    @property
+    def regret(self) -> pd.DataFrame:
+        """Regret of every package, the reference too; see `experiments.regret.regret_table`."""
+        from experiments.regret import OBJECTIVE, regret_table
+
+        found = self.result.summaries
+        packages = self.result.scenarios if OBJECTIVE in found else ()
+        values = found[OBJECTIVE][..., 0] if packages else np.empty((0, 0))
+        return regret_table(packages, values)
 
     def rows(self, outcome: str) -> pd.DataFrame:
         """Return the rows of one outcome, best package first."""

@@ -170,6 +170,9 @@ def decompose(
     jobs: int | None = None,
     outcomes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    executor: Any = None,
+    cluster: str | None = None,
+    out: Path | str | None = None,
 ) -> Decomposition:
     """Run a package without each instrument, with each alone, and block by block.
 
@@ -206,7 +209,7 @@ def decompose(
     every = len(plain) * replicates + len(trials) * tries
     options: dict[str, Any] = {
         "seed": seed, "until": until, "world": world, "fixed_parameters": fixed_parameters,
-        "jobs": jobs, "series": False,
+        "jobs": jobs, "series": False, "executor": executor, "cluster": cluster, "out": out,
     }  # fmt: skip
 
     def shown(before: int) -> Callable[[int, int], None] | None:

@@ -30,6 +30,8 @@ class Request:
     json: bool
     budget: str | None = None
     decompose: bool = False
+    executor: str | None = None
+    cluster: str | None = None
 
     @staticmethod
     def command_line() -> str:

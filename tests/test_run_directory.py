@@ -44,42 +44,44 @@ def test_plain_turns_models_into_json() -> None:
     }
 
 
-def test_a_directory_appears_whole_with_a_manifest_of_its_files(tmp_path: Path) -> None:
+def test_a_directory_is_complete_once_its_manifest_lists_its_files(tmp_path: Path) -> None:
     target = tmp_path / "runs" / "abc"
-    with files.new_directory(target) as staging:
-        files.write_text(staging / "table.txt", "words\n")
-        assert not target.exists()
-        files.write_manifest(staging, CONFIGURATION, "ecosystem run", varied=("one",))
+    with files.opened(target, CONFIGURATION, "ecosystem run"):
+        files.write_text(target / "table.txt", "words\n")
+        assert not files.is_complete(target)
+        files.write_manifest(target, CONFIGURATION, "ecosystem run", varied=("one",))
     assert files.is_complete(target)
-    assert [path.name for path in target.parent.iterdir()] == ["abc"]
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["configuration"] == CONFIGURATION
     assert manifest["hash"] == files.configuration_hash(CONFIGURATION)
-    assert manifest["files"] == {"table.txt": hashlib.sha256(b"words\n").hexdigest()}
+    assert manifest["files"]["table.txt"] == hashlib.sha256(b"words\n").hexdigest()
+    assert set(manifest["files"]) == {"table.txt", "plan.json"}
     assert {"python", "numpy", "mesa", "compute-ecosystem"} <= set(manifest["versions"])
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_nothing_is_left_after_an_error(tmp_path: Path, error: type[BaseException]) -> None:
-    with pytest.raises(error), files.new_directory(tmp_path / "runs" / "abc") as staging:
-        files.write_text(staging / "table.txt", "words\n")
+def test_nothing_is_left_after_an_error_before_the_first_result(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    target = tmp_path / "runs" / "abc"
+    with pytest.raises(error), files.opened(target, CONFIGURATION, "ecosystem run"):
+        (target / "ensembles").mkdir()
         raise error
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_finished_directory_is_never_overwritten(tmp_path: Path) -> None:
+def test_results_stay_after_an_error(tmp_path: Path) -> None:
     target = tmp_path / "abc"
-    for words in ("first\n", "second\n"):
-        with files.new_directory(target) as staging:
-            files.write_text(staging / "table.txt", words)
-            files.write_manifest(staging, CONFIGURATION, "ecosystem run")
-    assert (target / "table.txt").read_text(encoding="utf-8") == "first\n"
-    assert list(tmp_path.iterdir()) == [target]
+    with pytest.raises(RuntimeError), files.opened(target, CONFIGURATION, "ecosystem run"):
+        files.write_text(target / "table.txt", "words\n")
+        raise RuntimeError
+    assert (target / "table.txt").is_file() and not files.is_complete(target)
 
 
 def test_an_unwritable_place_is_found_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    with pytest.raises(OSError), files.new_directory(tmp_path / "file" / "abc"):
+    target = tmp_path / "file" / "abc"
+    with pytest.raises(OSError), files.opened(target, CONFIGURATION, "ecosystem run"):
         pytest.fail("the block ran")
 
 

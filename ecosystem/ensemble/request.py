@@ -143,6 +143,7 @@ def configuration_of(design: Design, plan: Plan, chunk_runs: int | None) -> dict
         "fixed_parameters": plan.fixed,
         "chunk_runs": chunk_runs,
         "model": identity_of(plan.model),
+        "hooks": sources_of(design),
         "data": {"world": plan.world_digest, **model_digests()},
     }
 
@@ -159,3 +160,14 @@ def identity_of(model: Model | None) -> dict[str, str] | None:
     state = model if not inspect.isfunction(model) else None
     content.update(repr(state).encode() if state is not None else b"")
     return {"name": f"{function.__module__}:{function.__qualname__}", "digest": content.hexdigest()}
+
+
+def sources_of(design: Design) -> dict[str, str | None]:
+    """Return the files that the user's own functions stand in, by what identifies the function."""
+    hooks = [
+        hook
+        for scenario in design.scenarios
+        if isinstance(scenario, ResolvedScenario)
+        for hook in scenario.hooks
+    ]
+    return {str(hook): hook.source.decode() if hook.source else None for hook in hooks}

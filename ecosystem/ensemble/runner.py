@@ -155,7 +155,7 @@ class Ensemble:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
         every = len(self.design)
         done = every - sum(len(tasks[number]) for number in numbers)
-        if self.progress is not None and done:
+        if self.progress is not None:
             self.progress(done, every)
 
         def kept(number: int, result: Any) -> Any:

@@ -1,0 +1,53 @@
+"""What a design will take before it is run: time, from a few quarters tried, and disk."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from ecosystem.ensemble.chunks import Task, periods, run_task
+from ecosystem.ensemble.runner import Ensemble
+from ecosystem.ensemble.shards import entries_of
+from ecosystem.quarters import QUARTERS_A_YEAR
+
+TRIED = 2 * QUARTERS_A_YEAR
+"""Quarters that are run to see how long they take."""
+START = 2.0
+"""Seconds until spawned workers have loaded everything."""
+BYTES = 8.2
+"""Bytes of a value on disk; its labels compress to almost nothing."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Runs, seconds on all workers, and bytes on disk."""
+
+    runs: int
+    seconds: float
+    size: float
+
+
+def estimate(ensemble: Ensemble) -> Estimate:
+    """Return what a design of this package's model will take, from its first chunk."""
+    runs, first = len(ensemble.design), ensemble.tasks[0]
+    values = sum(
+        len(periods(kind, first.plan.until)) * len(entries_of(first, outcome)[1])
+        for kind in first.plan.keep
+        for outcome in first.plan.outcomes
+    )
+    workers = (
+        1 if ensemble.pool.kind == "serial" else min(ensemble.pool.workers, len(ensemble.tasks))
+    )
+    seconds = seconds_a_run(first) * runs / workers + (START if workers > 1 else 0.0)
+    return Estimate(runs, seconds, runs * values * BYTES)
+
+
+def seconds_a_run(task: Task) -> float:
+    """Return how long a run takes on one worker: tried on the first quarters of a chunk."""
+    last = min(TRIED, task.plan.until + 1) - 1
+    plan = replace(task.plan, until=last, keep=("summary",))
+    run_task(replace(task.part(slice(1)), plan=replace(plan, until=0)))  # loads the world
+    start = time.perf_counter()
+    run_task(replace(task, plan=plan))
+    taken = time.perf_counter() - start
+    return taken / len(task) * (task.plan.until + 1) / (last + 1)

@@ -1,0 +1,87 @@
+"""From a run directory back to the design and the request that filled it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from ecosystem.ensemble.chunks import Model
+from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.directory import PLAN, read_json
+from ecosystem.ensemble.store import stored_design
+from ecosystem.errors import FaultList
+from ecosystem.hooks import Hook
+from ecosystem.quarters import period_label
+from ecosystem.scenario import Edit, Layer, ResolvedScenario, ShockUse
+
+
+def recalled(directory: Path) -> tuple[Design, dict[str, Any]]:
+    """Return the design of a run directory, and the arguments that `run_design` was given.
+
+    Raises
+    ------
+    InputError
+        The directory's own files do not fit together, or what was run cannot be found any more.
+    """
+    found = read_json(directory / PLAN)["configuration"]
+    faults = FaultList()
+    hooks = {words: hook_of(faults, words, source) for words, source in found["hooks"].items()}
+    model = model_of(faults, found["model"]["name"]) if found["model"] else None
+    faults.raise_if_any()
+    scenarios = tuple(
+        one if isinstance(one, str) else scenario_of(one, hooks) for one in found["scenarios"]
+    )
+    design = stored_design(directory, scenarios)
+    if design.digest != found["design"]:
+        faults.add(str(directory), design.digest[:12], f"the design {found['design'][:12]}")
+    faults.raise_if_any()
+    options = {
+        "model": model,
+        "keep": found["keep"],
+        "outcomes": found["outcomes"] if model is None else None,
+        "seed": found["seed"],
+        "until": period_label(found["until"]),
+        "world": found["world"],
+        "fixed_parameters": found["fixed_parameters"],
+        "chunk_runs": found["chunk_runs"],
+    }
+    return design, options
+
+
+def scenario_of(content: Mapping[str, Any], hooks: Mapping[str, Any]) -> ResolvedScenario:
+    """Return the scenario that a plan spells out."""
+    layers = tuple(
+        Layer(**{**layer, "edits": tuple(Edit(**edit) for edit in layer["edits"])})
+        for layer in content["layers"]
+    )
+    return ResolvedScenario(
+        name=content["name"],
+        title_en=content["title_en"],
+        title_zh=content["title_zh"],
+        layers=layers,
+        shocks=tuple(ShockUse(**use) for use in content["shocks"]),
+        parameters=dict(content["parameters"]),
+        hooks=tuple(hooks[words] for words in content["hooks"]),
+    )
+
+
+def hook_of(faults: FaultList, words: str, source: str | None) -> Hook | None:
+    """Return the hook of a file that the plan holds, else note a fault."""
+    stage, _, name = words.partition(" (SHA-256")[0].partition(" = ")
+    if source is None:
+        faults.add("hooks", name, "a function in a file: one of Python's own is not kept")
+        return None
+    file, _, function = name.rpartition(":")
+    return Hook.from_file(stage, file, function, source.encode())
+
+
+def model_of(faults: FaultList, name: str) -> Model | None:
+    """Return a user's own model by module and name, else note a fault."""
+    module, _, function = name.partition(":")
+    try:
+        return getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        faults.add("model", name, f"a function that can be imported from here ({error})")
+    return None
