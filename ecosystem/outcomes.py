@@ -16,7 +16,9 @@ from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
 from ecosystem.stages.ledger import Flow
 from ecosystem.stages.routing import kind_sum
+from ecosystem.stages.settlement import park_outlay
 from ecosystem.step import Quarter
+from ecosystem.survival import five_year_survival
 
 TIERS, RING_2 = 4, 2
 
@@ -110,7 +112,16 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "theil_within": within[:, None],
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
+        "investment": capital_spending(quarter),
     }
+
+
+def capital_spending(quarter: Quarter) -> Array:
+    """Return capital spending of centres, equipment makers and parks, M¥ (runs, 1)."""
+    built = quarter.investment
+    centres = total(built.hall_outlay) + total(built.server_outlay)
+    parks = park_outlay(quarter.innovation, quarter.drivers)
+    return centres + total(quarter.supply.investment) + total(parks)
 
 
 def public_side(added: Sequence[Flow]) -> tuple[Array | float, Array | float]:
@@ -171,6 +182,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "halls": kind_sum(built.capacity, setting),
         "servers_by_tier": by_tier(servers_place, setting),
         "servers_by_prefecture": servers_place,
+        "gini_servers": kernels.gini(servers_place, world.prefectures.population)[:, None],
         "use_by_tier": safe_ratio(
             by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
         ),
@@ -275,14 +287,17 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     cells = segment_sum(f.active, world.firms.cell_start)
     firms_place = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
     staff = domain_sum(labour.staff, setting)
+    diversity = kernels.shannon(safe_ratio(staff, total(staff)))[:, None]
     return {
         "ai_firm_staff": total(labour.staff),
         "patents": total(made.patents),
         "ai_firms": total(f.active),
         "ai_firms_by_tier": by_tier(firms_place, setting),
+        "gini_firms": kernels.gini(firms_place, world.prefectures.population)[:, None],
         "ai_firm_sales": domain_sum(business.sales, setting),
         "births": total(business.born),
         "exits": total(business.exits),
+        "firm_survival": five_year_survival(f.active, f.age, business.exits),
         "births_without_slot": business.overflow,
         "quality": made.quality,
         "knowledge": total(f.knowledge) / count,
@@ -301,7 +316,8 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         ),
         "branches": total(society.branches),
         "branch_jobs": setting.parameters.branch_staff * total(society.branches),
-        "domain_diversity": kernels.shannon(safe_ratio(staff, total(staff)))[:, None],
+        "domain_diversity": diversity,
+        "effective_domains": np.exp(diversity),
         "park_adoption": quarter.state.parks.adoption.mean(axis=1, keepdims=True),
         "park_productivity_gain": total(made.park_output) - base_park_output(quarter, setting),
         "park_servers": total(quarter.state.parks.servers),

@@ -66,9 +66,12 @@ def headline_outcomes() -> list[str]:
 
 
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
-    """Return what is run for a comparison of some outcomes: they and the money."""
+    """Return what is run for a comparison of some outcomes: they, the money and the objective."""
+    from experiments.payback import NEEDED
+    from experiments.regret import OBJECTIVE
+
     chosen = headline_outcomes() if wanted is None else wanted
-    return list(dict.fromkeys([*chosen, NET_COST, UNSPENT, *PAID.values()]))
+    return list(dict.fromkeys([*chosen, NET_COST, UNSPENT, *PAID.values(), *NEEDED, OBJECTIVE]))
 
 
 def compare(
@@ -135,8 +138,6 @@ def compare(
     from ecosystem.scenario import with_overrides
     from ecosystem.simulation import simulate
     from experiments.budget import with_budget
-    from experiments.payback import NEEDED
-    from experiments.regret import OBJECTIVE
 
     resolved, base = scenarios_with_reference(scenarios, reference)
     require_something_to_compare(resolved, base)

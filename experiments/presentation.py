@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.compare import DIMENSIONS, NET_COST, PAID, Comparison, row_dicts
 from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
+from experiments.payback import payback_lines
+from experiments.regret import regret_lines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,9 +103,11 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
     result = comparison.result
     reference = comparison.title(comparison.reference, lang)
     lines = [*_heading(comparison, lang), "", *_package_lines(comparison, lang)]
+    lines += ["", *payback_lines(comparison, lang)]
     for outcome in comparison.outcomes:
         for rows in _blocks(comparison, outcome):
             lines += ["", *_outcome_lines(comparison, rows, lang)]
+    lines += ["", *regret_lines(comparison.regret, result.titles, lang, "regret_head")]
     pairs = int(comparison.table["pairs"].max()) if len(comparison.table) else 0
     lines += ["", *wrap(text("how_to_read_table", lang, pairs=pairs), COLUMNS).splitlines()]
     lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
@@ -249,12 +253,14 @@ def save_comparison(comparison: Comparison, directory: Path, lang: str) -> list[
     """Write tables and one figure an outcome into a folder that exists; return the paths."""
     from experiments.run_directory import write_csv
 
-    paths = [directory / "comparison.csv", directory / "packages.csv"]
+    names = ("comparison.csv", "packages.csv", "regret.csv")
+    paths = [directory / name for name in names]
     write_csv(paths[0], comparison.table)
     facts = comparison.packages.copy()
     for column in ("instruments", "added", "ended"):
         facts[column] = facts[column].map(" ".join)
     write_csv(paths[1], facts)
+    write_csv(paths[2], comparison.regret)
     figures = directory / "figures"
     figures.mkdir(exist_ok=True)
     for outcome in comparison.outcomes:
@@ -281,7 +287,8 @@ def comparison_html(comparison: Comparison, lang: str = "en") -> str:
                 lines.append([name + part, str(row["rank"]), package, *_cells(row)])
     table = pd.DataFrame(lines, columns=heads).to_html(index=False, border=0)
     heading = html.escape(" ".join(_heading(comparison, lang)))
-    facts = html.escape("\n".join(_package_lines(comparison, lang)))
+    blocks = [*_package_lines(comparison, lang), "", *payback_lines(comparison, lang)]
+    facts = html.escape("\n".join(blocks))
     notes = [text("how_to_read_table", lang, pairs=comparison.result.replicates)]
     foot = "".join(
         f"<p>{html.escape(note)}</p>" for note in [*notes, *run_notes(comparison.result, lang)]

@@ -1,0 +1,111 @@
+"""Outcomes that are more than a sum: survival, spread over prefectures, capital spending."""
+
+import numpy as np
+import pytest
+from helpers import final, quarters, setting_of
+
+from ecosystem.arrays import total
+from ecosystem.kernels import gini, shannon
+from ecosystem.outcomes import measure
+from ecosystem.setting import Setting
+from ecosystem.step import Quarter
+from ecosystem.survival import SPAN, five_year_survival
+
+
+@pytest.fixture(scope="module")
+def setting() -> Setting:
+    return setting_of(replicates=(0, 1))
+
+
+@pytest.fixture(scope="module")
+def quarter(setting: Setting) -> Quarter:
+    return final(setting, 30)[0]
+
+
+def test_survival_of_a_constant_hazard_is_its_power() -> None:
+    """Two of ten leave at every age, and whoever is older than five years does not count."""
+    age = np.repeat(np.arange(SPAN + 5.0), 10)[None]
+    exits = (np.arange(age.size) % 10 < 2).astype(float)[None]
+    exits[age >= SPAN] = 1.0
+    found = five_year_survival(np.ones_like(age), age, exits)
+    assert found[0, 0] == pytest.approx(0.8**SPAN)
+
+
+def test_an_age_without_firms_takes_the_rate_of_all() -> None:
+    age = np.array([[3.0, 3, 3, 30], [3, 3, 3, 30]])
+    exits = np.array([[1.0, 0, 0, 0], [0, 0, 0, 0]])
+    active = np.array([[1.0, 1, 1, 1], [1, 1, 1, 0]])
+    found = five_year_survival(active, age, exits)[:, 0]
+    assert found[0] == pytest.approx((1 - 1 / 3) * (1 - 1 / 4) ** (SPAN - 1))
+    assert found[1] == 1
+
+
+def test_an_empty_slot_counts_nowhere() -> None:
+    age, none = np.zeros((1, 4)), np.zeros((1, 4))
+    assert five_year_survival(none, age, none)[0, 0] == 1
+    active = np.array([[1.0, 1, 0, 0]])
+    exits = np.array([[1.0, 0, 0, 0]])
+    assert five_year_survival(active, age, exits)[0, 0] == pytest.approx(0.5**SPAN)
+
+
+@pytest.mark.slow
+def test_the_life_table_agrees_with_cohorts_that_are_followed() -> None:
+    """Where exit rates do not change over time, as many outlive five years as the tables say."""
+    setting = setting_of("history", "full", replicates=range(24), exit_cash=0.0)
+    born, reached, tables = [], [], []
+    for quarter, after in quarters(setting):
+        t = quarter.state.period
+        if 20 <= t < 20 + 24:
+            born.append(quarter.business.born.sum())
+            tables.append(measure(quarter, setting)["firm_survival"].mean())
+        if 20 + SPAN <= t < 20 + 24 + SPAN:
+            firms = after.firms
+            reached.append(((firms.age == SPAN) & (firms.active > 0)).sum())
+    assert np.sum(reached) / np.sum(born) == pytest.approx(np.mean(tables), abs=0.03)
+
+
+def test_inequality_is_none_where_all_have_the_same_per_head(
+    setting: Setting, quarter: Quarter
+) -> None:
+    places = setting.world.prefectures
+    measured = measure(quarter, setting)
+    servers = measured["servers_by_prefecture"]
+    assert gini(places.population[None], places.population)[0] == pytest.approx(0)
+    heads = places.population / places.population.sum()
+    share = servers / total(servers)
+    order = np.argsort(share / heads, axis=1)
+    for run, places_in_order in enumerate(order):
+        x = np.concatenate([[0], np.cumsum(heads[places_in_order])])
+        y = np.concatenate([[0], np.cumsum(share[run][places_in_order])])
+        area = np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2)
+        assert measured["gini_servers"][run, 0] == pytest.approx(1 - 2 * area)
+    firms = quarter.state.firms.active
+    by_place = np.stack(
+        [
+            firms[:, setting.world.firms.prefecture == place].sum(axis=1)
+            for place in range(places.count)
+        ],
+        axis=1,
+    )
+    assert measured["gini_firms"][:, 0] == pytest.approx(gini(by_place, places.population))
+
+
+def test_capital_spending_is_what_is_paid_for_equipment_and_halls(
+    setting: Setting, quarter: Quarter
+) -> None:
+    paid = [
+        total(flow.paid)
+        for flow in quarter.accounts.flows
+        if flow.label in ("equipment local", "equipment imported", "civil works")
+    ]
+    assert measure(quarter, setting)["investment"] == pytest.approx(sum(paid))
+
+
+def test_effective_domains_are_as_many_as_would_be_as_diverse(
+    setting: Setting, quarter: Quarter
+) -> None:
+    found = measure(quarter, setting)
+    assert found["effective_domains"] == pytest.approx(np.exp(found["domain_diversity"]))
+    count = setting.world.domains.count
+    assert np.exp(shannon(np.full((1, count), 1 / count))) == pytest.approx(count)
+    assert (found["effective_domains"] <= count).all()
