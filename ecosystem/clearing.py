@@ -178,7 +178,7 @@ def _accepted_share(
     high = target + np.log(_or_one(segment_sum(capacity * exp_offer, start) / whole))
     marginal = low + used * (high - low)  # the ends are exact for an idle and for a full segment
     before = high - low
-    done = (used <= _EDGE) | (used >= 1.0 - _EDGE) | (before < _STEP)
+    done = (used <= _EDGE) | (used >= 1.0 - _EDGE)
 
     least = 0.5 * _EDGE * whole
     for _ in range(_MOST_PASSES):

@@ -17,7 +17,7 @@ from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.labour import Business, Labour
 from ecosystem.stages.ledger import Ledger, by_level, split_evenly
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.policy import Policy, readiness_part
 from ecosystem.stages.routing import RIVAL
 from ecosystem.stages.settlement import Settlement, park_outlay, power_bill
 from ecosystem.stages.supply_chain import Supply
@@ -120,7 +120,8 @@ def centre_flows(
     wage = spread(state.society.wage, world.centres.prefecture) / 1000
     wages = labour.centre_jobs * wage
     outlay = investment.server_outlay + investment.hall_outlay
-    diffused = (1 - p.diffusion_readiness_share) * received["even_diffusion"]
+    part = 1 - readiness_part(setting)
+    diffused = part * received["even_diffusion"]
     granted = safe_ratio(received["capital_subsidy"] + diffused, outlay)
     rates = centre_rates(drivers, policy, setting)
     injected = founding_equity(investment, policy, outlay * (1 - granted), setting)
@@ -154,7 +155,6 @@ def centre_flows(
     for name in ("capital_subsidy", "tariff_discount", "output_subsidy"):
         ledger.add("subsidies", "government", settlement.payers[name], "centres", received[name])
     payers = settlement.payers["even_diffusion"]
-    part = 1 - p.diffusion_readiness_share
     ledger.add("subsidies", "government", part * payers, "centres", diffused)
     ledger.add("programmes", "government", (1 - part) * payers, "households")
     ledger.add("headquarters", "centres", books.headquarters_take, "world")

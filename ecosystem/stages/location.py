@@ -14,7 +14,7 @@ from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
 from ecosystem.schedule import RING_1, RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.policy import Policy, readiness_part
 from ecosystem.state import State
 
 Index = NDArray[np.intp]
@@ -104,6 +104,7 @@ def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Sett
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
     centres = setting.world.centres
     pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
+    pue = running_pue(pue, policy, setting)
     tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
     return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
 
@@ -187,7 +188,7 @@ def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Supp
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
     second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
     return Support(
-        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
+        diffusion=policy.rate["even_diffusion"] * (1 - readiness_part(setting)) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
         capital=policy.rate["capital_subsidy"] * eligible,
     )
@@ -265,12 +266,15 @@ def location_shares(
 def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     """Return location shares with the halls that anchor tenants bring along (runs, kinds, P + 1).
 
-    Anchors take a part of the build to the core and the first ring, from everybody alike.
+    Anchors take a part of the build to the core and the first ring, from everybody alike, but
+    not to places that the gate has closed.
     """
     places = setting.world.prefectures
-    theirs = np.append((places.tier <= RING_1).astype(float), 0.0)
+    open_there = (places.tier <= RING_1) * (policy.gate == 0).reshape(share[:, :, :-1].shape)
     moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
-    return np.asarray((1 - moved) * share + moved * theirs / theirs.sum())
+    theirs = open_there / open_there.sum(axis=2, keepdims=True)
+    brought = np.concatenate([theirs, np.zeros_like(share[:, :, -1:])], axis=2)
+    return np.asarray((1 - moved) * share + moved * brought)
 
 
 def place_utility(state: State, policy: Policy, setting: Setting) -> Array:

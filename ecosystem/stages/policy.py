@@ -12,7 +12,7 @@ from ecosystem.arrays import combine, safe_ratio
 from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.schedule import RING_2
 from ecosystem.setting import Array, Setting
-from ecosystem.stages.drivers import Drivers
+from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.state import State
 
 
@@ -100,7 +100,7 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         grants=p.joint_innovation_grant_share * paid[:, [joint]],
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
-        advantage=advantage(state, setting),
+        advantage=advantage(state, drivers, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
 
@@ -307,20 +307,38 @@ def diffusion_readiness(state: State, setting: Setting) -> Array:
     return np.asarray(state.governments.diffusion * spread_out)
 
 
+def readiness_part(setting: Setting) -> Array:
+    """Return the part of diffusion money that goes into readiness, (runs, 1)."""
+    p = setting.parameters
+    return np.asarray(p.diffusion_readiness_share * (1 - p.investment_limit))
+
+
 def settled_share(state: State, setting: Setting) -> Array:
-    """Return the locally settled share: the operators' own, or the floor of the rule."""
-    p, schedule = setting.parameters, setting.schedule
-    rule = schedule.rate[state.period, schedule.column("local_settlement_rule")] > 0
-    floor = p.settlement_floor if rule else p.local_settlement
-    return np.maximum(p.local_settlement, floor)
+    """Return the locally settled share, (runs, 1): the operators' own, or on the way to the floor.
+
+    The rule binds servers bought while it is in force, so the share rises as they replace others;
+    otherwise headquarters would lose what they paid for.
+    """
+    p, schedule, t = setting.parameters, setting.schedule, state.period
+    rule = schedule.rate[: t + 1, schedule.column("local_settlement_rule")] > 0
+    if not rule[t]:
+        return p.local_settlement
+    renewed = -np.expm1(-p.server_depreciation_intelligent * rule.sum())
+    return np.asarray(
+        p.local_settlement + renewed * np.maximum(p.settlement_floor - p.local_settlement, 0)
+    )
 
 
-def advantage(state: State, setting: Setting) -> Array:
-    """Return what subsidies add to the log of profitability here, (runs, 1)."""
-    schedule = setting.schedule
+def advantage(state: State, drivers: Drivers, setting: Setting) -> Array:
+    """Return what subsidies add to the log of profitability of intelligent compute, (runs, 1)."""
+    schedule, p = setting.schedule, setting.parameters
     output = expected_rate(state, setting, schedule.column("output_subsidy"))
     capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
-    return np.asarray(np.log1p(output) - np.log1p(-capital))
+    if schedule.shells_only[state.period]:
+        hall = drivers.hall_cost[:, [INTELLIGENT]] / p.expected_fill
+        capital = capital * hall / (drivers.server_cost[:, [INTELLIGENT]] + hall)
+    kept = 1 - p.output_subsidy_price_share
+    return np.asarray(np.log1p(kept * output) - np.log1p(-capital))
 
 
 def yardstick(state: State, setting: Setting) -> Array:

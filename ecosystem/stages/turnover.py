@@ -13,6 +13,7 @@ from ecosystem.kernels import HOURS
 from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, year_end_period
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.policy import readiness_part
 
 if TYPE_CHECKING:
     from ecosystem.step import Quarter
@@ -113,8 +114,7 @@ def next_governments(quarter: Quarter, setting: Setting) -> agents.Governments:
         receipts_before=total(old.receipts) if first else old.receipts_before,
         receipts_reference=mean if t + 1 == POLICY_START else old.receipts_reference,
         advantage=shift(old.advantage, policy.advantage[:, 0]),
-        diffusion=setting.parameters.diffusion_readiness_share
-        * total(books.payers["even_diffusion"]),
+        diffusion=readiness_part(setting) * total(books.payers["even_diffusion"]),
         cash=quarter.accounts.cash["government"],
     )
 

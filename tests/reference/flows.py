@@ -14,6 +14,7 @@ from .agents import Agents
 from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_books
+from .policy import readiness_part
 from .public import government_accounts, passive_deposits, tax_shares
 from .settlement import park_outlays, power_bill, reference_settlement, voucher_base
 
@@ -164,7 +165,7 @@ def centre_accounts(
         upkeep *= investment["servers"][c]
         wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
-        diffused = (1 - p.diffusion_readiness_share) * got["even_diffusion"][c]
+        diffused = (1 - readiness_part(agents)) * got["even_diffusion"][c]
         own = 1 - ratio(got["capital_subsidy"][c] + diffused, outlay)
         before = investment["servers"][c] + investment["scrapped"][c]
         kept = investment["servers"][c] - investment["arrived"][c]

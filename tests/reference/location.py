@@ -7,6 +7,7 @@ from typing import Any
 
 from .agents import CORE, HOURS, RING_1, RING_2, Agents, Centre
 from .closed_forms import expected_use, logit_shares, poisson, profitability, shares
+from .policy import readiness_part
 
 TIERS = ("core", "ring_1", "ring_2", "other")
 HUB_DESIGNATED = 7  # 2021Q4
@@ -21,7 +22,7 @@ def reference_location(
     share = [
         location_shares(agents, drivers, policy, support, kind) for kind in range(len(agents.kinds))
     ]
-    share = [with_anchors(agents, policy, shares_of_kind) for shares_of_kind in share]
+    share = [with_anchors(agents, policy, kind, part) for kind, part in enumerate(share)]
     placed = draw_projects(agents, drivers, footloose, share)
     return {
         "footloose": footloose,
@@ -61,7 +62,8 @@ def new_unit_cost(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> float:
     """Return the same for a unit that the centre would build now, yuan/PFh."""
-    pue = min(centre.pue, standard_pue(agents, policy))
+    built = min(centre.pue, standard_pue(agents, policy))
+    pue = running_pue(agents, policy, centre.prefecture, built)
     tariff = drivers["electricity"][centre.prefecture]
     relief = policy["rate"]["tariff_discount"][0]
     return drivers["power"][centre.kind] * pue * tariff * (1 - relief)
@@ -96,7 +98,7 @@ def expected_support(
     return {
         "output": kept * policy["rate"]["output_subsidy"][0],
         "capital": capital,
-        "second_ring": (1 - p.diffusion_readiness_share) * policy["rate"]["even_diffusion"][0],
+        "second_ring": (1 - readiness_part(agents)) * policy["rate"]["even_diffusion"][0],
     }
 
 
@@ -193,10 +195,15 @@ def location_shares(
     return logit_shares(utilities)
 
 
-def with_anchors(agents: Agents, policy: dict[str, Any], share: list[float]) -> list[float]:
+def with_anchors(
+    agents: Agents, policy: dict[str, Any], kind: int, share: list[float]
+) -> list[float]:
     """Return shares after anchor tenants took a part from all to the core and the first ring."""
     moved = agents.p.anchor_hall_gain * policy["lever"]["anchor_tenants"][0]
-    theirs = [place.tier in (CORE, RING_1) for place in agents.prefectures]
+    theirs = [
+        place.tier in (CORE, RING_1) and policy["gate"][agents.cells().index((kind, i))] == 0
+        for i, place in enumerate(agents.prefectures)
+    ]
     result = [(1 - moved) * part for part in share]
     for i, chosen in enumerate(theirs):
         if chosen:

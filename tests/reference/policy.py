@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import FIRST_POLICY_QUARTER, RING_1, RING_2, Agents, Instrument, Prefecture
+from .agents import (
+    FIRST_POLICY_QUARTER,
+    INTELLIGENT,
+    RING_1,
+    RING_2,
+    Agents,
+    Instrument,
+    Prefecture,
+)
 from .closed_forms import ratio
 
 
@@ -81,7 +89,7 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
         "fiscal_extra": [extra],
         "local_settlement": [local_settlement(agents)],
-        "advantage": [advantage(agents)],
+        "advantage": [advantage(agents, drivers)],
         "fiscal_talent": [fiscal_talent(agents, extra)],
     }
 
@@ -118,17 +126,28 @@ def diffused(agents: Agents, place: Prefecture) -> float:
 
 def local_settlement(agents: Agents) -> float:
     """Return the share of a surplus that is settled here: the operators' own or the rule's."""
-    own = agents.p.local_settlement
-    if agents.instruments["local_settlement_rule"].rate[agents.period] > 0:
-        return max(own, agents.p.settlement_floor)
-    return own
+    own, t = agents.p.local_settlement, agents.period
+    rates = agents.instruments["local_settlement_rule"].rate
+    if rates[t] <= 0:
+        return own
+    quarters = sum(1 for rate in rates[: t + 1] if rate > 0)
+    renewed = 1 - math.exp(-agents.p.server_depreciation_intelligent * quarters)
+    return own + renewed * max(agents.p.settlement_floor - own, 0)
 
 
-def advantage(agents: Agents) -> float:
+def readiness_part(agents: Agents) -> float:
+    """Return the part of diffusion money that goes into readiness, none where it may not."""
+    return agents.p.diffusion_readiness_share * (1 - agents.p.investment_limit)
+
+
+def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
     """Return what subsidies on output and capital add to the log of profit here."""
-    tools, t = agents.instruments, agents.period
-    output = expected_rate(tools["output_subsidy"], t)
+    tools, t, p = agents.instruments, agents.period, agents.p
+    output = (1 - p.output_subsidy_price_share) * expected_rate(tools["output_subsidy"], t)
     capital = expected_rate(tools["capital_subsidy"], t)
+    if agents.shells_only[t]:
+        hall = drivers["hall_cost"][INTELLIGENT] / p.expected_fill
+        capital *= hall / (drivers["server_cost"][INTELLIGENT] + hall)
     return math.log((1 + output) / (1 - capital))
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .agents import Agents
+from .policy import readiness_part
 
 Record = dict[str, Any]
 
@@ -55,7 +56,7 @@ def government_accounts(
     programmes = math.fsum(policy["prefecture_paid"]) + math.fsum(policy["level_paid"][:2])
     programmes += policy["fiscal_extra"][0]
     diffusion = math.fsum(settlement["payers"]["even_diffusion"])
-    programmes += p.diffusion_readiness_share * diffusion  # builders of readiness
+    programmes += readiness_part(agents) * diffusion  # builders of readiness
     granted = math.fsum(innovation["grants"]) + math.fsum(innovation["university_grants"])
     return {"cash": cash, "to_people": programmes - granted}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .agents import FIRST_POLICY_QUARTER, HOURS, Agents, Buyer, Firm, Prefecture
 from .closed_forms import ratio
+from .policy import readiness_part
 
 Record = dict[str, Any]
 
@@ -116,7 +117,7 @@ def next_province(agents: Agents, quarter: dict[str, Record]) -> Any:
         receipts=receipts,
         receipts_before=sum(old.receipts) if t % 4 == 0 else old.receipts_before,
         advantage=[quarter["policy"]["advantage"][0], *old.advantage[:-1]],
-        diffusion=agents.p.diffusion_readiness_share
+        diffusion=readiness_part(agents)
         * math.fsum(quarter["accounts"]["settlement"]["payers"]["even_diffusion"]),
         receipts_reference=(
             sum(receipts) / 4 if t == FIRST_POLICY_QUARTER - 1 else old.receipts_reference
