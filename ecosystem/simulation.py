@@ -146,7 +146,7 @@ def run_chunk(chunk: Chunk) -> tuple[dict[str, Array], dict[str, Array]]:
             check_finite(values, chunk, t)
             recorder.add(t, values)
     series = {name: np.stack(rows, axis=1) for name, rows in (recorder.series or {}).items()}
-    return series, recorder.summary
+    return series, {name: recorder.summary[name] for name in chunk.outcomes}
 
 
 def check_finite(values: Mapping[str, Array], chunk: Chunk, t: int) -> None:
