@@ -1,0 +1,378 @@
+"""Which uncertain numbers decide what policies do: a SALib study of outcomes and paired effects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ecosystem.setting import Array
+from experiments.salib_study import INDICES, MAIN, NEAR_SHARE, Analysis, analyse
+from experiments.sensitivity_factors import NEAR_DUMMY
+from experiments.sensitivity_plan import HORIZON, Study, Values, plan_study, run_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecosystem.ensemble.chunks import Model
+    from experiments.charts import Chart
+
+LEVEL, EFFECT = "level", "effect"
+DRAWS = 1000
+"""Bootstrap draws for the interval of a share."""
+COMMON = ("package", "quantity", "group", "outcome", "unit", "period")
+
+
+def sensitivity(
+    scenarios: Sequence[Any] | None = None,
+    reference: Any = "history",
+    *,
+    method: str = "morris",
+    trajectories: int = 20,
+    samples: int = 64,
+    second_order: bool = False,
+    factors: str | Path | Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
+    replicates: int = 1,
+    seed: int = 1,
+    until: str = "2035Q4",
+    world: str | Path = "full",
+    shock: str | None = None,
+    budget: float | str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    fixed_parameters: bool = False,
+    outcomes: Sequence[str] | None = None,
+    years: bool = True,
+    model: Model | None = None,
+    executor: Any = None,
+    cluster: str | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sensitivity:
+    """Run scenarios over a sample of factors and say which factors move outcomes and effects.
+
+    All points of a Morris trajectory or Saltelli block share luck, and so do all scenarios, so
+    that neither an index nor a paired effect takes chance for a factor.
+
+    Parameters
+    ----------
+    scenarios
+        Package names, TOML paths or `Scenario` objects; None for all packages.
+    reference
+        What paired effects are taken from; added if it is not among them.
+    method
+        ``morris`` (screening: elementary effects) or ``sobol`` (shares of variance).
+    trajectories
+        Morris trajectories.
+    samples
+        Blocks of the Sobol' sequence, a power of 2.
+    second_order
+        Sobol indices of pairs of factors too; twice the runs.
+    factors
+        See `experiments.sensitivity_factors.read_factors`; None for the default study.
+    replicates
+        Runs of each scenario and point; their mean is analysed.
+    seed
+        Seed of the sample, of all luck and of the bootstrap, at least 1.
+    until, world, shock, budget, parameters, executor, cluster, jobs
+        As in `experiments.compare.compare` and `ecosystem.ensemble.runner.run_design`.
+    fixed_parameters
+        Uncertain parameters that are no factor stay at their defaults instead of being drawn for
+        each block.
+    outcomes
+        Names of outcomes without parts; None for the headline set.
+    years
+        Indices by year too.
+    model
+        A model of one's own instead of scenarios, as `run_design` takes it.
+    out
+        Folder in which runs are kept, so that a killed study goes on.
+    progress
+        Called with the number of finished and of all runs.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong.
+    """
+    resolved: list[Any] = []
+    base = ""
+    if model is None:
+        from ecosystem.scenario import with_overrides
+        from experiments.budget import with_budget
+        from experiments.compare import scenarios_with_reference
+
+        resolved, base = scenarios_with_reference(scenarios, reference)
+        settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
+        shocks = [shock] if shock else []
+        resolved = [with_budget(with_overrides(one, settings, shocks), budget) for one in resolved]
+    study = plan_study(
+        resolved, base, method=method, trajectories=trajectories, samples=samples,
+        second_order=second_order, factors=factors, replicates=replicates, outcomes=outcomes,
+        fixed_parameters=fixed_parameters, years=years, model=model, seed=seed, until=until,
+        world=world, executor=executor, cluster=cluster, jobs=jobs,
+    )  # fmt: skip
+    return Sensitivity.of(study, run_study(study, out, progress))
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What a sensitivity study found.
+
+    Parameters
+    ----------
+    study
+        What was run.
+    table
+        One row a package, quantity (level, or effect against the reference), outcome and factor,
+        over the outcome's own time base. Morris: `mu`, `mu_star` and `sigma` in the outcome's
+        unit over a factor's whole range; Sobol: `first` and `total` shares of variance; `_low`
+        and `_high` are 95 % bootstrap ends. `rank` orders factors, `matters` says that the lower
+        end lies above the near-dummy. `chance_share` is the share of variance that luck has at a
+        point, with interval; `other_share` that of luck and of the uncertain parameters that are
+        no factor. `status` is ``ok`` or says what is wrong; indices are empty then.
+    by_year
+        The same by year, without intervals of the shares.
+    pairs
+        Sobol indices of pairs, if asked for, else empty.
+    failed
+        Runs that failed.
+    """
+
+    study: Study
+    table: pd.DataFrame
+    by_year: pd.DataFrame
+    pairs: pd.DataFrame
+    failed: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, study: Study, values: Values) -> Sensitivity:
+        """Analyse what came of a study."""
+        import pandas as pd
+
+        whole, yearly, pairs = [], [], []
+        for quantity in quantities(study, values):
+            found = analyse(
+                study.sample, quantity.points, quantity.values, quantity.scale,
+                pairs=quantity.period == HORIZON,
+            )  # fmt: skip
+            block = rows_of(quantity, found)
+            (whole if quantity.period == HORIZON else yearly).append(block)
+            if found.second is not None:
+                pairs.append(pairs_of(quantity, *found.second))
+        return cls(study, joined(whole), joined(yearly), joined(pairs), values.failed)
+
+    def title(self, package: str, lang: str = "en") -> str:
+        """Return the title of a package."""
+        for scenario in self.study.scenarios:
+            if scenario.name == package:
+                return str(getattr(scenario, f"title_{lang}"))
+        return package
+
+    def figure(
+        self, package: str | None = None, outcome: str | None = None, lang: str = "en"
+    ) -> Chart:
+        """Draw the Morris plane or the Sobol bars of a package's effects, industry beside ecosystem.
+
+        Parameters
+        ----------
+        package
+            By default the first that is not the reference.
+        outcome
+            One outcome instead of the first of either group.
+        lang
+            Language of the labels.
+        """
+        from experiments.sensitivity_figures import package_chart
+
+        return package_chart(self, package, outcome, lang)
+
+    def heat_map(self, lang: str = "en") -> Chart:
+        """Draw packages × factors, industry beside the innovation ecosystem."""
+        from experiments.sensitivity_figures import heat_map
+
+        return heat_map(self, lang)
+
+    def text(self, lang: str = "en") -> str:
+        """Return the factors that matter most as text."""
+        from experiments.sensitivity_text import sensitivity_text
+
+        return sensitivity_text(self, lang)
+
+    def save(self, directory: Path | str, lang: str = "en") -> list[Path]:
+        """Write tables and figures into a folder that exists, and return the paths.
+
+        Raises
+        ------
+        OSError
+            The folder is missing or cannot be written to.
+        """
+        from experiments.sensitivity_text import save_sensitivity
+
+        return save_sensitivity(self, Path(directory), lang)
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what matters most."""
+        import html
+
+        return f"<pre>{html.escape(self.text())}</pre>"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One outcome of one package over one time, as it is analysed.
+
+    Parameters
+    ----------
+    study
+        Where it belongs.
+    keys
+        Values of the columns `COMMON`.
+    values
+        (points,).
+    again
+        The same of the repeats, (kinds of repeat, blocks).
+    scale
+        Largest level, against which rounding is judged.
+    """
+
+    study: Study
+    keys: dict[str, str]
+    values: Array
+    again: Array
+    scale: float
+
+    @property
+    def period(self) -> str:
+        """The time it is over."""
+        return self.keys["period"]
+
+    @property
+    def points(self) -> Any:
+        """Numbers of its points."""
+        return np.arange(len(self.values))
+
+
+def quantities(study: Study, values: Values) -> list[Quantity]:
+    """Return levels of every scenario, and paired effects of those that are not the reference."""
+    base = study.names.index(study.reference) if study.reference else None
+    first = min((start_year(one) for one in study.scenarios), default=0)
+    found = []
+    for (outcome, period), levels in values.points.items():
+        if period != HORIZON and int(period) < first:
+            continue
+        again = values.repeats.get((outcome, period), np.full((1, 1, 1), np.nan))
+        for place, package in enumerate(study.names):
+            keys = keys_of(study, package, outcome, period)
+            known = np.abs(levels[place][np.isfinite(levels[place])])
+            scale = float(known.max()) if len(known) else 0.0
+            level = {"quantity": LEVEL}
+            found.append(Quantity(study, keys | level, levels[place], again[place], scale))
+            if base is not None and place != base:
+                effect, repeated = levels[place] - levels[base], again[place] - again[base]
+                found.append(Quantity(study, keys | {"quantity": EFFECT}, effect, repeated, scale))
+    return found
+
+
+def start_year(scenario: Any) -> int:
+    """Return the first year in which a package may differ from the reference."""
+    from ecosystem.quarters import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
+
+    starts = [edit.start for edit, own in zip(scenario.edits, scenario.own, strict=True) if own]
+    return FIRST_YEAR + min([POLICY_START, *starts]) // QUARTERS_A_YEAR
+
+
+def keys_of(study: Study, package: str, outcome: str, period: str) -> dict[str, str]:
+    """Return the columns that all rows of one quantity share."""
+    from ecosystem.catalogue import outcomes
+
+    row = outcomes().get(outcome) if study.model is None else None
+    return {
+        "package": package,
+        "quantity": LEVEL,
+        "group": row.group if row else "",
+        "outcome": outcome,
+        "unit": row.unit if row else "",
+        "period": period,
+    }
+
+
+def rows_of(quantity: Quantity, found: Analysis) -> dict[str, Any]:
+    """Return the columns of one quantity, (factors,) each."""
+    study = quantity.study
+    names = study.sample.names
+    main = found.indices[MAIN[study.sample.method]]
+    rank = np.full(len(names), np.nan)
+    if np.isfinite(main).all():
+        rank[np.argsort(-main, kind="stable")] = np.arange(1, len(names) + 1)
+    bar = NEAR_SHARE if study.sample.method == "sobol" else main[names.index(NEAR_DUMMY)]
+    matters = found.indices[f"{MAIN[study.sample.method]}_low"] > bar
+    shares = share_columns(quantity, found.sd)
+    single = quantity.keys | shares | {"mean": found.mean, "sd": found.sd}
+    single |= {"blocks": found.blocks, "status": found.status}
+    columns: dict[str, Any] = {name: np.full(len(names), value) for name, value in single.items()}
+    columns |= found.indices | {"rank": rank, "matters": matters}
+    columns |= {"factor": np.array(names), "factor_group": groups_of(study)}
+    front = [*COMMON, "factor", "factor_group", *INDICES[study.sample.method], "rank", "matters"]
+    return {name: columns[name] for name in [*front, *shares, "mean", "sd", "blocks", "status"]}
+
+
+def groups_of(study: Study) -> Any:
+    """Return the group of each factor."""
+    return np.array([factor.group for factor in study.factors])
+
+
+def share_columns(quantity: Quantity, sd: float) -> dict[str, float]:
+    """Return the shares of variance that luck has, and luck with parameters that are no factor.
+
+    Half the mean square of the difference between a block's first point and its repeat is the
+    variance within a point, whatever the outcome depends on; the share is of the variance over
+    the sample's independent points. The interval is by bootstrap over blocks.
+    """
+    first = quantity.values[:: quantity.study.sample.length]
+    spread = 0.5 * (quantity.again - first) ** 2  # (kinds, blocks)
+    kept = np.isfinite(spread).all(axis=0)
+    names = ["chance_share", "chance_low", "chance_high"]
+    names += ["other_share", "other_low", "other_high"]
+    shares = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
+    if not sd > 0 or not kept.any():
+        return shares
+    spread = spread[:, kept] / sd**2
+    chosen = _drawn(int(kept.sum()), quantity.study.sample.seed)
+    for place, name in enumerate(("chance", "other")[: len(spread)]):
+        low, high = np.quantile(spread[place][chosen].mean(axis=1), [0.025, 0.975])
+        shares[f"{name}_share"] = float(spread[place].mean())
+        shares |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+    return shares
+
+
+def _drawn(count: int, seed: int) -> Any:
+    """Return bootstrap places, (draws, count)."""
+    return np.random.default_rng(seed).integers(count, size=(DRAWS, count))
+
+
+def pairs_of(quantity: Quantity, second: Array, half: Array) -> dict[str, Any]:
+    """Return the second-order indices of one quantity, one row a pair."""
+    names = np.array(quantity.study.sample.names)
+    one, other = np.triu_indices(len(names), k=1)
+    share, reach = second[one, other], half[one, other]
+    columns: dict[str, Any] = {
+        name: np.full(len(one), value) for name, value in quantity.keys.items()
+    }
+    columns |= {"factor": names[one], "other_factor": names[other], "second": share}
+    return columns | {"second_low": share - reach, "second_high": share + reach}
+
+
+def joined(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return blocks of columns as one frame."""
+    import pandas as pd
+
+    if not blocks:
+        return pd.DataFrame()
+    frame = pd.DataFrame(
+        {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    )
+    return frame.astype({"rank": "Int64"}) if "rank" in frame else frame
