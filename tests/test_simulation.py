@@ -278,3 +278,14 @@ def test_chunks_share_the_runs_evenly() -> None:
         assert max(sizes) <= largest
         assert max(sizes) - min(sizes) <= 1
         assert [r for task in tasks for r in task.replicate] == list(range(replicates))
+
+
+def test_a_directory_gives_what_memory_gives(tmp_path: Path) -> None:
+    """Outcomes of every time base, asked for in an order of the user's own."""
+    given = {"replicates": 2, "until": "2026Q4", "world": "teaching", "jobs": 1}
+    names = ["fill", "patents", "ai_firms", "local_value_added_net", "servers"]
+    here = simulate(["article", "history"], outcomes=names, **given)
+    there = simulate(["article", "history"], outcomes=names, out=tmp_path, **given)
+    for name in names:
+        np.testing.assert_array_equal(there.summaries[name], here.summaries[name])
+        np.testing.assert_array_equal(there.series[name], here.series[name])
