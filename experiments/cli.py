@@ -44,6 +44,13 @@ class Executor(StrEnum):
     dask = "dask"
 
 
+class Method(StrEnum):
+    """Methods of sensitivity analysis."""
+
+    morris = "morris"
+    sobol = "sobol"
+
+
 class Topic(StrEnum):
     """What can be listed."""
 
@@ -192,6 +199,59 @@ def compare(
             dry_run=dry_run, quiet=quiet, json=json, budget=budget, decompose=decompose,
             executor=executor, cluster=cluster,
         )  # fmt: skip
+        raise typer.Exit(start(request))
+
+
+@app.command()
+def sensitivity(
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(help="Package names or TOML files; all packages if none is given."),
+    ] = None,
+    method: Annotated[Method, typer.Option(help="Screening, or shares of variance.")] = (
+        Method.morris
+    ),
+    trajectories: Annotated[int, typer.Option(min=4, help="Morris trajectories.")] = 20,
+    samples: Annotated[int, typer.Option(min=4, help="Sobol blocks, a power of 2.")] = 64,
+    second_order: Annotated[
+        bool, typer.Option("--second-order", help="Sobol indices of pairs too; twice the runs.")
+    ] = False,
+    factors: Annotated[Path | None, typer.Option(help="TOML file with factors and ranges.")] = None,
+    reference: Annotated[str, typer.Option(help="What effects are taken against.")] = "history",
+    budget: Annotated[
+        str | None, typer.Option(help="M¥ of present value each, or article, or own (unscaled).")
+    ] = None,
+    world: World = "full",
+    lang: Lang = Language.en,
+    shock: Shock = None,
+    set_: Set = None,
+    fixed_parameters: Fixed = False,
+    replicates: Annotated[int, typer.Option(min=1, help="Runs of each point; their mean.")] = 1,
+    seed: Annotated[int, typer.Option(min=1, help="Seed of sample and chance.")] = 1,
+    until: Until = "2035Q4",
+    jobs: Jobs = None,
+    executor: RunBy = None,
+    cluster: Cluster = None,
+    out: Out = Path("runs"),
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Say which uncertain numbers outcomes and effects of packages depend on (SALib)."""
+    with exits():
+        from experiments.sensitivity_command import SensitivityRequest, start
+
+        common = Request(
+            kind="sensitivity", scenarios=tuple(scenarios or ()), reference=reference,
+            replicates=replicates, seed=seed, until=until, world=world,
+            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
+            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
+            dry_run=dry_run, quiet=quiet, json=json, budget=budget,
+            executor=executor, cluster=cluster,
+        )  # fmt: skip
+        request = SensitivityRequest(
+            common, method.value, trajectories, samples, second_order, factors
+        )
         raise typer.Exit(start(request))
 
 

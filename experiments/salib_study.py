@@ -84,7 +84,7 @@ class Sample:
 
     @property
     def independent(self) -> NDArray[np.intp]:
-        """Places in a block of points that are drawn independently: all of a trajectory, A and B."""
+        """Places in a block of independent points: all of a trajectory; A and B."""
         return np.arange(self.length) if self.method == "morris" else np.array([0, self.length - 1])
 
 

@@ -151,8 +151,6 @@ class Sensitivity:
     @classmethod
     def of(cls, study: Study, values: Values) -> Sensitivity:
         """Analyse what came of a study."""
-        import pandas as pd
-
         whole, yearly, pairs = [], [], []
         for quantity in quantities(study, values):
             found = analyse(
@@ -175,7 +173,7 @@ class Sensitivity:
     def figure(
         self, package: str | None = None, outcome: str | None = None, lang: str = "en"
     ) -> Chart:
-        """Draw the Morris plane or the Sobol bars of a package's effects, industry beside ecosystem.
+        """Draw the plane or the bars of a package's effects, industry beside the ecosystem.
 
         Parameters
         ----------

@@ -1,0 +1,141 @@
+"""`ecosystem sensitivity`: from a request to a run directory that survives being killed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments import commands
+from experiments import run_directory as files
+from experiments.messages import text
+from experiments.request import Request
+
+if TYPE_CHECKING:
+    from experiments.sensitivity_plan import Study
+
+
+@dataclass(frozen=True)
+class SensitivityRequest:
+    """The options of `ecosystem sensitivity` beside those of `Request`."""
+
+    common: Request
+    method: str
+    trajectories: int
+    samples: int
+    second_order: bool
+    factors: Path | None
+
+
+def start(request: SensitivityRequest) -> int:
+    """Carry out a request and return the exit code.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong with the request; nothing has been written then.
+    OSError
+        The run directory cannot be written.
+    """
+    common = request.common
+    study = study_of(request)
+    configuration = configuration_of(study, common)
+    directory = common.out / files.configuration_hash(configuration)
+    commands.warn(list(study.scenarios))
+    if common.dry_run:
+        commands.say(dry_run_words(study, common), common.quiet)
+    elif files.is_complete(directory):
+        commands.say(text("reused", common.lang, directory=directory), common.quiet)
+    else:
+        fill(study, common, configuration, directory)
+    return commands.finish(common, directory)
+
+
+def study_of(request: SensitivityRequest) -> Study:
+    """Look up everything a request names.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong.
+    """
+    from experiments.sensitivity_plan import plan_study
+
+    common = request.common
+    scenarios, reference = commands.resolve_request(common)
+    return plan_study(
+        scenarios, reference, method=request.method, trajectories=request.trajectories,
+        samples=request.samples, second_order=request.second_order, factors=request.factors,
+        replicates=common.replicates, fixed_parameters=common.fixed_parameters,
+        seed=common.seed, until=common.until, world=common.world, executor=common.executor,
+        cluster=common.cluster, jobs=common.jobs,
+    )  # fmt: skip
+
+
+def configuration_of(study: Study, common: Request) -> dict[str, Any]:
+    """Return everything that determines the tables and figures of a study."""
+    from importlib.metadata import version
+
+    from ecosystem.world.loader import load_world
+
+    return {
+        "command": common.kind,
+        "scenarios": files.plain(study.scenarios),
+        "reference": study.reference,
+        "method": study.sample.method,
+        "blocks": study.sample.blocks,
+        "second_order": study.sample.second_order,
+        "factors": files.plain(study.factors),
+        "outcomes": study.outcomes,
+        "replicates": study.replicates,
+        "seed": common.seed,
+        "until": common.until,
+        "world": common.world,
+        "fixed_parameters": study.fixed,
+        "lang": common.lang,
+        "SALib": version("SALib"),
+        "data": {"world": load_world(common.world).digest, **files.data_digests()},
+    }
+
+
+def fill(study: Study, common: Request, configuration: dict[str, Any], directory: Path) -> None:
+    """Run what is missing, analyse it, and write tables, figures and the manifest."""
+    from experiments.sensitivity import Sensitivity
+    from experiments.sensitivity_plan import run_study
+
+    command = common.command_line()
+    with files.opened(directory, configuration, command):
+        with commands.progress_bar(common.lang, common.quiet) as show:
+            values = run_study(study, directory / commands.ENSEMBLES, show)
+        found = Sensitivity.of(study, values)
+        found.save(directory, common.lang)
+        failed = commands.write_failed(directory)
+        answer = {"table": commands.records(found.table)}
+        files.write_text(directory / commands.TABLE, found.text(common.lang) + "\n")
+        files.write_text(directory / commands.ANSWER, json.dumps(answer, ensure_ascii=False))
+        files.write_manifest(directory, configuration, command, runs=study.runs, failed=failed)
+
+
+def dry_run_words(study: Study, common: Request) -> str:
+    """Return runs, time and disk of a study; a few quarters are run to see how long they take."""
+    from ecosystem.ensemble.estimate import estimate
+    from ecosystem.ensemble.runner import run_design
+    from ecosystem.quarters import period_index
+
+    ensemble = run_design(
+        study.design, keep=study.keep, outcomes=study.outcomes, fixed_parameters=study.fixed,
+        **study.options,
+    )  # fmt: skip
+    found = estimate(ensemble)
+    share = study.runs / found.runs
+    head = text(
+        "dry_run", common.lang, runs=study.runs, quarters=period_index(common.until) + 1
+    )  # fmt: skip
+    cost = text(
+        "dry_run_cost", common.lang, minutes=f"{found.seconds / 60 * share:.1f}",
+        workers=ensemble.pool.workers, size=f"{found.size / 1e6 * share:.1f}",
+    )  # fmt: skip
+    titles = [f"  {one.name}: {getattr(one, f'title_{common.lang}')}" for one in study.scenarios]
+    names = ", ".join(factor.title(common.lang) for factor in study.factors)
+    return "\n".join([head, cost, *titles, names])

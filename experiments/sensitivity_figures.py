@@ -1,0 +1,243 @@
+"""Pictures of a sensitivity study: Morris plane, Sobol bars, and packages × factors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.charts import INK, QUIET, Chart, figure_language, new_figure, theme
+from experiments.messages import number, percent, text, title, wrap
+from experiments.salib_study import MAIN, NEAR_SHARE
+from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
+from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+SIDES = ("industry", "innovation")
+"""The two groups of outcomes that stand side by side."""
+NAMED = 7
+"""Points of a plane that are named."""
+BARS = 12
+"""Factors that have bars."""
+WIDTH, HEIGHT = 11.0, 5.2
+"""Inches."""
+
+
+def package_chart(
+    found: Sensitivity, package: str | None = None, outcome: str | None = None, lang: str = "en"
+) -> Chart:
+    """Draw one package: its effects, or its levels where it is the reference or stands alone."""
+    lang = figure_language(lang)
+    study = found.study
+    others = [name for name in study.names if name != study.reference]
+    package = package or (others or study.names)[0]
+    quantity = EFFECT if study.reference and package != study.reference else LEVEL
+    rows = found.table
+    rows = rows[(rows["package"] == package) & (rows["quantity"] == quantity)]
+    shown = [outcome] if outcome else first_outcomes(rows)
+    drawer = _plane if study.sample.method == "morris" else _bars
+    head = text(
+        f"sensitivity_{study.sample.method}", lang,
+        package=found.title(package, lang), what=quantity_words(found, quantity, lang),
+    )  # fmt: skip
+    parts = [rows[rows["outcome"] == name] for name in shown]
+    with theme(lang):
+        figure = new_figure(WIDTH, HEIGHT)
+        figure.text(0.02, 0.975, wrap(head, 105), va="top", fontsize=12)
+        place = {"left": 0.08, "right": 0.985, "top": 0.80, "bottom": 0.17, "wspace": 0.25}
+        if drawer is _bars:
+            place |= {"left": 0.21, "wspace": 0.75}
+        panels = figure.subplots(1, len(parts), squeeze=False, gridspec_kw=place)[0]
+        for panel, part in zip(panels, parts, strict=True):
+            label = outcome_title(part, lang)
+            panel.set_title(wrap(label, 48), fontsize=10, loc="left", pad=16)
+            panel.text(0, 1.015, below_words(part, lang), transform=panel.transAxes, fontsize=7.5,
+                       color=QUIET)  # fmt: skip
+            if part["status"].str.startswith(("constant", "failed")).any():
+                words = wrap(str(part["status"].iloc[0]), 40)
+                panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
+            else:
+                drawer(panel, part, found, lang)
+        foot = text(f"sensitivity_{study.sample.method}_note", lang, share=percent(NEAR_SHARE))
+        figure.text(0.02, 0.015, wrap(foot, 175), va="bottom", fontsize=7.5, color=QUIET)
+        figure.draw_without_rendering()
+    import pandas as pd
+
+    data = pd.concat(parts, ignore_index=True)
+    return Chart(figure, data, f"{head}. {_words(found, parts, lang)}", lang)
+
+
+def first_outcomes(rows: pd.DataFrame) -> list[str]:
+    """Return the first outcome of industry and of the innovation ecosystem that is there."""
+    sides = [rows.loc[rows["group"] == side, "outcome"] for side in SIDES]
+    return [str(side.iloc[0]) for side in sides if len(side)] or [str(rows["outcome"].iloc[0])]
+
+
+def quantity_words(found: Sensitivity, quantity: str, lang: str) -> str:
+    """Return what is analysed in words."""
+    reference = found.title(found.study.reference, lang)
+    return text(f"sensitivity_{quantity}", lang, reference=reference)
+
+
+def factor_titles(found: Sensitivity, lang: str) -> dict[str, str]:
+    """Return the title of each factor."""
+    return {factor.name: factor.title(lang) for factor in found.study.factors}
+
+
+def outcome_title(part: pd.DataFrame, lang: str) -> str:
+    """Return the title of the outcome that all rows are of."""
+    from ecosystem.catalogue import outcomes
+
+    name = str(part["outcome"].iloc[0])
+    row = outcomes().get(name)
+    return title(row, lang) if row and part["unit"].iloc[0] else name
+
+
+def below_words(part: pd.DataFrame, lang: str) -> str:
+    """Return unit and the share of chance in words."""
+    row = part.iloc[0]
+    shares = text(
+        "sensitivity_chance", lang, share=percent(row["chance_share"]),
+        low=percent(row["chance_low"]), high=percent(row["chance_high"]),
+    )  # fmt: skip
+    return " · ".join(word for word in (str(row["unit"]), shares) if word)
+
+
+def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
+    """Draw mean absolute elementary effects against their spread, with intervals."""
+    import seaborn as sns
+
+    titles = factor_titles(found, lang)
+    reach = [part["mu_star"] - part["mu_star_low"], part["mu_star_high"] - part["mu_star"]]
+    panel.errorbar(
+        part["mu_star"], part["sigma"], xerr=reach, fmt="none", ecolor="#c4c4c4", linewidth=0.9,
+        zorder=1,
+    )  # fmt: skip
+    sns.scatterplot(
+        data=part, x="mu_star", y="sigma", hue="factor_group", style="factor_group", s=45,
+        ax=panel, zorder=3, legend=False,
+    )  # fmt: skip
+    near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
+    panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)
+    top = float(max(part["mu_star"].max(), part["sigma"].max()))
+    panel.plot([0, top], [0, top], color="#dddddd", linewidth=0.9, zorder=0)
+    panel.set_xlim(left=min(0.0, float(part["mu_star_low"].min())))
+    panel.set_ylim(bottom=-0.04 * top)
+    for _, row in part.nsmallest(NAMED, "rank").iterrows():
+        panel.annotate(
+            titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(5, 4),
+            textcoords="offset points", fontsize=7.5, color=INK,
+        )  # fmt: skip
+    panel.set_xlabel(text("sensitivity_mu_star", lang), fontsize=8.5)
+    panel.set_ylabel(text("sensitivity_sigma", lang), fontsize=8.5)
+    panel.tick_params(labelsize=7.5)
+
+
+def _bars(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
+    """Draw first and total order side by side, with intervals."""
+    import pandas as pd
+    import seaborn as sns
+
+    titles = factor_titles(found, lang)
+    top = part.nsmallest(BARS, "rank")
+    names = [titles[name] for name in top["factor"]]
+    kinds = {kind: text(f"sensitivity_{kind}", lang) for kind in ("total", "first")}
+    long = pd.concat(
+        [
+            pd.DataFrame({"factor": names, "index": words, "share": top[kind].to_numpy()})
+            for kind, words in kinds.items()
+        ]
+    )
+    sns.barplot(
+        data=long, y="factor", x="share", hue="index", ax=panel, errorbar=None,
+        legend="full" if part.index[0] == found.table.index[0] else "auto",
+    )  # fmt: skip
+    for kind, shift in (("total", -0.2), ("first", 0.2)):
+        ends = top[f"{kind}_low"], top[f"{kind}_high"]
+        where = [place + shift for place in range(len(top))]
+        panel.hlines(where, *ends, color=INK, linewidth=1.0)
+    panel.axvline(0, color=INK, linewidth=0.8)
+    panel.set_xlabel(text("sensitivity_share", lang), fontsize=8.5)
+    panel.set_ylabel("")
+    panel.set_yticks(range(len(names)), [wrap(name, 26) for name in names], fontsize=7.5)
+    panel.tick_params(axis="x", labelsize=7.5)
+    panel.legend(fontsize=7.5, title=None, loc="lower right")
+
+
+def _words(found: Sensitivity, parts: list[pd.DataFrame], lang: str) -> str:
+    """Return the three largest factors of every panel in words."""
+    main = MAIN[found.study.sample.method]
+    titles = factor_titles(found, lang)
+    lines = []
+    for part in parts:
+        top = part.nsmallest(3, "rank")
+        named = [f"{titles[row['factor']]} {number(row[main])}" for _, row in top.iterrows()]
+        lines.append(f"{outcome_title(part, lang)}: {', '.join(named) or part['status'].iloc[0]}.")
+    return " ".join(lines)
+
+
+def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
+    """Draw packages × factors: the mean over a group's outcomes of each factor's part.
+
+    Morris: its `mu_star` over the sum of all; Sobol: its total index. Outcomes without indices
+    are left out of the mean.
+    """
+    import pandas as pd
+    import seaborn as sns
+
+    lang = figure_language(lang)
+    parts = heat_table(found)
+    titles = factor_titles(found, lang)
+    sides = [side for side in SIDES if side in set(parts["group"])] or [""]
+    tall = 2.5 + 0.21 * parts["factor"].nunique()
+    with theme(lang):
+        figure = new_figure(WIDTH + 1, tall)
+        figure.text(0.02, 1 - 0.12 / tall, wrap(text("sensitivity_heat", lang), 110), va="top",
+                    fontsize=12)  # fmt: skip
+        place = {"left": 0.22, "right": 0.93, "top": 1 - 0.75 / tall, "bottom": 1.6 / tall}
+        panels = figure.subplots(
+            1, len(sides), squeeze=False, sharey=True, gridspec_kw={**place, "wspace": 0.06}
+        )[0]
+        bar = figure.add_axes((0.945, place["bottom"], 0.012, place["top"] - place["bottom"]))
+        for panel, side in zip(panels, sides, strict=True):
+            own = parts[parts["group"] == side]
+            wide = own.pivot(index="factor", columns="package", values="part")
+            wide = wide.reindex(index=list(titles), columns=list(dict.fromkeys(own["package"])))
+            sns.heatmap(
+                wide.rename(index=titles), ax=panel, cmap="viridis", vmin=0.0, cbar_ax=bar,
+                vmax=float(parts["part"].max() or 1.0), linewidths=0.3, yticklabels=True,
+                xticklabels=[wrap(found.title(name, lang), 24) for name in wide.columns],
+            )  # fmt: skip
+            name = text(f"sensitivity_{side}", lang) if side else ""
+            panel.set_title(name, fontsize=10, loc="left")
+            panel.set(xlabel="", ylabel="")
+            panel.tick_params(axis="x", labelsize=7.5, rotation=55)
+            panel.tick_params(axis="y", labelsize=7.5, rotation=0)
+            for label in panel.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+        bar.tick_params(labelsize=7.5)
+        foot = text(f"sensitivity_heat_{found.study.sample.method}", lang)
+        figure.text(0.02, 0.1 / tall, foot, va="bottom", fontsize=7.5, color=QUIET)
+        figure.draw_without_rendering()
+    first = parts.sort_values("part", ascending=False).head(3)
+    named = [f"{titles[row['factor']]} ({found.title(row['package'], lang)}) {percent(row['part'])}"
+             for _, row in first.iterrows()]  # fmt: skip
+    alt = f"{text('sensitivity_heat', lang)}: {', '.join(named)}."
+    return Chart(figure, pd.DataFrame(parts), alt, lang)
+
+
+def heat_table(found: Sensitivity) -> pd.DataFrame:
+    """Return each factor's part by package and group: columns group, package, factor, part."""
+    main = MAIN[found.study.sample.method]
+    rows = found.table
+    effects = rows[rows["quantity"] == EFFECT]
+    rows = effects if len(effects) else rows
+    rows = rows[rows["group"].isin([*SIDES, ""])]
+    keys: list[Any] = ["package", "group", "outcome"]
+    part = rows[main]
+    if found.study.sample.method == "morris":
+        part = part / rows.groupby(keys)[main].transform("sum")
+    rows = rows.assign(part=part)[rows["factor"] != DUMMY]
+    means = rows.groupby(["group", "package", "factor"], sort=False)["part"].mean()
+    return means.reset_index()

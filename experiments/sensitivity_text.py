@@ -1,0 +1,108 @@
+"""A sensitivity study as text and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.messages import number, pad, percent, text, wrap
+from experiments.salib_study import MAIN, NEAR_SHARE
+from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = 100
+"""Terminal columns a line may take."""
+LISTED = 5
+"""Factors that are listed of each outcome."""
+
+
+def sensitivity_text(found: Sensitivity, lang: str = "en") -> str:
+    """Return for every package the factors that move industry and the ecosystem most."""
+    from experiments.sensitivity_figures import first_outcomes, quantity_words
+
+    study = found.study
+    head = text(
+        "sensitivity_heading", lang, method=study.sample.method.capitalize(),
+        blocks=study.sample.blocks, factors=len(study.factors), runs=study.runs,
+        replicates=study.replicates, seed=study.sample.seed,
+    )  # fmt: skip
+    lines = wrap(head, COLUMNS).splitlines()
+    for package in study.names:
+        quantity = EFFECT if study.reference and package != study.reference else LEVEL
+        rows = found.table
+        rows = rows[(rows["package"] == package) & (rows["quantity"] == quantity)]
+        lines += ["", f"{found.title(package, lang)}: {quantity_words(found, quantity, lang)}"]
+        for outcome in first_outcomes(rows):
+            lines += _outcome_lines(found, rows[rows["outcome"] == outcome], lang)
+    notes = [text(f"sensitivity_{study.sample.method}_note", lang, share=percent(NEAR_SHARE))]
+    notes += _problems(found, lang)
+    return "\n".join([*lines, "", *(wrap(note, COLUMNS) for note in notes)])
+
+
+def _outcome_lines(found: Sensitivity, part: pd.DataFrame, lang: str) -> list[str]:
+    """Return one outcome: chance, then the largest factors."""
+    from experiments.sensitivity_figures import below_words, factor_titles, outcome_title
+
+    main = MAIN[found.study.sample.method]
+    titles = factor_titles(found, lang)
+    lines = wrap(f"  {outcome_title(part, lang)}, {below_words(part, lang)}", COLUMNS).splitlines()
+    if part[main].isna().all():
+        return [*lines, f"    {part['status'].iloc[0]}"]
+    for _, row in part.nsmallest(LISTED, "rank").iterrows():
+        span = f"{number(row[f'{main}_low'])} … {number(row[f'{main}_high'])}"
+        mark = "*" if row["matters"] else " "
+        name = pad(titles[row["factor"]], 44)
+        lines.append(f"  {mark} {name}{pad(number(row[main]), 14, right=True)}   ({span})")
+    return lines
+
+
+def _problems(found: Sensitivity, lang: str) -> list[str]:
+    """Name every outcome that has no indices, or fewer blocks than were asked for."""
+    rows = found.table[found.table["status"] != "ok"]
+    words = [
+        f"{package} {quantity} {outcome} ({status})"
+        for package, quantity, outcome, status in dict.fromkeys(
+            zip(rows["package"], rows["quantity"], rows["outcome"], rows["status"], strict=True)
+        )
+    ]
+    return [text("sensitivity_problems", lang, names="; ".join(words))] if words else []
+
+
+def save_sensitivity(found: Sensitivity, directory: Path, lang: str = "en") -> list[Path]:
+    """Write tables, the sample and figures into a folder that exists; return the paths."""
+    from experiments.run_directory import write_csv
+
+    tables = {"sensitivity": found.table, "factors": factor_table(found, lang)}
+    tables |= {"sensitivity_by_year": found.by_year, "pairs": found.pairs}
+    paths = []
+    for name, table in tables.items():
+        if len(table):
+            paths.append(directory / f"{name}.csv")
+            write_csv(paths[-1], table)
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    kind = "plane" if found.study.sample.method == "morris" else "bars"
+    for package in found.study.names:
+        paths += found.figure(package, lang=lang).save(figures / f"{kind}_{package}")
+    return paths + found.heat_map(lang).save(figures / "packages_and_factors")
+
+
+def factor_table(found: Sensitivity, lang: str = "en") -> pd.DataFrame:
+    """Return what each factor moves, over which range; the two checks move nothing."""
+    import pandas as pd
+
+    rows = [
+        (factor.name, factor.title(lang), factor.group, move.parameter, move.low, move.high,
+         move.distribution)
+        for factor in found.study.factors
+        for move in factor.moves
+    ]  # fmt: skip
+    rows += [
+        (factor.name, factor.title(lang), factor.group, "", 0.0, 1.0, "uniform")
+        for factor in found.study.factors
+        if not factor.moves
+    ]
+    names = ["factor", "title", "group", "parameter", "low", "high", "distribution"]
+    return pd.DataFrame(rows, columns=names)
