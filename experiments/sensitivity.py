@@ -151,7 +151,9 @@ class Sensitivity:
     @classmethod
     def of(cls, study: Study, values: Values) -> Sensitivity:
         """Analyse what came of a study."""
-        whole, yearly, pairs = [], [], []
+        whole: list[dict[str, Any]] = []
+        yearly: list[dict[str, Any]] = []
+        pairs: list[dict[str, Any]] = []
         for quantity in quantities(study, values):
             found = analyse(
                 study.sample, quantity.points, quantity.values, quantity.scale,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.charts import INK, QUIET, Chart, figure_language, new_figure, theme
+from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, new_figure, theme
+from experiments.figures import colours
 from experiments.messages import number, percent, text, title, wrap
 from experiments.salib_study import MAIN, NEAR_SHARE
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
-from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_factors import NEAR_DUMMY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +108,7 @@ def below_words(part: pd.DataFrame, lang: str) -> str:
 def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
     """Draw mean absolute elementary effects against their spread, with intervals."""
     import seaborn as sns
+    from matplotlib.ticker import FuncFormatter
 
     titles = factor_titles(found, lang)
     reach = [part["mu_star"] - part["mu_star_low"], part["mu_star_high"] - part["mu_star"]]
@@ -115,8 +117,8 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
         zorder=1,
     )  # fmt: skip
     sns.scatterplot(
-        data=part, x="mu_star", y="sigma", hue="factor_group", style="factor_group", s=45,
-        ax=panel, zorder=3, legend=False,
+        data=part, x="mu_star", y="sigma", hue="matters", s=45, ax=panel, zorder=3, legend=False,
+        palette={True: colours()[0], False: ZERO_INSIDE},
     )  # fmt: skip
     near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
     panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)
@@ -124,14 +126,26 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
     panel.plot([0, top], [0, top], color="#dddddd", linewidth=0.9, zorder=0)
     panel.set_xlim(left=min(0.0, float(part["mu_star_low"].min())))
     panel.set_ylim(bottom=-0.04 * top)
-    for _, row in part.nsmallest(NAMED, "rank").iterrows():
-        panel.annotate(
-            titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(5, 4),
-            textcoords="offset points", fontsize=7.5, color=INK,
-        )  # fmt: skip
+    _name(panel, part.nsmallest(NAMED, "rank"), titles, top)
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     panel.set_xlabel(text("sensitivity_mu_star", lang), fontsize=8.5)
     panel.set_ylabel(text("sensitivity_sigma", lang), fontsize=8.5)
     panel.tick_params(labelsize=7.5)
+
+
+def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str], top: float) -> None:
+    """Write names beside points, each at least a line below the one above it."""
+    line, height = 10.0, 0.63 * HEIGHT * 72
+    free = float("inf")
+    for _, row in named.sort_values("sigma", ascending=False).iterrows():
+        own = row["sigma"] / (1.04 * top) * height if top else 0.0
+        free = min(own + 4, free - line)
+        panel.annotate(
+            titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(9, free - own),
+            textcoords="offset points", fontsize=7.5, color=INK,
+            arrowprops={"arrowstyle": "-", "color": "#c4c4c4", "linewidth": 0.6},
+        )  # fmt: skip
 
 
 def _bars(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
@@ -238,6 +252,6 @@ def heat_table(found: Sensitivity) -> pd.DataFrame:
     part = rows[main]
     if found.study.sample.method == "morris":
         part = part / rows.groupby(keys)[main].transform("sum")
-    rows = rows.assign(part=part)[rows["factor"] != DUMMY]
+    rows = rows.assign(part=part)
     means = rows.groupby(["group", "package", "factor"], sort=False)["part"].mean()
     return means.reset_index()

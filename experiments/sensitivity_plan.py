@@ -117,7 +117,7 @@ class Study:
         fresh_luck = block_luck + len(each)
         if self.repeated == 2:
             given = {name for one in self.scenarios for name in one.parameters} | set(points)
-            chance = Chance(int(self.options["seed"]), np.concatenate([block_luck, fresh_luck]))
+            chance = Chance(int(self.options["seed"]), [*block_luck.tolist(), *fresh_luck.tolist()])
             drawn = draw_parameters(chance, False, {})
             points |= {name: drawn[name] for name in varied_parameters(False, dict.fromkeys(given))}
         luck = np.tile(fresh_luck, self.repeated)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from experiments.messages import number, pad, percent, text, wrap
 from experiments.salib_study import MAIN, NEAR_SHARE
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
+from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,10 +48,12 @@ def _outcome_lines(found: Sensitivity, part: pd.DataFrame, lang: str) -> list[st
 
     main = MAIN[found.study.sample.method]
     titles = factor_titles(found, lang)
-    lines = wrap(f"  {outcome_title(part, lang)}, {below_words(part, lang)}", COLUMNS).splitlines()
+    head = wrap(f"{outcome_title(part, lang)}, {below_words(part, lang)}", COLUMNS - 2)
+    lines = [f"  {line}" for line in head.splitlines()]
     if part[main].isna().all():
         return [*lines, f"    {part['status'].iloc[0]}"]
-    for _, row in part.nsmallest(LISTED, "rank").iterrows():
+    checks = part["factor"].isin([DUMMY, NEAR_DUMMY])
+    for _, row in part[~checks].nsmallest(LISTED, "rank").iterrows():
         span = f"{number(row[f'{main}_low'])} … {number(row[f'{main}_high'])}"
         mark = "*" if row["matters"] else " "
         name = pad(titles[row["factor"]], 44)
