@@ -221,12 +221,9 @@ class Comparison:
     @property
     def regret(self) -> pd.DataFrame:
         """Regret of every package, the reference too; see `experiments.regret.regret_table`."""
-        from experiments.regret import OBJECTIVE, regret_table
+        from experiments.regret import regret_of
 
-        found = self.result.summaries
-        packages = self.result.scenarios if OBJECTIVE in found else ()
-        values = found[OBJECTIVE][..., 0] if packages else np.empty((0, 0))
-        return regret_table(packages, values)
+        return regret_of(self.result)
 
     def rows(self, outcome: str) -> pd.DataFrame:
         """Return the rows of one outcome, best package first."""

@@ -64,8 +64,9 @@ def payback_facts(result: Result, reference: str) -> pd.DataFrame:
         `leverage_low` and `leverage_high`, is the ratio of mean extra capital spending to mean
         extra public payments (present values) with its 90 % bootstrap interval, NaN where no
         extra payment is shown. `payback` is the median quarter over the pairs that have something
-        to pay back (`payback_pairs`), as text: a quarter, "not by 2035Q4", or nothing where no
-        pair has. `payback_never` is the share of those pairs that do not pay back in the runs.
+        to pay back (`payback_pairs`), as text: a quarter, or "not by 2035Q4"; nothing where fewer
+        than half of the pairs have. `payback_never` is the share of those pairs that do not pay
+        back in the runs.
     """
     import pandas as pd
 
@@ -79,18 +80,22 @@ def payback_facts(result: Result, reference: str) -> pd.DataFrame:
         whole = {key: result.summaries[key][..., 0] for key in NEEDED}
         extra = {key: values[place] - values[base] for key, values in whole.items()}
         leverage = ratio_of_means(extra[INVESTMENT], extra[PAYMENTS])
+        paid = extra[PAYMENTS][np.isfinite(extra[PAYMENTS])]
+        if not paid.sum() > 0:  # money saved moves nothing
+            leverage = (float("nan"),) * 3
         series = {key: result.series[key][..., 0][:, :, POLICY_START:] for key in NEEDED}
         flows = {key: values[place] - values[base] for key, values in series.items()}
         found = payback_periods(flows[PAYMENTS], flows[RECEIPTS], POLICY_START)
         found = found[~np.isnan(found)]
-        row = dict(zip(("leverage", "leverage_low", "leverage_high"), leverage, strict=True))
+        row: dict[str, Any] = {"package": name}
+        row |= zip(("leverage", "leverage_low", "leverage_high"), leverage, strict=True)
         row |= {"payback": "", "payback_never": float("nan"), "payback_pairs": len(found)}
-        if len(found):
+        if len(found) and 2 * len(found) >= len(paid):
             middle = float(np.quantile(found, 0.5, method="inverted_cdf"))
             never = f"not by {result.until}"
             row["payback"] = period_label(int(middle)) if np.isfinite(middle) else never
             row["payback_never"] = float(np.isinf(found).mean())
-        rows.append({"package": name} | row)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -99,7 +104,7 @@ def payback_lines(comparison: Comparison, lang: str = "en") -> list[str]:
     from experiments.compare import row_dicts
     from experiments.presentation import COLUMNS, FIRST, table_line
 
-    if "payback" not in comparison.packages:
+    if not set(NEEDED) <= set(comparison.result.series):
         return []
     reference, until = comparison.title(comparison.reference, lang), comparison.result.until
     lines = wrap(text("payback_head", lang, reference=reference), COLUMNS).splitlines()

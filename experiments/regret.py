@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ecosystem.result import Result
+
     Array = NDArray[np.float64]
 
 OBJECTIVE = "local_value_added_net"
@@ -63,6 +65,15 @@ def regret_table(packages: Sequence[str], values: Array) -> pd.DataFrame:
         row["best"] = float(np.mean(own <= 0)) if len(own) else float("nan")
         rows.append(row | {"draws": len(own)})
     return pd.DataFrame(rows).sort_values(["maximum", "package"], ignore_index=True)
+
+
+def regret_of(result: Result) -> pd.DataFrame:
+    """Return the regrets of a result's scenarios; empty if it lacks the objective."""
+    import pandas as pd
+
+    if OBJECTIVE not in result.summaries:
+        return pd.DataFrame(columns=["package"])
+    return regret_table(result.scenarios, result.summaries[OBJECTIVE][..., 0])
 
 
 def regret_lines(

@@ -6,18 +6,20 @@ Every run under a shock has a twin without it: same package, same luck, same par
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.messages import percent, text, title, wrap
+from experiments.regret import OBJECTIVE, regret_lines, regret_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ecosystem.result import Result
     from ecosystem.scenario import ResolvedScenario, ShockUse
 
     Array = NDArray[np.float64]
@@ -78,6 +80,12 @@ def recovery_time(shocked: Array, twin: Array) -> Array:
     return np.where(struck[:, -1], found, 0.0)
 
 
+def _empty() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame()
+
+
 @dataclass(frozen=True)
 class Resilience:
     """What shocks do to packages.
@@ -93,20 +101,28 @@ class Resilience:
         of 1 less the loss, and the `worst` shock by median loss.
     titles
         Titles of the packages by language.
+    regret
+        Regret of the packages over all draws without a shock and under each shock that hits all
+        of them, see `experiments.regret.regret_table`; empty where fewer than two are compared.
     """
 
     table: pd.DataFrame
     robustness: pd.DataFrame
     titles: dict[str, dict[str, str]]
+    regret: pd.DataFrame = field(default_factory=_empty)
 
     def save(self, directory: Path) -> list[Path]:
-        """Write both tables into a folder that exists, and return the paths."""
+        """Write the tables into a folder that exists, and return the paths."""
         from experiments.run_directory import write_csv
 
-        paths = [directory / "resilience.csv", directory / "robustness.csv"]
-        write_csv(paths[0], self.table)
-        write_csv(paths[1], self.robustness)
-        return paths
+        tables = {
+            "resilience.csv": self.table,
+            "robustness.csv": self.robustness,
+            "regret_under_shocks.csv": self.regret,
+        }
+        for name, table in tables.items():
+            write_csv(directory / name, table)
+        return [directory / name for name in tables]
 
     def text(self, lang: str = "en") -> str:
         """Return the tables as lines of at most 100 columns."""
@@ -155,7 +171,25 @@ def resilience(
             losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
             rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
     titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
-    return Resilience(pd.DataFrame(rows), _robustness(losses), titles)
+    regret = _regret(struck, single, result)
+    return Resilience(pd.DataFrame(rows), _robustness(losses), titles, regret)
+
+
+def _regret(
+    struck: Sequence[ResolvedScenario],
+    single: Sequence[tuple[ResolvedScenario, ShockUse]],
+    result: Result,
+) -> pd.DataFrame:
+    """Return regrets over the draws of the twins, then of each shock that all packages share."""
+    if OBJECTIVE not in result.summaries or len(struck) < 2:
+        return _empty()
+    values = result.summaries[OBJECTIVE][..., 0]
+    place = {(one.name, use): len(struck) + i for i, (one, use) in enumerate(single)}
+    states = [values[: len(struck)]]
+    for use in struck[0].shocks:
+        runs = [place[one.name, use] for one in struck if (one.name, use) in place]
+        states += [values[runs]] if len(runs) == len(struck) else []
+    return regret_table([one.name for one in struck], np.concatenate(states, axis=1))
 
 
 def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
@@ -219,6 +253,8 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
             cells = [_share(row["robustness"]), span, title(shocks()[row["worst"]], lang)]
             lines.append(table_line("", found.titles[row["package"]][lang], (11, 18, 32), cells))
     lines += ["", *wrap(text("resilience_read", lang), COLUMNS).splitlines()]
+    if not found.regret.empty:
+        lines += ["", *regret_lines(found.regret, found.titles, lang, "regret_shocks_head")]
     return "\n".join(lines)
 
 
