@@ -220,7 +220,7 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
             wide = wide.reindex(index=list(titles), columns=list(dict.fromkeys(own["package"])))
             sns.heatmap(
                 wide.rename(index=titles), ax=panel, cmap="viridis", vmin=0.0, cbar_ax=bar,
-                vmax=float(parts["part"].max() or 1.0), linewidths=0.3, yticklabels=True,
+                vmax=min(float(parts["part"].max() or 1.0), 1.0), linewidths=0.3, yticklabels=True,
                 xticklabels=[wrap(found.title(name, lang), 24) for name in wide.columns],
             )  # fmt: skip
             name = text(f"sensitivity_{side}", lang) if side else ""

@@ -1,0 +1,89 @@
+"""How long the default Morris study takes, and what a large Sobol study would.
+
+``python -m benchmarks.sensitivity`` runs the Morris study of all packages on the full world with
+one worker a core, 20 trajectories, and a part of a Sobol study of eight scenarios in one process,
+and writes `results/sensitivity.*`; ``--quick`` does both on the teaching world with few blocks and
+writes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from benchmarks.record import Row, markdown, write
+
+EIGHT = (
+    *("history", "article", "article_supply", "article_demand", "article_ecosystem"),
+    *("demand_first", "innovation_first", "diffusion"),
+)
+LARGE = 1024
+PART = 4
+
+
+def morris(world: str, trajectories: int) -> list[Row]:
+    """Return seconds of the Morris study of all packages: runs, and their analysis."""
+    from experiments.compare import scenarios_with_reference
+    from experiments.sensitivity import Sensitivity
+    from experiments.sensitivity_plan import plan_study, run_study
+
+    scenarios, reference = scenarios_with_reference(None, "history")
+    study = plan_study(
+        scenarios, reference, trajectories=trajectories, seed=1, until="2035Q4", world=world
+    )
+    start = time.perf_counter()
+    values = run_study(study)
+    between = time.perf_counter()
+    found = Sensitivity.of(study, values)
+    end = time.perf_counter()
+    case = f"Morris, {trajectories} trajectories, {len(study.factors)} factors with checks, "
+    case += f"{len(study.names)} packages, {study.runs} runs"
+    return [
+        Row("runs, wall", case, "s", (between - start,)),
+        Row("analysis, wall", f"{case}, {len(found.table)} rows and as many a year", "s",
+            (end - between,)),
+        Row("study, wall", case, "s", (end - start,)),
+    ]  # fmt: skip
+
+
+def sobol(world: str) -> list[Row]:
+    """Return core-minutes of a Sobol study of eight scenarios, from a part run in one process."""
+    from ecosystem.scenario import resolve
+    from experiments.sensitivity_plan import plan_study, run_study
+
+    scenarios = [resolve(name) for name in EIGHT]
+    sizes = {
+        count: plan_study(
+            scenarios, "history", method="sobol", samples=count, seed=1, until="2035Q4",
+            world=world, jobs=1,
+        )
+        for count in (PART, LARGE)
+    }  # fmt: skip
+    start = time.process_time()
+    run_study(sizes[PART])
+    taken = time.process_time() - start
+    minutes = taken / sizes[PART].runs * sizes[LARGE].runs / 60
+    case = f"Sobol, {len(EIGHT)} scenarios, {{}} blocks, {{}} runs"
+    return [
+        Row("runs, CPU", case.format(PART, sizes[PART].runs), "s", (taken,)),
+        Row("runs, extrapolated", case.format(LARGE, sizes[LARGE].runs), "core-minutes",
+            (minutes,)),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """Measure, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="teaching world, no record")
+    quick = parser.parse_args().quick
+    rows = morris("teaching" if quick else "full", 4 if quick else 20)
+    rows += sobol("teaching" if quick else "full")
+    notes = "Goals: study under 360 s on two cores, analysis under 60 s of it."
+    if quick:
+        print(markdown(rows))
+    else:
+        write("sensitivity", "python -m benchmarks.sensitivity", rows, notes)
+
+
+if __name__ == "__main__":
+    main()
