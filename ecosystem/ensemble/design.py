@@ -144,11 +144,8 @@ def cross(
     InputError
         With everything that is wrong.
     """
-    columns = (
-        {str(name): np.asarray(points[name], dtype=float) for name in points or ()}
-        if (points is not None)
-        else {}
-    )
+    given: Any = {} if points is None else points
+    columns = {str(name): np.asarray(given[name], dtype=float) for name in given}
     faults = FaultList()
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:

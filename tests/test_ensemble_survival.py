@@ -1,0 +1,334 @@
+"""What a run survives: failing runs, full disks, torn shards, two processes, kills, Ctrl-C."""
+
+import errno
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import ensemble_models as models
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecosystem import Scenario, cross, run_design, simulate
+from ecosystem.ensemble import directory as directories
+from ecosystem.ensemble import identity
+from ecosystem.ensemble.runner import Ensemble, read_frame
+from ecosystem.errors import InputError
+from ecosystem.hooks import HookError
+
+DESIGN = cross(points={"x1": np.arange(12.0)})
+ROOT = Path(__file__).parents[1]
+
+
+def own(out: Path | None, model: Any = models.two_outcomes, **others: Any) -> Ensemble:
+    arguments: dict[str, Any] = {"executor": "serial", "chunk_runs": 2, "out": out}
+    return run_design(DESIGN, model=model, **arguments | others)
+
+
+def filled(out: Path, **others: Any) -> Path:
+    directory = own(out, **others).complete().directory
+    assert directory is not None
+    return directory
+
+
+def shards(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.glob("shards/*.parquet"))
+
+
+def cut_short(out: Path, after: int) -> Path:
+    """Stop a run after some shards and return its directory."""
+    runs = own(out)
+    stream = iter(runs)
+    for _ in range(after):
+        next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert runs.directory is not None
+    return runs.directory
+
+
+def test_a_run_that_fails_becomes_a_row_and_the_others_go_on(tmp_path: Path) -> None:
+    runs = own(tmp_path, models.fails_at_seven, chunk_runs=12)
+    frame = runs.frame()
+    assert frame["value"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10]
+    assert [row["run"] for row in runs.failures] == [7, 11]
+    failed = pd.read_csv((runs.directory or tmp_path) / "failed.csv")
+    assert failed["run"].tolist() == [7, 11]
+    assert "seven is not for me" in failed["error"][0] and "not finite" in failed["error"][1]
+    assert json.loads(failed["parameters"][0]) == {"x1": 7.0}
+    assert failed["command"][0] == f"ecosystem reproduce {runs.directory} --run 7"
+    manifest = json.loads(((runs.directory or tmp_path) / "manifest.json").read_text("utf-8"))
+    assert (manifest["runs"], manifest["failed"]) == (12, 2)
+    here = own(None, models.fails_at_seven, chunk_runs=12)
+    pd.testing.assert_frame_equal(here.frame(), frame)
+    assert [row["run"] for row in here.failures] == [7, 11]
+
+
+def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ecosystem import outcomes
+
+    measure = outcomes.measure
+
+    def broken(quarter: Any, setting: Any) -> Any:
+        values = measure(quarter, setting)
+        unlucky = setting.parameters.hype > limit
+        return values | {"patents": np.where(unlucky, np.nan, values["patents"])}
+
+    options: dict[str, Any] = {
+        "world": "teaching", "until": "2020Q2", "replicates": 5, "jobs": 1, "outcomes": ["patents"],
+    }  # fmt: skip
+    whole = simulate("history", **options)
+    hype = whole.draw_values["hype"]
+    limit = np.sort(hype)[-2] - 1e-12  # the two highest fail
+    monkeypatch.setattr("ecosystem.outcomes.measure", broken)
+    found = simulate("history", out=tmp_path, **options)
+    bad = np.flatnonzero(hype > limit)
+    assert [row["run"] for row in found.failed] == list(bad) and len(bad) == 2
+    assert found.failed[0]["parameters"]["hype"] == hype[bad[0]]
+    good = np.setdiff1d(range(5), bad)
+    np.testing.assert_array_equal(
+        found.series["patents"][0, good], whole.series["patents"][0, good]
+    )
+    assert np.isnan(found.summaries["patents"][0, bad]).all()
+    with pytest.raises(FloatingPointError, match="patents is not finite"):
+        simulate("history", **options)
+    limit = -1.0
+    with pytest.raises(FloatingPointError, match="every run failed"):
+        simulate("history", out=tmp_path / "all", **options)
+
+
+def test_only_missing_shards_are_run_again(tmp_path: Path) -> None:
+    whole = filled(tmp_path / "whole")
+    half = cut_short(tmp_path / "half", 3)
+    assert 3 <= len(shards(half)) < 6 and not directories.is_complete(half)
+    before = {path: path.stat().st_mtime_ns for path in half.glob("shards/*")}
+    (half / "shards" / ".00009-x.parquet.part").write_text("of a killed process")
+    seen: list[tuple[int, int]] = []
+    assert filled(tmp_path / "half", progress=lambda *done: seen.append(done)) == half
+    assert seen[0] == (2 * len(before), 12) and seen[-1] == (12, 12)
+    assert shards(half) == shards(whole) and not list(half.glob("shards/.*"))
+    assert (
+        before.items() <= {path: path.stat().st_mtime_ns for path in half.glob("shards/*")}.items()
+    )
+    after = {path: path.stat().st_mtime_ns for path in half.rglob("*") if path.name != ".lock"}
+    filled(tmp_path / "half")
+    assert after == {
+        path: path.stat().st_mtime_ns for path in half.rglob("*") if path.name != ".lock"
+    }
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left = os.replace, [4]
+
+    def full(source: Any, target: Any) -> None:
+        left[0] -= str(target).endswith(".parquet") and "shards" in str(target)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="4 of 6 shards are whole") as caught:
+        filled(tmp_path)
+    assert caught.value.errno == errno.ENOSPC and "No space left" in str(caught.value)
+    monkeypatch.undo()
+    directory = next(tmp_path.iterdir())
+    assert len(shards(directory)) == 4 and not list(directory.glob("shards/.*"))
+    assert filled(tmp_path) == directory
+    assert read_frame(directory).equals(own(None).frame())
+
+
+def test_a_limit_of_the_system_is_a_full_disk(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        design = cross(points={"x1": np.random.default_rng(1).normal(size=3000)})
+        runs = run_design(design, model=models.two_outcomes, executor="serial", out=tmp_path)
+        with pytest.raises(OSError):
+            runs.complete()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert runs.complete().frame()["value"].notna().all()
+
+
+def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        own(tmp_path / "file", models.deadly).complete()
+
+
+def test_a_corrupt_shard_is_named_set_aside_and_run_again(tmp_path: Path) -> None:
+    directory = filled(tmp_path)
+    names = shards(directory)
+    bad = directory / "shards" / names[2]
+    bad.write_bytes(bad.read_bytes()[:-7] + b"garbage")
+    with pytest.raises(InputError, match=names[2]):
+        read_frame(directory)
+    with pytest.warns(UserWarning, match=f"{names[2]}: not as it was written"):
+        filled(tmp_path)
+    assert shards(directory) == names
+    assert (directory / "shards" / f"{names[2]}.corrupt").is_file()
+    assert read_frame(directory).equals(own(None).frame())
+
+
+def test_two_processes_do_not_share_a_directory(tmp_path: Path) -> None:
+    first, second = own(tmp_path), own(tmp_path)
+    stream = iter(first)
+    next(stream)
+    with pytest.raises(InputError, match=f"in use by process {os.getpid()}"):
+        second.complete()
+    for _ in stream:
+        pass
+    assert second.complete().directory == first.directory
+
+
+def test_other_code_or_data_is_refused_and_nothing_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = cut_short(tmp_path, 2)
+    before = {path: path.read_bytes() for path in directory.glob("shards/*")}
+    other = dict(identity.model_digests(), code="0" * 64, tables="1" * 64)
+    for place in ("request", "chunks"):
+        monkeypatch.setattr(f"ecosystem.ensemble.{place}.model_digests", lambda: other)
+    with pytest.raises(InputError, match=r"begun with other data\.tables, data\.code") as caught:
+        filled(tmp_path)
+    assert str(directory) in str(caught.value)
+    assert filled(tmp_path / "elsewhere").name != directory.name
+    monkeypatch.undo()
+    assert before == {path: path.read_bytes() for path in directory.glob("shards/*")}
+    assert filled(tmp_path) == directory
+
+
+def test_other_versions_or_a_renamed_directory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = cut_short(tmp_path, 2)
+    other = dict(identity.versions(), numpy="0.1")
+    monkeypatch.setattr("ecosystem.ensemble.directory.versions", lambda: other)
+    with pytest.raises(InputError, match=r"versions\.numpy.*0\.1, which is here now"):
+        filled(tmp_path)
+    monkeypatch.undo()
+    (tmp_path / "b").mkdir()
+    name = own(tmp_path / "b", seed=2).directory
+    directory.rename(name or tmp_path)
+    with pytest.raises(InputError, match=r"configuration\.seed"):
+        filled(tmp_path / "b", seed=2)
+
+
+def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = own(None)
+    other = dict(identity.model_digests(), code="0" * 64)
+    monkeypatch.setattr("ecosystem.ensemble.chunks.model_digests", lambda: other)
+    with pytest.raises(InputError, match="the code the runs began with"):
+        runs.complete()
+
+
+def test_a_hook_that_always_fails_stops_everything_and_one_in_a_run_does_not(
+    tmp_path: Path,
+) -> None:
+    luck = simulate("history", world="teaching", until="2020Q1", replicates=4, outcomes=["pue"])
+    hype = luck.draw_values["hype"]
+    limit = np.sort(hype)[-2]
+
+    def hot(record: Any, state: Any, setting: Any) -> Any:
+        if (setting.parameters.hype > limit).any():
+            raise ValueError("too much hype")
+        return record
+
+    def filled_with(hook: Any) -> Ensemble:
+        design = cross(Scenario(hooks={"drivers": hook}), replicates=4)
+        runs = run_design(
+            design, world="teaching", until="2025Q3", outcomes=["pue"], out=tmp_path
+        )  # fmt: skip
+        return runs.complete()
+
+    with pytest.raises(HookError, match="division by zero"):
+        filled_with(lambda record, state, setting: 1 / 0)
+    assert list(tmp_path.iterdir()) == []
+    (failed,) = filled_with(hot).failures
+    assert failed["run"] == int(np.argmax(hype)) and "too much hype" in failed["error"]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENSEMBLE_TEST_MARK", str(tmp_path / "mark"))
+    frame = own(None, models.deadly_once, executor="processes", jobs=2).frame()
+    assert (tmp_path / "mark").exists()
+    assert frame["value"].tolist() == list(range(12))
+
+
+@pytest.mark.slow
+def test_a_run_that_always_kills_its_worker_ends_in_words(tmp_path: Path) -> None:
+    with pytest.raises(ChildProcessError, match="workers died"):
+        filled(tmp_path, model=models.deadly, executor="processes", jobs=2)
+    assert shards(next(tmp_path.iterdir()))  # the other chunks were kept
+
+
+@pytest.mark.slow
+def test_an_executor_of_the_user_that_breaks_is_not_put_up_again() -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        with pytest.raises(ChildProcessError):
+            own(None, models.deadly, executor=pool).complete()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_with_130_and_says_how_to_resume(tmp_path: Path) -> None:
+    words = ["run", "--world", "teaching", "--replicates", "3500", "--until", "2025Q4"]
+    command = [sys.executable, "-m", "experiments.cli", *words, "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    begin = time.monotonic()
+    while not list(tmp_path.glob("*/ensembles/*/plan.json")) and time.monotonic() - begin < 60:
+        time.sleep(0.05)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    answer, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said.decode()
+    assert "interrupted" in said.decode() and "the same command" in said.decode()
+    assert answer == b"" and "Traceback" not in said.decode()
+
+
+@pytest.mark.slow
+def test_a_sample_of_the_kill_campaign() -> None:
+    kill = pytest.importorskip("benchmarks.campaigns.kill")
+    if not Path("/proc").is_dir():
+        pytest.skip("needs /proc")
+    cases, ends = kill.campaign(10, seed=4)
+    assert len(cases) == 10
+    assert not [case for case in cases if case.fault] and not any(ends)
+
+
+@pytest.mark.slow
+def test_dask_workers_that_are_killed_lose_nothing(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        runs = own(tmp_path, models.slow, executor="dask", cluster=cluster.scheduler_address)
+        stream = iter(runs)
+        next(stream)
+        nanny = next(iter(cluster.workers.values()))
+        os.kill(nanny.pid, signal.SIGKILL)
+        for _ in stream:
+            pass
+    assert shards(runs.directory or tmp_path) == shards(
+        filled(tmp_path / "serial", model=models.slow)
+    )
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("ecosystem.ensemble.dask_cluster.PATIENCE", 1)
+    with pytest.raises(InputError, match="a Dask scheduler with a worker that answers"):
+        own(None, executor="dask", cluster="tcp://127.0.0.1:9").complete()
