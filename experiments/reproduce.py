@@ -34,6 +34,8 @@ class Reproduction:
         Shards that the directory lacks, and those that it should have.
     differing
         Rows that differ more: keys, the value stored and the value now.
+    failed
+        Errors of runs that fail as they did, by number.
     failures
         What differs between the runs that failed then and now.
     reasons
@@ -46,6 +48,7 @@ class Reproduction:
     shards: int = 0
     missing: int = 0
     differing: list[pd.DataFrame] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     reasons: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
@@ -73,6 +76,8 @@ class Reproduction:
         ]  # fmt: skip
         if self.missing:
             lines.append(text("reproduce_missing", lang, count=self.missing, all=self.shards))
+        for run, error in list(self.failed.items())[:SHOWN]:
+            lines.append(text("reproduce_failed", lang, run=run, error=error))
         lines += self.failures[:SHOWN]
         for row in table.head(SHOWN).itertuples(index=False):
             keys = " ".join(str(getattr(row, key)) for key in KEYS)
@@ -160,14 +165,16 @@ def shards(
         for number, (_, now) in zip(sorted(paths), runs.tables(), strict=True):
             yield read_shard(paths[number]), now
         return
-    for number, task in enumerate(runs.tasks):
-        if run in task.runs and number in paths:
-            at = int(np.flatnonzero(task.runs == run)[0])
-            runs.tasks = [task.part(slice(at, at + 1))]
-            stored = read_shard(paths[number])
-            for _, now in runs.tables():
-                alone = stored.filter(pc.equal(stored.column("run"), run))
-                yield alone, now
+    places = [n for n, task in enumerate(runs.tasks) if run in task.runs and n in paths]
+    if not places:
+        faults = FaultList()
+        faults.add("--run", run, f"the number of a run that is there, below {len(design)}")
+        faults.raise_if_any()
+    task, stored = runs.tasks[places[0]], read_shard(paths[places[0]])
+    at = int(np.flatnonzero(task.runs == run)[0])
+    runs.tasks = [task.part(slice(at, at + 1))]
+    for _, now in runs.tables():
+        yield stored.filter(pc.equal(stored.column("run"), run)), now
 
 
 def compare_tables(found: Reproduction, stored: Any, now: Any) -> None:
@@ -180,7 +187,9 @@ def compare_tables(found: Reproduction, stored: Any, now: Any) -> None:
         for table in (stored, now)
     )
     for run in sorted(then.keys() | here.keys()):
-        if then.get(run) != here.get(run):
+        if then.get(run) == here.get(run):
+            found.failed[run] = here[run]
+        else:
             found.failures.append(f"  run {run}: {then.get(run, 'ok')} → {here.get(run, 'ok')}")
     both = side_by_side(frame_of(stored), frame_of(now))
     both = both[~both["run"].isin(then.keys() ^ here.keys())]
