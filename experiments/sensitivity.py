@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LEVEL, EFFECT = "level", "effect"
 DRAWS = 1000
 """Bootstrap draws for the interval of a share."""
+ENDS = ("chance_low", "chance_high", "other_low", "other_high")
 COMMON = ("package", "quantity", "group", "outcome", "unit", "period")
 
 
@@ -163,7 +164,9 @@ class Sensitivity:
             (whole if quantity.period == HORIZON else yearly).append(block)
             if found.second is not None:
                 pairs.append(pairs_of(quantity, *found.second))
-        return cls(study, joined(whole), joined(yearly), joined(pairs), values.failed)
+        ends = [name for name in whole[0] if name in ENDS]
+        by_year = joined(yearly).drop(columns=ends, errors="ignore")
+        return cls(study, joined(whole), by_year, joined(pairs), values.failed)
 
     def title(self, package: str, lang: str = "en") -> str:
         """Return the title of a package."""
@@ -335,17 +338,17 @@ def share_columns(quantity: Quantity, sd: float) -> dict[str, float]:
     first = quantity.values[:: quantity.study.sample.length]
     spread = 0.5 * (quantity.again - first) ** 2  # (kinds, blocks)
     kept = np.isfinite(spread).all(axis=0)
-    names = ["chance_share", "chance_low", "chance_high"]
-    names += ["other_share", "other_low", "other_high"]
+    names = ["chance_share", *ENDS[:2], "other_share", *ENDS[2:]]
     shares = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
     if not sd > 0 or not kept.any():
         return shares
     spread = spread[:, kept] / sd**2
-    chosen = _drawn(int(kept.sum()), quantity.study.sample.seed)
     for place, name in enumerate(("chance", "other")[: len(spread)]):
-        low, high = np.quantile(spread[place][chosen].mean(axis=1), [0.025, 0.975])
         shares[f"{name}_share"] = float(spread[place].mean())
-        shares |= {f"{name}_low": float(low), f"{name}_high": float(high)}
+        if quantity.period == HORIZON:
+            chosen = _drawn(int(kept.sum()), quantity.study.sample.seed)
+            low, high = np.quantile(spread[place][chosen].mean(axis=1), [0.025, 0.975])
+            shares |= {f"{name}_low": float(low), f"{name}_high": float(high)}
     return shares
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 100
 """Terminal columns a line may take."""
+DIGITS = 6
 LISTED = 5
 """Factors that are listed of each outcome."""
 
@@ -78,7 +79,7 @@ def save_sensitivity(found: Sensitivity, directory: Path, lang: str = "en") -> l
     from experiments.run_directory import write_csv
 
     tables = {"sensitivity": found.table, "factors": factor_table(found, lang)}
-    tables |= {"sensitivity_by_year": found.by_year, "pairs": found.pairs}
+    tables |= {"sensitivity_by_year": rounded(found.by_year), "pairs": found.pairs}
     paths = []
     for name, table in tables.items():
         if len(table):
@@ -90,6 +91,19 @@ def save_sensitivity(found: Sensitivity, directory: Path, lang: str = "en") -> l
     for package in found.study.names:
         paths += found.figure(package, lang=lang).save(figures / f"{kind}_{package}")
     return paths + found.heat_map(lang).save(figures / "packages_and_factors")
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a long table with numbers to so many significant digits, to save space."""
+    import numpy as np
+
+    table = table.copy()
+    for name in table.select_dtypes("float").columns:
+        value = table[name].to_numpy()
+        size = np.where(np.isfinite(value) & (value != 0), np.abs(value), 1.0)
+        scale = 10.0 ** (DIGITS - 1 - np.floor(np.log10(size)))
+        table[name] = np.round(value * scale) / scale
+    return table
 
 
 def factor_table(found: Sensitivity, lang: str = "en") -> pd.DataFrame:
