@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from experiments import commands
 from experiments import run_directory as files
-from experiments.messages import text
+from experiments.messages import text, wrap
 from experiments.request import Request
 
 if TYPE_CHECKING:
     from experiments.sensitivity_plan import Study
+
+WIDTH = 100
+"""Terminal columns a line may take."""
+ROW, FIGURE = 180, 600_000
+"""Bytes of a row of the tables, and of a figure with what is written beside it."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +137,21 @@ def dry_run_words(study: Study, common: Request) -> str:
     head = text(
         "dry_run", common.lang, runs=study.runs, quarters=period_index(common.until) + 1
     )  # fmt: skip
+    size = found.size * share + size_of_tables(study, common)
     cost = text(
         "dry_run_cost", common.lang, minutes=f"{found.seconds / 60 * share:.1f}",
-        workers=ensemble.pool.workers, size=f"{found.size / 1e6 * share:.1f}",
+        workers=ensemble.pool.workers, size=f"{size / 1e6:.1f}",
     )  # fmt: skip
     titles = [f"  {one.name}: {getattr(one, f'title_{common.lang}')}" for one in study.scenarios]
     names = ", ".join(factor.title(common.lang) for factor in study.factors)
-    return "\n".join([head, cost, *titles, names])
+    return "\n".join([head, cost, *titles, wrap(names, WIDTH)])
+
+
+def size_of_tables(study: Study, common: Request) -> float:
+    """Return the bytes that tables and figures of a study take, about."""
+    from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, period_index
+
+    years = (period_index(common.until) + 1) // QUARTERS_A_YEAR - POLICY_START // QUARTERS_A_YEAR
+    many = len(study.names)
+    rows = len(study.outcomes) * (2 * many - 1) * len(study.factors) * (1 + max(years, 0))
+    return rows * ROW + (many + 1) * FIGURE
