@@ -20,7 +20,10 @@ BASES = ("", "ecosystem")
 """Folders from which places are named."""
 
 
-WRITTEN_BY_RUNS = {"runs/", "draws.csv"}
+WRITTEN_BY_RUNS = {
+    "runs/", "draws.csv", "failed.csv", "ensembles/", "figures/", "sensitivity.csv",
+    "sensitivity_by_year.csv", "pairs.csv", "factors.csv",
+}  # fmt: skip
 
 
 def find(name: str) -> Path | None:
