@@ -1,0 +1,211 @@
+"""What the runner adds to the core, what it needs of memory, and what it costs beside others.
+
+``python -m benchmarks.runner`` measures everything and writes `results/runner.*`; ``--quick`` shows
+on small sizes that it works and writes nothing. Names of parts (``overhead memory dask others``)
+choose among them; then nothing is written either. The part ``others`` wants ``ema_workbench`` and
+``platypus-opt``, which nothing else needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
+from io import StringIO
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+from benchmarks.memory import MEBI, ROOT, peak
+from benchmarks.record import Row, markdown, ratio, write
+from ecosystem import cross, run_design
+from ecosystem.catalogue import outcomes
+from ecosystem.ensemble.chunks import chunk_of
+from ecosystem.mesa_model import EcosystemModel
+from ecosystem.quarters import HORIZON, period_label
+from ecosystem.simulation import run_chunk
+
+HEADLINE = [name for name, row in outcomes().items() if row.headline]
+FEW = ["local_value_added_net", "patents"]
+KEPT: dict[str, Any] = {
+    "headline summaries": {"outcomes": HEADLINE, "keep": "summary"},
+    "every quarter of the headline outcomes": {
+        "outcomes": HEADLINE, "keep": ("summary", "quarterly"),
+    },
+    "every quarter of all outcomes": {"keep": ("summary", "quarterly")},
+}  # fmt: skip
+
+
+def cpu(action: Callable[[], object]) -> float:
+    """Return CPU seconds of this process for an action."""
+    start = time.process_time()
+    action()
+    return time.process_time() - start
+
+
+def overhead(quick: bool) -> list[Row]:
+    """Return CPU times of the bare core and of the runner with shards on disk, in turns."""
+    runs, world, rounds = (20, "teaching", 1) if quick else (512, "full", 5)
+    rows = []
+    for name, kept in KEPT.items():
+        bare, whole = [], []
+        for number in range(rounds + 1):  # the first round does not count
+            with tempfile.TemporaryDirectory() as place:
+                design = cross("article", replicates=runs)
+                ensemble = run_design(design, world=world, executor="serial", out=place, **kept)
+                chunks = [chunk_of(task) for task in ensemble.tasks]
+                core = cpu(lambda: [run_chunk(chunk) for chunk in chunks])  # noqa: B023
+                full = cpu(ensemble.complete)
+            if number:
+                bare.append(core)
+                whole.append(full)
+        what = f"{runs} runs, {world} world, one process"
+        rows += [
+            Row(what, f"core, {name}", "s", tuple(bare)),
+            Row(what, f"runner, {name}", "s", tuple(whole)),
+        ]
+        rows.append(ratio("runner over core", name, rows[-1], rows[-2]))
+    return rows
+
+
+def design_of(runs: int, until: str, executor: str, out: str, **others: Any) -> Any:
+    """Return a design of the teaching world with few outcomes, ready to run on two workers."""
+    return run_design(
+        cross("history", replicates=runs), world="teaching", until=until, outcomes=FEW,
+        executor=executor, jobs=2, out=out, **others,
+    )  # fmt: skip
+
+
+def memory(quick: bool) -> list[Row]:
+    """Return peak memory of the parent and of its largest worker, each size in a new process."""
+    rows = []
+    for runs in (20, 200) if quick else (1000, 10_000, 100_000):
+        command = [sys.executable, "-m", "benchmarks.runner", "--memory-of", str(runs)]
+        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        for what, value in json.loads(done.stdout).items():
+            rows.append(Row(f"memory, {what}", f"{runs:,} runs", "MiB", (value,)))
+    return rows
+
+
+def memory_of(runs: int) -> dict[str, float]:
+    """Return MiB of this process and of its largest worker at their peaks, and of the shards."""
+    with tempfile.TemporaryDirectory() as place:
+        done = design_of(runs, "2021Q4", "processes", place, chunk_runs=500).complete()
+        size = sum(path.stat().st_size for path in done.directory.rglob("*") if path.is_file())
+    unit = 1 if sys.platform == "darwin" else 1024
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / MEBI
+    return {"parent": peak(), "largest worker": largest, "on disk": size / MEBI}
+
+
+def dask(quick: bool) -> list[Row]:
+    """Return wall-clock seconds of the same work on two processes and on two Dask workers."""
+    runs, rounds = (200, 1) if quick else (16_000, 2)
+    seconds: dict[str, list[float]] = {"processes": [], "dask": []}
+    for _ in range(rounds):
+        for executor, found in seconds.items():
+            with tempfile.TemporaryDirectory() as place:
+                start = time.perf_counter()
+                design_of(runs, period_label(HORIZON - 1), executor, place).complete()
+                found.append(time.perf_counter() - start)
+    what = f"{runs:,} runs, teaching world, two workers"
+    rows = [Row(what, name, "s", tuple(found)) for name, found in seconds.items()]
+    return [*rows, ratio("Dask over processes", what, rows[1], rows[0])]
+
+
+def others(quick: bool) -> list[Row]:
+    """Return milliseconds a run: the runner, `mesa.batch_run`, and one EMA experiment at a time."""
+    world, several = ("teaching", 20) if quick else ("full", 256)
+    design = cross("history", replicates=several)
+    ours = run_design(design, world=world, outcomes=HEADLINE, executor="serial")
+    what = f"one run of 64 quarters, {world} world"
+    rows = [Row(what, f"runner, {several} runs", "ms", (1000 * cpu(ours.complete) / several,))]
+    rows.append(Row(what, "one mesa.batch_run run", "ms", (1000 * cpu(lambda: batch(world)),)))
+    try:
+        experiment = ema_experiment(world)
+    except ImportError as error:
+        print(f"without EMA workbench: {error}", file=sys.stderr)
+    else:
+        rows.append(Row(what, "one EMA experiment", "ms", (1000 * cpu(experiment),)))
+    return rows + [ratio("over the runner", row.case, row, rows[0]) for row in rows[1:]]
+
+
+def batch(world: str) -> None:
+    """Run the model once under `mesa.batch_run`."""
+    import mesa
+
+    class Collecting(EcosystemModel):
+        def __init__(self, **given: Any) -> None:
+            super().__init__(**given)
+            self.datacollector = mesa.DataCollector({"quarter": "quarter"})
+
+        def step(self) -> None:
+            super().step()
+            self.datacollector.collect(self)
+
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        mesa.batch_run(
+            Collecting, {"world": world, "rng": 1}, number_processes=1, max_steps=HORIZON,
+            display_progress=False,
+        )  # fmt: skip
+
+
+def ema_experiment(world: str) -> Callable[[], object]:
+    """Return one experiment of the EMA workbench on the same model."""
+    ema: Any = import_module("ema_workbench")
+
+    def run(hype: float) -> dict[str, float]:
+        model = EcosystemModel("history", world=world, parameters={"hype": hype})
+        for _ in range(HORIZON):
+            model.step()
+        return {"period": float(model.period)}
+
+    wrapped = ema.Model("ecosystem", function=run)
+    wrapped.uncertainties = [ema.RealParameter("hype", 0.1, 0.4)]
+    wrapped.outcomes = [ema.ScalarOutcome("period")]
+
+    def once() -> object:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            return ema.perform_experiments(wrapped, scenarios=1)
+
+    return once
+
+
+PARTS = {"overhead": overhead, "memory": memory, "dask": dask, "others": others}
+NOTES = """Overhead: CPU times of one process, core and runner in turns on the same chunks; the
+runner writes and checks its shards. Memory: 8 quarters, two outcomes, shards of 500 runs, two
+worker processes; the peak of the parent and of the largest worker. Dask and processes: wall-clock
+time from nothing to all shards written, start of the workers included. The other runners take one
+run at a time, as they do; their times include building the model."""
+
+
+def main() -> None:
+    """Measure, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all by default")
+    parser.add_argument("--quick", action="store_true", help="small sizes, no record")
+    parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.memory_of:
+        print(json.dumps(memory_of(given.memory_of)))
+        return
+    rows = []
+    for name in given.parts or PARTS:
+        print(name, file=sys.stderr, flush=True)
+        rows += PARTS[name](given.quick)
+    if given.quick or given.parts:
+        print(markdown(rows))
+    else:
+        write("runner", "python -m benchmarks.runner", rows, NOTES)
+
+
+if __name__ == "__main__":
+    main()
