@@ -262,11 +262,8 @@ class Quantity:
 def quantities(study: Study, values: Values) -> list[Quantity]:
     """Return levels of every scenario, and paired effects of those that are not the reference."""
     base = study.names.index(study.reference) if study.reference else None
-    first = min((start_year(one) for one in study.scenarios), default=0)
     found = []
     for (outcome, period), levels in values.points.items():
-        if period != HORIZON and int(period) < first:
-            continue
         again = values.repeats.get((outcome, period), np.full((1, 1, 1), np.nan))
         for place, package in enumerate(study.names):
             keys = keys_of(study, package, outcome, period)
@@ -278,14 +275,6 @@ def quantities(study: Study, values: Values) -> list[Quantity]:
                 effect, repeated = levels[place] - levels[base], again[place] - again[base]
                 found.append(Quantity(study, keys | {"quantity": EFFECT}, effect, repeated, scale))
     return found
-
-
-def start_year(scenario: Any) -> int:
-    """Return the first year in which a package may differ from the reference."""
-    from ecosystem.quarters import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
-
-    starts = [edit.start for edit, own in zip(scenario.edits, scenario.own, strict=True) if own]
-    return FIRST_YEAR + min([POLICY_START, *starts]) // QUARTERS_A_YEAR
 
 
 def keys_of(study: Study, package: str, outcome: str, period: str) -> dict[str, str]:

@@ -253,10 +253,15 @@ def run_study(
     again, more = _collect(study, study.repeats, out, _shifted(progress, start, study.runs))
     shape, other = (many, -1, study.replicates), (many, study.repeated, blocks, study.replicates)
     return Values(
-        {key: value.reshape(shape).mean(axis=-1) for key, value in points.items()},
-        {key: value.reshape(other).mean(axis=-1) for key, value in again.items()},
+        {key: _mean(value.reshape(shape)) for key, value in points.items()},
+        {key: _mean(value.reshape(other)) for key, value in again.items()},
         lost + more,
     )
+
+
+def _mean(values: Array) -> Array:
+    """Return the mean over the last axis, replicates; a single one is not copied."""
+    return values[..., 0] if values.shape[-1] == 1 else values.mean(axis=-1)
 
 
 def _shifted(
@@ -282,6 +287,7 @@ def _collect(
         outcomes=study.outcomes or None, out=out, progress=progress, **study.options,
     )  # fmt: skip
     found: dict[tuple[str, str], Array] = {}
+    first = start_year(study)
     for _, table in ensemble.tables():
         run, value = (table.column(name).to_numpy() for name in ("run", "value"))
         codes, words = zip(*(_coded(table, name) for name in ("outcome", "period")), strict=True)
@@ -291,10 +297,25 @@ def _collect(
             outcome, period = divmod(int(code), len(words[1]))
             label = words[1][period]
             key = (words[0][outcome], HORIZON if label in (SUMMARY, END) else label)
+            if key[1] != HORIZON and int(label) < first:
+                continue
             if key not in found:
                 found[key] = np.full(len(design), np.nan)
             found[key][run[rows]] = value[rows]
     return found, ensemble.failures
+
+
+def start_year(study: Study) -> int:
+    """Return the first year in which a scenario may differ from the reference."""
+    from ecosystem.quarters import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
+
+    starts = [
+        edit.start
+        for scenario in study.scenarios
+        for edit, own in zip(scenario.edits, scenario.own, strict=True)
+        if own
+    ]
+    return FIRST_YEAR + min([POLICY_START, *starts]) // QUARTERS_A_YEAR
 
 
 def _coded(table: Any, name: str) -> tuple[Array, list[str]]:
