@@ -179,6 +179,7 @@ def found(pair: Path) -> Decomposition:
     return decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_whole_is_the_difference_of_a_comparison(found: Decomposition, pair: Path) -> None:
     same = compare([pair], budget=4000, **SMALL)  # type: ignore[arg-type]
     for outcome in (OBJECTIVE, NET_COST):
@@ -187,6 +188,7 @@ def test_the_whole_is_the_difference_of_a_comparison(found: Decomposition, pair:
     assert found.gap < 1e-12 and found.runs["runs"] == (4 + 2 * 4) * 3
 
 
+@pytest.mark.slow
 def test_two_instruments_differ_by_the_same_interaction(found: Decomposition) -> None:
     """With two instruments, last less alone is one number, whichever of them is asked."""
     last, alone = (found.rows(part)["mean"] for part in ("without", "alone"))
@@ -194,6 +196,7 @@ def test_two_instruments_differ_by_the_same_interaction(found: Decomposition) ->
     assert interaction.iloc[0] == pytest.approx(interaction.iloc[1], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_programme_that_does_nothing_adds_nothing(found: Decomposition) -> None:
     table = found.break_even
     idle = table[(table["effectiveness"] == 0) & (table["measure"] == "value_added")]
@@ -202,6 +205,7 @@ def test_a_programme_that_does_nothing_adds_nothing(found: Decomposition) -> Non
     assert idle["median"].abs().max() <= 0.05 * reach
 
 
+@pytest.mark.slow
 def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
     for lang in ("en", "zh"):
         lines = found.text(lang).splitlines()
@@ -226,6 +230,7 @@ def test_the_command_takes_one_package(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_decomposition(tmp_path: Path) -> None:
     words = ["compare", "capex_only", "--decompose", "--json", "--out", str(tmp_path)]
     words += ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "your_own_policy.md"
 HEAD = "import numpy as np\nfrom ecosystem.stages.ledger import Flow\n\n"
 SMALL: dict[str, Any] = {"world": "teaching", "replicates": 2, "until": "2026Q2", "jobs": 1}
+ALONE = ["--world", "teaching", "--replicates", "1", "--until", "2025Q4", "--jobs", "1"]
 OPTIONS = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
 
 
@@ -70,6 +71,7 @@ def no_change(record: Any, state: Any, setting: Any) -> dict[str, Any]:
     return {}
 
 
+@pytest.mark.slow
 def test_examples_of_the_page_are_short_and_run(tmp_path: Path) -> None:
     files = page_files(tmp_path)
     assert set(files) == {"my_levers.toml", "my_policy.py", "my_policy.toml"}
@@ -86,6 +88,7 @@ def test_examples_of_the_page_are_short_and_run(tmp_path: Path) -> None:
     assert (Path(answer.strip()) / "comparison.csv").is_file()
 
 
+@pytest.mark.slow
 def test_python_of_the_page_runs(tmp_path: Path) -> None:
     page_files(tmp_path)
     (code,) = (block for block in blocks("python") if "simulate" in block)
@@ -283,7 +286,7 @@ def test_bad_hooks_end_with_an_error_and_nothing_written(case: str, tmp_path: Pa
     stage, body, words = BAD[case]
     toml = write_hook(tmp_path, body, stage)
     before = sorted(tmp_path.rglob("*"))
-    code, answer, error = call("run", toml, *OPTIONS, "--quiet", "--out", tmp_path / "runs")
+    code, answer, error = call("run", toml, *ALONE, "--quiet", "--out", tmp_path / "runs")
     assert (code, answer) == (2, "")
     assert error.startswith(f"error: hook mine.py:f, stage {stage}, 2025Q3")
     assert re.search(words, error), error
@@ -315,6 +318,7 @@ def test_files_that_cannot_be_hooked_are_all_named(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_more_processes_return_the_same(tmp_path: Path) -> None:
     toml = write_hook(
         tmp_path, 'return {"lever": {"regional_pairing": 0 * state.nation.use[:, :1]}}'
@@ -325,6 +329,7 @@ def test_more_processes_return_the_same(tmp_path: Path) -> None:
         np.testing.assert_array_equal(values, two.series[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_an_error_in_another_process_is_the_same_error(tmp_path: Path) -> None:
     toml = write_hook(tmp_path, 'return {"gate": 1}')
     with pytest.raises(HookError, match=r"hook mine.py:f, stage policy, 2025Q3, field gate"):
@@ -375,6 +380,7 @@ def test_the_digest_follows_the_content_of_the_file(tmp_path: Path) -> None:
     assert again.hooks[0].function is first.hooks[0].function, "the file is run once"
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_another_run(tmp_path: Path) -> None:
     bodies = ("return {}", 'return {"lever": {"hub_steering": 0 * record.fiscal_extra}}')
     options = [*OPTIONS, "--quiet", "--out", tmp_path / "runs"]

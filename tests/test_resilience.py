@@ -65,6 +65,7 @@ def test_a_twin_that_makes_nothing_has_no_loss_to_share() -> None:
     assert (depth(TWIN, TWIN * 0) == 0).all()
 
 
+@pytest.mark.slow
 def test_two_shocks_on_two_packages_in_the_teaching_world() -> None:
     shocks = ["hub_outage:0.8:2026Q1", "ai_winter:0.4:2026Q1"]
     struck = [with_overrides(resolve(name), (), shocks) for name in ("history", "demand_first")]
