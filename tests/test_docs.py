@@ -22,7 +22,8 @@ BASES = ("", "ecosystem")
 
 WRITTEN_BY_RUNS = {
     "runs/", "draws.csv", "failed.csv", "ensembles/", "figures/", "sensitivity.csv",
-    "sensitivity_by_year.csv", "pairs.csv", "factors.csv",
+    "sensitivity_by_year.csv", "pairs.csv", "factors.csv", "packages.csv", "regret.csv",
+    "regret_under_shocks.csv", "design.parquet", "plan.json", "manifest.json",
 }  # fmt: skip
 
 

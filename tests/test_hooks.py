@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "your_own_policy.md"
 HEAD = "import numpy as np\nfrom ecosystem.stages.ledger import Flow\n\n"
 SMALL: dict[str, Any] = {"world": "teaching", "replicates": 2, "until": "2026Q2", "jobs": 1}
-ALONE = ["--world", "teaching", "--replicates", "1", "--until", "2025Q4", "--jobs", "1"]
+BRIEF = ["--world", "teaching", "--replicates", "2", "--until", "2025Q4", "--jobs", "1"]
 OPTIONS = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
 
 
@@ -286,7 +286,7 @@ def test_bad_hooks_end_with_an_error_and_nothing_written(case: str, tmp_path: Pa
     stage, body, words = BAD[case]
     toml = write_hook(tmp_path, body, stage)
     before = sorted(tmp_path.rglob("*"))
-    code, answer, error = call("run", toml, *ALONE, "--quiet", "--out", tmp_path / "runs")
+    code, answer, error = call("run", toml, *BRIEF, "--quiet", "--out", tmp_path / "runs")
     assert (code, answer) == (2, "")
     assert error.startswith(f"error: hook mine.py:f, stage {stage}, 2025Q3")
     assert re.search(words, error), error
