@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "your_own_policy.md"
 HEAD = "import numpy as np\nfrom ecosystem.stages.ledger import Flow\n\n"
 SMALL: dict[str, Any] = {"world": "teaching", "replicates": 2, "until": "2026Q2", "jobs": 1}
+QUICK = ("shape", "not a number", "negative flow", "unknown lever")
 BRIEF = ["--world", "teaching", "--replicates", "2", "--until", "2025Q4", "--jobs", "1"]
 OPTIONS = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
 
@@ -281,7 +282,9 @@ BAD: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize(
+    "case", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BAD]
+)
 def test_bad_hooks_end_with_an_error_and_nothing_written(case: str, tmp_path: Path) -> None:
     stage, body, words = BAD[case]
     toml = write_hook(tmp_path, body, stage)
