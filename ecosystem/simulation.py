@@ -254,7 +254,9 @@ def simulate(
     )  # fmt: skip
     kept = runs.arrays()
     if len(runs.failures) == len(design):
-        raise FloatingPointError(f"every run failed; the first: {runs.failures[0]['error']}")
+        raise FloatingPointError(
+            f"every run failed, see {runs.directory}; the first: {runs.failures[0]['error']}"
+        )
     shape = len(design.scenarios), replicates
     summaries, quarters = (
         {

@@ -103,7 +103,7 @@ def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
     with pytest.raises(FloatingPointError, match="patents is not finite"):
         simulate("history", **options)
     limit = -1.0
-    with pytest.raises(FloatingPointError, match="every run failed"):
+    with pytest.raises(FloatingPointError, match="every run failed, see"):
         simulate("history", out=tmp_path / "all", **options)
 
 

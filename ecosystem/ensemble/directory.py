@@ -7,6 +7,7 @@ second process out.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -172,8 +173,10 @@ def take(file: IO[str]) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):  # somebody holds it
+            return False
+        raise
     return True
 
 

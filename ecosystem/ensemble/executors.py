@@ -178,19 +178,25 @@ def in_order(
     todo = deque(numbers)
     waiting: dict[Future[Any], int] = {}
     ready: dict[int, Any] = {}
-    for wanted in numbers:
-        while wanted not in ready:
-            try:
-                while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
-                    future = pool.submit(call, tasks[todo[0]])
-                    waiting[future] = todo.popleft()
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    result = future.result()
-                    number = waiting.pop(future)
-                    ready[number] = keep(number, result)
-                    pool.deaths = 0
-            except pool.broken as error:
-                todo.extendleft(sorted(waiting.values(), reverse=True))
-                waiting.clear()
-                pool.mourn(error)
-        yield wanted, ready.pop(wanted)
+    try:
+        for wanted in numbers:
+            while wanted not in ready:
+                try:
+                    while todo and len(waiting) < pool.depth:
+                        if len(waiting) + len(ready) >= pool.ahead:
+                            break
+                        future = pool.submit(call, tasks[todo[0]])
+                        waiting[future] = todo.popleft()
+                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        number = waiting.pop(future)
+                        ready[number] = keep(number, result)
+                        pool.deaths = 0
+                except pool.broken as error:
+                    todo.extendleft(sorted(waiting.values(), reverse=True))
+                    waiting.clear()
+                    pool.mourn(error)
+            yield wanted, ready.pop(wanted)
+    finally:
+        for future in waiting:
+            future.cancel()

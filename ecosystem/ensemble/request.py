@@ -7,6 +7,7 @@ import inspect
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +153,20 @@ def identity_of(model: Model | None) -> dict[str, str] | None:
     """Return where a user's own model stands and a digest of the file that it stands in."""
     if model is None:
         return None
-    function: Any = model if inspect.isfunction(model) else type(model)
-    source = inspect.getsourcefile(function) if function.__module__ != "__main__" else ""
-    content = hashlib.sha256(
-        source_of(function, Path(source or "")) if inspect.isfunction(function) else b""
-    )
-    state = model if not inspect.isfunction(model) else None
-    content.update(repr(state).encode() if state is not None else b"")
+    inner: Any = model.func if isinstance(model, partial) else model
+    function: Any = inner if inspect.isfunction(inner) else type(inner)
+    content = hashlib.sha256(source_of(function, Path(inspect.getsourcefile(function) or "")))
+    content.update(state_of(model))
     return {"name": f"{function.__module__}:{function.__qualname__}", "digest": content.hexdigest()}
+
+
+def state_of(model: Any) -> bytes:
+    """Return what a model carries with it besides its source."""
+    try:
+        return pickle.dumps(model)
+    except Exception:  # whatever pickle or the model's own methods raise
+        cells = [cell.cell_contents for cell in getattr(model, "__closure__", None) or ()]
+        return repr((getattr(model, "__defaults__", None), cells)).encode()
 
 
 def sources_of(design: Design) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,13 @@ def entries_of(task: Task, outcome: str) -> tuple[str, tuple[str, ...]]:
     """Return the column that an outcome's entries belong to, and their names."""
     if task.plan.model is not None:
         return "", ("",)
-    return outcome_entries(load_world(task.plan.world), outcome)
+    return known_entries(task.plan.world, task.plan.world_digest, outcome)
+
+
+@lru_cache(maxsize=1024)
+def known_entries(world: str, digest: str, outcome: str) -> tuple[str, tuple[str, ...]]:
+    """Return `entries_of` for a world with this digest."""
+    return outcome_entries(load_world(world), outcome)
 
 
 def tidy(task: Task, piece: Piece) -> pa.Table:
