@@ -1,5 +1,9 @@
 """Designs and what `run_design` gives: frames, luck, points, own models, shards, executors."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -184,3 +188,20 @@ def test_shards_are_the_same_to_the_last_bit_wherever_they_are_run(tmp_path: Pat
         found[executor] = sorted(path.name for path in runs.directory.glob("shards/*.parquet"))
     assert len(found["serial"]) == 4
     assert found["serial"] == found["processes"] == found["dask"]
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    blocks = re.findall(
+        r"```python\n(.*?)```", (root / "docs/ensembles.md").read_text("utf-8"), re.S
+    )
+    assert len(blocks) == 2
+    for number, block in enumerate(blocks):
+        script = tmp_path / f"example{number}.py"
+        script.write_text(block, "utf-8")
+        done = subprocess.run(
+            [sys.executable, script], capture_output=True, text=True, cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(root)},
+        )  # fmt: skip
+        assert done.returncode == 0 and done.stdout, done.stderr
