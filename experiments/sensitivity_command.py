@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,8 @@ def study_of(request: SensitivityRequest) -> Study:
     from experiments.sensitivity_plan import plan_study
 
     common = request.common
+    if common.scenarios == (common.reference,):  # its levels alone
+        common = replace(common, reference=None)
     scenarios, reference = commands.resolve_request(common)
     return plan_study(
         scenarios, reference, method=request.method, trajectories=request.trajectories,

@@ -157,6 +157,14 @@ def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path, two: Path) -> None:
     assert not (tmp_path / "no").exists()
 
 
+@pytest.mark.slow
+def test_the_reference_alone_has_levels(tmp_path: Path, two: Path) -> None:
+    words = ["sensitivity", "history", *SMALL[2:], "--factors", str(two), "--out", str(tmp_path)]
+    code, answer, _ = call(*words, "--executor", "serial", "--quiet")
+    frame = pd.read_csv(Path(answer.strip()) / "sensitivity.csv")
+    assert code == 0 and set(frame["quantity"]) == {"level"}
+
+
 def test_wrong_requests_end_with_two(tmp_path: Path) -> None:
     code, _, said = call("sensitivity", "article", "--method", "sobol", "--samples", "48")
     assert code == 2 and "a power of 2" in said
