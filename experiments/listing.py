@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,35 @@ def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
             for row in getattr(catalogue, table)().values()
         ]
 
+    return rows
+
+
+def _instruments(lang: str) -> Rows:
+    """Return each instrument with what a file may set, who pays, and what the law says of it."""
+    from ecosystem.catalogue import instruments
+
+    rows: Rows = []
+    for row in instruments().values():
+        if row.type == "transfer":
+            default = f"rate {row.rate_default:g} ({row.rate_low:g}–{row.rate_high:g}), "
+            default += f"envelope {row.envelope_default:g} M¥/year"
+        elif row.type == "programme":
+            default = f"spending {row.spending_default:g} M¥/year (0–{row.spending_high:g})"
+        else:
+            default = "active"
+        shares = (row.national_share, row.provincial_share, row.prefecture_share)
+        rows.append(
+            {
+                "number": row.number,
+                "name": row.name,
+                "default": default,
+                "nation/province/prefecture %": (
+                    "/".join(f"{100 * share:.0f}" for share in shares) if any(shares) else ""
+                ),
+                "legal": row.legal_status,
+                "title": f"{getattr(row, f'title_{lang}')}: {row.acts_on}",
+            }
+        )
     return rows
 
 
@@ -83,7 +113,7 @@ def _worlds(lang: str) -> Rows:
 
 
 TOPICS: dict[str, Callable[[str], Rows]] = {
-    "instruments": _catalogue("instruments", ("number", "name", "type", "title", "acts_on")),
+    "instruments": _instruments,
     "packages": _packages,
     "shocks": _catalogue("shocks", ("number", "name", "title", "amplitude_default", "meaning")),
     "parameters": _catalogue(
@@ -166,5 +196,6 @@ def check(file: Path, lang: str = "en") -> str:
         from ecosystem.scenario import resolve
         from ecosystem.schedule import build_schedule
 
-        build_schedule(resolve(file))
+        for words in build_schedule(resolve(file)).warnings:
+            print(f"warning: {words}", file=sys.stderr)
     return text("ok", lang, file=file)

@@ -41,6 +41,11 @@ def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
     return f"{value:{'+' if signed else ''},.{max(figures - 1 - power, 0)}f}"
 
 
+def whole(value: float) -> str:
+    """Return a number without digits after the point, with thousands apart."""
+    return "–" if value != value else f"{round(value) + 0:,}"
+
+
 def percent(share: float) -> str:
     """Return a share as a whole percentage."""
     return "–" if share != share else f"{round(100 * share)} %"

@@ -42,9 +42,9 @@ def package_facts(
     Returns
     -------
     DataFrame
-        One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to and
-        `ended` against the reference; and present values in M¥: `planned` money to the end of the
-        horizon, the part `planned_own` of the package itself (of the reference: all),
+        One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to, `changed`
+        and `ended` against the reference; and present values in M¥: `planned` money to the end of
+        the horizon, the part `planned_own` of the package itself (of the reference: all),
         `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
         median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
         unplanned and the median of what was planned to the end of the runs and not paid, beyond
@@ -61,6 +61,7 @@ def package_facts(
     )
 
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
+    chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
     left = {one.name: _unspent(summary, one.name) for one in result.resolved}
     spent = {one.name: _planned(result, one) - left[one.name] for one in result.resolved}
     costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
@@ -80,6 +81,7 @@ def package_facts(
                 "title_zh": scenario.title_zh,
                 "instruments": on[name],
                 "added": [one for one in on[name] if one not in on[reference]],
+                "changed": _changed(scenario, chosen),
                 "ended": [one for one in on[reference] if one not in on[name]],
                 "planned": planned_present_value(schedule, discount),
                 "planned_own": planned_present_value(schedule, discount, own=not base),
@@ -92,6 +94,20 @@ def package_facts(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+    """Return the instruments in force in both scenarios from 2025Q3 on, but with other plans."""
+    from ecosystem.quarters import POLICY_START
+    from ecosystem.schedule import build_schedule
+
+    mine, other = (build_schedule(one) for one in (scenario, reference))
+    both = set(instruments_on(scenario)) & set(instruments_on(reference))
+    parts = [
+        (getattr(mine, name) != getattr(other, name))[POLICY_START:].any(axis=0)
+        for name in ("rate", "spending", "envelope")
+    ]
+    return [name for i, name in enumerate(mine.names) if name in both and any(p[i] for p in parts)]
 
 
 def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.compare import DIMENSIONS, NET_COST, PAID, Comparison, row_dicts
-from experiments.messages import number, pad, percent, scaled_unit, text, title, wrap
+from experiments.messages import number, pad, percent, scaled_unit, text, title, whole, wrap
 from experiments.payback import payback_lines
 from experiments.regret import regret_lines
 
@@ -139,7 +139,7 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     for fact in row_dicts(comparison.packages):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
-        money = [number(fact[key]) for key in ("planned_own", "realised", "unspent", "paid")]
+        money = [whole(fact[key]) for key in ("planned_own", "realised", "unspent", "paid")]
         money.append(" / ".join(shares))
         lines.append(table_line("", fact[f"title_{lang}"], widths, money))
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
@@ -160,9 +160,11 @@ def _instruments(comparison: Comparison, fact: Mapping[str, Any], lang: str) -> 
     reference = comparison.title(comparison.reference, lang)
     if fact["package"] == comparison.reference:
         return names(fact["instruments"]) or text("instruments_none", lang)
-    parts = [text("instruments_more", lang, names=names(fact["added"]))] if fact["added"] else []
-    if fact["ended"]:
-        parts.append(text("instruments_less", lang, names=names(fact["ended"])))
+    parts = [
+        text(f"instruments_{words}", lang, names=names(fact[key]))
+        for key, words in (("added", "more"), ("changed", "other"), ("ended", "less"))
+        if fact[key]
+    ]
     changed = "; ".join(parts) or text("instruments_unchanged", lang)
     return f"{reference} {changed}"
 
