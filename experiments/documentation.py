@@ -69,7 +69,9 @@ def article_page() -> str:
         "What each part of the policy article became. A *system* is something the article wants "
         "to exist; its mechanism is switched to the neutral value of the last column inside the "
         "run, and the outcome beside it has to move by more than the size stated, in relative "
-        "terms, which was written down before the first run (`tests/test_systems.py`)."
+        "terms. Sizes were written down before the first run, but for the few that the heads of "
+        "`tests/test_systems.py` and `tests/test_instruments.py` name as corrected after a look "
+        "at another seed."
     )
     system_rows: list[list[object]] = [
         [
