@@ -103,6 +103,7 @@ def exits() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
+            warnings.filterwarnings("always", category=UserWarning, module=r"ecosystem\.ensemble")
             yield
     except InputError as error:
         for fault in error.faults:

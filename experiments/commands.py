@@ -59,7 +59,7 @@ def start(request: Request) -> int:
             from experiments.dry_run import dry_run_words
 
             say(dry_run_words(request, scenarios))
-    elif files.is_complete(directory):
+    elif files.is_complete(directory) and not files.damaged(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:
         command = request.command_line()

@@ -152,12 +152,12 @@ def shards(
 
     from ecosystem.ensemble.recall import recalled
     from ecosystem.ensemble.runner import run_design
-    from ecosystem.ensemble.shards import read_shard
+    from ecosystem.ensemble.shards import number_of, read_shard
     from ecosystem.ensemble.store import shard_paths
 
     design, given = recalled(directory)
     runs = run_design(design, **given, **options, progress=progress)
-    paths = {int(path.name[:5]): path for path in shard_paths(directory)}
+    paths = {number_of(path): path for path in shard_paths(directory)}
     found.shards += len(runs.tasks)
     found.missing += len(runs.tasks) - len(paths)
     if run is None:

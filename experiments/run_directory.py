@@ -6,7 +6,7 @@ import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ecosystem.ensemble.directory import is_complete, opened, write_manifest
+from ecosystem.ensemble.directory import damaged, is_complete, opened, write_manifest
 from ecosystem.ensemble.identity import (
     configuration_hash,
     digest,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "configuration_hash",
+    "damaged",
     "data_digests",
     "is_complete",
     "opened",

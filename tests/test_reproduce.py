@@ -204,3 +204,11 @@ def test_compare_is_reproduced(tmp_path: Path) -> None:
     assert code == 0 and len(list(tmp_path.glob("*/ensembles/*"))) == 2
     code, said, _ = call("reproduce", answer.strip(), "--jobs", "1", "--quiet")
     assert code == 0 and "0 further off" in said
+    shard = next(tmp_path.glob("*/ensembles/*/shards/*"))
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1])
+    code, said, _ = call("reproduce", answer.strip(), "--jobs", "1", "--quiet")
+    assert code == 2
+    code, again, said = call(*words, "--out", tmp_path)
+    assert code == 0 and again == answer and f"warning: {shard}: not as it was" in said
+    assert shard.read_bytes() == content

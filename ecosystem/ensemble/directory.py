@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecosystem.ensemble.identity import COMPUTING, configuration_hash, plain, versions
-from ecosystem.ensemble.shards import write_file
+from ecosystem.ensemble.shards import is_sound, write_file
 from ecosystem.errors import FaultList
 
 PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
@@ -27,6 +27,15 @@ PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
 def is_complete(directory: Path) -> bool:
     """Return whether a run directory holds a finished run; its manifest is written last."""
     return (directory / MANIFEST).is_file()
+
+
+def damaged(directory: Path) -> list[Path]:
+    """Return the shards that a finished run lists and that are missing or not as written."""
+    listed = read_json(directory / MANIFEST)["files"]
+    shards = [
+        directory / name for name in listed if name.endswith(".parquet") and "shards/" in name
+    ]
+    return [path for path in shards if not path.is_file() or not is_sound(path)]
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -210,7 +219,7 @@ def write_manifest(
         Further entries, such as `failed`.
     """
     files = {
-        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.rglob("*"))
         if path.is_file() and path.name != LOCK
     }

@@ -154,6 +154,12 @@ def shard_name(number: int, content: bytes) -> str:
     return f"{number:05d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet"
 
 
+def number_of(path: Path) -> int:
+    """Return the number of a shard from the name of its file; -1 where it is no shard."""
+    number = path.name.partition("-")[0]
+    return int(number) if number.isdecimal() else -1
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it; after an error nothing is left of it."""
     part = path.with_name(f".{path.name}.part")
@@ -183,7 +189,7 @@ def read_shard(path: Path) -> pa.Table:
         The content is not what the name says.
     """
     content = path.read_bytes()
-    if shard_name(int(path.name[:5]), content) != path.name:
+    if shard_name(number_of(path), content) != path.name:
         faults = FaultList()
         faults.add(
             str(path), "content that is not what its name says", "the shard as it was written; "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecosystem.ensemble import directory as directories
 from ecosystem.ensemble.design import Design
-from ecosystem.ensemble.shards import BAD, failures_of, is_sound, shard_name, write_file
+from ecosystem.ensemble.shards import BAD, failures_of, is_sound, number_of, shard_name, write_file
 from ecosystem.errors import FaultList
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Store:
         self.found = {}
         for path in sorted((self.directory / SHARDS).glob("*.parquet")):
             if is_sound(path):
-                self.found[int(path.name[:5])] = path
+                self.found[number_of(path)] = path
             else:
                 aside = path.with_name(path.name + BAD)
                 path.replace(aside)
@@ -174,7 +174,7 @@ def shard_paths(directory: Path | str) -> list[Path]:
     InputError
         It is no run directory, or has no shards.
     """
-    paths = sorted((Path(directory) / SHARDS).glob("*.parquet"))
+    paths = sorted((Path(directory) / SHARDS).glob("*.parquet"), key=number_of)
     if not paths:
         faults = FaultList()
         faults.add("directory", str(directory), "a run directory with a folder of shards")
