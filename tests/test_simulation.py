@@ -216,7 +216,7 @@ def test_progress_counts_all_runs() -> None:
 WRONG = {
     "replicates": (0, -1, 2.5, True),
     "seed": (-1, 0.5),
-    "jobs": (-2, 1.5),
+    "jobs": (-2, 0, 1.5),
     "until": ("2019Q4", "2036Q1", "2030", "2030Q5", 2030),
     "outcomes": (["patents", "utilization"],),
     "world": ("teching",),

@@ -50,8 +50,13 @@ def checked(
         faults.name("keep", name, KEEP)
     for name in wanted:
         faults.name("outcomes", name, outcome_table())
-    whole = (("seed", seed, 0), ("jobs", jobs or 1, 1), ("chunk_runs", chunk_runs or 1, 1))
-    for place, value, least in whole:
+    for place, value, least in (
+        ("seed", seed, 0),
+        ("jobs", jobs, 1),
+        ("chunk_runs", chunk_runs, 1),
+    ):
+        if value is None and least == 1:
+            continue
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             faults.add(place, value, f"a whole number of at least {least}")
     last = check_period(faults, "until", until)

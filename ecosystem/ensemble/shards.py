@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 FAILED = b"failed"
 COLUMNS = ("run", "scenario", "shock", "replicate", "point", "period", "outcome", *DIMENSIONS)
+WORDS = ("scenario", "shock", "period", "outcome", *DIMENSIONS)
 DIGITS = 16
 """Hexadecimal digits of a shard's digest in its name."""
 BAD = ".corrupt"
@@ -52,58 +53,65 @@ def known_entries(world: str, digest: str, outcome: str) -> tuple[str, tuple[str
     return outcome_entries(load_world(world), outcome)
 
 
-def tidy(task: Task, piece: Piece) -> pa.Table:
-    """Return a chunk's values as a tidy table, ordered by kind, outcome, run, period, entry."""
-    import pyarrow as pa
+class Columns:
+    """Columns of a tidy table as they grow; words are kept as codes."""
 
-    place = np.searchsorted(task.runs, piece.runs)
-    blocks: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "value")}
-    labels: dict[str, list[str]] = {name: [] for name in ("period", "outcome", *DIMENSIONS)}
+    def __init__(self) -> None:
+        self.parts: dict[str, list[Any]] = {name: [] for name in (*COLUMNS, "value")}
+        self.words: dict[str, list[str]] = {name: [] for name in WORDS}
 
-    def code(column: str, names: Sequence[str]) -> np.ndarray:
-        known = labels[column]
+    def codes(self, column: str, names: Sequence[str]) -> np.ndarray:
+        """Return the codes of words in a column; new words get new codes."""
+        known = self.words[column]
         known += [name for name in names if name not in known]
         return np.array([known.index(name) for name in names], dtype=np.int32)
 
+    def add(self, task: Task, piece: Piece, kind: str, outcome: str) -> None:
+        """Add the values of one outcome, (runs, periods, entries), with all that names them."""
+        value = piece.values[kind][outcome]
+        runs, quarters, entries = value.shape
+        dimension, names = entries_of(task, outcome)
+        row = np.repeat(np.searchsorted(task.runs, piece.runs), quarters * entries)
+        time = self.codes("period", periods(kind, task.plan.until))
+        block = {
+            "run": task.runs[row].astype(np.int32),
+            "replicate": task.replicate[row],
+            "point": task.point[row],
+            "period": np.tile(np.repeat(time, entries), runs),
+            "value": value.reshape(-1),
+        }
+        same = {"scenario": scenario_name(task.scenario), "shock": shock_label(task.scenario)}
+        same |= {"outcome": outcome, **dict.fromkeys(DIMENSIONS, "")}
+        for column, word in same.items():
+            if column == dimension:
+                block[column] = np.tile(self.codes(column, names), runs * quarters)
+            else:
+                block[column] = np.repeat(self.codes(column, [word]), value.size)
+        for column, part in block.items():
+            self.parts[column].append(part)
+
+    def table(self) -> pa.Table:
+        """Return what has been added as a table."""
+        import pyarrow as pa
+
+        columns = {}
+        for name, parts in self.parts.items():
+            empty = np.zeros(0, np.float64 if name == "value" else np.int32)
+            columns[name] = pa.array(np.concatenate([empty, *parts]))
+            if name in self.words:
+                words = pa.array(self.words[name], pa.string())
+                columns[name] = pa.DictionaryArray.from_arrays(columns[name], words)
+        return pa.table(columns)
+
+
+def tidy(task: Task, piece: Piece) -> pa.Table:
+    """Return a chunk's values as a tidy table, ordered by kind, outcome, run, period, entry."""
+    columns = Columns()
     for kind, values in piece.values.items():
-        time = code("period", periods(kind, task.plan.until))
-        for outcome, value in values.items():
-            shape = value.shape
-            runs, quarters, entries = shape
-            dimension, names = entries_of(task, outcome)
-            of_run = np.repeat(place, quarters * entries)
-            blocks["run"].append(task.runs[of_run].astype(np.int32))
-            blocks["replicate"].append(task.replicate[of_run])
-            blocks["point"].append(task.point[of_run])
-            blocks["period"].append(np.tile(np.repeat(time, entries), runs))
-            blocks["outcome"].append(np.repeat(code("outcome", [outcome]), value.size))
-            for column in DIMENSIONS:
-                if column == dimension:
-                    blocks[column].append(np.tile(code(column, names), runs * quarters))
-                else:
-                    blocks[column].append(np.repeat(code(column, [""]), value.size))
-            blocks["value"].append(value.reshape(-1))
-    length = sum(len(block) for block in blocks["value"])
-    constant = {
-        "scenario": scenario_name(task.scenario),
-        "shock": shock_label(task.scenario),
-    }
-    columns = {}
-    for name, parts in blocks.items():
-        kind_of = np.float64 if name == "value" else np.int32
-        data = np.concatenate(parts) if parts else np.zeros(length, kind_of)
-        if name in constant:
-            data, words = np.zeros(length, np.int32), [constant[name]]
-        else:
-            words = labels.get(name, [])
-        coded = name in constant or name in labels
-        columns[name] = (
-            pa.DictionaryArray.from_arrays(pa.array(data), pa.array(words, pa.string()))
-            if coded
-            else pa.array(data)
-        )
+        for outcome in values:
+            columns.add(task, piece, kind, outcome)
     failed = json.dumps(piece.failures, ensure_ascii=False)
-    return pa.table(columns).replace_schema_metadata({FAILED: failed.encode()})
+    return columns.table().replace_schema_metadata({FAILED: failed.encode()})
 
 
 def encoded(table: pa.Table) -> bytes:
