@@ -166,7 +166,8 @@ def check_request(
 ) -> None:
     """Raise InputError with every fault of these arguments."""
     faults, valid = FaultList(), outcome_table()
-    whole = (("replicates", replicates, 1), ("seed", seed, 0), ("jobs", 1 if jobs is None else jobs, 1))
+    workers = 1 if jobs is None else jobs
+    whole = (("replicates", replicates, 1), ("seed", seed, 0), ("jobs", workers, 1))
     for place, value, least in whole:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             faults.add(place, value, f"a whole number of at least {least}")
