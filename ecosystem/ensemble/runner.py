@@ -27,8 +27,9 @@ an outcome. What it returns is kept as ``end``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -134,14 +135,11 @@ class Ensemble:
                 yield number, table
             return
         with self.store.opened(self.design):
-            numbers = range(len(self.tasks))
-            missing = [number for number in numbers if number not in self.store.found]
-            running = self._run(work, self.tasks, missing, self.store.write)
-            for number in numbers:
-                if number not in missing:
-                    yield number, self.store.found[number]
-                else:
-                    yield next(running)
+            there = dict(self.store.found)
+            missing = [number for number in range(len(self.tasks)) if number not in there]
+            with closing(self._run(work, self.tasks, missing, self.store.write)) as running:
+                for number in range(len(self.tasks)):
+                    yield (number, there[number]) if number in there else next(running)
             self.failures = self.store.failures()
             self.store.finish(len(self.design))
 
@@ -151,7 +149,7 @@ class Ensemble:
         tasks: Sequence[Task],
         numbers: Sequence[int],
         keep: Callable[[int, Any], Any],
-    ) -> Iterator[tuple[int, Any]]:
+    ) -> Generator[tuple[int, Any], None, None]:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
         every = len(self.design)
         done = every - sum(len(tasks[number]) for number in numbers)
