@@ -57,22 +57,24 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     """Return local value added by prefecture, gross and net of depreciation and subsidy, M¥.
 
     The compute chain: centres, equipment makers, AI firms, universities. Net subtracts economic
-    depreciation of the local share of centres and the subsidies that the sum counts as income.
+    depreciation of the local share of centres and each subsidy that the sum counts as income, once:
+    a voucher counts in what firms save, or else in what centres earn from other buyers. What is
+    bought with a grant is added back, so that a grant neither raises nor lowers the sum by itself.
     """
     p, accounts = setting.parameters, quarter.accounts
     chain = ("centres", "makers", "firms", "universities")
     gross = add_up(place_totals(accounts.value_added[name], name, setting) for name in chain)
     received, books = accounts.settlement.received, accounts.books
-    counted = received["output_subsidy"] + received["tariff_discount"] + received["compute_voucher"]
-    to_firms = add_up(
-        flow.received
-        for flow in accounts.flows
-        if flow.label == "vouchers" and flow.receiver == "firms"
-    )
+    vouchers = [flow for flow in accounts.flows if flow.label == "vouchers"]
+    to_firms = add_up(flow.received for flow in vouchers if flow.receiver == "firms")
+    to_others = 1 - safe_ratio(total(to_firms), add_up(total(flow.received) for flow in vouchers))
+    counted = received["output_subsidy"] + received["tariff_discount"]
+    counted = counted + received["compute_voucher"] * to_others
     centre = quarter.policy.local_settlement * (books.depreciation + counted)
+    bought = p.research_purchase_share * quarter.innovation.grants
     granted = p.university_wage_share * quarter.innovation.university_grants
     net = gross - place_totals(centre, "centres", setting)
-    net = net - place_totals(to_firms, "firms", setting)
+    net = net - place_totals(to_firms - bought, "firms", setting)
     return gross, net - place_totals(granted, "universities", setting)
 
 
@@ -349,7 +351,9 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         return np.asarray(load * quarter.state.nation.power * pue / 1000)
 
     rivals = total(
-        power_used(market.routing.rival_capacity, market.routing.rival_served, p.rival_pue)
+        power_used(
+            market.routing.rival_capacity, market.routing.rival_served + market.helped, p.rival_pue
+        )
     )
     rivals = rivals * (hubs.share * hubs.grid_co2_factor).sum()
     settled = (1 - p.footloose_share) * drivers.capacity

@@ -99,7 +99,7 @@ def check_loans(quarter: Quarter, after: State, setting: Setting) -> None:
 
 
 def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
-    """A3, A4: demand is served, lost or leaked; nothing sells more than it has."""
+    """A3, A4: demand is served, lost, leaked or helped; nothing sells more than it has."""
     market, built = quarter.market, quarter.investment
     work = setting.world.workloads
     routed = np.stack(
@@ -113,7 +113,9 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
             for real_time in (True, False)
         ]
     ).transpose(2, 0, 1)
-    close(market.served + market.lost + market.leaked, routed)
+    helped = np.stack([0 * market.helped, market.helped], axis=1)
+    close(market.served + market.lost + market.leaked + helped, routed)
+    assert (market.helped >= 0).all()
     close(market.inflow, routed)
     available = HOURS * kind_sum(built.servers, setting)
     assert (market.served <= market.inflow * (1 + ROUNDING)).all()

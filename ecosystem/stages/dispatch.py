@@ -16,11 +16,13 @@ from ecosystem.stages.investment import Investment
 from ecosystem.stages.location import cell_kind, running_pue
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import (
+    HOME,
     RIVAL,
     Routing,
     home_latency,
     kind_of_workload,
     kind_sum,
+    move_anchors,
     route,
     served_quality,
 )
@@ -38,6 +40,8 @@ class Market:
     served: Array  # PFh (runs, 2, kinds)
     lost: Array  # PFh turned away or never found a centre (runs, 2, kinds)
     leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
+    helped: Array  # PFh of batch work that neighbours' idle centres take (runs, kinds)
+    helped_home: Array  # of it, for buyers of the home region (runs, workloads)
     use: Array  # contracted use (runs, centres)
     revenue: Array  # M¥ paid by buyers and vouchers (runs, centres)
     posted: Array  # M¥ at posted prices, before the output subsidy's cut (runs, centres)
@@ -92,7 +96,7 @@ def sell(
     served[1] = served[1] + work_done * general
     lost[1] = lost[1] - work_done * general
     helped = help_from_neighbours(lost[1], routing, policy, setting)
-    lost[1], leaked[1] = lost[1] - helped, leaked[1] + helped
+    lost[1] = lost[1] - helped
     use = safe_ratio(quantity, HOURS * investment.servers)
     arrived = [cells_by_kind(wanted[c], setting) + nowhere[c] for c in (0, 1)]
     inflow = np.stack(arrived, axis=1)
@@ -100,7 +104,9 @@ def sell(
     revenue, delivered, payments = settle_sales(
         routing, drivers, policy, by_class, stand_in, inflow, served_kinds, setting
     )
-    anywhere = routing.own_served.sum(axis=1) + routing.rival_served + served_kinds.sum(axis=1)
+    helped_home = help_for_home(helped, routing, setting)
+    elsewhere = routing.rival_served + helped
+    anywhere = routing.own_served.sum(axis=1) + elsewhere + served_kinds.sum(axis=1)
     pue = running_pue(investment.pue, policy, setting)
     idle = p.idle_power_share
     load = idle + (1 - idle) * p.work_per_contract * use
@@ -112,6 +118,8 @@ def sell(
         served=served_kinds,
         lost=np.stack(lost, axis=1),
         leaked=np.stack(leaked, axis=1),
+        helped=helped,
+        helped_home=helped_home,
         use=use,
         revenue=revenue,
         posted=revenue / price_cut(policy, setting),
@@ -127,20 +135,32 @@ def sell(
             p.tenant_persistence,
             p.tenant_sd,
         ),
-        experience_next=learn(state, routing, setting),
+        experience_next=learn(state, routing, policy, setting),
         energy=investment.power * pue * load * investment.servers * HOURS / 1000,
         national_use=anywhere / (drivers.capacity * HOURS),
-        rival_use=safe_ratio(routing.rival_served, routing.rival_capacity * HOURS),
-        firm_fulfilment=home_fulfilment(routing, delivered, setting),
+        rival_use=safe_ratio(elsewhere, routing.rival_capacity * HOURS),
+        firm_fulfilment=home_fulfilment(routing, delivered, helped_home, setting),
     )
 
 
-def home_fulfilment(routing: Routing, delivered: Array, setting: Setting) -> Array:
+def help_for_home(helped: Array, routing: Routing, setting: Setting) -> Array:
+    """Return the home region's part of what neighbours take, PFh (runs, workloads)."""
+    work = setting.world.workloads
+    batch = routing.inflow * ~work.real_time
+    whole = combine(batch.sum(axis=1), kind_of_workload(setting))
+    here = batch[:, setting.world.regions.home_index]
+    return np.asarray(here * spread(safe_ratio(helped, whole), work.kind))
+
+
+def home_fulfilment(
+    routing: Routing, delivered: Array, helped_home: Array, setting: Setting
+) -> Array:
     """Return the share of the home region's intelligent demand served anywhere, (runs, 1)."""
     work, home = setting.world.workloads, setting.world.regions.home_index
     intelligent = work.kind == INTELLIGENT
     rival = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
     got = delivered[:, home] + (routing.demand * routing.share[..., RIVAL])[:, home] * rival
+    got = got + helped_home
     return safe_ratio(total(got * intelligent), total(routing.demand[:, home] * intelligent))
 
 
@@ -338,10 +358,14 @@ def move_mark(state: State, use: Array, setting: Setting) -> Array:
     return np.clip(moved, p.mark_low, p.mark_high)
 
 
-def learn(state: State, routing: Routing, setting: Setting) -> Array:
-    """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads)."""
+def learn(state: State, routing: Routing, policy: Policy, setting: Setting) -> Array:
+    """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads).
+
+    The share s counts what anchor tenants brought along.
+    """
     p, kind = setting.parameters, setting.world.workloads.kind
     wide = p.experience_half[:, :, None]
-    seen = routing.share[..., 2] * routing.offer.quality[:, None, kind]
+    share = move_anchors(routing.share, policy, setting)[..., HOME]
+    seen = share * routing.offer.quality[:, None, kind]
     gap = seen / (seen + wide) - state.buyers.experience
     return np.asarray(state.buyers.experience + p.experience_speed[:, :, None] * gap)

@@ -229,7 +229,7 @@ def build_nation(
 
     Until the first policy quarter the table; then K' = K + [K(e^g - 1) + delta K] m - delta K
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
-    the option not to build.
+    the option not to build. An export control holds back a part of what is built.
     """
     p, t, kind = setting.parameters, state.period, np.array([INTELLIGENT])
     table = setting.national_table
@@ -269,4 +269,5 @@ def build_nation(
     )
     pace = np.where(np.arange(capacity.shape[1]) == INTELLIGENT, soft + (1 - soft) * reaction, 1.0)
     gross = capacity * np.expm1(tabled) + decay * capacity
-    return np.asarray(capacity + gross * pace - decay * capacity)
+    delivered = float(setting.shocks["accelerators"][t])
+    return np.asarray(capacity + gross * pace * delivered - decay * capacity)

@@ -55,7 +55,7 @@ def compute_sales(
     part = safe_ratio(users, users.sum(axis=1, keepdims=True))
     local = (market.payments[:, home][:, None, :] * part).sum(axis=2)
     served = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
-    bought = (routing.demand * routing.share[..., RIVAL])[:, home] * served
+    bought = (routing.demand * routing.share[..., RIVAL])[:, home] * served + market.helped_home
     price = spread(drivers.rival_price * drivers.price, work.kind) * work.price_multiplier
     away = ((bought * price / 1e6)[:, None, :] * part).sum(axis=2)
     zero = np.zeros((runs, 1))

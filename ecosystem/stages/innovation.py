@@ -332,22 +332,23 @@ def modernise(
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
-    Adoption is logistic (5.8); a park builds towards C* = adoption * output * intensity (2.10).
+    Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own; it
+    builds towards C* = adoption * output * intensity (2.10).
     """
     p, k = setting.parameters, state.parks
-    own = 1 + p.own_centre_bonus * (k.servers > 0)
     adoption = k.adoption
     if "park.adopt" in setting.neutral:
         adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
     push = 1 + policy.lever["strong_industry"]
-    rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
-    adoption_next = kernels.logistic_step(adoption, rate)
     wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
     progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]
     target = wanted * progress
     if "park.centre" in setting.neutral:
         target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
+    own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
+    rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
+    adoption_next = kernels.logistic_step(adoption, rate)
     decay = setting.by_kind("server_depreciation")[:, :1]
     kept = k.servers * (1 - decay)
     support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]

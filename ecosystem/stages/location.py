@@ -14,7 +14,7 @@ from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
 from ecosystem.schedule import RING_1, RING_2
 from ecosystem.setting import Array, Setting
 from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.policy import Policy, readiness_part
+from ecosystem.stages.policy import Policy, settlement_gap
 from ecosystem.state import State
 
 Index = NDArray[np.intp]
@@ -188,7 +188,7 @@ def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Supp
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
     second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
     return Support(
-        diffusion=policy.rate["even_diffusion"] * (1 - readiness_part(setting)) * second,
+        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
         capital=policy.rate["capital_subsidy"] * eligible,
     )
@@ -292,7 +292,7 @@ def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
     at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
-    ambition = ambition - p.settlement_aversion * (policy.local_settlement - p.local_settlement)
+    ambition = ambition - p.settlement_aversion * settlement_gap(state, setting)
     return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
 
 

@@ -308,9 +308,10 @@ def diffusion_readiness(state: State, setting: Setting) -> Array:
 
 
 def readiness_part(setting: Setting) -> Array:
-    """Return the part of diffusion money that goes into readiness, (runs, 1)."""
+    """Return the part of paid diffusion money that goes into readiness, (runs, 1)."""
     p = setting.parameters
-    return np.asarray(p.diffusion_readiness_share * (1 - p.investment_limit))
+    share, limit = p.diffusion_readiness_share, p.investment_limit
+    return np.asarray(share * (1 - limit) / (1 - share * limit))
 
 
 def settled_share(state: State, setting: Setting) -> Array:
@@ -321,12 +322,15 @@ def settled_share(state: State, setting: Setting) -> Array:
     """
     p, schedule, t = setting.parameters, setting.schedule, state.period
     rule = schedule.rate[: t + 1, schedule.column("local_settlement_rule")] > 0
-    if not rule[t]:
-        return p.local_settlement
     renewed = -np.expm1(-p.server_depreciation_intelligent * rule.sum())
-    return np.asarray(
-        p.local_settlement + renewed * np.maximum(p.settlement_floor - p.local_settlement, 0)
-    )
+    return np.asarray(p.local_settlement + renewed * settlement_gap(state, setting))
+
+
+def settlement_gap(state: State, setting: Setting) -> Array:
+    """Return by how much the rule raises the locally settled share of new servers, (runs, 1)."""
+    p, schedule = setting.parameters, setting.schedule
+    rule = schedule.rate[state.period, schedule.column("local_settlement_rule")] > 0
+    return np.maximum(p.settlement_floor - p.local_settlement, 0) * float(rule)
 
 
 def advantage(state: State, drivers: Drivers, setting: Setting) -> Array:
@@ -337,8 +341,19 @@ def advantage(state: State, drivers: Drivers, setting: Setting) -> Array:
     if schedule.shells_only[state.period]:
         hall = drivers.hall_cost[:, [INTELLIGENT]] / p.expected_fill
         capital = capital * hall / (drivers.server_cost[:, [INTELLIGENT]] + hall)
+    diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
+    diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
     kept = 1 - p.output_subsidy_price_share
-    return np.asarray(np.log1p(kept * output) - np.log1p(-capital))
+    return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
+
+
+def second_ring_share(state: State, setting: Setting) -> Array:
+    """Return the second ring's share of the province's halls for intelligent compute, (runs, 1)."""
+    world = setting.world
+    halls = state.centres.halls * (world.centres.kind == INTELLIGENT)
+    there = (world.prefectures.tier == RING_2)[world.centres.prefecture]
+    whole = halls.sum(axis=1, keepdims=True)
+    return safe_ratio((halls * there).sum(axis=1, keepdims=True), whole)
 
 
 def yardstick(state: State, setting: Setting) -> Array:

@@ -143,12 +143,14 @@ def claims_by_member(
     whole = investment.hall_outlay + investment.server_outlay
     capital = investment.hall_outlay if policy.shells_only else whole
     second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
+    p = setting.parameters
+    permitted = 1 - p.diffusion_readiness_share * p.investment_limit  # no projects, no claims
     return {
         "capital_subsidy": rate["capital_subsidy"] * capital,
         "compute_voucher": rate["compute_voucher"] * eligible * market.revenue * hub,
         "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
         "output_subsidy": rate["output_subsidy"] * market.posted,
-        "even_diffusion": rate["even_diffusion"] * second * whole,
+        "even_diffusion": rate["even_diffusion"] * second * whole * permitted,
         "industrial_centres": rate["industrial_centres"] * park_outlay(innovation, drivers),
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 from .agents import GENERAL, HOURS, INTELLIGENT, Agents
 from .closed_forms import autoregress, clear, logistic, match, ratio, shares
 from .location import running_pue
-from .routing import RIVAL, home_latency, reference_routing, served_quality
+from .routing import HOME, OWN, RIVAL, home_latency, reference_routing, served_quality
 
 REAL_TIME, BATCH = 0, 1
 CLASSES = (REAL_TIME, BATCH)
@@ -48,13 +48,15 @@ def reference_dispatch(
             totals["leaked"][order][kind] = outside
             totals["lost"][order][kind] += max(demand - outside - done, 0.0)
     stand_in = substitute(agents, policy, totals, free)
-    help_from_neighbours(agents, policy, routing, totals)
+    helped = help_from_neighbours(agents, policy, routing, totals)
+    helped_home = help_for_home(agents, routing, helped)
     sold = [sum(parts) for parts in zip(*by_class, stand_in, strict=True)]
     use = [ratio(sold[i], HOURS * investment["servers"][i]) for i in range(len(sold))]
     money = settle(agents, drivers, policy, routing, by_class, stand_in, totals)
     served_anywhere = [
         sum(region[kind] for region in routing["own_served"])
         + routing["rival_served"][kind]
+        + helped[kind]
         + sum(totals["served"][order][kind] for order in CLASSES)
         for kind in kinds
     ]
@@ -62,6 +64,8 @@ def reference_dispatch(
         **totals,
         **money,
         "routing": routing,
+        "helped": helped,
+        "helped_home": helped_home,
         "sold": sold,
         "by_class": by_class,
         "use": use,
@@ -69,13 +73,14 @@ def reference_dispatch(
             next_mark(agents, centre.mark, use[i]) for i, centre in enumerate(agents.centres)
         ],
         "tenants_next": next_tenants(agents),
-        "experience_next": learn(agents, routing),
+        "experience_next": learn(agents, policy, routing),
         "energy": [energy(agents, policy, investment, i, use[i]) for i in range(len(use))],
         "national_use": [served_anywhere[k] / (drivers["capacity"][k] * HOURS) for k in kinds],
         "rival_use": [
-            ratio(routing["rival_served"][k], routing["rival_capacity"][k] * HOURS) for k in kinds
+            ratio(routing["rival_served"][k] + helped[k], routing["rival_capacity"][k] * HOURS)
+            for k in kinds
         ],
-        "firm_fulfilment": [home_fulfilment(agents, routing, money["delivered"])],
+        "firm_fulfilment": [home_fulfilment(agents, routing, money["delivered"], helped_home)],
     }
 
 
@@ -257,14 +262,30 @@ def substitute(agents: Agents, policy: Record, totals: Record, free: list[float]
     return stand_in
 
 
-def help_from_neighbours(agents: Agents, policy: Record, routing: Record, totals: Record) -> None:
-    """Book batch work without a centre here that idle centres next door take as leaked."""
+def help_from_neighbours(
+    agents: Agents, policy: Record, routing: Record, totals: Record
+) -> list[float]:
+    """Return batch work without a centre here that idle centres next door take, by kind."""
+    taken = []
     shared = policy["lever"]["compute_corridor"][0] * agents.p.neighbour_share
     for kind in range(len(agents.kinds)):
         idle = routing["rival_capacity"][kind] * HOURS - routing["rival_served"][kind]
         helped = min(totals["lost"][BATCH][kind], shared * max(idle, 0.0))
         totals["lost"][BATCH][kind] -= helped
-        totals["leaked"][BATCH][kind] += helped
+        taken.append(helped)
+    return taken
+
+
+def help_for_home(agents: Agents, routing: Record, helped: list[float]) -> list[float]:
+    """Return the home region's part of it by workload: as much of it as it sent here."""
+    result = [0.0 for _ in agents.workloads]
+    home = next(g for g, region in enumerate(agents.regions) if region.home)
+    for kind in range(len(agents.kinds)):
+        works = works_of(agents, kind, BATCH)
+        sent = sum(row[w] for row in routing["inflow"] for w in works)
+        for w in works:
+            result[w] = routing["inflow"][home][w] * ratio(helped[kind], sent)
+    return result
 
 
 def settle(
@@ -345,13 +366,16 @@ def next_tenants(agents: Agents) -> list[float]:
     ]
 
 
-def learn(agents: Agents, routing: Record) -> list[list[float]]:
-    """Return buyers' experience with the province (4.1)."""
+def learn(agents: Agents, policy: Record, routing: Record) -> list[list[float]]:
+    """Return buyers' experience with the province, anchors' work included (4.1)."""
     p, result = agents.p, []
     for g, region in enumerate(agents.regions):
         row = []
         for w, work in enumerate(agents.workloads):
-            seen = routing["share"][g][w][2] * routing["offer"]["quality"][work.kind]
+            here = routing["share"][g][w][HOME]
+            if not work.real_time:
+                here += policy["lever"]["anchor_tenants"][0] * routing["share"][g][w][OWN]
+            seen = here * routing["offer"]["quality"][work.kind]
             old = region.buyers[w].experience
             row.append(old + p.experience_speed * (seen / (seen + p.experience_half) - old))
         result.append(row)
@@ -367,7 +391,9 @@ def energy(agents: Agents, policy: Record, investment: Record, i: int, use: floa
     return kilowatt * HOURS / 1000
 
 
-def home_fulfilment(agents: Agents, routing: Record, delivered: list[list[float]]) -> float:
+def home_fulfilment(
+    agents: Agents, routing: Record, delivered: list[list[float]], helped: list[float]
+) -> float:
     """Return the share of the home region's intelligent demand that is served anywhere."""
     wanted = got = 0.0
     for g, region in enumerate(agents.regions):
@@ -378,4 +404,5 @@ def home_fulfilment(agents: Agents, routing: Record, delivered: list[list[float]
                     away = ratio(routing["rival_served"][k], routing["rival_demand"][k])
                     wanted += demand
                     got += delivered[g][w] + demand * routing["share"][g][w][RIVAL] * away
+                    got += helped[w]
     return ratio(got, wanted)

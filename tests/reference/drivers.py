@@ -220,5 +220,5 @@ def capacity_next(agents: Agents, drivers: dict[str, Any]) -> list[float]:
         pace = exempt + (1 - exempt) * reaction if kind == k else 1.0
         worn = agents.by_kind("server_depreciation")[kind] * capacity
         added = capacity * (table[t + 1][kind] / table[t][kind] - 1)
-        result.append(capacity + (added + worn) * pace - worn)
+        result.append(capacity + (added + worn) * pace * drivers["accelerators"] - worn)
     return result

@@ -116,6 +116,7 @@ def compute_bills(
         bill = market["payments"][home][w]
         served = ratio(routing["rival_served"][work.kind], routing["rival_demand"][work.kind])
         hours = routing["demand"][home][w] * routing["share"][home][w][RIVAL] * served
+        hours += market["helped_home"][w]
         price = drivers["rival_price"][0] * drivers["price"][work.kind] * work.price_multiplier
         part = shares([user[w] for user in routing["local"]["users"]])
         for user in range(USERS):

@@ -298,11 +298,10 @@ def park_year(
     p = agents.p
     rate = p.park_adoption_rate * sum(quality) / len(quality) * sum(affordable) / len(affordable)
     rate *= 1 + policy["lever"]["strong_industry"][0]
-    if park.servers > 0:
-        rate *= 1 + p.own_centre_bonus
-    odds = ratio(park.adoption, 1 - park.adoption) * math.exp(rate / 4)
     progress = agents.table[agents.period][GENERAL] / agents.table[0][GENERAL]
     target = p.park_compute_intensity * park.adoption * park_output(agents, park) * progress
+    rate *= 1 + p.own_centre_bonus * min(1.0, ratio(park.servers, target))
+    odds = ratio(park.adoption, 1 - park.adoption) * math.exp(rate / 4)
     kept = park.servers - agents.by_kind("server_depreciation")[GENERAL] * park.servers
     order = p.park_build_speed * max(target - kept, 0.0)
     order *= 1 + p.industrial_subsidy_response * policy["rate"]["industrial_centres"][0]

@@ -7,7 +7,6 @@ from typing import Any
 
 from .agents import CORE, HOURS, RING_1, RING_2, Agents, Centre
 from .closed_forms import expected_use, logit_shares, poisson, profitability, shares
-from .policy import readiness_part
 
 TIERS = ("core", "ring_1", "ring_2", "other")
 HUB_DESIGNATED = 7  # 2021Q4
@@ -98,7 +97,7 @@ def expected_support(
     return {
         "output": kept * policy["rate"]["output_subsidy"][0],
         "capital": capital,
-        "second_ring": (1 - readiness_part(agents)) * policy["rate"]["even_diffusion"][0],
+        "second_ring": (1 - p.diffusion_readiness_share) * policy["rate"]["even_diffusion"][0],
     }
 
 
@@ -243,7 +242,8 @@ def place_utility(
     utility -= p.diversification * halls / market
     utility += p.fill_feedback * (fill - p.neutral_fill)
     utility += p.yardstick_strength * prefecture.ambition
-    utility -= p.settlement_aversion * (policy["local_settlement"][0] - p.local_settlement)
+    if agents.instruments["local_settlement_rule"].rate[agents.period] > 0:
+        utility -= p.settlement_aversion * max(p.settlement_floor - p.local_settlement, 0)
     if prefecture.hub:
         bonus = policy["lever"]["hub_steering"][0]
         if agents.period >= HUB_DESIGNATED:

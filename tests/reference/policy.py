@@ -137,7 +137,8 @@ def local_settlement(agents: Agents) -> float:
 
 def readiness_part(agents: Agents) -> float:
     """Return the part of diffusion money that goes into readiness, none where it may not."""
-    return agents.p.diffusion_readiness_share * (1 - agents.p.investment_limit)
+    share, limit = agents.p.diffusion_readiness_share, agents.p.investment_limit
+    return share * (1 - limit) / (1 - share * limit)
 
 
 def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
@@ -148,7 +149,11 @@ def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
     if agents.shells_only[t]:
         hall = drivers["hall_cost"][INTELLIGENT] / p.expected_fill
         capital *= hall / (drivers["server_cost"][INTELLIGENT] + hall)
-    return math.log((1 + output) / (1 - capital))
+    halls = [centre for centre in agents.centres if centre.kind == INTELLIGENT]
+    second = sum(c.halls for c in halls if agents.prefectures[c.prefecture].tier == RING_2)
+    diffusion = (1 - p.diffusion_readiness_share) * expected_rate(tools["even_diffusion"], t)
+    diffusion *= ratio(second, sum(c.halls for c in halls))
+    return math.log((1 + output) / (1 - capital - diffusion))
 
 
 def pay(

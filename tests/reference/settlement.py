@@ -40,7 +40,8 @@ def claim(
     place = agents.prefectures[agents.centres[c].prefecture]
     if name == "even_diffusion":
         outlay = investment["hall_outlay"][c] + investment["server_outlay"][c]
-        return rate * outlay if place.tier == RING_2 else 0.0
+        permitted = 1 - agents.p.diffusion_readiness_share * agents.p.investment_limit
+        return rate * outlay * permitted if place.tier == RING_2 else 0.0
     if name == "capital_subsidy":
         servers = 0.0 if policy["shells_only"] else investment["server_outlay"][c]
         return rate * (investment["hall_outlay"][c] + servers)
