@@ -134,6 +134,11 @@ class View(mesa.Agent):
         """Whether the agent is still there; only AI firms leave."""
         return True
 
+    def __repr__(self) -> str:
+        """Return the kind of agent, its row and, where it has one, its name."""
+        name = getattr(self, "name_en", "") or getattr(self, "place", "")
+        return f"{type(self).__name__}({self.row}{f', {name}' if name else ''})"
+
     @property
     def _rows(self) -> Rows:
         return getattr(self.model.setting.world, self.owner)

@@ -178,6 +178,17 @@ def check_request(
     faults.raise_if_any()
 
 
+def held_by_all(scenarios: Sequence[ResolvedScenario]) -> dict[str, float]:
+    """Return the parameters that have one and the same value in every scenario."""
+    first, *others = (scenario.parameters for scenario in scenarios)
+    missing = object()
+    return {
+        name: value
+        for name, value in first.items()
+        if all(other.get(name, missing) == value for other in others)
+    }
+
+
 def simulate(
     scenarios: Item | Sequence[Item],
     *,
@@ -266,9 +277,10 @@ def simulate(
         }
         for kind in ("summary", "quarterly")
     )
-    given = dict(parameters or {})
+    resolved = tuple(one for one in design.scenarios if not isinstance(one, str))
+    given = held_by_all(resolved)
     return Result(
-        resolved=tuple(one for one in design.scenarios if not isinstance(one, str)),
+        resolved=resolved,
         replicates=replicates,
         seed=seed,
         until=until,

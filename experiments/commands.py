@@ -53,7 +53,7 @@ def start(request: Request) -> int:
         "data": {"world": load_world(request.world).digest, **files.data_digests()},
     }
     directory = request.out / files.configuration_hash(configuration)
-    warn(scenarios)
+    warn(scenarios, reference)
     if request.dry_run:
         if not request.quiet:
             from experiments.dry_run import dry_run_words
@@ -87,7 +87,7 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     from ecosystem.quarters import POLICY_START, check_period
     from ecosystem.scenario import REFERENCE, with_overrides
     from ecosystem.world.loader import load_world
-    from experiments.budget import OWN, read_budget, with_budget
+    from experiments.budget import read_budget, with_budget
     from experiments.compare import require_something_to_compare, scenarios_with_reference
 
     faults = FaultList()
@@ -107,15 +107,19 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     check_period(faults, "--until", request.until, POLICY_START)
     collect(partial(load_world, request.world))
     scenarios, name = found or scenarios_with_reference(None, "history")
-    override = partial(with_overrides, settings=request.settings, shocks=request.shocks)
+
+    def override(scenario: ResolvedScenario) -> ResolvedScenario:
+        settings = request.settings
+        if request.reference and scenario.name == name:
+            settings = tuple(one for one in settings if concerns(one, scenario))
+        return with_overrides(scenario, settings=settings, shocks=request.shocks)
+
     changed = [collect(partial(override, scenario)) for scenario in scenarios]
     budget = collect(partial(read_budget, request.budget))
     if request.decompose and (len(scenarios) != 2 or name != REFERENCE):
         words = f"--decompose with exactly one package, against {REFERENCE}"
         faults.add("compare", [one.name for one in scenarios], words)
     faults.raise_if_any()
-    if budget is None and request.decompose:
-        budget = OWN
     if budget is not None:  # money of the command line is taken as written, whatever the budget
         changed = [
             override(with_budget(replace(one, parameters=over.parameters), budget))
@@ -124,10 +128,31 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     return changed, name
 
 
-def warn(scenarios: list[ResolvedScenario]) -> None:
-    """Say on standard error what the scenarios cannot spend, even if the user wants quiet."""
-    from ecosystem.schedule import build_schedule
+def concerns(setting: str, reference: ResolvedScenario) -> bool:
+    """Return whether a setting of the command line is for the reference, too.
 
+    An instrument that the reference does not have on is changed in the packages alone; otherwise
+    its effect would vanish from every difference.
+    """
+    from experiments.package_facts import instruments_on
+
+    kind, _, rest = setting.partition(".")
+    return kind != "instrument" or rest.partition(".")[0] in instruments_on(reference)
+
+
+def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
+    """Say on standard error what the scenarios cannot spend, even if the user wants quiet.
+
+    And what a scenario assumes otherwise than the reference: that is no effect of policy.
+    """
+    from ecosystem.schedule import build_schedule
+    from experiments.package_facts import assumptions_apart
+
+    base = next((one for one in scenarios if one.name == reference), None)
+    for scenario in scenarios:
+        if base and (apart := assumptions_apart(scenario, base)):
+            words = f"assumes otherwise than {reference}: {'; '.join(apart)}"
+            print(f"warning: {scenario.name} {words}", file=sys.stderr)
     for words in dict.fromkeys(
         words for scenario in scenarios for words in build_schedule(scenario).warnings
     ):

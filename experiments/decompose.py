@@ -2,7 +2,9 @@
 
 All sets of instruments run with the same luck and the same parameters, so that every number is a
 paired difference. Money stays with its instrument: a set has the part of the package's money that
-its own instruments have in the whole, and nothing is spread over the rest.
+its own instruments have in the whole, and none of it is planned for the rest. Where local cash is
+short, though, what one instrument leaves lets others be paid in full; at the article's own money
+that is much of an instrument's effect.
 """
 
 from __future__ import annotations
@@ -164,7 +166,7 @@ def decompose(
     seed: int = 1,
     until: str = "2035Q4",
     world: str = "full",
-    budget: float | str | None = "own",
+    budget: float | str | None = None,
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
     jobs: int | None = None,

@@ -43,7 +43,8 @@ def package_facts(
     -------
     DataFrame
         One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to, `changed`
-        and `ended` against the reference; and present values in M¥: `planned` money to the end of
+        and `ended` against the reference; `assumptions` that differ from those of the reference,
+        parameters and shocks; and present values in M¥: `planned` money to the end of
         the horizon, the part `planned_own` of the package itself (of the reference: all),
         `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
         median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
@@ -83,6 +84,7 @@ def package_facts(
                 "added": [one for one in on[name] if one not in on[reference]],
                 "changed": _changed(scenario, chosen),
                 "ended": [one for one in on[reference] if one not in on[name]],
+                "assumptions": assumptions_apart(scenario, chosen),
                 "planned": planned_present_value(schedule, discount),
                 "planned_own": planned_present_value(schedule, discount, own=not base),
                 "unplanned": schedule.unplanned,
@@ -108,6 +110,24 @@ def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[st
         for name in ("rate", "spending", "envelope")
     ]
     return [name for i, name in enumerate(mine.names) if name in both and any(p[i] for p in parts)]
+
+
+def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+    """Return the parameters and shocks of a scenario that the reference does not share."""
+    from ecosystem.quarters import period_label
+
+    missing = object()
+    parts = [
+        f"{name} = {value:g}"
+        for name, value in scenario.parameters.items()
+        if reference.parameters.get(name, missing) != value
+    ]
+    parts += [f"{name} drawn" for name in reference.parameters if name not in scenario.parameters]
+    return parts + [
+        f"shock {use.name}:{use.amplitude:g}:{period_label(use.start)}"
+        for use in scenario.shocks
+        if use not in reference.shocks
+    ]
 
 
 def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:

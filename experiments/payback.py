@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-INVESTMENT, PAYMENTS, RECEIPTS = "investment", "public_cost", "local_tax_receipts"
+INVESTMENT, PAYMENTS, RECEIPTS = "investment", "public_cost", "tax_receipts"
 NEEDED = (INVESTMENT, PAYMENTS, RECEIPTS)
-"""Outcomes that a result must hold: capital spending, gross payments, local taxes."""
+"""Outcomes that a result must hold: capital spending, gross payments, taxes."""
 FEW = 1e-6
 """Less extra cost than one yuan (M¥) is none: there is nothing to pay back."""
 

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ecosystem.result import Result
+    from ecosystem.scenario import ShockUse
     from experiments.charts import Chart
 
 COLUMNS = 100
 """Terminal columns a table may take."""
 NAMED = 20
 """So many varied parameters are named; of more, the groups are."""
+ENOUGH = 20
+"""Pairs below which no interval is marked as clear of zero: few pairs often agree by luck."""
 FIRST = "2025Q3"
 """First quarter of present values and sums."""
 SCALED = (
@@ -45,19 +48,28 @@ def base_words(row: Any, until: str, lang: str) -> str:
 
 def run_notes(result: Result, lang: str) -> list[str]:
     """Return what must stand beside every picture: what varied, shock and world."""
-    from ecosystem.catalogue import shocks
-
     notes = [text("varied" if result.varied else "fixed", lang, count=len(result.varied))]
-    hits = {item.name: {use.name for use in item.shocks} for item in result.resolved}
+    if result.held:
+        names = ", ".join(f"{name} = {value:g}" for name, value in result.held.items())
+        notes.append(text("held", lang, names=names))
+    hits = {item.name: set(item.shocks) for item in result.resolved}
     common = set.intersection(*hits.values()) if hits else set()
     for name, own in [("", common), *((name, own - common) for name, own in hits.items())]:
         if own:
-            words = ", ".join(title(shocks()[shock], lang) for shock in sorted(own))
+            words = ", ".join(shock_words(use, lang) for use in sorted(own, key=lambda u: u.name))
             scenario = result.titles[name][lang] if name else text("every_scenario", lang)
             notes.append(text("under_shock", lang, scenario=scenario, shock=words))
     key = "teaching_note" if result.world.name == "teaching" else "world_note"
     notes.append(text(key, lang, world=result.world.name))
     return notes
+
+
+def shock_words(use: ShockUse, lang: str) -> str:
+    """Return a shock with its size and first quarter in words."""
+    from ecosystem.catalogue import shocks
+    from ecosystem.quarters import period_label
+
+    return f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
 
 
 def varied_lines(result: Result, lang: str) -> list[str]:
@@ -69,7 +81,7 @@ def varied_lines(result: Result, lang: str) -> list[str]:
     names = list(result.varied)
     if len(names) > NAMED:
         groups = Counter(parameters()[name].group for name in names)
-        names = [f"{group} {count}" for group, count in groups.items()]
+        names = [f"{text('group_' + group, lang)} {count}" for group, count in groups.items()]
     return wrap(text("parameters_list", lang, names=", ".join(names)), COLUMNS).splitlines()
 
 
@@ -110,6 +122,8 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
     lines += ["", *regret_lines(comparison.regret, result.titles, lang, "regret_head")]
     pairs = int(comparison.table["pairs"].max()) if len(comparison.table) else 0
     lines += ["", *wrap(text("how_to_read_table", lang, pairs=pairs), COLUMNS).splitlines()]
+    if pairs < ENOUGH:
+        lines += wrap(text("few_pairs", lang, enough=ENOUGH), COLUMNS).splitlines()
     lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
@@ -122,9 +136,22 @@ def _heading(comparison: Comparison, lang: str) -> list[str]:
     words = text(
         "compare_head", lang, packages=len(result.scenarios) - 1, pairs=result.replicates,
         reference=comparison.title(comparison.reference, lang), seed=result.seed,
-        world=result.world.name, until=result.until,
+        world=world_words(result.world.name, lang), until=result.until,
     )  # fmt: skip
-    return wrap(words, COLUMNS).splitlines()
+    lines = wrap(words, COLUMNS).splitlines()
+    hits = [set(item.shocks) for item in result.resolved]
+    if common := set.intersection(*hits):
+        words = ", ".join(shock_words(use, lang) for use in sorted(common, key=lambda u: u.name))
+        scenario = text("every_scenario", lang)
+        lines += wrap(
+            text("under_shock", lang, scenario=scenario, shock=words), COLUMNS
+        ).splitlines()
+    return lines
+
+
+def world_words(name: str, lang: str) -> str:
+    """Return the name of a world that comes with the model in words; others as they are."""
+    return text(f"world_{name}", lang) if name in ("full", "teaching") else name
 
 
 def _package_lines(comparison: Comparison, lang: str) -> list[str]:
@@ -132,18 +159,22 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     lines = wrap(
         text("packages_head", lang, first=FIRST, prices=text("prices", lang)), COLUMNS
     ).splitlines()
-    heads = ("own", "realised", "unspent", "cost", "payers")
+    heads = ("own", "realised", "unspent", "extra", "payers")
     cells = [text(f"packages_{key}", lang) for key in heads]
     widths = (9, 9, 9, 9, 28)
     lines.append(table_line("", text("package", lang), widths, cells))
     for fact in row_dicts(comparison.packages):
         shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
         shares.append(percent(fact["share_prefecture"]))
-        money = [whole(fact[key]) for key in ("planned_own", "realised", "unspent", "paid")]
+        cost = "paid" if fact["package"] == comparison.reference else "extra"
+        money = [whole(fact[key]) for key in ("planned_own", "realised", "unspent", cost)]
         money.append(" / ".join(shares))
         lines.append(table_line("", fact[f"title_{lang}"], widths, money))
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
         lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
+        if fact["assumptions"]:
+            words = text("assumed_apart", lang, names="; ".join(fact["assumptions"]))
+            lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
     reference = comparison.title(comparison.reference, lang)
     note = text("paid_note", lang, until=comparison.result.until, reference=reference)
     return lines + wrap(note, COLUMNS).splitlines()
@@ -196,7 +227,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     lines.append(table_line("", "", widths, heads))
     for row in row_dicts(scaled):
         cells = _cells(row)
-        mark = "" if row["reads_zero"] else "*"
+        mark = "" if row["reads_zero"] or row["pairs"] < ENOUGH else "*"
         name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
         lines.append(table_line(str(row["rank"]), name, widths, cells))
     if outcome.name not in (NET_COST, *PAID.values()):
@@ -220,6 +251,8 @@ def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     for row in row_dicts(rows):
         if row["reads_zero"]:
             unmoved.append(row["package"])
+        elif row["pairs"] < 2:
+            continue
         elif row["per_100"] != row["per_100"] or row["per_100"] * row["median"] < 0:
             free.append(row["package"])  # no cost, or money saved: no effect of spending
         else:
@@ -228,7 +261,7 @@ def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
             parts.append(f"{row['package']} {value} ({low} … {high})")
     for key, names in (("no_cost", free), ("no_effect", unmoved)):
         parts += [text(key, lang, names=", ".join(names))] if names else []
-    line = f"{text('per_100', lang)} [{unit}]: " + "; ".join(parts)
+    line = f"{text('per_100', lang)} [{unit}]: " + ("; ".join(parts) or "–")
     return [f"    {piece}" for piece in wrap(line, COLUMNS - 4).splitlines()]
 
 
@@ -259,8 +292,9 @@ def save_comparison(comparison: Comparison, directory: Path, lang: str) -> list[
     paths = [directory / name for name in names]
     write_csv(paths[0], comparison.table)
     facts = comparison.packages.copy()
-    for column in ("instruments", "added", "ended"):
+    for column in ("instruments", "added", "changed", "ended"):
         facts[column] = facts[column].map(" ".join)
+    facts["assumptions"] = facts["assumptions"].map("; ".join)
     write_csv(paths[1], facts)
     write_csv(paths[2], comparison.regret)
     figures = directory / "figures"

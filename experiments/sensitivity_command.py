@@ -47,7 +47,7 @@ def start(request: SensitivityRequest) -> int:
     study = study_of(request)
     configuration = configuration_of(study, common)
     directory = common.out / files.configuration_hash(configuration)
-    commands.warn(list(study.scenarios))
+    commands.warn(list(study.scenarios), study.reference)
     if common.dry_run:
         commands.say(dry_run_words(study, common), common.quiet)
     elif files.is_complete(directory):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ALWAYS, NEVER = "always", "never"
+ALWAYS, ANY, NEVER = "always", "any", "never"
 
 
 def shapley(
@@ -60,13 +60,17 @@ def break_even(levels: Sequence[float], medians: Sequence[float]) -> float | str
     Returns
     -------
     float or str
-        The level; ``always`` where it is the lowest, ``never`` where no median is above zero.
+        The level from which on all medians are above zero; ``always`` where they are even at the
+        lowest, ``any`` where they are at every level above it and zero there, ``never`` where the
+        last is not.
     """
-    for place, median in enumerate(medians):
-        if median > 0:
-            if place == 0:
-                return ALWAYS
-            below, reach = medians[place - 1], levels[place] - levels[place - 1]
-            level = levels[place - 1] - below / (median - below) * reach
-            return level if level > levels[0] else ALWAYS
-    return NEVER
+    low = [place for place, median in enumerate(medians) if median <= 0]
+    if not low:
+        return ALWAYS
+    last = low[-1]
+    if last == len(medians) - 1:
+        return NEVER
+    if last == 0 and medians[0] == 0:
+        return ANY
+    below, reach = medians[last], levels[last + 1] - levels[last]
+    return levels[last] - below / (medians[last + 1] - below) * reach

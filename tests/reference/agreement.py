@@ -12,7 +12,12 @@ TOLERANCE = 1e-9  # of a number and of the largest of its array
 NOTHING = 1e-12  # what is left of a difference of equal amounts
 CLEARED = (".use", ".mark_next", ".energy", ".power_bill")
 """Clearing meets a segment's sum to rounding, but a small centre's part to some 1e-9 only."""
-REMAINDERS = {"lost": "inflow", "scrapped": "servers"}
+REMAINDERS = {
+    "lost": "inflow",
+    "helped": "inflow",
+    "helped_home": "inflow",
+    "scrapped": "servers",
+}
 """Small differences of large amounts, and the amount that says how exact they can be."""
 MONEY = {"cash": 1.0}
 """Deposits are what is left of many payments: exact to 1e-9 of these million yuan at least."""
