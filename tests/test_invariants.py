@@ -227,7 +227,9 @@ def check_outcomes(quarter: Quarter, after: State, setting: Setting) -> None:
     reported = measure(quarter, setting)
     drivers = quarter.drivers
     factor = setting.world.province.grid_co2_factor * drivers.grid_decline
-    close(reported["co2_province"], reported["energy"] * factor)
+    bought = reported["energy"] * (1 - reported["green_share"])  # green and grid are the total
+    close(reported["co2_province"], bought * factor)
+    assert ((0 <= reported["green_share"]) & (reported["green_share"] <= 1)).all()
     close(reported["energy"][:, 0], whole(quarter.market.energy))
     assert (reported["co2_nation"] >= reported["co2_province"]).all()
     public = ("subsidies", "vouchers", "grants", "programmes")
