@@ -90,3 +90,15 @@ def test_with_all_pooled_and_no_search_friction_dispatch_does_nothing() -> None:
     off, on = (sell(state, drivers, p, built, setting) for p in (policy, full))
     np.testing.assert_allclose(on.sold, off.sold, rtol=1e-9)
     np.testing.assert_allclose(on.delivered, off.delivered, rtol=1e-9)
+
+
+def test_neighbours_take_work_that_finds_no_centre() -> None:
+    """Through the corridor: it is served, and home users pay for their part of it elsewhere."""
+    found = {}
+    for share in (0.0, 0.05):
+        setting = setting_of("article_demand", neighbour_share=share)
+        quarter, _ = final(setting, UNTIL)
+        found[share] = quarter.market.helped.sum(), measure(quarter, setting)
+    assert found[0.0][0] == 0 < found[0.05][0]
+    assert found[0.05][1]["unserved"] < found[0.0][1]["unserved"]
+    assert found[0.05][1]["compute_imports"] > found[0.0][1]["compute_imports"]
