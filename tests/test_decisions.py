@@ -59,7 +59,7 @@ def arm(row: AgentKind, neutral: bool) -> Setting:
     """Return the setting in which a decision is tested, with or without its rule."""
     setting = given(
         scenario(*policies(row)),
-        replicates=96 if row.kind in MARKET else 32,
+        replicates=96 if row.kind in MARKET else 64 if row.kind == "prefecture_government" else 32,
         neutral=[row.name] if neutral else [],
     )
     return price_war(setting) if row.name == "centre.withdraw" else setting
