@@ -68,7 +68,7 @@ class Schedule:
         """Return whose share of a prefecture part it is, (instruments, prefectures).
 
         A programme for the hub or a ring is paid there; one without a place by all prefectures in
-        proportion to their budgets. Rows sum to 1.
+        proportion to their budgets. Rows sum to 1, or to 0 where a world has no such place.
         """
         budget = world.prefectures.budget_expenditure
         tier = world.prefectures.tier.astype(int)
@@ -79,7 +79,8 @@ class Schedule:
             "ring_2": tier == RING_2,
         }
         weight = budget * np.array([there[row.place] for row in instruments().values()])
-        return weight / weight.sum(axis=1, keepdims=True)
+        whole = weight.sum(axis=1, keepdims=True)
+        return weight / np.where(whole > 0, whole, 1.0)
 
     def column(self, name: str) -> int:
         """Return the column of an instrument; ValueError if the table has no such name."""

@@ -21,6 +21,7 @@ import ecosystem
 from ecosystem.catalogue import AgentKind, agents, instruments
 from ecosystem.setting import Array, Setting
 
+PROGRAMMES = ("national_government", "prefecture_government", "university")
 MARKET = ("dispatch_centre", "data_centre", "buyer")
 HOOK = re.compile(r'"([a-z_]+\.[a-z_]+)" (?:not )?in setting\.neutral')
 
@@ -38,7 +39,7 @@ def policies(row: AgentKind) -> tuple[str, ...]:
             if each.type == "transfer" and not each.excluded
             for text in switched(name, True)
         )
-    if row.kind in ("national_government", "prefecture_government", "university"):
+    if row.kind in PROGRAMMES:
         programmes = {
             name: each
             for name, each in instruments().items()
@@ -59,7 +60,7 @@ def arm(row: AgentKind, neutral: bool) -> Setting:
     """Return the setting in which a decision is tested, with or without its rule."""
     setting = given(
         scenario(*policies(row)),
-        replicates=96 if row.kind in MARKET else 64 if row.kind == "prefecture_government" else 32,
+        replicates=96 if row.kind in MARKET else 64 if row.kind in PROGRAMMES else 32,
         neutral=[row.name] if neutral else [],
     )
     return price_war(setting) if row.name == "centre.withdraw" else setting

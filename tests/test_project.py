@@ -145,5 +145,5 @@ def test_readme_gives_the_two_commands() -> None:
     commands = re.findall(r"^python3 -m venv \.venv && .*$", readme, flags=re.MULTILINE)
     assert len(commands) == 2
     assert commands[0].endswith(".venv/bin/ecosystem compare")
-    assert commands[1].endswith(".venv/bin/python -m pytest")
+    assert commands[1].endswith(".venv/bin/python -m pytest -n 2 --dist loadfile")
     assert len(re.findall("-m pytest", readme)) == 1

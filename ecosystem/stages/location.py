@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem import kernels
+from ecosystem.arrays import safe_ratio
 from ecosystem.clearing import segment_share, segment_sum, spread
 from ecosystem.kernels import HOURS
 from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
@@ -270,9 +271,10 @@ def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     not to places that the gate has closed.
     """
     places = setting.world.prefectures
-    open_there = (places.tier <= RING_1) * (policy.gate == 0).reshape(share[:, :, :-1].shape)
+    open_there = (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.tier <= RING_1) * 1.0
     moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
-    theirs = open_there / open_there.sum(axis=2, keepdims=True)
+    theirs = safe_ratio(open_there, open_there.sum(axis=2, keepdims=True))
+    moved = moved * (theirs.sum(axis=2, keepdims=True) > 0)
     brought = np.concatenate([theirs, np.zeros_like(share[:, :, -1:])], axis=2)
     return np.asarray((1 - moved) * share + moved * brought)
 
