@@ -283,10 +283,15 @@ def test_an_executor_of_the_user_that_breaks_is_not_put_up_again() -> None:
 @pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_says_how_to_resume(tmp_path: Path) -> None:
     words = ["run", "--world", "teaching", "--replicates", "3500", "--until", "2025Q4"]
-    command = [sys.executable, "-m", "experiments.cli", *words, "--out", str(tmp_path)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    heard = (  # a shell's background job ignores the signal, and so would its children
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
+    command = [sys.executable, "-c", heard, "-m", "experiments.cli", *words]
+    process = subprocess.Popen(
+        [*command, "--out", str(tmp_path)],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
     begin = time.monotonic()
     while not list(tmp_path.glob("*/ensembles/*/plan.json")) and time.monotonic() - begin < 60:
         time.sleep(0.05)
