@@ -216,7 +216,7 @@ def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame
     rows = []
     for (outcome, package), by_shock in losses.items():
         worst = max(by_shock, key=lambda name: float(np.nanmedian(by_shock[name])))
-        least = np.min([1 - values for values in by_shock.values()], axis=0)
+        least = 1 - np.max(np.stack(list(by_shock.values())), axis=0)
         row = {"outcome": outcome, "package": package, "shocks": len(by_shock), "worst": worst}
         rows.append(row | _quantiles("robustness", least))
     return pd.DataFrame(rows)
