@@ -76,6 +76,7 @@ def test_compare_in_chinese_with_a_shock_as_json(tmp_path: Path) -> None:
     assert max(width(line) for line in table.splitlines()) <= 100
 
 
+@pytest.mark.slow
 def test_run_shows_levels_and_bands(tmp_path: Path) -> None:
     code, answer, table = call("run", *SMALL, "--quiet", out=tmp_path)
     assert code == 0 and table == ""

@@ -232,6 +232,7 @@ def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
         runs.complete()
 
 
+@pytest.mark.slow
 def test_a_hook_that_always_fails_stops_everything_and_one_in_a_run_does_not(
     tmp_path: Path,
 ) -> None:

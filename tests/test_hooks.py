@@ -350,6 +350,7 @@ def test_functions_without_a_file_need_one_process() -> None:
     assert result.scenarios == ("article", "mine")
 
 
+@pytest.mark.slow
 def test_functions_typed_in_run_in_one_process(tmp_path: Path) -> None:
     """As in a notebook: the function stands in no file."""
     code = """

@@ -63,6 +63,7 @@ def change_shard(directory: Path, factor: float) -> None:
     (path.parent / shard_name(0, content)).write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_design_comes_back_from_its_directory_and_gives_the_same_values(tmp_path: Path) -> None:
     directory = filled(tmp_path)
     design, options = recalled(directory)
@@ -74,6 +75,7 @@ def test_a_design_comes_back_from_its_directory_and_gives_the_same_values(tmp_pa
     assert code == 0 and "8 values compared: 8 the same" in answer
 
 
+@pytest.mark.slow
 def test_differences_are_counted_listed_and_given_reasons(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_the_dataset(result: Result) -> None:
     assert float(picked) == result.series["use_by_kind"][1, 1, t, kind]
 
 
+@pytest.mark.slow
 def test_titles_draws_and_shocks(result: Result) -> None:
     assert result.scenarios == ("history", "demand_first")
     assert all(title["en"] and title["zh"] for title in result.titles.values())
