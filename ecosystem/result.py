@@ -74,11 +74,6 @@ class Result:
     failed: tuple[Any, ...] = ()
 
     @property
-    def held(self) -> Mapping[str, float]:
-        """Parameters that have the same value in every run, by name."""
-        return self.given
-
-    @property
     def scenarios(self) -> tuple[str, ...]:
         """Names of the scenarios."""
         return tuple(scenario.name for scenario in self.resolved)

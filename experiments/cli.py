@@ -170,7 +170,9 @@ def compare(
     ] = None,
     decompose: Annotated[
         bool,
-        typer.Option("--decompose", help="Take one package apart; its own budget by default."),
+        typer.Option(
+            "--decompose", help="Take one package apart, at the budget of its file by default."
+        ),
     ] = False,
     world: World = "full",
     lang: Lang = Language.en,

@@ -188,7 +188,7 @@ def decompose(
     replicates
         Number of pairs; tries of effectiveness take at most 32 of them.
     budget
-        Planned present value of the whole; by default at its own default spending.
+        Planned present value of the whole; by default what its file says.
     outcomes
         Names of outcomes without parts; None for the headline set.
 

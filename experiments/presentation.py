@@ -49,8 +49,8 @@ def base_words(row: Any, until: str, lang: str) -> str:
 def run_notes(result: Result, lang: str) -> list[str]:
     """Return what must stand beside every picture: what varied, shock and world."""
     notes = [text("varied" if result.varied else "fixed", lang, count=len(result.varied))]
-    if result.held:
-        names = ", ".join(f"{name} = {value:g}" for name, value in result.held.items())
+    if result.given:
+        names = ", ".join(f"{name} = {value:g}" for name, value in result.given.items())
         notes.append(text("held", lang, names=names))
     hits = {item.name: set(item.shocks) for item in result.resolved}
     common = set.intersection(*hits.values()) if hits else set()

@@ -74,6 +74,14 @@ def test_planned_money_is_equal_at_both_budgets(budget: float | str) -> None:
     scaled = [with_budget(resolve(name), budget) for name in PACKAGES]
     goals = [own_present_value(each) + build_schedule(each).unplanned for each in scaled]
     np.testing.assert_allclose(goals, goals[0], rtol=1e-6)
+    limits = np.array([row.spending_high or 0.0 for row in instruments().values()])
+    for each in scaled:
+        schedule = build_schedule(each)
+        if schedule.unplanned:  # only where every programme is at its limit, and nothing else is
+            used = schedule.own[POLICY_START:].any(axis=0)
+            assert schedule.programme[used].all()
+            most = schedule.spending[POLICY_START:].max(axis=0)
+            np.testing.assert_allclose(most[used], limits[used])
 
 
 def test_with_all_pooled_and_no_search_friction_dispatch_does_nothing() -> None:
