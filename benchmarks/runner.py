@@ -19,8 +19,10 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
+from inspect import signature
 from io import StringIO
 from typing import Any
+from unittest.mock import patch
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -29,10 +31,10 @@ from benchmarks.memory import MEBI, ROOT, peak
 from benchmarks.record import Row, markdown, ratio, write
 from ecosystem import cross, run_design
 from ecosystem.catalogue import outcomes
-from ecosystem.ensemble.chunks import chunk_of
+from ecosystem.ensemble import chunks
 from ecosystem.mesa_model import EcosystemModel
 from ecosystem.quarters import HORIZON, period_label
-from ecosystem.simulation import run_chunk
+from ecosystem.simulation import Chunk, run_chunk
 
 HEADLINE = [name for name, row in outcomes().items() if row.headline]
 FEW = ["local_value_added_net", "patents"]
@@ -53,24 +55,34 @@ def cpu(action: Callable[[], object]) -> float:
 
 
 def overhead(quick: bool) -> list[Row]:
-    """Return CPU times of the bare core and of the runner with shards on disk, in turns."""
-    runs, world, rounds = (20, "teaching", 1) if quick else (512, "full", 5)
+    """Return CPU times of the core inside the runner, and of the runner with shards on disk.
+
+    Both are of the same chunks at the same moments, so that nothing else stands in their ratio.
+    """
+    runs, world, rounds = (20, "teaching", 1) if quick else (256, "full", 4)
+    what = f"{runs} runs, {world} world, one process"
     rows = []
     for name, kept in KEPT.items():
-        bare, whole = [], []
+        core, whole = [], []
         for number in range(rounds + 1):  # the first round does not count
             with tempfile.TemporaryDirectory() as place:
                 design = cross("article", replicates=runs)
                 ensemble = run_design(design, world=world, executor="serial", out=place, **kept)
-                chunks = [chunk_of(task) for task in ensemble.tasks]
-                core = cpu(lambda: [run_chunk(chunk) for chunk in chunks])  # noqa: B023
-                full = cpu(ensemble.complete)
+                inside: list[float] = []
+
+                def timed(chunk: Chunk, inside: list[float] = inside) -> Any:
+                    start = time.process_time()
+                    found = run_chunk(chunk)
+                    inside.append(time.process_time() - start)
+                    return found
+
+                with patch.object(chunks, "run_chunk", timed):
+                    taken = cpu(ensemble.complete)
             if number:
-                bare.append(core)
-                whole.append(full)
-        what = f"{runs} runs, {world} world, one process"
+                core.append(sum(inside))
+                whole.append(taken)
         rows += [
-            Row(what, f"core, {name}", "s", tuple(bare)),
+            Row(what, f"core, {name}", "s", tuple(core)),
             Row(what, f"runner, {name}", "s", tuple(whole)),
         ]
         rows.append(ratio("runner over core", name, rows[-1], rows[-2]))
@@ -123,23 +135,30 @@ def dask(quick: bool) -> list[Row]:
 
 def others(quick: bool) -> list[Row]:
     """Return milliseconds a run: the runner, `mesa.batch_run`, and one EMA experiment at a time."""
-    world, several = ("teaching", 20) if quick else ("full", 256)
+    world, several, rounds = ("teaching", 20, 1) if quick else ("full", 256, 3)
     design = cross("history", replicates=several)
-    ours = run_design(design, world=world, outcomes=HEADLINE, executor="serial")
-    what = f"one run of 64 quarters, {world} world"
-    rows = [Row(what, f"runner, {several} runs", "ms", (1000 * cpu(ours.complete) / several,))]
-    rows.append(Row(what, "one mesa.batch_run run", "ms", (1000 * cpu(lambda: batch(world)),)))
+    taking: dict[str, tuple[Callable[[], object], int]] = {
+        f"runner, {several} runs": (
+            run_design(design, world=world, outcomes=HEADLINE, executor="serial").complete, several,
+        ),
+        "one mesa.batch_run run": (batch(world), 1),
+    }  # fmt: skip
     try:
-        experiment = ema_experiment(world)
+        taking["one EMA experiment"] = ema_experiment(world), 1
     except ImportError as error:
         print(f"without EMA workbench: {error}", file=sys.stderr)
-    else:
-        rows.append(Row(what, "one EMA experiment", "ms", (1000 * cpu(experiment),)))
+    taken: dict[str, list[float]] = {name: [] for name in taking}
+    for number in range(rounds + 1):  # the first round does not count
+        for name, (action, runs) in taking.items():
+            milliseconds = 1000 * cpu(action) / runs
+            taken[name] += [milliseconds] if number else []
+    what = f"one run of {HORIZON} quarters, {world} world"
+    rows = [Row(what, name, "ms", tuple(found)) for name, found in taken.items()]
     return rows + [ratio("over the runner", row.case, row, rows[0]) for row in rows[1:]]
 
 
-def batch(world: str) -> None:
-    """Run the model once under `mesa.batch_run`."""
+def batch(world: str) -> Callable[[], object]:
+    """Return one run of the model under `mesa.batch_run`."""
     import mesa
 
     class Collecting(EcosystemModel):
@@ -151,11 +170,19 @@ def batch(world: str) -> None:
             super().step()
             self.datacollector.collect(self)
 
-    with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-        mesa.batch_run(
-            Collecting, {"world": world, "rng": 1}, number_processes=1, max_steps=HORIZON,
-            display_progress=False,
-        )  # fmt: skip
+    parameters: dict[str, Any] = {"world": world}
+    seeds: dict[str, Any] = {"rng": [1]}  # an argument of its own since Mesa 3.5
+    if "rng" not in signature(mesa.batch_run).parameters:
+        parameters, seeds = parameters | seeds, {}
+
+    def once() -> object:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            return mesa.batch_run(
+                Collecting, parameters, number_processes=1, max_steps=HORIZON,
+                display_progress=False, **seeds,
+            )  # fmt: skip
+
+    return once
 
 
 def ema_experiment(world: str) -> Callable[[], object]:
@@ -180,11 +207,12 @@ def ema_experiment(world: str) -> Callable[[], object]:
 
 
 PARTS = {"overhead": overhead, "memory": memory, "dask": dask, "others": others}
-NOTES = """Overhead: CPU times of one process, core and runner in turns on the same chunks; the
-runner writes and checks its shards. Memory: 8 quarters, two outcomes, shards of 500 runs, two
+NOTES = """Overhead: CPU times of one process, and of the core within it; the runner writes its
+shards. Memory: 8 quarters, two outcomes, shards of 500 runs, two
 worker processes; the peak of the parent and of the largest worker. Dask and processes: wall-clock
 time from nothing to all shards written, start of the workers included. The other runners take one
-run at a time, as they do; their times include building the model."""
+run at a time, as they do; their times include building the model, and they measure no outcomes,
+as the runner does in every quarter."""
 
 
 def main() -> None:
