@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,23 +20,32 @@ from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from inspect import signature
 from io import StringIO
+from multiprocessing import active_children
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import numpy as np
+
 from benchmarks.memory import MEBI, ROOT, peak
 from benchmarks.record import Row, markdown, ratio, write
 from ecosystem import cross, run_design
-from ecosystem.catalogue import outcomes
+from ecosystem.catalogue import outcomes, parameters
+from ecosystem.draws import varied_parameters
 from ecosystem.ensemble import chunks
+from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.runner import Ensemble
 from ecosystem.mesa_model import EcosystemModel
 from ecosystem.quarters import HORIZON, period_label
 from ecosystem.simulation import Chunk, run_chunk
 
 HEADLINE = [name for name, row in outcomes().items() if row.headline]
 FEW = ["local_value_added_net", "patents"]
+FACTORS = 30
+NAN = float("nan")
 KEPT: dict[str, Any] = {
     "headline summaries": {"outcomes": HEADLINE, "keep": "summary"},
     "every quarter of the headline outcomes": {
@@ -89,11 +97,11 @@ def overhead(quick: bool) -> list[Row]:
     return rows
 
 
-def design_of(runs: int, until: str, executor: str, out: str, **others: Any) -> Any:
-    """Return a design of the teaching world with few outcomes, ready to run on two workers."""
+def run_on_two(design: Design, until: str, executor: str, out: str, **others: Any) -> Ensemble:
+    """Return a design on the teaching world with few outcomes, ready to run on two workers."""
     return run_design(
-        cross("history", replicates=runs), world="teaching", until=until, outcomes=FEW,
-        executor=executor, jobs=2, out=out, **others,
+        design, world="teaching", until=until, outcomes=FEW, executor=executor, jobs=2, out=out,
+        **others,
     )  # fmt: skip
 
 
@@ -110,23 +118,40 @@ def memory(quick: bool) -> list[Row]:
 
 def memory_of(runs: int) -> dict[str, float]:
     """Return MiB of this process and of its largest worker at their peaks, and of the shards."""
+    table = parameters()
+    points = {
+        name: np.full(runs, table[name].default) for name in varied_parameters(False, {})[:FACTORS]
+    }
+    design, largest = cross("history", points=points), 0.0
     with tempfile.TemporaryDirectory() as place:
-        done = design_of(runs, "2021Q4", "processes", place, chunk_runs=500).complete()
-        size = sum(path.stat().st_size for path in done.directory.rglob("*") if path.is_file())
-    unit = 1 if sys.platform == "darwin" else 1024
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / MEBI
+        ensemble = run_on_two(design, "2021Q4", "processes", place, chunk_runs=min(500, runs // 4))
+        for _ in ensemble:
+            for child in active_children():
+                largest = max(largest, peak_of(child.pid))
+        size = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
     return {"parent": peak(), "largest worker": largest, "on disk": size / MEBI}
+
+
+def peak_of(process: int | None) -> float:
+    """Return the largest resident set of a process so far, MiB; NaN without Linux's /proc.
+
+    What the system counts for ended children includes what the parent had when it began them.
+    """
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return sum(float(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024 or NAN
 
 
 def dask(quick: bool) -> list[Row]:
     """Return wall-clock seconds of the same work on two processes and on two Dask workers."""
     runs, rounds = (200, 1) if quick else (16_000, 2)
+    design = cross("history", replicates=runs)
     seconds: dict[str, list[float]] = {"processes": [], "dask": []}
     for _ in range(rounds):
         for executor, found in seconds.items():
             with tempfile.TemporaryDirectory() as place:
                 start = time.perf_counter()
-                design_of(runs, period_label(HORIZON - 1), executor, place).complete()
+                run_on_two(design, period_label(HORIZON - 1), executor, place).complete()
                 found.append(time.perf_counter() - start)
     what = f"{runs:,} runs, teaching world, two workers"
     rows = [Row(what, name, "s", tuple(found)) for name, found in seconds.items()]
@@ -208,7 +233,7 @@ def ema_experiment(world: str) -> Callable[[], object]:
 
 PARTS = {"overhead": overhead, "memory": memory, "dask": dask, "others": others}
 NOTES = """Overhead: CPU times of one process, and of the core within it; the runner writes its
-shards. Memory: 8 quarters, two outcomes, shards of 500 runs, two
+shards. Memory: 8 quarters, two outcomes, shards of 500 runs, 30 parameters with a value a run, two
 worker processes; the peak of the parent and of the largest worker. Dask and processes: wall-clock
 time from nothing to all shards written, start of the workers included. The other runners take one
 run at a time, as they do; their times include building the model, and they measure no outcomes,

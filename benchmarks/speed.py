@@ -172,7 +172,7 @@ def main() -> None:
     face, objects = "one run, EcosystemModel", "one run, Mesa objects"
     cases[face] = mesa_face("full", 8 if quick else HORIZON)
     cases[objects] = ObjectRun()
-    measured = interleave(cases, 2 if quick else 7)
+    measured = interleave(cases, 2 if quick else 4)
     rows: list[Row] = list(measured.values())
     rows += [
         ratio("Mesa objects over the core", name, measured[objects], row)

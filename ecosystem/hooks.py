@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import marshal
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ecosystem.errors import FaultList, InputError, nearest
+from ecosystem.fingerprint import digest_of
 
 STAGES = (
     "drivers", "policy", "investment", "supply", "market", "innovation", "labour", "business",
@@ -37,20 +37,12 @@ class Hook:
         Where the function stands, such as ``my_file.py:my_function``.
     function : callable
         The function itself.
-    digest : str
-        SHA-256 of the file that the function stands in. Files which that file imports do not
-        count.
     """
 
     def __init__(
-        self,
-        stage: str,
-        name: str,
-        function: Callable[..., Any],
-        digest: str,
-        recipe: tuple[Any, ...],
+        self, stage: str, name: str, function: Callable[..., Any], recipe: tuple[Any, ...]
     ) -> None:
-        self.stage, self.name, self.function, self.digest = stage, name, function, digest
+        self.stage, self.name, self.function = stage, name, function
         self._recipe = recipe
 
     @classmethod
@@ -61,21 +53,26 @@ class Hook:
         """
         found = getattr(load(path, source), function)
         name = f"{Path(path).name}:{function}"
-        recipe = (cls.from_file, (stage, path, function, source))
-        return cls(stage, name, found, hashlib.sha256(source).hexdigest(), recipe)
+        return cls(stage, name, found, (cls.from_file, (stage, path, function, source)))
 
     @classmethod
     def from_function(cls, stage: str, function: Callable[..., Any]) -> Hook:
         """Return the hook of a function that Python already has."""
         file = Path(inspect.getsourcefile(function) or "")
-        content = hashlib.sha256(source_of(function, file))
-        cells = [cell.cell_contents for cell in function.__closure__ or ()]
-        content.update(repr((function.__defaults__, function.__kwdefaults__, cells)).encode())
         home = file.name if file.is_file() else function.__module__
         name = f"{home}:{function.__qualname__}"
-        return cls(
-            stage, name, function, content.hexdigest(), (cls.from_function, (stage, function))
-        )
+        return cls(stage, name, function, (cls.from_function, (stage, function)))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file that the hook was read from; of a function of Python's, `digest_of`.
+
+        Files which that file imports do not count. Computed when it is asked for: a run that is
+        neither written nor compared needs none.
+        """
+        if self.source is None:
+            return digest_of(self.name, self.function, self.function)
+        return hashlib.sha256(self.source).hexdigest()
 
     @property
     def portable(self) -> bool:
@@ -129,16 +126,6 @@ def load(path: str, source: bytes) -> ModuleType:
         del sys.modules[module.__name__]
         raise
     return module
-
-
-def source_of(function: Callable[..., Any], file: Path) -> bytes:
-    """Return the file of a function; else its own text; else what it was compiled to."""
-    if file.is_file():
-        return file.read_bytes()
-    try:
-        return inspect.getsource(function).encode()
-    except OSError:
-        return marshal.dumps(function.__code__)
 
 
 def read_hook(

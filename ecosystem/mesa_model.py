@@ -156,8 +156,7 @@ def check_whole(**values: object) -> None:
     """Raise `InputError` for arguments that are not whole numbers of at least 0."""
     faults = FaultList()
     for name, value in values.items():
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < 0:  # type: ignore[operator]
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
             faults.add(name, value, "a whole number of at least 0")
     faults.raise_if_any()
 

@@ -63,6 +63,13 @@ class Topic(StrEnum):
     worlds = "worlds"
 
 
+Scenarios = Annotated[
+    list[str] | None,
+    typer.Argument(help="Package names or TOML files; all packages if none is given."),
+]
+Budget = Annotated[
+    str | None, typer.Option(help="M¥ of present value each, or article, or own (unscaled).")
+]
 World = Annotated[str, typer.Option(help="full, teaching, or a folder with world tables.")]
 Lang = Annotated[Language, typer.Option(help="Language of tables and figures.")]
 Shock = Annotated[
@@ -85,7 +92,9 @@ Cluster = Annotated[
     str | None, typer.Option(help="Dask scheduler, tcp://HOST:PORT; without, Dask starts workers.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder that run directories are made in.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Check and say what would run.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and say what would run and where; nothing is made.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No table and no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of plain text.")]
 
@@ -159,15 +168,9 @@ def run(
 
 @app.command()
 def compare(
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(help="Package names or TOML files; all packages if none is given."),
-    ] = None,
+    scenarios: Scenarios = None,
     reference: Annotated[str, typer.Option(help="What the others are compared with.")] = "history",
-    budget: Annotated[
-        str | None,
-        typer.Option(help="M¥ of present value each, or article, or own (unscaled)."),
-    ] = None,
+    budget: Budget = None,
     decompose: Annotated[
         bool,
         typer.Option(
@@ -214,8 +217,12 @@ def sensitivity(
     method: Annotated[Method, typer.Option(help="Screening, or shares of variance.")] = (
         Method.morris
     ),
-    trajectories: Annotated[int, typer.Option(min=4, help="Morris trajectories.")] = 20,
-    samples: Annotated[int, typer.Option(min=4, help="Sobol blocks, a power of 2.")] = 64,
+    trajectories: Annotated[
+        int | None, typer.Option(min=4, help="Morris trajectories; 20 by default.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=4, help="Sobol blocks, a power of 2; 64 by default.")
+    ] = None,
     second_order: Annotated[
         bool, typer.Option("--second-order", help="Sobol indices of pairs too; twice the runs.")
     ] = False,
@@ -268,7 +275,7 @@ def reproduce(
     cluster: Cluster = None,
     quiet: Quiet = False,
 ) -> None:
-    """Run a run directory again and compare: exit code 0 where values agree, 1 where not."""
+    """Run a run directory again and compare: exit code 0 where values and files agree, 1 if not."""
     with exits():
         from experiments.commands import progress_bar
         from experiments.reproduce import reproduce as run_again

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,17 @@ ENSEMBLES = "ensembles"
 """Folder of the runs themselves, shard by shard."""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What came of a command: a table as text, the answer as JSON, and more for the manifest."""
+
+    table: str
+    answer: dict[str, Any]
+    more: dict[str, Any]
+
+
 def start(request: Request) -> int:
-    """Carry out a request and return the exit code.
+    """Carry out `ecosystem run` or `ecosystem compare` and return the exit code.
 
     Raises
     ------
@@ -37,6 +46,7 @@ def start(request: Request) -> int:
         The run directory cannot be written.
     """
     from ecosystem.world.loader import load_world
+    from experiments.dry_run import dry_run_words
 
     scenarios, reference = resolve_request(request)
     configuration = {
@@ -52,26 +62,50 @@ def start(request: Request) -> int:
         "lang": request.lang,
         "data": {"world": load_world(request.world).digest, **files.data_digests()},
     }
-    directory = request.out / files.configuration_hash(configuration)
     warn(scenarios, reference)
+    return carry_out(
+        request, configuration, partial(dry_run_words, request, scenarios),
+        partial(produce, request, scenarios, reference),
+    )  # fmt: skip
+
+
+def carry_out(
+    request: Request,
+    configuration: dict[str, Any],
+    cost: Callable[[], str],
+    fill: Callable[[Path], Finding],
+) -> int:
+    """Fill the run directory of a configuration unless that is done, and return the exit code.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    configuration
+        Everything that determines the results; it names the directory.
+    cost
+        Says what a dry run would take.
+    fill
+        Runs what is missing and writes tables and figures into the directory.
+    """
+    directory = request.out / files.configuration_hash(configuration)
     if request.dry_run:
         if not request.quiet:
-            from experiments.dry_run import dry_run_words
+            from experiments.dry_run import directory_words
 
-            say(dry_run_words(request, scenarios))
-    elif files.is_complete(directory) and not files.damaged(directory):
+            say(cost())
+            say(directory_words(directory, request.lang))
+    elif files.is_finished(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:
         command = request.command_line()
         with files.opened(directory, configuration, command):
-            result, table, answer = produce(request, scenarios, reference, directory)
-            write_results(directory, result)
+            found = fill(directory)
             failed = write_failed(directory)
-            files.write_text(directory / TABLE, table + "\n")
-            files.write_text(directory / ANSWER, json.dumps(answer, ensure_ascii=False, indent=1))
-            files.write_manifest(
-                directory, configuration, command, varied=result.varied, failed=failed
-            )
+            files.write_text(directory / TABLE, found.table + "\n")
+            answer = json.dumps(found.answer, ensure_ascii=False, indent=1)
+            files.write_text(directory / ANSWER, answer)
+            files.write_manifest(directory, configuration, command, **found.more, failed=failed)
     return finish(request, directory)
 
 
@@ -83,22 +117,16 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
     InputError
         With the faults of all scenarios, options and tables at once.
     """
-    from ecosystem.errors import FaultList, InputError
+    from ecosystem.errors import FaultList
     from ecosystem.quarters import POLICY_START, check_period
     from ecosystem.scenario import REFERENCE, with_overrides
     from ecosystem.world.loader import load_world
     from experiments.budget import read_budget, with_budget
     from experiments.compare import require_something_to_compare, scenarios_with_reference
+    from experiments.faults import collected
 
     faults = FaultList()
-
-    def collect(action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except InputError as error:
-            faults.faults += [fault for fault in error.faults if fault not in faults.faults]
-        return None
-
+    collect: Callable[..., Any] = partial(collected, faults)
     reference = request.reference or request.scenarios[0]
     named = list(request.scenarios) or None
     found = collect(partial(scenarios_with_reference, named, reference))
@@ -187,8 +215,8 @@ def progress_bar(lang: str, quiet: bool) -> Iterator[Callable[[int, int], None]]
 
 def produce(
     request: Request, scenarios: list[ResolvedScenario], reference: str, directory: Path
-) -> tuple[Result, str, dict[str, Any]]:
-    """Simulate, write tables and figures, and return the result, its text and its JSON."""
+) -> Finding:
+    """Simulate, write tables and figures into a run directory, and return what came of it."""
     from ecosystem.simulation import simulate
     from experiments.compare import compare
     from experiments.presentation import comparison_text
@@ -214,11 +242,13 @@ def produce(
         answer = {"packages": records(comparison.packages), "table": rows}
         blocks = [comparison_text(comparison, request.lang)]
         blocks += more(request, scenarios, directory, options, answer)
-        return comparison.result, "\n\n".join(blocks), answer
+        write_results(directory, comparison.result)
+        return Finding("\n\n".join(blocks), answer, {"varied": comparison.result.varied})
     with progress_bar(request.lang, request.quiet) as show:
         result = simulate(scenarios, progress=show, **options)
     table, words = save_run(result, directory, request.lang)
-    return result, words, {"table": records(table)}
+    write_results(directory, result)
+    return Finding(words, {"table": records(table)}, {"varied": result.varied})
 
 
 def more(
@@ -279,7 +309,9 @@ def finish(request: Request, directory: Path) -> int:
     """Print the table on standard error and the answer on standard output."""
     answer: dict[str, Any] = {"directory": str(directory)}
     code = 0
-    if not request.dry_run:
+    if request.dry_run:
+        answer["dry_run"] = True
+    else:
         say((directory / TABLE).read_text(encoding="utf-8").rstrip(), request.quiet)
         answer |= json.loads((directory / ANSWER).read_text(encoding="utf-8"))
         if (directory / FAILED).is_file():

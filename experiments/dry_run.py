@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.messages import text
 
 if TYPE_CHECKING:
+    from ecosystem.ensemble.runner import Ensemble
     from ecosystem.scenario import ResolvedScenario
     from experiments.request import Request
+
+ROW, NUMBER = 66, 19
+"""Bytes of a row of `summary.csv` and of a drawn parameter in `draws.csv`, as measured."""
+PICTURE = {"run": 85_000, "compare": 290_000}
+"""Bytes of the pictures of a headline outcome: a panel of one, or a picture of its own."""
+LOADING, DRAWING = 2.0, 0.35
+"""Seconds until everything is loaded, and those for table and picture of a headline outcome."""
+DIRECTORY = {
+    "en": "results would go to {directory}, which a dry run does not make",
+    "zh": "结果将写入 {directory}；试运行不创建该目录",
+}
 
 
 def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
@@ -17,7 +30,7 @@ def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
     from ecosystem.ensemble.estimate import estimate
     from ecosystem.ensemble.runner import run_design
     from ecosystem.quarters import period_index
-    from experiments.compare import needed_outcomes
+    from experiments.compare import headline_outcomes, needed_outcomes
 
     lang = request.lang
     ensemble = run_design(
@@ -28,15 +41,32 @@ def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
     )  # fmt: skip
     found = estimate(ensemble)
     runs = found.runs + more_runs(request, scenarios)
-    minutes = found.seconds / 60 * runs / found.runs
-    size = 2 * found.size / 1e6  # shards, and all quarters once more in one file
+    drawn = len(headline_outcomes())
+    seconds = LOADING + found.seconds * runs / found.runs + DRAWING * drawn
+    size = found.size * (runs / found.runs + 1)  # shards, and all quarters once more in one file
+    size += size_of_tables(request, scenarios, ensemble) + PICTURE[request.kind] * drawn
     head = text("dry_run", lang, runs=runs, quarters=period_index(request.until) + 1)
     cost = text(
         "dry_run_cost", lang,
-        minutes=f"{minutes:.1f}", workers=ensemble.pool.workers, size=f"{size:.1f}",
+        minutes=f"{seconds / 60:.1f}", workers=ensemble.pool.workers, size=f"{size / 1e6:.1f}",
     )  # fmt: skip
     titles = [f"  {item.name}: {getattr(item, f'title_{lang}')}" for item in scenarios]
     return "\n".join([head, cost, *titles])
+
+
+def directory_words(directory: Path, lang: str) -> str:
+    """Return where results would go, as a line."""
+    return DIRECTORY[lang].format(directory=directory)
+
+
+def size_of_tables(request: Request, scenarios: list[ResolvedScenario], ensemble: Ensemble) -> int:
+    """Return the bytes of the tables with one value a run, and of the parameter draws, about."""
+    from ecosystem.draws import varied_parameters
+    from ecosystem.ensemble.estimate import values_of
+
+    rows = len(ensemble.design) * values_of(ensemble.tasks[0], "summary")
+    drawn = len(varied_parameters(request.fixed_parameters, scenarios[0].parameters))
+    return rows * ROW + request.replicates * drawn * NUMBER
 
 
 def more_runs(request: Request, scenarios: list[ResolvedScenario]) -> int:

@@ -1,8 +1,13 @@
-"""Run a run directory again and compare values: which differ, by how much, and why they may."""
+"""Run a run directory again and compare values: which differ, by how much, and why they may.
+
+Confirmed are the values that every run kept, anew, and that every file is as the manifest has it.
+Tables and figures are not made anew.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +20,28 @@ from experiments.messages import text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ecosystem.ensemble.runner import Ensemble
+
 CLOSE = 1e-9
 """Relative to the largest value of the outcome: rounding that differs between machines."""
 SHOWN = 10
+DIGITS = 12
+"""Hexadecimal digits of a digest that are shown."""
 KEYS = ("run", "scenario", "shock", "replicate", "point", "period", "outcome")
+WORDS = {
+    "en": {
+        "files": "{count} files checked against the manifest: {sound} as it has them; tables and "
+        "figures are not made anew",
+        "altered": "  {file}: missing, or not as the manifest has it",
+        "unfinished": "the run is not finished: it has no manifest to check all its files against",
+    },
+    "zh": {
+        "files": "对照清单检查 {count} 个文件：{sound} 个与清单一致；表格与图未重新生成",
+        "altered": "  {file}：缺失，或与清单不一致",
+        "unfinished": "运行尚未完成：还没有可对照检查全部文件的清单",
+    },
+}
+"""What is said of files, by language."""
 
 
 @dataclass
@@ -32,6 +55,10 @@ class Reproduction:
         1e-9 of the outcome's size.
     missing, shards
         Shards that the directory lacks, and those that it should have.
+    finished
+        Whether the run has its manifest; None where files were not looked at, as for a single run.
+    files, altered
+        Number of files that manifests list, and those that are missing or not as listed.
     differing
         Rows that differ more: keys, the value stored and the value now.
     failed
@@ -47,6 +74,9 @@ class Reproduction:
     close: int = 0
     shards: int = 0
     missing: int = 0
+    finished: bool | None = None
+    files: int = 0
+    altered: list[str] = field(default_factory=list)
     differing: list[pd.DataFrame] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -54,8 +84,8 @@ class Reproduction:
 
     @property
     def equal(self) -> bool:
-        """Whether everything is the same, or within rounding."""
-        return not self.differing and not self.failures
+        """Whether values are the same, or within rounding, and files as the manifest has them."""
+        return not (self.differing or self.failures or self.altered)
 
     def table(self) -> pd.DataFrame:
         """Return all rows that differ by more than rounding."""
@@ -76,6 +106,7 @@ class Reproduction:
         ]  # fmt: skip
         if self.missing:
             lines.append(text("reproduce_missing", lang, count=self.missing, all=self.shards))
+        lines += self.file_lines(WORDS[lang])
         for run, error in list(self.failed.items())[:SHOWN]:
             lines.append(text("reproduce_failed", lang, run=run, error=error))
         lines += self.failures[:SHOWN]
@@ -88,6 +119,19 @@ class Reproduction:
             lines.append(text("reproduce_why" if self.reasons else "reproduce_no_reason", lang))
         lines += [f"  {place}: {then} → {now}" for place, (then, now) in self.reasons.items()]
         return "\n".join(lines)
+
+    def file_lines(self, words: dict[str, str]) -> list[str]:
+        """Return what was found of files as lines."""
+        lines = []
+        if self.files:
+            sound = self.files - len(self.altered)
+            lines.append(words["files"].format(count=self.files, sound=sound))
+        lines += [words["altered"].format(file=name) for name in self.altered[:SHOWN]]
+        if len(self.altered) > SHOWN:
+            lines.append(f"  … {len(self.altered) - SHOWN}")
+        if self.finished is False:
+            lines.append(words["unfinished"])
+        return lines
 
 
 def ensembles_of(directory: Path) -> list[Path]:
@@ -123,58 +167,104 @@ def reproduce(
     directory
         A run directory.
     run
-        Number of a single run; all by default. If it fails, its error is raised.
+        Number of a single run, in every ensemble of the directory that has one of this number;
+        all runs, and the files, by default. If it fails as it did, its error is listed.
+    progress
+        Called with the number of finished and of all runs of an ensemble.
     options
         `executor`, `cluster` and `jobs` of `ecosystem.ensemble.runner.run_design`.
 
     Raises
     ------
     InputError
-        The directory is not one, a shard is not as it was written, or what was run is gone.
+        The directory is not one, a shard is not as it was written, what was run is gone, or no
+        ensemble has the run.
     """
-    found = Reproduction()
+    from ecosystem.ensemble.recall import recalled
+    from ecosystem.ensemble.runner import run_design
+
+    found, compared, most = Reproduction(), 0, 0
+    if run is None:
+        check_files(found, Path(directory))
     for place in ensembles_of(Path(directory)):
         found.reasons |= reasons(place)
-        for stored, now in shards(place, run, found, progress, options):
+        design, given = recalled(place)
+        most = max(most, len(design))
+        ensemble = run_design(design, **given, **options, progress=progress)
+        tables = (
+            every_shard(place, ensemble, found) if run is None else single_run(place, ensemble, run)
+        )
+        for stored, now in tables:
             compare_tables(found, stored, now)
+            compared += 1
+    if not compared:
+        faults = FaultList()
+        if run is None:
+            faults.add("RUN", str(directory), "a run directory with shards")
+        else:
+            faults.add("--run", run, f"the number of a run that is there, below {most}")
+        faults.raise_if_any()
     return found
 
 
-def shards(
-    directory: Path,
-    run: int | None,
-    found: Reproduction,
-    progress: Callable[[int, int], None] | None,
-    options: Mapping[str, Any],
+def check_files(found: Reproduction, directory: Path) -> None:
+    """Compare the files of a run with the digests in its manifests.
+
+    An ensemble within has a manifest of its own, which may be there before that of the whole run.
+    """
+    from ecosystem.ensemble.directory import MANIFEST, is_complete, read_json
+
+    found.finished = is_complete(directory)
+    listed: dict[Path, str] = {}
+    for manifest in (*sorted(directory.glob(f"ensembles/*/{MANIFEST}")), directory / MANIFEST):
+        if manifest.is_file():
+            digests = read_json(manifest)["files"]
+            listed |= {manifest.parent / name: digest for name, digest in digests.items()}
+    found.files = len(listed)
+    found.altered = [
+        path.relative_to(directory).as_posix()
+        for path, digest in listed.items()
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
+    ]
+
+
+def shards_of(directory: Path) -> dict[int, Path]:
+    """Return the shards that are there, by number."""
+    from ecosystem.ensemble.shards import number_of
+    from ecosystem.ensemble.store import SHARDS
+
+    return {number_of(path): path for path in sorted((directory / SHARDS).glob("*.parquet"))}
+
+
+def every_shard(
+    directory: Path, ensemble: Ensemble, found: Reproduction
 ) -> Iterator[tuple[Any, Any]]:
-    """Give each stored shard with the same computed now."""
+    """Give each stored shard with the same computed now, and count those that are missing."""
+    from ecosystem.ensemble.shards import read_shard
+
+    paths = shards_of(directory)
+    found.shards += len(ensemble.tasks)
+    found.missing += len(ensemble.tasks) - len(paths)
+    ensemble.tasks.parts = [ensemble.tasks.parts[number] for number in sorted(paths)]
+    for number, (_, now) in zip(sorted(paths), ensemble.tables(), strict=True):
+        yield read_shard(paths[number]), now
+
+
+def single_run(directory: Path, ensemble: Ensemble, run: int) -> Iterator[tuple[Any, Any]]:
+    """Give what is stored of a run with the same computed now; nothing where it is not there."""
     import pyarrow.compute as pc
 
-    from ecosystem.ensemble.recall import recalled
-    from ecosystem.ensemble.runner import run_design
-    from ecosystem.ensemble.shards import number_of, read_shard
-    from ecosystem.ensemble.store import shard_paths
+    from ecosystem.ensemble.shards import read_shard
 
-    design, given = recalled(directory)
-    runs = run_design(design, **given, **options, progress=progress)
-    paths = {number_of(path): path for path in shard_paths(directory)}
-    found.shards += len(runs.tasks)
-    found.missing += len(runs.tasks) - len(paths)
-    if run is None:
-        runs.tasks = [runs.tasks[number] for number in sorted(paths)]
-        for number, (_, now) in zip(sorted(paths), runs.tables(), strict=True):
-            yield read_shard(paths[number]), now
+    paths = shards_of(directory)
+    for number, (scenario, runs) in enumerate(ensemble.tasks.parts):
+        if run not in runs or number not in paths:
+            continue
+        ensemble.tasks.parts = [(scenario, runs[runs == run])]
+        stored = read_shard(paths[number])
+        for _, now in ensemble.tables():
+            yield stored.filter(pc.equal(stored.column("run"), run)), now
         return
-    places = [n for n, task in enumerate(runs.tasks) if run in task.runs and n in paths]
-    if not places:
-        faults = FaultList()
-        faults.add("--run", run, f"the number of a run that is there, below {len(design)}")
-        faults.raise_if_any()
-    task, stored = runs.tasks[places[0]], read_shard(paths[places[0]])
-    at = int(np.flatnonzero(task.runs == run)[0])
-    runs.tasks = [task.part(slice(at, at + 1))]
-    for _, now in runs.tables():
-        yield stored.filter(pc.equal(stored.column("run"), run)), now
 
 
 def compare_tables(found: Reproduction, stored: Any, now: Any) -> None:
@@ -219,18 +309,32 @@ def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
 
 
 def reasons(directory: Path) -> dict[str, tuple[Any, Any]]:
-    """Return code, data, versions and machine that differ from those of a run directory."""
-    from ecosystem.ensemble.directory import PLAN, read_json
+    """Return code, data, versions and machine that differ from those of a run directory.
+
+    The plan has those that the run began with and the manifest those that it ended with.
+    """
+    from ecosystem.ensemble.directory import MANIFEST, PLAN, read_json
     from ecosystem.ensemble.identity import model_digests, versions
     from ecosystem.world.loader import load_world
 
-    plan = read_json(directory / PLAN)
-    then = plan["configuration"]["data"] | plan["versions"]
-    now = model_digests() | versions()
-    if plan["configuration"]["model"] is None:
-        now["world"] = load_world(plan["configuration"]["world"]).digest
-    return {
-        name: (str(then.get(name))[:40], str(value)[:40])
-        for name, value in now.items()
-        if then.get(name) != value
-    }
+    found: dict[str, tuple[Any, Any]] = {}
+    for path in (directory / PLAN, directory / MANIFEST):
+        if not path.is_file():
+            continue
+        record = read_json(path)
+        now = model_digests()
+        if record["configuration"]["model"] is None:
+            now = {**now, "world": load_world(record["configuration"]["world"]).digest}
+        then = record["configuration"]["data"]
+        found |= {
+            name: (str(then.get(name))[:DIGITS], digest[:DIGITS])
+            for name, digest in now.items()
+            if then.get(name) != digest
+        }
+        then = record["versions"]
+        found |= {
+            name: (then.get(name), version)
+            for name, version in versions().items()
+            if then.get(name) != version
+        }
+    return found

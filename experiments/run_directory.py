@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from ecosystem.ensemble.identity import (
     plain,
     versions,
 )
+from ecosystem.ensemble.shards import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +26,7 @@ __all__ = [
     "damaged",
     "data_digests",
     "is_complete",
+    "is_finished",
     "opened",
     "plain",
     "versions",
@@ -44,18 +47,19 @@ def data_digests() -> dict[str, str]:
     return {**model, "code": code}
 
 
+def is_finished(directory: Path) -> bool:
+    """Return whether a run directory is complete and every shard in it is as it was written."""
+    return is_complete(directory) and not damaged(directory)
+
+
 def write_text(path: Path, words: str) -> None:
     """Write a text under a temporary name and rename it."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(words, encoding="utf-8", newline="\n")
-    part.replace(path)
+    write_file(path, words.encode())
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark)."""
-    part = path.with_name(path.name + ".part")
-    frame.to_csv(part, index=False, encoding="utf-8-sig", lineterminator="\n")
-    part.replace(path)
+    write_file(path, frame.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
 
 
 def write_parquet(path: Path, frame: pd.DataFrame) -> None:
@@ -71,6 +75,6 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     kinds = {**dict.fromkeys(TEXT_COLUMNS, word), "value": pa.float64()}
     kinds.update(replicate=pa.int32(), point=pa.int32())
     schema = pa.schema([(name, kinds[name]) for name in frame.columns])
-    part = path.with_name(path.name + ".part")
-    pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), part)
-    part.replace(path)
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), content)
+    write_file(path, content.getvalue())

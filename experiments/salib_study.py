@@ -22,11 +22,18 @@ METHODS = ("morris", "sobol")
 LEVELS = 4
 """Levels of the Morris grid."""
 RESAMPLES = 100
+"""Bootstrap resamples; half an interval is 1.96 times the standard deviation over them."""
 CONFIDENCE = 0.95
 NEAR_SHARE = 0.01
 """Share of the variance of an outcome that the near-dummy has."""
 FEWEST = 4
 """Blocks below which nothing is analysed."""
+OK, CONSTANT, FAILED = "ok", "constant", "failed"
+LEFT_OUT, NOT_COMMON = "blocks left out", "luck not common"
+"""What a status may say: the same at every point; too many runs failed; blocks in which a run
+failed were left out; outcomes differ where the dummy alone moves."""
+BOTH = "; "
+"""Between two words of a status."""
 MOST_LEFT_OUT = 0.1
 """Share of blocks that may be left out because a run failed."""
 ROUNDING = 1e-12
@@ -95,7 +102,7 @@ class Analysis:
     Parameters
     ----------
     status
-        ``ok``, or what is wrong in words.
+        ``ok``, or what is wrong, joined by `BOTH`.
     indices
         By name, (factors,) each; NaN where there is nothing to analyse.
     second
@@ -192,16 +199,16 @@ def analyse(
     whole = np.isfinite(rows).all(axis=1)
     used, lost = int(whole.sum()), int((~whole).sum())
     if used < FEWEST or lost > MOST_LEFT_OUT * sample.blocks:
-        return _nothing(sample, f"failed: runs failed in {lost} of {sample.blocks} blocks", used)
+        return _nothing(sample, FAILED, used)
     rows = rows[whole]
     free = rows[:, sample.independent]
     mean, sd = float(free.mean()), float(free.std())
+    wrong = [LEFT_OUT] if lost else []
     if np.ptp(free) <= ROUNDING * (np.abs(rows).max() if scale is None else scale):
-        return _nothing(sample, f"constant: {mean:g} at every point", used, mean)
+        return _nothing(sample, BOTH.join([CONSTANT, *wrong]), used, mean)
     unit = sample.unit.reshape(sample.blocks, sample.length, -1)[whole]
-    status = "ok" if not lost else f"{lost} of {sample.blocks} blocks left out: runs failed"
     if _dummy_moves(sample, unit, rows):
-        status = "luck is not common to a block: outcomes differ where the dummy alone moves"
+        wrong.append(NOT_COMMON)
     if NEAR_DUMMY in sample.names:
         column = unit[..., sample.names.index(NEAR_DUMMY)]
         rows = rows + near_term(sample.method, sd) * (column - 0.5)
@@ -211,7 +218,7 @@ def analyse(
         unit, rows = unit[:, kept], rows[:, kept]
     flat = unit.reshape(-1, unit.shape[-1])
     indices, second = _salib(sample, flat, rows.reshape(-1), second_order)
-    return Analysis(status, indices, second, used, mean, sd)
+    return Analysis(BOTH.join(wrong) or OK, indices, second, used, mean, sd)
 
 
 def near_term(method: str, sd: float) -> float:
@@ -228,7 +235,7 @@ def near_term(method: str, sd: float) -> float:
 def _nothing(sample: Sample, status: str, blocks: int, mean: float = np.nan) -> Analysis:
     """Return an analysis without indices."""
     empty = {name: np.full(len(sample.names), np.nan) for name in INDICES[sample.method]}
-    sd = 0.0 if status.startswith("constant") else np.nan
+    sd = 0.0 if status.startswith(CONSTANT) else np.nan
     return Analysis(status, empty, None, blocks, mean, sd)
 
 
@@ -262,14 +269,14 @@ def _salib(
             if [str(name) for name in found["names"]] != list(sample.names):
                 raise ValueError(f"SALib returned factors {found['names']}")
             kept = {"mu": found["mu"], "sigma": found["sigma"]}
-            kept |= _interval("mu_star", found["mu_star"], found["mu_star_conf"])
+            kept |= _interval("mu_star", found["mu_star"], found["mu_star_conf"], lowest=0.0)
         else:
             from SALib.analyze.sobol import analyze as sobol
 
             options["calc_second_order"] = second_order
             found = sobol(sample.problem, values, **options)
             kept = _interval("first", found["S1"], found["S1_conf"])
-            kept |= _interval("total", found["ST"], found["ST_conf"])
+            kept |= _interval("total", found["ST"], found["ST_conf"], lowest=0.0)
             if second_order:
                 second = (np.asarray(found["S2"]), np.asarray(found["S2_conf"]))
     indices = {name: np.asarray(kept[name], dtype=float) for name in INDICES[sample.method]}
@@ -279,6 +286,7 @@ def _salib(
     return indices, second
 
 
-def _interval(name: str, value: Any, half: Any) -> dict[str, Any]:
-    """Return an index with the ends of its interval."""
-    return {name: value, f"{name}_low": value - half, f"{name}_high": value + half}
+def _interval(name: str, value: Any, half: Any, lowest: float = -np.inf) -> dict[str, Any]:
+    """Return an index with the ends of its interval, none below what the index can be."""
+    low = np.maximum(value - half, lowest)
+    return {name: value, f"{name}_low": low, f"{name}_high": value + half}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ecosystem.ensemble.chunks import Model
+    from ecosystem.ensemble.design import Integers
     from experiments.charts import Chart
 
 LEVEL, EFFECT = "level", "effect"
 DRAWS = 1000
 """Bootstrap draws for the interval of a share."""
 ENDS = ("chance_low", "chance_high", "other_low", "other_high")
-COMMON = ("package", "quantity", "group", "outcome", "unit", "period")
+COMMON = ("package", "quantity", "group", "outcome", "outcome_unit", "period")
 
 
 def sensitivity(
@@ -32,8 +33,8 @@ def sensitivity(
     reference: Any = "history",
     *,
     method: str = "morris",
-    trajectories: int = 20,
-    samples: int = 64,
+    trajectories: int | None = None,
+    samples: int | None = None,
     second_order: bool = False,
     factors: str | Path | Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     replicates: int = 1,
@@ -67,9 +68,9 @@ def sensitivity(
     method
         ``morris`` (screening: elementary effects) or ``sobol`` (shares of variance).
     trajectories
-        Morris trajectories.
+        Morris trajectories; None for 20.
     samples
-        Blocks of the Sobol' sequence, a power of 2.
+        Blocks of the Sobol' sequence, a power of 2; None for 64.
     second_order
         Sobol indices of pairs of factors too; twice the runs.
     factors
@@ -98,6 +99,8 @@ def sensitivity(
     ------
     InputError
         With everything that is wrong.
+    FloatingPointError
+        Every run failed.
     """
     resolved: list[Any] = []
     base = ""
@@ -107,9 +110,10 @@ def sensitivity(
         from experiments.compare import scenarios_with_reference
 
         resolved, base = scenarios_with_reference(scenarios, reference)
-        settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
+        values = checked_parameters(parameters or {})
+        resolved = [replace(one, parameters={**one.parameters, **values}) for one in resolved]
         shocks = [shock] if shock else []
-        resolved = [with_budget(with_overrides(one, settings, shocks), budget) for one in resolved]
+        resolved = [with_budget(with_overrides(one, (), shocks), budget) for one in resolved]
     study = plan_study(
         resolved, base, method=method, trajectories=trajectories, samples=samples,
         second_order=second_order, factors=factors, replicates=replicates, outcomes=outcomes,
@@ -117,6 +121,24 @@ def sensitivity(
         world=world, executor=executor, cluster=cluster, jobs=jobs,
     )  # fmt: skip
     return Sensitivity.of(study, run_study(study, out, progress))
+
+
+def checked_parameters(values: Mapping[str, Any]) -> dict[str, float]:
+    """Return parameter values as plain numbers inside the ranges of the parameter table.
+
+    Raises
+    ------
+    InputError
+        With every unknown name and every value that is no number in its range.
+    """
+    from ecosystem.scenario_reader import Draft
+
+    draft = Draft()
+    plain = {name: value.item() if isinstance(value, np.generic) else value
+             for name, value in values.items()}  # fmt: skip
+    draft.read_parameters("parameters", plain)
+    draft.faults.raise_if_any()
+    return draft.parameters
 
 
 @dataclass(frozen=True)
@@ -130,11 +152,14 @@ class Sensitivity:
     table
         One row a package, quantity (level, or effect against the reference), outcome and factor,
         over the outcome's own time base. Morris: `mu`, `mu_star` and `sigma` in the outcome's
-        unit over a factor's whole range; Sobol: `first` and `total` shares of variance; `_low`
-        and `_high` are 95 % bootstrap ends. `rank` orders factors, `matters` says that the lower
+        unit over a factor's whole range; Sobol: `first` and `total` shares of variance, without
+        unit. `_low` and `_high` lie 1.96 bootstrap standard deviations off (100 resamples), never
+        below zero for `mu_star` and `total`. `rank` orders factors, `matters` says that the lower
         end lies above the near-dummy. `chance_share` is the share of variance that luck has at a
-        point, with interval; `other_share` that of luck and of the uncertain parameters that are
-        no factor. `status` is ``ok`` or says what is wrong; indices are empty then.
+        point, with a 95 % percentile interval; `other_share` that of luck and of the uncertain
+        parameters that are no factor; `chance_blocks` says how many blocks they come from.
+        `mean` and `sd` are the outcome's over the sample, in `outcome_unit`; `blocks` were
+        analysed. `status` is ``ok`` or says what is wrong, see `experiments.salib_study`.
     by_year
         The same by year, without intervals of the shares.
     pairs
@@ -234,6 +259,8 @@ class Quantity:
         Where it belongs.
     keys
         Values of the columns `COMMON`.
+    points
+        Number of the point that each value belongs to, (points,).
     values
         (points,).
     again
@@ -244,6 +271,7 @@ class Quantity:
 
     study: Study
     keys: dict[str, str]
+    points: Integers
     values: Array
     again: Array
     scale: float
@@ -253,32 +281,28 @@ class Quantity:
         """The time it is over."""
         return self.keys["period"]
 
-    @property
-    def points(self) -> Any:
-        """Numbers of its points."""
-        return np.arange(len(self.values))
-
 
 def quantities(study: Study, values: Values) -> list[Quantity]:
     """Return levels of every scenario, and paired effects of those that are not the reference."""
     base = study.names.index(study.reference) if study.reference else None
     found = []
     for (outcome, period), levels in values.points.items():
-        again = values.repeats.get((outcome, period), np.full((1, 1, 1), np.nan))
+        again = values.repeats[outcome, period]
         for place, package in enumerate(study.names):
+            order = values.order[place]
             keys = keys_of(study, package, outcome, period)
             known = np.abs(levels[place][np.isfinite(levels[place])])
             scale = float(known.max()) if len(known) else 0.0
-            level = {"quantity": LEVEL}
-            found.append(Quantity(study, keys | level, levels[place], again[place], scale))
+            found.append(Quantity(study, keys, order, levels[place], again[place], scale))
             if base is not None and place != base:
                 effect, repeated = levels[place] - levels[base], again[place] - again[base]
-                found.append(Quantity(study, keys | {"quantity": EFFECT}, effect, repeated, scale))
+                keys = keys | {"quantity": EFFECT}
+                found.append(Quantity(study, keys, order, effect, repeated, scale))
     return found
 
 
 def keys_of(study: Study, package: str, outcome: str, period: str) -> dict[str, str]:
-    """Return the columns that all rows of one quantity share."""
+    """Return the columns that all rows of a level share."""
     from ecosystem.catalogue import outcomes
 
     row = outcomes().get(outcome) if study.model is None else None
@@ -287,7 +311,7 @@ def keys_of(study: Study, package: str, outcome: str, period: str) -> dict[str, 
         "quantity": LEVEL,
         "group": row.group if row else "",
         "outcome": outcome,
-        "unit": row.unit if row else "",
+        "outcome_unit": row.unit if row else "",
         "period": period,
     }
 
@@ -328,7 +352,8 @@ def share_columns(quantity: Quantity, sd: float) -> dict[str, float]:
     spread = 0.5 * (quantity.again - first) ** 2  # (kinds, blocks)
     kept = np.isfinite(spread).all(axis=0)
     names = ["chance_share", *ENDS[:2], "other_share", *ENDS[2:]]
-    shares = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
+    shares: dict[str, float] = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
+    shares["chance_blocks"] = int(kept.sum())
     if not sd > 0 or not kept.any():
         return shares
     spread = spread[:, kept] / sd**2

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,14 @@ class SensitivityRequest:
 
     common: Request
     method: str
-    trajectories: int
-    samples: int
+    trajectories: int | None
+    samples: int | None
     second_order: bool
     factors: Path | None
 
 
 def start(request: SensitivityRequest) -> int:
-    """Carry out a request and return the exit code.
+    """Carry out `ecosystem sensitivity` and return the exit code.
 
     Raises
     ------
@@ -45,16 +45,11 @@ def start(request: SensitivityRequest) -> int:
     """
     common = request.common
     study = study_of(request)
-    configuration = configuration_of(study, common)
-    directory = common.out / files.configuration_hash(configuration)
     commands.warn(list(study.scenarios), study.reference)
-    if common.dry_run:
-        commands.say(dry_run_words(study, common), common.quiet)
-    elif files.is_complete(directory):
-        commands.say(text("reused", common.lang, directory=directory), common.quiet)
-    else:
-        fill(study, common, configuration, directory)
-    return commands.finish(common, directory)
+    return commands.carry_out(
+        common, configuration_of(study, common), partial(dry_run_words, study, common),
+        partial(fill, study, common),
+    )  # fmt: skip
 
 
 def study_of(request: SensitivityRequest) -> Study:
@@ -106,22 +101,17 @@ def configuration_of(study: Study, common: Request) -> dict[str, Any]:
     }
 
 
-def fill(study: Study, common: Request, configuration: dict[str, Any], directory: Path) -> None:
-    """Run what is missing, analyse it, and write tables, figures and the manifest."""
+def fill(study: Study, common: Request, directory: Path) -> commands.Finding:
+    """Run what is missing, analyse it, write tables and figures, and return what came of it."""
     from experiments.sensitivity import Sensitivity
     from experiments.sensitivity_plan import run_study
 
-    command = common.command_line()
-    with files.opened(directory, configuration, command):
-        with commands.progress_bar(common.lang, common.quiet) as show:
-            values = run_study(study, directory / commands.ENSEMBLES, show)
-        found = Sensitivity.of(study, values)
-        found.save(directory, common.lang)
-        failed = commands.write_failed(directory)
-        answer = {"table": commands.records(found.table)}
-        files.write_text(directory / commands.TABLE, found.text(common.lang) + "\n")
-        files.write_text(directory / commands.ANSWER, json.dumps(answer, ensure_ascii=False))
-        files.write_manifest(directory, configuration, command, runs=study.runs, failed=failed)
+    with commands.progress_bar(common.lang, common.quiet) as show:
+        values = run_study(study, directory / commands.ENSEMBLES, show)
+    found = Sensitivity.of(study, values)
+    found.save(directory, common.lang)
+    answer = {"table": commands.records(found.table)}
+    return commands.Finding(found.text(common.lang), answer, {"runs": study.runs})
 
 
 def dry_run_words(study: Study, common: Request) -> str:

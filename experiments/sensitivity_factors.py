@@ -108,8 +108,9 @@ def read_factors(
     ----------
     wanted
         None for the default study; a TOML file; names of factors of the default study or of
-        uncertain parameters; or, for a model of one's own, ``(low, high)`` or
-        ``(low, high, "loguniform")`` by name.
+        uncertain parameters, or ``all`` for every uncertain parameter that no other named factor
+        moves; or, for a model of one's own, ``(low, high)`` or ``(low, high, "loguniform")`` by
+        name.
 
     Raises
     ------
@@ -152,19 +153,24 @@ def _named(
     """Look up factors: one's own, those of the default study, uncertain parameters."""
     single = uncertain_factors()
     known = {**single, **default_factors(), **more}
-    if list(names) == [ALL]:
-        return list(single.values())
     for name in sorted({str(name) for name in names if list(names).count(name) > 1}):
         faults.add(place, name, "each factor once")
-    return [known[name] for name in names if faults.name(place, name, known)]
+    good = [name for name in names if faults.name(place, name, [*known, ALL])]
+    found = [known[name] for name in good if name != ALL]
+    if ALL in good:
+        moved = {move.parameter for factor in found for move in factor.moves}
+        found = [factor for name, factor in single.items() if name not in moved] + found
+    return found
 
 
 def _own(faults: FaultList, ranges: Mapping[str, Sequence[Any]]) -> list[Factor]:
     """Read ranges of a user's own model."""
     found = []
-    for name, (low, high, *rest) in ranges.items():
-        distribution = rest[0] if rest else "uniform"
-        move = _checked(faults, f"factors.{name}", Move(name, low, high, distribution))
+    for name, entry in ranges.items():
+        if not isinstance(entry, tuple | list) or len(entry) not in (2, 3):
+            faults.add(f"factors.{name}", entry, '(low, high) or (low, high, "loguniform")')
+            continue
+        move = _checked(faults, f"factors.{name}", Move(name, *entry))
         if name in (DUMMY, NEAR_DUMMY):
             faults.add("factors", name, "another name, since every study has a factor of this name")
         elif move is not None:
@@ -202,7 +208,10 @@ def _from_file(faults: FaultList, path: Path) -> list[Factor]:
     names = content.get("factors", [*default_factors(), *more])
     if not isinstance(names, list):
         faults.add(f"{place}: factors", names, "a list of names")
-        names = []
+        names = list(more)
+    for name in more:
+        if name not in names:
+            faults.add(f"{place}: together.{name}", name, "a name that stands in factors")
     found = _named(faults, f"{place}: factors", names, more)
     moved = {move.parameter: move for factor in found for move in factor.moves}
     for name, entry in ranges.items():
@@ -231,8 +240,8 @@ def _together(faults: FaultList, place: str, name: str, entry: Mapping[str, Any]
     if not isinstance(names, list) or not names:
         faults.add(f"{place}.parameters", names, "a list of uncertain parameters")
         names = []
-    if name in (DUMMY, NEAR_DUMMY) or name in single:
-        faults.add(place, name, "a name that no parameter and no check has")
+    if name in (DUMMY, NEAR_DUMMY, ALL, *default_factors(), *single):
+        faults.add(place, name, f"a name that no other factor and no parameter has, nor {ALL}")
     good = [one for one in names if faults.name(f"{place}.parameters", one, single)]
     return Factor(name, tuple(single[one].moves[0] for one in good), "own")
 

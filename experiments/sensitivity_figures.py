@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, new_figure, theme
 from experiments.figures import colours
-from experiments.messages import number, percent, text, title, wrap
-from experiments.salib_study import MAIN, NEAR_SHARE
+from experiments.messages import number, percent, scaled_unit, text, title, wrap
+from experiments.salib_study import BOTH, MAIN, NEAR_SHARE, RESAMPLES
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
 from experiments.sensitivity_factors import NEAR_DUMMY
 
@@ -46,7 +46,7 @@ def package_chart(
     with theme(lang):
         figure = new_figure(WIDTH, HEIGHT)
         figure.text(0.02, 0.975, wrap(head, 105), va="top", fontsize=12)
-        place = {"left": 0.08, "right": 0.985, "top": 0.80, "bottom": 0.17, "wspace": 0.25}
+        place = {"left": 0.08, "right": 0.985, "top": 0.80, "bottom": 0.18, "wspace": 0.25}
         if drawer is _bars:
             place |= {"left": 0.21, "wspace": 0.75}
         panels = figure.subplots(1, len(parts), squeeze=False, gridspec_kw=place)[0]
@@ -55,13 +55,13 @@ def package_chart(
             panel.set_title(wrap(label, 48), fontsize=10, loc="left", pad=16)
             panel.text(0, 1.015, below_words(part, lang), transform=panel.transAxes, fontsize=7.5,
                        color=QUIET)  # fmt: skip
-            if part["status"].str.startswith(("constant", "failed")).any():
-                words = wrap(str(part["status"].iloc[0]), 40)
+            if part[MAIN[study.sample.method]].isna().all():
+                words = wrap(status_words(found, part.iloc[0], lang), 40)
                 panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
             else:
                 drawer(panel, part, found, lang)
-        foot = text(f"sensitivity_{study.sample.method}_note", lang, share=percent(NEAR_SHARE))
-        figure.text(0.02, 0.015, wrap(foot, 175), va="bottom", fontsize=7.5, color=QUIET)
+        foot = method_note(found, lang)
+        figure.text(0.02, 0.015, wrap(foot, 195), va="bottom", fontsize=7.5, color=QUIET)
         figure.draw_without_rendering()
     import pandas as pd
 
@@ -92,7 +92,12 @@ def outcome_title(part: pd.DataFrame, lang: str) -> str:
 
     name = str(part["outcome"].iloc[0])
     row = outcomes().get(name)
-    return title(row, lang) if row and part["unit"].iloc[0] else name
+    return title(row, lang) if row and part["outcome_unit"].iloc[0] else name
+
+
+def unit_words(part: pd.DataFrame, lang: str) -> str:
+    """Return the unit of the outcome that all rows are of; nothing for a model of one's own."""
+    return scaled_unit(1.0, str(part["outcome_unit"].iloc[0]), lang)[1]
 
 
 def below_words(part: pd.DataFrame, lang: str) -> str:
@@ -101,8 +106,24 @@ def below_words(part: pd.DataFrame, lang: str) -> str:
     shares = text(
         "sensitivity_chance", lang, share=percent(row["chance_share"]),
         low=percent(row["chance_low"]), high=percent(row["chance_high"]),
+        blocks=row["chance_blocks"],
     )  # fmt: skip
-    return " · ".join(word for word in (str(row["unit"]), shares) if word)
+    return " · ".join(word for word in (unit_words(part, lang), shares) if word)
+
+
+def method_note(found: Sensitivity, lang: str) -> str:
+    """Return what the indices of the method mean, and their intervals and marks."""
+    words = {"share": percent(NEAR_SHARE), "resamples": RESAMPLES}
+    return text(f"sensitivity_{found.study.sample.method}_note", lang, **words)
+
+
+def status_words(found: Sensitivity, row: pd.Series[Any], lang: str) -> str:
+    """Return the status of a row in words."""
+    blocks = found.study.sample.blocks
+    values = {"mean": f"{row['mean']:g}", "lost": blocks - row["blocks"], "blocks": blocks}
+    return "; ".join(
+        text(f"sensitivity_status {word}", lang, **values) for word in row["status"].split(BOTH)
+    )
 
 
 def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
@@ -129,27 +150,31 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
     _name(panel, part.nsmallest(NAMED, "rank"), titles, top)
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    panel.set_xlabel(text("sensitivity_mu_star", lang), fontsize=8.5)
-    panel.set_ylabel(text("sensitivity_sigma", lang), fontsize=8.5)
+    unit = unit_words(part, lang)
+    for key, put in (("mu_star", panel.set_xlabel), ("sigma", panel.set_ylabel)):
+        words = [text(f"sensitivity_{key}", lang), *([unit] if unit else [])]
+        put(wrap(", ".join(words), 60), fontsize=8.5)
     panel.tick_params(labelsize=7.5)
 
 
 def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str], top: float) -> None:
-    """Write names beside points, each at least a line below the one above it."""
-    line, height = 10.0, 0.63 * HEIGHT * 72
+    """Write names beside points, towards the middle, each at least a line below the one above."""
+    line, height = 10.0, 0.62 * HEIGHT * 72
+    middle = sum(panel.get_xlim()) / 2
     free = float("inf")
     for _, row in named.sort_values("sigma", ascending=False).iterrows():
         own = row["sigma"] / (1.04 * top) * height if top else 0.0
         free = min(own + 4, free - line)
+        side, shift = ("left", 9) if row["mu_star"] < middle else ("right", -9)
         panel.annotate(
-            titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(9, free - own),
-            textcoords="offset points", fontsize=7.5, color=INK,
+            titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(shift, free - own),
+            textcoords="offset points", fontsize=7.5, color=INK, ha=side,
             arrowprops={"arrowstyle": "-", "color": "#c4c4c4", "linewidth": 0.6},
         )  # fmt: skip
 
 
 def _bars(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> None:
-    """Draw first and total order side by side, with intervals."""
+    """Draw first and total order side by side, with intervals; a star marks what matters."""
     import pandas as pd
     import seaborn as sns
 
@@ -164,17 +189,19 @@ def _bars(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> Non
         ]
     )
     sns.barplot(
-        data=long, y="factor", x="share", hue="index", ax=panel, errorbar=None,
-        legend="full" if part.index[0] == found.table.index[0] else "auto",
+        data=long, y="factor", x="share", hue="index", ax=panel, errorbar=None
     )  # fmt: skip
     for kind, shift in (("total", -0.2), ("first", 0.2)):
         ends = top[f"{kind}_low"], top[f"{kind}_high"]
         where = [place + shift for place in range(len(top))]
         panel.hlines(where, *ends, color=INK, linewidth=1.0)
     panel.axvline(0, color=INK, linewidth=0.8)
+    panel.axvline(NEAR_SHARE, color=QUIET, linewidth=0.9, linestyle=":")
     panel.set_xlabel(text("sensitivity_share", lang), fontsize=8.5)
     panel.set_ylabel("")
-    panel.set_yticks(range(len(names)), [wrap(name, 26) for name in names], fontsize=7.5)
+    marks = ["* " if matters else "" for matters in top["matters"]]
+    labels = [wrap(mark + name, 26) for mark, name in zip(marks, names, strict=True)]
+    panel.set_yticks(range(len(names)), labels, fontsize=7.5)
     panel.tick_params(axis="x", labelsize=7.5)
     panel.legend(fontsize=7.5, title=None, loc="lower right")
 
@@ -185,9 +212,10 @@ def _words(found: Sensitivity, parts: list[pd.DataFrame], lang: str) -> str:
     titles = factor_titles(found, lang)
     lines = []
     for part in parts:
-        top = part.nsmallest(3, "rank")
+        top = part.dropna(subset="rank").nsmallest(3, "rank")
         named = [f"{titles[row['factor']]} {number(row[main])}" for _, row in top.iterrows()]
-        lines.append(f"{outcome_title(part, lang)}: {', '.join(named) or part['status'].iloc[0]}.")
+        words = ", ".join(named) or status_words(found, part.iloc[0], lang)
+        lines.append(f"{outcome_title(part, lang)}: {words}.")
     return " ".join(lines)
 
 
@@ -231,6 +259,7 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
             for label in panel.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
         bar.tick_params(labelsize=7.5)
+        bar.set_ylabel(text(f"sensitivity_bar_{found.study.sample.method}", lang), fontsize=7.5)
         foot = text(f"sensitivity_heat_{found.study.sample.method}", lang)
         figure.text(0.02, 0.1 / tall, foot, va="bottom", fontsize=7.5, color=QUIET)
         figure.draw_without_rendering()

@@ -11,17 +11,21 @@ import numpy as np
 
 from ecosystem.errors import FaultList
 from ecosystem.setting import Array
+from experiments.faults import collected
 from experiments.salib_study import FEWEST, METHODS, Sample, draw
 from experiments.sensitivity_factors import Factor, parameter_points, read_factors
 
 if TYPE_CHECKING:
     from ecosystem.ensemble.chunks import Model
-    from ecosystem.ensemble.design import Design
+    from ecosystem.ensemble.design import Design, Integers
+    from ecosystem.ensemble.runner import Ensemble
     from ecosystem.scenario import ResolvedScenario
 
 HORIZON = "horizon"
 """Period of outcomes over their own time base: present value, sum, last four quarters, end."""
 SUMMARY, YEARLY, END = "summary", "yearly", "end"
+SIZES = {"morris": ("trajectories", 20), "sobol": ("samples", 64)}
+"""What the number of blocks is called by method, and how many there are by default."""
 
 
 @dataclass(frozen=True)
@@ -100,28 +104,47 @@ class Study:
         """The first point of every block again, in rows (kind of repeat, block, replicate).
 
         First with other luck and the block's parameters; then, with the same luck as that, with
-        other values of the uncertain parameters that are no factor. A parameter that one of the
-        scenarios sets itself is left to its scenario.
+        other values of the uncertain parameters that are no factor. What a scenario sets itself
+        it keeps, so scenarios that set different parameters have points of their own.
+        """
+        from ecosystem.ensemble.design import MODEL, Design
+
+        runs = self.sample.blocks * self.replicates
+        luck = np.tile(np.arange(runs, 2 * runs, dtype=np.int32), self.repeated)
+        sets: list[Mapping[str, float]] = []
+        for one in self.scenarios:
+            sets += [one.parameters] if one.parameters not in sets else []
+        places = np.array([sets.index(one.parameters) for one in self.scenarios] or [0])
+        point = len(luck) * places[:, None] + np.arange(len(luck))
+        return Design(
+            self.scenarios or (MODEL,),
+            np.repeat(np.arange(len(places), dtype=np.int32), len(luck)),
+            point.reshape(-1).astype(np.int32),
+            np.tile(luck, len(places)),
+            self.repeat_points(sets or [{}]),
+        )
+
+    def repeat_points(self, sets: Sequence[Mapping[str, float]]) -> dict[str, Array]:
+        """Return the points of the repeats for each set of parameters that scenarios set.
+
+        Values by parameter name, in rows (set, kind of repeat, block, replicate).
         """
         from ecosystem.chance import Chance
         from ecosystem.draws import draw_parameters, varied_parameters
-        from ecosystem.ensemble.design import cross
 
-        first = self.sample.unit[:: self.sample.length]
-        each = np.repeat(np.arange(len(first)), self.replicates)
+        first = np.repeat(self.sample.unit[:: self.sample.length], self.replicates, axis=0)
         points = {
-            name: np.tile(column[each], self.repeated)
+            name: np.tile(column, self.repeated * len(sets))
             for name, column in parameter_points(self.factors, first).items()
         }
-        block_luck = np.arange(len(each))
-        fresh_luck = block_luck + len(each)
-        if self.repeated == 2:
-            given = {name for one in self.scenarios for name in one.parameters} | set(points)
-            chance = Chance(int(self.options["seed"]), [*block_luck.tolist(), *fresh_luck.tolist()])
-            drawn = draw_parameters(chance, False, {})
-            points |= {name: drawn[name] for name in varied_parameters(False, dict.fromkeys(given))}
-        luck = np.tile(fresh_luck, self.repeated)
-        return cross(self.scenarios or None, points=points, luck=luck.tolist())
+        if self.repeated == 1:
+            return points
+        chance = Chance(int(self.options["seed"]), range(2 * len(first)))  # the blocks' own, fresh
+        drawn = [draw_parameters(chance, False, own) for own in sets]
+        return points | {
+            name: np.concatenate([values[name] for values in drawn])
+            for name in varied_parameters(False, points)
+        }
 
     @property
     def runs(self) -> int:
@@ -135,8 +158,8 @@ def plan_study(
     reference: str,
     *,
     method: str = "morris",
-    trajectories: int = 20,
-    samples: int = 64,
+    trajectories: int | None = None,
+    samples: int | None = None,
     second_order: bool = False,
     factors: Any = None,
     replicates: int = 1,
@@ -155,7 +178,7 @@ def plan_study(
     """
     faults = FaultList()
     found = collected(faults, lambda: read_factors(factors)) or ()
-    check_method(faults, method, trajectories, samples, second_order)
+    count = checked_count(faults, method, trajectories, samples, second_order)
     for name, value in (("seed", options["seed"]), ("replicates", replicates)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             faults.add(name, value, "a whole number of at least 1")
@@ -166,7 +189,6 @@ def plan_study(
             faults.add(f"{scenario.name}: parameters.{name}", scenario.parameters[name], words)
     wanted = () if model is not None else checked_outcomes(faults, outcomes)
     faults.raise_if_any()
-    count = trajectories if method == "morris" else samples
     sample = draw(method, [one.name for one in found], count, options["seed"], second_order)
     return Study(
         tuple(scenarios), reference, found, sample, replicates, wanted, fixed_parameters,
@@ -174,41 +196,42 @@ def plan_study(
     )  # fmt: skip
 
 
-def collected(faults: FaultList, action: Callable[[], Any]) -> Any:
-    """Return what an action returns, or None after noting its faults."""
-    from ecosystem.errors import InputError
-
-    try:
-        return action()
-    except InputError as error:
-        faults.faults += [fault for fault in error.faults if fault not in faults.faults]
-    return None
-
-
-def check_method(
-    faults: FaultList, method: str, trajectories: int, samples: int, second_order: bool
-) -> None:
-    """Note what is wrong with the method and the size of its sample."""
-    faults.name("method", method, METHODS)
-    if method == "sobol":
-        good = isinstance(samples, int) and samples >= FEWEST and not samples & (samples - 1)
-        if not good:
-            faults.add("samples", samples, f"a power of 2, at least {FEWEST}")
-    else:
-        if not isinstance(trajectories, int) or trajectories < FEWEST:
-            faults.add("trajectories", trajectories, f"a whole number of at least {FEWEST}")
-        if second_order:
-            faults.add("second_order", second_order, "the method sobol")
+def checked_count(
+    faults: FaultList,
+    method: str,
+    trajectories: int | None,
+    samples: int | None,
+    second_order: bool,
+) -> int:
+    """Return the number of blocks, after noting what is wrong with the method and its options."""
+    given = {"trajectories": trajectories, "samples": samples, "second_order": second_order or None}
+    belongs = {name: owner for owner, (name, _) in SIZES.items()} | {"second_order": "sobol"}
+    if not faults.name("method", method, METHODS):
+        return 0
+    for name, value in given.items():
+        if value is not None and belongs[name] != method:
+            faults.add(name, value, f"the method {belongs[name]}")
+    option, default = SIZES[method]
+    wanted = given[option]
+    count = default if wanted is None else wanted
+    whole = isinstance(count, int) and count >= FEWEST
+    if method == "sobol" and not (whole and not count & (count - 1)):
+        faults.add(option, count, f"a power of 2, at least {FEWEST}")
+    elif not whole:
+        faults.add(option, count, f"a whole number of at least {FEWEST}")
+    return count
 
 
 def checked_outcomes(faults: FaultList, names: Sequence[str] | None) -> tuple[str, ...]:
     """Return the outcomes of a study, the headline ones by default."""
     from ecosystem.catalogue import outcomes
+    from experiments.compare import headline_outcomes
 
-    table = outcomes()
     if names is None:
-        return tuple(name for name, row in table.items() if row.headline)
-    whole = [name for name, row in table.items() if not row.dimension]
+        return tuple(headline_outcomes())
+    if not names:
+        faults.add("outcomes", names, "at least one outcome")
+    whole = [name for name, row in outcomes().items() if not row.dimension]
     return tuple(name for name in dict.fromkeys(names) if faults.name("outcomes", name, whole))
 
 
@@ -218,6 +241,8 @@ class Values:
 
     Parameters
     ----------
+    order
+        Number of the point that values belong to, as it was read with them, (scenarios, points).
     points
         Means over replicates by outcome and period, (scenarios, points); NaN where a run failed.
     repeats
@@ -226,6 +251,7 @@ class Values:
         Rows of runs that failed.
     """
 
+    order: Integers
     points: dict[tuple[str, str], Array]
     repeats: dict[tuple[str, str], Array]
     failed: list[dict[str, Any]]
@@ -246,16 +272,32 @@ def run_study(
         Folder for the run directories of the two ensembles; without, nothing is written.
     progress
         Called with the number of finished and of all runs.
+
+    Raises
+    ------
+    FloatingPointError
+        Every run of the sample failed.
     """
     many, blocks = len(study.names), study.sample.blocks
-    points, lost = _collect(study, study.design, out, _shifted(progress, 0, study.runs))
-    start = len(study.design)
-    again, more = _collect(study, study.repeats, out, _shifted(progress, start, study.runs))
+    design, repeats = study.design, study.repeats
+    first, order, points = _collect(study, design, out, _shifted(progress, 0, study.runs))
+    if len(first.failures) == len(design):
+        place = f", see {first.directory}" if first.directory else ""
+        error = first.failures[0]["error"]
+        raise FloatingPointError(f"every run failed{place}; the first: {error}")
+    second, place_again, again = _collect(
+        study, repeats, out, _shifted(progress, len(design), study.runs)
+    )
+    if not np.array_equal(place_again, repeats.point):
+        raise ValueError("repeats are not in the order of their design")
     shape, other = (many, -1, study.replicates), (many, study.repeated, blocks, study.replicates)
+    order = order.reshape(shape)
+    nothing = np.full((many, study.repeated, blocks), np.nan)
     return Values(
+        np.where(np.ptp(order, axis=-1) == 0, order[..., 0], -1),
         {key: _mean(value.reshape(shape)) for key, value in points.items()},
-        {key: _mean(value.reshape(other)) for key, value in again.items()},
-        lost + more,
+        {key: _mean(again[key].reshape(other)) if key in again else nothing for key in points},
+        first.failures + second.failures,
     )
 
 
@@ -278,8 +320,11 @@ def _collect(
     design: Design,
     out: str | Path | None,
     progress: Callable[[int, int], None] | None,
-) -> tuple[dict[tuple[str, str], Array], list[dict[str, Any]]]:
-    """Run a design and return (runs,) values by outcome and period, and failures."""
+) -> tuple[Ensemble, Integers, dict[tuple[str, str], Array]]:
+    """Run a design; return it as it was run, each run's point, and values by outcome and period.
+
+    Points and values are (runs,); a point is what stands beside the value in the shard.
+    """
     from ecosystem.ensemble.runner import run_design
 
     ensemble = run_design(
@@ -287,9 +332,11 @@ def _collect(
         outcomes=study.outcomes or None, out=out, progress=progress, **study.options,
     )  # fmt: skip
     found: dict[tuple[str, str], Array] = {}
+    order = np.full(len(design), -1, dtype=np.int32)
     first = start_year(study)
     for _, table in ensemble.tables():
-        run, value = (table.column(name).to_numpy() for name in ("run", "value"))
+        run, point, value = (table.column(name).to_numpy() for name in ("run", "point", "value"))
+        order[run] = point
         codes, words = zip(*(_coded(table, name) for name in ("outcome", "period")), strict=True)
         together = codes[0].astype(np.int64) * max(len(words[1]), 1) + codes[1]
         for code in np.unique(together):
@@ -302,7 +349,9 @@ def _collect(
             if key not in found:
                 found[key] = np.full(len(design), np.nan)
             found[key][run[rows]] = value[rows]
-    return found, ensemble.failures
+    for row in ensemble.failures:
+        order[row["run"]] = row["point"]
+    return ensemble, order, found
 
 
 def start_year(study: Study) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.messages import number, pad, percent, text, wrap
-from experiments.salib_study import MAIN, NEAR_SHARE
+from experiments.messages import number, pad, text, wrap
+from experiments.salib_study import MAIN, OK
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
 from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
 
@@ -22,7 +22,7 @@ LISTED = 5
 
 def sensitivity_text(found: Sensitivity, lang: str = "en") -> str:
     """Return for every package the factors that move industry and the ecosystem most."""
-    from experiments.sensitivity_figures import first_outcomes, quantity_words
+    from experiments.sensitivity_figures import first_outcomes, method_note, quantity_words
 
     study = found.study
     head = text(
@@ -38,21 +38,21 @@ def sensitivity_text(found: Sensitivity, lang: str = "en") -> str:
         lines += ["", f"{found.title(package, lang)}: {quantity_words(found, quantity, lang)}"]
         for outcome in first_outcomes(rows):
             lines += _outcome_lines(found, rows[rows["outcome"] == outcome], lang)
-    notes = [text(f"sensitivity_{study.sample.method}_note", lang, share=percent(NEAR_SHARE))]
-    notes += _problems(found, lang)
+    notes = [method_note(found, lang), *_problems(found, lang)]
     return "\n".join([*lines, "", *(wrap(note, COLUMNS) for note in notes)])
 
 
 def _outcome_lines(found: Sensitivity, part: pd.DataFrame, lang: str) -> list[str]:
     """Return one outcome: chance, then the largest factors."""
-    from experiments.sensitivity_figures import below_words, factor_titles, outcome_title
+    from experiments import sensitivity_figures as words
 
     main = MAIN[found.study.sample.method]
-    titles = factor_titles(found, lang)
-    head = wrap(f"{outcome_title(part, lang)}, {below_words(part, lang)}", COLUMNS - 2)
+    titles = words.factor_titles(found, lang)
+    title, below = words.outcome_title(part, lang), words.below_words(part, lang)
+    head = wrap(f"{title}, {below}", COLUMNS - 2)
     lines = [f"  {line}" for line in head.splitlines()]
     if part[main].isna().all():
-        return [*lines, f"    {part['status'].iloc[0]}"]
+        return [*lines, f"    {words.status_words(found, part.iloc[0], lang)}"]
     checks = part["factor"].isin([DUMMY, NEAR_DUMMY])
     for _, row in part[~checks].nsmallest(LISTED, "rank").iterrows():
         span = f"{number(row[f'{main}_low'])} … {number(row[f'{main}_high'])}"
@@ -63,15 +63,18 @@ def _outcome_lines(found: Sensitivity, part: pd.DataFrame, lang: str) -> list[st
 
 
 def _problems(found: Sensitivity, lang: str) -> list[str]:
-    """Name every outcome that has no indices, or fewer blocks than were asked for."""
-    rows = found.table[found.table["status"] != "ok"]
-    words = [
-        f"{package} {quantity} {outcome} ({status})"
-        for package, quantity, outcome, status in dict.fromkeys(
-            zip(rows["package"], rows["quantity"], rows["outcome"], rows["status"], strict=True)
+    """Name every outcome that has no indices, or whose indices are to be read with care."""
+    from experiments.sensitivity_figures import outcome_title, quantity_words, status_words
+
+    rows = found.table[found.table["status"] != OK]
+    names = [
+        f"{found.title(str(package), lang)}, {quantity_words(found, str(quantity), lang)}, "
+        f"{outcome_title(part, lang)} ({status_words(found, part.iloc[0], lang)})"
+        for (package, quantity, _), part in rows.groupby(
+            ["package", "quantity", "outcome"], sort=False
         )
     ]
-    return [text("sensitivity_problems", lang, names="; ".join(words))] if words else []
+    return [text("sensitivity_problems", lang, names="; ".join(names))] if names else []
 
 
 def save_sensitivity(found: Sensitivity, directory: Path, lang: str = "en") -> list[Path]:

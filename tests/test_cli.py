@@ -1,8 +1,10 @@
 """The command line: answers, exit codes, and what it leaves behind."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ from ecosystem.catalogue import instruments, shocks
 from experiments.cli import app
 from experiments.messages import width
 
+ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
 
 
@@ -94,6 +97,21 @@ def test_settings_change_the_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", "which a dry run does not make"), ("zh", "试运行不创建该目录")]
+)
+def test_a_dry_run_says_that_its_directory_is_not_made(
+    tmp_path: Path, lang: str, words: str
+) -> None:
+    arguments = ["run", *SMALL, "--dry-run", "--lang", lang]
+    code, answer, said = call(*arguments, out=tmp_path)
+    place = answer.strip()
+    assert code == 0 and place in said and words in said
+    code, answer, _ = call(*arguments, "--json", "--quiet", out=tmp_path)
+    assert code == 0 and json.loads(answer) == {"directory": place, "dry_run": True}
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_fault_is_reported_at_once_and_nothing_is_written(tmp_path: Path) -> None:
     bad = tmp_path / "bad.toml"
     bad.write_text('extends = "bad.toml"\n[parameters]\nno_such = 1\n', encoding="utf-8")
@@ -139,6 +157,39 @@ def test_an_interrupted_run_is_exit_code_130(
     code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
     assert code == 130 and answer == "" and "interrupted" in words
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None:
+    factors = tmp_path / "factors.toml"
+    factors.write_text('factors = ["hype", "ecosystem_effectiveness"]\n', encoding="utf-8")
+    words = ["sensitivity", "innovation_first", "--world", "teaching", "--until", "2030Q4"]
+    words += ["--trajectories", "8", "--factors", str(factors), "--jobs", "1", "--quiet"]
+    heard = (  # a shell's background job ignores the signal, and so would its children
+        "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('experiments.cli', run_name='__main__', alter_sys=True)"
+    )
+    command = [sys.executable, "-c", heard, *words, "--out", str(tmp_path / "stopped")]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    end = time.monotonic() + 60
+    while not (left := list(tmp_path.glob("stopped/*/ensembles/*/shards/*.parquet"))):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.1)  # within the first read of a shard, Arrow's own threads may abort the process
+    process.send_signal(signal.SIGINT)
+    answer, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and answer == "" and "Traceback" not in said
+    assert "interrupted" in said and "ecosystem sensitivity innovation_first" in said
+    assert not list(tmp_path.glob("stopped/*/manifest.json"))
+    before = {path: path.stat().st_mtime_ns for path in left}
+    code, answer, _ = call(*words, out=tmp_path / "stopped")
+    assert code == 0 and {path: path.stat().st_mtime_ns for path in left} == before
+    code, whole, _ = call(*words, out=tmp_path / "whole")
+    one, other = Path(answer.strip()), Path(whole.strip())
+    for name in ("sensitivity.csv", "sensitivity_by_year.csv", "summary.txt"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,8 @@ import ensemble_models as models
 import numpy as np
 import pandas as pd
 import pytest
+from ensemble_runs import filled, own, shards
+from typer.testing import CliRunner
 
 from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.ensemble import directory as directories
@@ -24,24 +24,9 @@ from ecosystem.ensemble import identity
 from ecosystem.ensemble.runner import Ensemble, read_frame
 from ecosystem.errors import InputError
 from ecosystem.hooks import HookError
+from experiments.cli import app
 
-DESIGN = cross(points={"x1": np.arange(12.0)})
 ROOT = Path(__file__).parents[1]
-
-
-def own(out: Path | None, model: Any = models.two_outcomes, **others: Any) -> Ensemble:
-    arguments: dict[str, Any] = {"executor": "serial", "chunk_runs": 2, "out": out}
-    return run_design(DESIGN, model=model, **arguments | others)
-
-
-def filled(out: Path, **others: Any) -> Path:
-    directory = own(out, **others).complete().directory
-    assert directory is not None
-    return directory
-
-
-def shards(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.glob("shards/*.parquet"))
 
 
 def cut_short(out: Path, after: int) -> Path:
@@ -259,49 +244,74 @@ def test_a_hook_that_always_fails_stops_everything_and_one_in_a_run_does_not(
     assert failed["run"] == int(np.argmax(hype)) and "too much hype" in failed["error"]
 
 
-@pytest.mark.slow
-def test_a_killed_worker_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENSEMBLE_TEST_MARK", str(tmp_path / "mark"))
-    frame = own(None, models.deadly_once, executor="processes", jobs=2).frame()
-    assert (tmp_path / "mark").exists()
-    assert frame["value"].tolist() == list(range(12))
+HEARD = (  # a shell's background job ignores the signal, and so would its children
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 
 
 @pytest.mark.slow
-def test_a_run_that_always_kills_its_worker_ends_in_words(tmp_path: Path) -> None:
-    with pytest.raises(ChildProcessError, match="workers died"):
-        filled(tmp_path, model=models.deadly, executor="processes", jobs=2)
-    assert shards(next(tmp_path.iterdir()))  # the other chunks were kept
-
-
-@pytest.mark.slow
-def test_an_executor_of_the_user_that_breaks_is_not_put_up_again() -> None:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        with pytest.raises(ChildProcessError):
-            own(None, models.deadly, executor=pool).complete()
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_with_130_and_says_how_to_resume(tmp_path: Path) -> None:
-    words = ["run", "--world", "teaching", "--replicates", "3500", "--until", "2025Q4"]
-    heard = (  # a shell's background job ignores the signal, and so would its children
-        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-    )
-    command = [sys.executable, "-c", heard, "-m", "experiments.cli", *words]
+def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-c", HEARD, "-m", "experiments.cli",
+        "run", "--replicates", "400", "--until", "2025Q3",
+    ]  # fmt: skip
     process = subprocess.Popen(
-        [*command, "--out", str(tmp_path)],
+        [*command, "--out", str(tmp_path / "cut")],
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     begin = time.monotonic()
-    while not list(tmp_path.glob("*/ensembles/*/plan.json")) and time.monotonic() - begin < 60:
-        time.sleep(0.05)
-    time.sleep(2)
+    while not (kept := list(tmp_path.rglob("shards/*.parquet"))) and time.monotonic() < begin + 60:
+        time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
     answer, said = process.communicate(timeout=60)
     assert process.returncode == 130, said.decode()
     assert "interrupted" in said.decode() and "the same command" in said.decode()
     assert answer == b"" and "Traceback" not in said.decode()
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    assert before and not list(tmp_path.rglob(directories.MANIFEST))
+    cut, whole = (
+        Path(
+            subprocess.run(
+                [*command, "--quiet", "--out", str(tmp_path / name)],
+                cwd=ROOT, check=True, capture_output=True, text=True,
+            ).stdout.strip()
+        )
+        for name in ("cut", "whole")
+    )  # fmt: skip
+    assert before == {path: path.stat().st_mtime_ns for path in kept}
+    for name in ("results.parquet", "summary.csv", "levels.csv"):
+        assert (ROOT / cut / name).read_bytes() == (ROOT / whole / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_a_full_disk_in_a_study_is_said_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factors = tmp_path / "two.toml"
+    factors.write_text('factors = ["hype", "ecosystem_effectiveness"]\n', encoding="utf-8")
+    words = ["sensitivity", "innovation_first", "--world", "teaching", "--until", "2025Q4"]
+    words += ["--trajectories", "4", "--jobs", "1", "--factors", str(factors), "--quiet"]
+    words += ["--out", str(tmp_path / "out")]
+    real = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if Path(target).name.startswith("00001-"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", full)
+        stopped = CliRunner().invoke(app, words)
+    assert stopped.exit_code == 1 and stopped.stdout == ""
+    assert stopped.stderr.startswith("error: No space left on device; 1 of 2 shards are whole")
+    assert "the same command goes on" in stopped.stderr and "Traceback" not in stopped.stderr
+    (kept,) = (tmp_path / "out").rglob("shards/*.parquet")
+    before = kept.stat().st_mtime_ns
+    again = CliRunner().invoke(app, words)
+    assert again.exit_code == 0, again.stderr
+    assert kept.stat().st_mtime_ns == before
+    assert (Path(again.stdout.strip()) / "sensitivity.csv").is_file()
 
 
 @pytest.mark.slow
@@ -312,29 +322,3 @@ def test_a_sample_of_the_kill_campaign() -> None:
     cases, ends = kill.campaign(10, seed=4)
     assert len(cases) == 10
     assert not [case for case in cases if case.fault] and not any(ends)
-
-
-@pytest.mark.slow
-def test_dask_workers_that_are_killed_lose_nothing(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
-        runs = own(tmp_path, models.slow, executor="dask", cluster=cluster.scheduler_address)
-        stream = iter(runs)
-        next(stream)
-        nanny = next(iter(cluster.workers.values()))
-        os.kill(nanny.pid, signal.SIGKILL)
-        for _ in stream:
-            pass
-    assert shards(runs.directory or tmp_path) == shards(
-        filled(tmp_path / "serial", model=models.slow)
-    )
-
-
-@pytest.mark.slow
-def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
-    monkeypatch.setattr("ecosystem.ensemble.dask_cluster.PATIENCE", 1)
-    with pytest.raises(InputError, match="a Dask scheduler with a worker that answers"):
-        own(None, executor="dask", cluster="tcp://127.0.0.1:9").complete()

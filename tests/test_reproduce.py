@@ -1,7 +1,10 @@
 """`ecosystem reproduce`, and what `run` and `compare` do with a runner below them."""
 
+import hashlib
 import json
 import os
+import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from ecosystem.ensemble.recall import recalled
 from ecosystem.ensemble.shards import encoded, shard_name
 from ecosystem.errors import InputError
 from experiments.cli import app
-from experiments.reproduce import reproduce
+from experiments.reproduce import reasons, reproduce
 
 SMALL = ["--world", "teaching", "--replicates", "3", "--until", "2025Q3", "--jobs", "1"]
 HOOK = """
@@ -52,7 +55,7 @@ def filled(out: Path) -> Path:
 
 
 def change_shard(directory: Path, factor: float) -> None:
-    """Write a shard as if the first value had come out differently."""
+    """Write a shard, and the manifest, as if the largest value had come out differently."""
     path = sorted(directory.glob("shards/*.parquet"))[0]
     table = pq.read_table(path)
     value = table.column("value").to_numpy().copy()
@@ -60,7 +63,12 @@ def change_shard(directory: Path, factor: float) -> None:
     table = table.set_column(table.column_names.index("value"), "value", [value])
     content = encoded(table)
     path.unlink()
-    (path.parent / shard_name(0, content)).write_bytes(content)
+    other = path.parent / shard_name(0, content)
+    other.write_bytes(content)
+    manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
+    del manifest["files"][f"shards/{path.name}"]
+    manifest["files"][f"shards/{other.name}"] = hashlib.sha256(content).hexdigest()
+    (directory / "manifest.json").write_text(json.dumps(manifest), "utf-8")
 
 
 @pytest.mark.slow
@@ -95,10 +103,80 @@ def test_differences_are_counted_listed_and_given_reasons(
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     directory = filled(tmp_path)
-    sorted(directory.glob("shards/*.parquet"))[1].unlink()
+    lost = sorted(directory.glob("shards/*.parquet"))[1]
+    lost.unlink()
+    found = reproduce(directory, jobs=1)
+    assert not found.equal and (found.missing, found.shards) == (1, 4)
+    assert "1 of 4 shards" in found.text() and f"  shards/{lost.name}: missing" in found.text()
+    (directory / "manifest.json").unlink()  # as if the run had not been finished
     found = reproduce(directory, jobs=1)
     assert found.equal and (found.missing, found.shards) == (1, 4)
-    assert "1 of 4 shards" in found.text()
+    assert "1 of 4 shards" in found.text() and "not finished" in found.text()
+    for path in directory.glob("shards/*.parquet"):
+        path.unlink()
+    with pytest.raises(InputError, match="a run directory with shards"):
+        reproduce(directory, jobs=1)
+
+
+def test_files_are_checked_against_the_manifest(tmp_path: Path) -> None:
+    design = cross(points={"x1": np.arange(12.0)})
+    runs = run_design(design, model=models.fails_at_seven, executor="serial", out=tmp_path)
+    directory = runs.complete().directory
+    assert directory is not None
+    listed = json.loads((directory / "manifest.json").read_text("utf-8"))["files"]
+    found = reproduce(directory, jobs=1)
+    assert found.equal and found.files == len(listed) and found.finished
+    assert f"{len(listed)} files checked" in found.text() and "not made anew" in found.text()
+    table = directory / "failed.csv"
+    table.write_bytes(table.read_bytes().replace(b"seven", b"eight"))
+    code, answer, _ = call("reproduce", directory, "--jobs", "1", "--quiet")
+    assert code == 1 and "failed.csv: missing, or not" in answer and "0 further off" in answer
+    code, answer, _ = call("reproduce", directory, "--jobs", "1", "--quiet", "--lang", "zh")
+    assert code == 1 and "failed.csv：缺失" in answer
+    table.unlink()
+    assert reproduce(directory, jobs=1).altered == ["failed.csv"]
+    assert reproduce(directory, run=3, jobs=1).equal  # a single run alone
+
+
+def test_a_run_is_found_in_those_ensembles_that_have_one_of_its_number(tmp_path: Path) -> None:
+    for count in (12, 5):
+        design = cross(points={"x1": np.arange(float(count))})
+        out = tmp_path / "ensembles"
+        run_design(design, model=models.two_outcomes, executor="serial", out=out).complete()
+    assert (reproduce(tmp_path, run=4).values, reproduce(tmp_path, run=9).values) == (4, 2)
+    assert reproduce(tmp_path).values == 2 * (12 + 5)
+    with pytest.raises(InputError, match="below 12"):
+        reproduce(tmp_path, run=12)
+
+
+def test_an_ensemble_without_a_shard_counts_as_missing(tmp_path: Path) -> None:
+    for count in (12, 5):
+        design = cross(points={"x1": np.arange(float(count))})
+        out = tmp_path / "ensembles"
+        runs = run_design(design, model=models.two_outcomes, executor="serial", out=out).complete()
+    assert runs.directory is not None  # the second, as if the run had been killed within it
+    (runs.directory / "manifest.json").unlink()
+    next(runs.directory.glob("shards/*")).unlink()
+    found = reproduce(tmp_path)
+    assert found.equal and (found.values, found.missing, found.shards) == (24, 1, 2)
+
+
+@pytest.mark.parametrize("record", ["plan.json", "manifest.json"])
+def test_versions_at_the_beginning_and_at_the_end_are_reasons(tmp_path: Path, record: str) -> None:
+    design = cross(points={"x1": np.arange(4.0)})
+    runs = run_design(design, model=models.two_outcomes, executor="serial", out=tmp_path)
+    directory = runs.complete().directory
+    assert directory is not None
+    assert reasons(directory) == {} and "SALib" in identity.versions()
+    content = json.loads((directory / record).read_text("utf-8"))
+    content["versions"]["SALib"] = "0.1"
+    content["configuration"]["data"]["tables"] = "f" * 64
+    (directory / record).write_text(json.dumps(content), "utf-8")
+    now = {"SALib": identity.versions()["SALib"], "tables": identity.model_digests()["tables"][:12]}
+    assert reasons(directory) == {
+        "SALib": ("0.1", now["SALib"]),
+        "tables": ("f" * 12, now["tables"]),
+    }
 
 
 def test_a_model_of_ones_own_is_found_again_and_fails_as_it_did(tmp_path: Path) -> None:
@@ -163,6 +241,33 @@ def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path) -> None:
     assert code == 0 and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--replicates", "60"],
+        ["compare", "demand_first", "--replicates", "20", "--shock", "ai_winter"],
+    ],
+)
+def test_a_dry_run_foresees_the_directory_and_the_time(tmp_path: Path, words: list[str]) -> None:
+    """Bytes within a quarter, minutes within three times.
+
+    Bytes are the same on every machine but for how pictures and columns compress. Time is told to
+    a tenth of a minute (the 3 s), and a busy machine may give a process half of itself.
+    """
+    arguments = [*words, "--world", "teaching", "--jobs", "1", "--out", str(tmp_path)]
+    _, _, said = call(*arguments, "--dry-run")
+    found = re.search(r"about ([\d.]+) minutes on 1 workers, ([\d.]+) MB on disk", said)
+    assert found is not None
+    foreseen, size = 60 * float(found[1]), 1e6 * float(found[2])
+    start = time.perf_counter()
+    _, answer, _ = call(*arguments, "--quiet")
+    taken = time.perf_counter() - start
+    assert taken / 3 - 3 < foreseen < 3 * taken + 3
+    real = sum(path.stat().st_size for path in Path(answer.strip()).rglob("*") if path.is_file())
+    assert size / 1.25 < real < 1.25 * size
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
@@ -189,12 +294,13 @@ def test_a_full_disk_is_exit_code_1_and_the_same_command_goes_on(
 
     words = ["run", *SMALL, "--quiet", "--out", str(tmp_path)]
     with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.replace", lambda source, target: full(source, target))
+        patch.setattr("os.replace", full)
         code, _, said = call(*words)
         assert code == 1 and "No space left on device" in said
     (directory,) = tmp_path.iterdir()
     shards = {path: path.stat().st_mtime_ns for path in directory.rglob("shards/*")}
     assert shards and not (directory / "manifest.json").exists()
+    assert not list(directory.rglob("*.part"))
     assert call(*words)[0] == 0 and (directory / "manifest.json").exists()
     assert shards == {path: path.stat().st_mtime_ns for path in directory.rglob("shards/*")}
 
@@ -214,3 +320,27 @@ def test_compare_is_reproduced(tmp_path: Path) -> None:
     code, again, said = call(*words, "--out", tmp_path)
     assert code == 0 and again == answer and f"warning: {shard}: not as it was" in said
     assert shard.read_bytes() == content
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["altered", "missing"])
+def test_a_damaged_shard_of_a_finished_study_is_run_again(tmp_path: Path, damage: str) -> None:
+    factors = tmp_path / "factors.toml"
+    factors.write_text('factors = ["hype", "ecosystem_effectiveness"]\n', encoding="utf-8")
+    words = ["sensitivity", "innovation_first", "--world", "teaching", "--until", "2025Q3"]
+    words += ["--trajectories", "4", "--factors", str(factors), "--jobs", "1", "--quiet"]
+    code, answer, _ = call(*words, "--out", tmp_path)
+    directory = Path(answer.strip())
+    table = (directory / "sensitivity.csv").read_bytes()
+    shard = next(directory.glob("ensembles/*/shards/*"))
+    content = shard.read_bytes()
+    shard.unlink()
+    if damage == "altered":
+        shard.write_bytes(content[:-1])
+    code, again, said = call(*words, "--out", tmp_path)
+    assert code == 0 and again == answer and shard.read_bytes() == content
+    assert (f"warning: {shard}: not as it was" in said) == (damage == "altered")
+    assert (directory / "sensitivity.csv").read_bytes() == table
+    assert (
+        "run before" in call(*[word for word in words if word != "--quiet"], "--out", tmp_path)[2]
+    )

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from ecosystem.ensemble.shards import shard_name
 from experiments import run_directory as files
 
 CONFIGURATION = {"command": "run", "seed": 1, "scenarios": ["history"]}
@@ -100,6 +103,47 @@ def test_parquet_has_one_schema_whatever_the_frame(tmp_path: Path) -> None:
 def test_csv_opens_in_a_spreadsheet_with_its_chinese(tmp_path: Path) -> None:
     files.write_csv(tmp_path / "table.csv", pd.DataFrame({"名称": ["算力"]}))
     assert (tmp_path / "table.csv").read_bytes() == "\ufeff名称\n算力\n".encode()
+
+
+@pytest.mark.parametrize("kind", ["text", "csv", "parquet"])
+def test_a_file_reaches_the_disk_whole_or_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    writers: dict[str, Callable[[], None]] = {
+        "text": lambda: files.write_text(tmp_path / "file", "words\n"),
+        "csv": lambda: files.write_csv(tmp_path / "file", tidy()),
+        "parquet": lambda: files.write_parquet(tmp_path / "file", tidy()),
+    }
+    real = os.fsync
+    synced: list[None] = []
+    monkeypatch.setattr("os.fsync", lambda place: synced.append(real(place)))
+    writers[kind]()
+    before = (tmp_path / "file").read_bytes()
+    assert before and len(synced) == 1
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        writers[kind]()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == before
+
+
+def test_a_run_is_finished_while_its_shards_are_as_they_were_written(tmp_path: Path) -> None:
+    target = tmp_path / "abc"
+    assert not files.is_finished(target)
+    with files.opened(target, CONFIGURATION, "ecosystem run"):
+        (target / "shards").mkdir()
+        shard = target / "shards" / shard_name(0, b"content")
+        shard.write_bytes(b"content")
+        files.write_manifest(target, CONFIGURATION, "ecosystem run")
+    assert files.is_finished(target)
+    shard.write_bytes(b"contents")
+    assert not files.is_finished(target)
+    shard.unlink()
+    assert files.is_complete(target) and not files.is_finished(target)
 
 
 def test_digests_cover_tables_packages_and_code() -> None:

@@ -1,11 +1,14 @@
 """Sensitivity studies of functions with known indices, and everything that must not pass unseen."""
 
+import importlib
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from benchmarks.toys import (
@@ -19,13 +22,10 @@ from benchmarks.toys import (
     noisy_g,
     sobol_g,
 )
-from ecosystem.catalogue import parameters
-from ecosystem.errors import InputError
-from ecosystem.scenario import Scenario, resolve
+from ecosystem.ensemble.runner import Ensemble
 from experiments.salib_study import (
     LEVELS,
     NEAR_SHARE,
-    Sample,
     analyse,
     draw,
     global_stream_kept,
@@ -35,14 +35,7 @@ from experiments.sensitivity import Sensitivity, sensitivity
 from experiments.sensitivity_factors import (
     DUMMY,
     NEAR_DUMMY,
-    Factor,
-    Move,
-    default_factors,
-    parameter_points,
-    read_factors,
-    uncertain_factors,
 )
-from experiments.sensitivity_plan import plan_study
 
 KEPT = 1 - NEAR_SHARE
 """What the near-dummy leaves of the shares of all other factors."""
@@ -102,7 +95,8 @@ def test_chance_is_the_variance_within_a_point() -> None:
 
 def test_luck_that_is_not_common_to_a_block_is_named() -> None:
     found = study(noisy_g, G, samples=64)
-    assert found.table["status"].str.startswith("luck is not common").all()
+    assert found.table["status"].eq("luck not common").all()
+    assert "区组内的随机性不一致" in found.text("zh")
     assert by_factor(found)["total"][DUMMY] > 0.05  # what would be taken for a factor
 
 
@@ -141,7 +135,7 @@ def test_a_constant_outcome_is_named_and_has_no_index() -> None:
     for method in ("morris", "sobol"):
         rows = study(linear, {"a": (0.0, 2.0), "b": (1.0, 2.0)}, method).table
         rows = rows[rows["outcome"] == "same"]
-        assert set(rows["status"]) == {"constant: 7 at every point"}
+        assert set(rows["status"]) == {"constant"} and rows["mean"].eq(7).all()
         main = "mu_star" if method == "morris" else "total"
         assert rows[[main, "rank"]].isna().all(axis=None) and not rows["matters"].any()
         assert rows["chance_share"].isna().all()
@@ -158,17 +152,83 @@ def breaks_often(runs: Any) -> Any:
 
 def test_failed_runs_leave_their_block_out_and_are_counted() -> None:
     found = study(breaks, ISHIGAMI, samples=256)
-    status = found.table["status"].iloc[0]
     lost = 256 - found.table["blocks"].iloc[0]
-    assert status == f"{lost} of 256 blocks left out: runs failed" and 0 < lost < 26
+    assert found.table["status"].eq("blocks left out").all() and 0 < lost < 26
     assert found.table["total"].notna().all() and found.failed
-    assert "left out" in found.text()
+    assert f"{lost} of 256 blocks left out: runs failed" in found.text().replace("\n", " ")
+    assert f"256 个区组中有 {lost} 个因模拟失败而略去" in found.text("zh").replace("\n", "")
+    assert "left out" not in found.text("zh")
 
 
-def test_too_many_failed_runs_leave_no_index() -> None:
+def test_too_many_failed_runs_leave_no_index(tmp_path: Path) -> None:
     found = study(breaks_often, ISHIGAMI, samples=64)
-    assert found.table["status"].str.startswith("failed: runs failed in").all()
+    assert found.table["status"].eq("failed").all()
     assert found.table[["first", "total", "rank"]].isna().all(axis=None)
+    assert found.save(tmp_path) and "failed: runs failed in" in found.text()
+
+
+def test_a_study_in_which_every_run_fails_says_so(tmp_path: Path) -> None:
+    def fails(runs: Any) -> Any:
+        return np.full(len(runs), np.nan)
+
+    for out, words in ((None, "every run failed; the first"), (tmp_path, "every run failed, see")):
+        with pytest.raises(FloatingPointError, match=f"{words}.*not finite"):
+            study(fails, ISHIGAMI, samples=4, out=out)
+    assert list(tmp_path.glob("*/failed.csv"))
+
+
+@pytest.mark.parametrize("lost", [3, 8])
+def test_repeats_that_failed_are_not_behind_the_share_of_chance(lost: int) -> None:
+    def model(runs: Any) -> Any:  # blocks 0 to 7 have luck 0 to 7, their repeats 8 to 15
+        return np.where(runs["replicate"] >= 16 - lost, np.nan, lucky_g(runs))
+
+    found = study(model, G, samples=8)
+    assert found.table["chance_blocks"].eq(8 - lost).all() and len(found.failed) == lost
+    assert found.table["status"].eq("ok").all() and found.table["blocks"].eq(8).all()
+    assert found.table["chance_share"].isna().all() == (lost == 8)
+    assert f"{8 - lost} blocks)" in found.text()
+
+
+@pytest.mark.parametrize(("swapped", "words"), [(1, "in order"), (2, "order of their design")])
+def test_runs_that_change_places_are_refused(
+    swapped: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, calls = Ensemble.tables, []
+
+    def tables(self: Ensemble) -> Any:
+        calls.append(self)
+        step = -1 if len(calls) == swapped else 1
+        for task, table in read(self):
+            place = table.column_names.index("run")
+            run = pa.array(table.column(place).to_numpy()[::step])
+            yield task, table.set_column(place, "run", run)
+
+    monkeypatch.setattr(Ensemble, "tables", tables)
+    with pytest.raises(ValueError, match=words):
+        study(sobol_g, G, samples=8)
+
+
+def test_a_status_names_everything_that_is_wrong() -> None:
+    sample = draw("sobol", ["a", DUMMY, NEAR_DUMMY], 16, 1)
+    values = np.random.default_rng(1).random(len(sample.unit))
+    values[0] = np.nan
+    assert analyse(sample, np.arange(len(values)), values).status == (
+        "blocks left out; luck not common"
+    )
+    values[1:] = 1.0
+    assert analyse(sample, np.arange(len(values)), values).status == "constant; blocks left out"
+
+
+def test_no_end_lies_below_what_an_index_can_be() -> None:
+    def rare(runs: Any) -> Any:
+        return np.where(np.prod([runs[name] for name in "abc"], axis=0) > 0.6, 1.0, 0.0)
+
+    for method in ("morris", "sobol"):
+        rows = by_factor(study(rare, {name: (0.0, 1.0) for name in "abc"}, method))
+        name = "mu_star" if method == "morris" else "total"
+        low, value, high = (rows.loc[["a", "b", "c"], name + end] for end in ("_low", "", "_high"))
+        assert (2 * value - high < 0).any()  # where the lower end would lie if it were mirrored
+        assert (low >= 0).all() and (low <= value).all() and (high > value).any()
 
 
 def test_values_in_another_order_or_number_are_refused() -> None:
@@ -180,7 +240,7 @@ def test_values_in_another_order_or_number_are_refused() -> None:
     with pytest.raises(ValueError, match="in order"):
         analyse(sample, points[:-1], values[:-1])
     shuffled = np.random.default_rng(1).permutation(values)
-    assert analyse(sample, points, shuffled).status.startswith("luck is not common")
+    assert analyse(sample, points, shuffled).status == "luck not common"
 
 
 @pytest.mark.parametrize(
@@ -211,157 +271,35 @@ def test_the_same_seed_gives_the_same_sample_and_leaves_numpy_alone() -> None:
     assert np.array_equal(before["key"], after["key"]) and before["pos"] == after["pos"]
 
 
-def test_the_near_dummy_has_its_share() -> None:
-    variance = {"sobol": 1 / 12, "morris": np.linspace(0, 1, LEVELS).var()}
-    for method, of_factor in variance.items():
-        added = near_term(method, 3.0) ** 2 * of_factor
-        assert added / (9.0 + added) == pytest.approx(NEAR_SHARE)
+@pytest.mark.parametrize("method", ["morris", "sobol"])
+def test_numpy_is_left_alone_whatever_salib_does(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeded = []
+    for name in ("sample", "analyze"):
+        module = importlib.import_module(f"SALib.{name}.{method}")
+
+        def reseeds(real: Any, *given: Any, **more: Any) -> Any:
+            np.random.seed(5)  # noqa: NPY002
+            seeded.append(real.__name__)
+            return real(*given, **more)
+
+        monkeypatch.setattr(module, name, partial(reseeds, getattr(module, name)))
+    before = np.random.mtrand.get_bit_generator().state["state"]
+    sample = draw(method, ["a", "b"], 8, 1)
+    assert analyse(sample, np.arange(len(sample.unit)), sample.unit[:, 0]).status == "ok"
+    after = np.random.mtrand.get_bit_generator().state["state"]
+    assert np.array_equal(before["key"], after["key"]) and before["pos"] == after["pos"]
+    assert seeded == ["sample", "analyze"]
 
 
-def test_the_default_study_has_the_factors_that_it_says() -> None:
-    table, factors = parameters(), default_factors()
-    moved = [move.parameter for factor in factors.values() for move in factor.moves]
-    assert len(moved) == len(set(moved)) and len(factors) == 28
-    assert [name for name in factors if name.endswith("_effectiveness")] == [*factors][25:]
-    assert {name for name in table if name.endswith("_effectiveness")} <= set(moved)
-    for factor in factors.values():
-        assert factor.title_zh and all(
-            move.low == table[move.parameter].low for move in factor.moves
-        )
-    assert [factor.name for factor in read_factors()][-2:] == [DUMMY, NEAR_DUMMY]
-    every = {factor.name for factor in read_factors(["all"])} - {DUMMY, NEAR_DUMMY}
-    assert (
-        every
-        == set(uncertain_factors())
-        == {name for name, row in table.items() if row.distribution != "fixed"}
-    )
-
-
-def test_a_factor_sets_its_parameters_to_one_quantile_of_their_own_distributions() -> None:
-    both = Factor("both", (Move("p", 1.0, 3.0), Move("q", 0.1, 10.0, "loguniform")))
-    points = parameter_points([both], np.array([[0.0], [0.5], [1.0]]))
-    assert points["p"].tolist() == [1.0, 2.0, 3.0]
-    assert points["q"].tolist() == pytest.approx([0.1, 1.0, 10.0])
-    assert points["q"].min() >= 0.1 and points["q"].max() <= 10.0
-
-
-GOOD = """
-factors = ["hype", "agglomeration", "halls"]
-
-[range.hype]
-low = 0.2
-high = 0.5
-
-[together.halls]
-parameters = ["hall_cost_intelligent", "hall_cost_share"]
-"""
-
-BAD = """
-factors = ["hipe", "hype", "halls"]
-samples = 5
-
-[range.hype]
-low = 0.5
-high = 0.2
-width = 1
-
-[range.foresight]
-low = 0.1
-
-[together.halls]
-parameters = ["hall_cost", "soft_owner_private"]
-"""
-
-
-def test_factors_of_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "factors.toml"
-    path.write_text(GOOD, encoding="utf-8")
-    found = {factor.name: factor for factor in read_factors(path)}
-    assert [*found] == ["hype", "agglomeration", "halls", DUMMY, NEAR_DUMMY]
-    assert (found["hype"].moves[0].low, found["hype"].moves[0].high) == (0.2, 0.5)
-    assert [move.parameter for move in found["halls"].moves] == [
-        "hall_cost_intelligent", "hall_cost_share",
-    ]  # fmt: skip
-
-
-def test_every_fault_of_a_file_is_reported(tmp_path: Path) -> None:
-    path = tmp_path / "factors.toml"
-    path.write_text(BAD, encoding="utf-8")
-    with pytest.raises(InputError) as error:
-        read_factors(path)
-    words = str(error.value)
-    for fault in (
-        "samples", "nearest valid name: hype", "range.hype.low", "'width'", "'foresight'",
-        "'hall_cost'", "'soft_owner_private'",
-    ):  # fmt: skip
-        assert fault in words
-    path.write_text("factors = [", encoding="utf-8")
-    with pytest.raises(InputError, match="TOMLDecodeError"):
-        read_factors(path)
-    path.write_text("[range.hype]\nhigh = 2.0", encoding="utf-8")
-    with pytest.raises(InputError, match="a number from 0 to 1"):
-        read_factors(path)
-    with pytest.raises(InputError, match="one factor a parameter"):
-        read_factors(["server_cost", "server_cost_intelligent"])
-
-
-def plan(**options: Any) -> Any:
-    scenarios = [resolve("article"), resolve("history")]
-    given = {"factors": ["hype", "foresight"], "trajectories": 4, "seed": 1, "until": "2026Q4"}
-    return plan_study(scenarios, "history", **{**given, "world": "teaching", **options})
-
-
-def test_luck_belongs_to_the_block_and_repeats_have_their_own() -> None:
-    found = plan(replicates=2)
-    design, repeats = found.design, found.repeats
-    table = design.table()
-    assert len(design) + len(repeats) == found.runs
-    lucks = table.groupby(found.sample.block[table["point"]])["replicate"].agg(["min", "max"])
-    assert lucks.to_numpy().tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    assert set(repeats.replicate) == set(range(8, 16))
-    again = repeats.table().iloc[:16]
-    blocks = np.arange(8) // 2
-    first = design.points["hype"][:: found.sample.length]
-    assert np.array_equal(again["hype"][:8], first[blocks])
-    assert np.array_equal(again["hype"][8:], first[blocks])
-    same, other = again["loan_share"].to_numpy().reshape(2, 8)
-    assert not np.isclose(same, other).any()
-    alone = plan(fixed_parameters=True)
-    assert set(alone.repeats.points) == {"hype", "foresight"} and alone.repeated == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"seed": 0}, "seed: 0 "),
-        ({"replicates": 0}, "replicates: 0 "),
-        ({"trajectories": 2}, "trajectories: 2 "),
-        ({"method": "sobol", "samples": 48}, "samples: 48 "),
-        ({"method": "fast"}, "method: 'fast'"),
-        ({"second_order": True}, "second_order: True"),
-        ({"outcomes": ["patent"]}, "nearest valid name: patents"),
-        ({"factors": ["hipe"]}, "nearest valid name: hype"),
-        ({"factors": {"dummy": (0, 1)}}, "another name"),
-    ],
-)
-def test_wrong_requests_are_named(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError) as error:
-        plan(**options)
-    assert words in str(error.value)
-
-
-def test_a_scenario_that_sets_a_factor_itself_is_refused() -> None:
-    own = resolve(Scenario(policies=["history"], parameters={"hype": 0.3}, name="own"))
-    with pytest.raises(InputError, match=r"own: parameters\.hype: 0\.3 .*left open"):
-        plan_study([own], "own", factors=["hype"], seed=1, until="2026Q4", world="teaching")
-
-
-def test_blocks_of_a_sample_differ_in_one_factor_at_a_time() -> None:
-    trajectories = draw("morris", ["a", "b", "c"], 5, 1)
-    steps = np.diff(trajectories.unit.reshape(5, 4, 3), axis=1) != 0
-    assert (steps.sum(axis=2) == 1).all() and (steps.sum(axis=1) == 1).all()
-    saltelli: Sample = draw("sobol", ["a", "b", "c"], 8, 1)
-    rows = saltelli.unit.reshape(8, 5, 3)
-    for place in range(3):
-        assert ((rows[:, place + 1] != rows[:, 0]).sum(axis=1) == 1).all()
-        assert np.array_equal(rows[:, place + 1, place], rows[:, 4, place])
+def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it() -> None:
+    found = study(sobol_g, G, samples=256)
+    panel = found.figure().figure.axes[0]
+    shown = [label.get_text() for label in panel.get_yticklabels()]
+    rows = found.table.sort_values("rank")
+    assert rows["matters"].any() and not rows["matters"].all()
+    assert [label.startswith("* ") for label in shown] == rows["matters"].tolist()
+    dotted = [line for line in panel.get_lines() if line.get_linestyle() == ":"]
+    assert [list(np.unique(line.get_xdata())) for line in dotted] == [[NEAR_SHARE]]
+    assert panel.get_legend() is not None

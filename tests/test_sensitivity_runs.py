@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from experiments.charts import figure_language
 from experiments.cli import app
-from experiments.messages import width
+from experiments.messages import text, width
 from experiments.sensitivity import Sensitivity, sensitivity
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,8 +76,8 @@ def test_levels_and_paired_effects_of_every_package(found: Sensitivity) -> None:
 def test_what_has_no_effect_is_named_constant(found: Sensitivity) -> None:
     rows = found.table[found.table["package"].eq("none") & found.table["quantity"].eq("effect")]
     same = rows[rows["outcome"] == "public_cost_national"]
-    assert same["status"].str.startswith(("ok", "constant")).all()
-    constant = rows[rows["status"].str.startswith("constant")]
+    assert same["status"].isin(["ok", "constant"]).all()
+    constant = rows[rows["status"] == "constant"]
     assert constant["mu_star"].isna().all() and constant["rank"].isna().all()
     policy = found.table[found.table["factor"] == "ecosystem_effectiveness"]
     level = policy[policy["package"].eq("history") & policy["outcome"].eq("ai_firm_staff")]
@@ -112,6 +114,12 @@ def test_pictures_have_words_and_numbers(found: Sensitivity, lang: str, tmp_path
     ):
         assert len(chart.data) and chart.alt
         assert len(chart.save(tmp_path / "picture")) == 4
+    panel = found.figure("history", "patents", lang=lang).figure.axes[0]
+    shown = figure_language(lang)
+    unit = {"en": ", count", "zh": ", 个"}[shown]
+    assert panel.get_xlabel().endswith(unit) and panel.get_ylabel().endswith(unit)
+    bar = found.heat_map(lang).figure.axes[-1].get_ylabel()
+    assert bar == text("sensitivity_bar_morris", shown)
     assert (
         "hype" in found.text("en").lower()
         and max(width(line) for line in found.text(lang).splitlines()) <= 100
@@ -165,7 +173,61 @@ def test_the_reference_alone_has_levels(tmp_path: Path, two: Path) -> None:
     assert code == 0 and set(frame["quantity"]) == {"level"}
 
 
+def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
+    """Let every run fail whose luck is that of a replicate from this one on."""
+    from ecosystem.simulation import run_chunk as real
+
+    def broken(chunk: Any) -> Any:
+        if max(chunk.replicates) >= from_replicate:
+            raise FloatingPointError("bad luck")
+        return real(chunk)
+
+    monkeypatch.setattr("ecosystem.ensemble.chunks.run_chunk", broken)
+
+
+def test_runs_that_fail_are_listed_and_end_with_three(
+    tmp_path: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, 7)  # of eight repeats of a single quarter, the last has this luck
+    code, answer, said = call(
+        "sensitivity", "history", "--world", "teaching", "--until", "2025Q3", "--factors", two,
+        "--trajectories", "4", "--fixed-parameters", "--executor", "serial", "--out", tmp_path,
+    )  # fmt: skip
+    directory = Path(answer.strip())
+    failed = pd.read_csv(directory / "failed.csv")
+    assert code == 3 and "failed.csv" in said
+    assert failed["replicate"].tolist() == [7] and failed["error"].str.contains("bad luck").all()
+    frame = pd.read_csv(directory / "sensitivity.csv")
+    assert frame["blocks"].eq(4).all() and frame["chance_blocks"].eq(3).all()
+    assert json.loads((directory / "manifest.json").read_text(encoding="utf-8"))["failed"] == 1
+
+
+def test_a_study_in_which_every_run_fails_ends_with_one(
+    tmp_path: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, 0)
+    code, answer, said = call(
+        "sensitivity", "history", "--world", "teaching", "--until", "2025Q3", "--factors", two,
+        "--trajectories", "4", "--executor", "serial", "--out", tmp_path,
+    )  # fmt: skip
+    assert code == 1 and not answer
+    assert "error: every run failed, see " in said and "bad luck" in said
+
+
+def test_repeats_may_fail_in_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, 4)
+    found = sensitivity(
+        ["none"], factors=["hype"], trajectories=4, world="teaching", until="2025Q3", jobs=1,
+        outcomes=["patents"],
+    )  # fmt: skip
+    assert set(found.table["package"]) == {"none", "history"} and len(found.failed) == 16
+    assert found.table["chance_blocks"].eq(0).all() and found.table["chance_share"].isna().all()
+    assert found.table.loc[found.table["quantity"] == "level", "status"].eq("ok").all()
+
+
 def test_wrong_requests_end_with_two(tmp_path: Path) -> None:
+    code, _, said = call("sensitivity", "article", "--samples", "64")
+    assert code == 2 and "samples: 64 is not valid; allowed: the method sobol" in said
     code, _, said = call("sensitivity", "article", "--method", "sobol", "--samples", "48")
     assert code == 2 and "a power of 2" in said
     code, _, said = call("sensitivity", "article", "--set", "parameters.hype=0.3")

@@ -6,7 +6,7 @@ A task is everything a worker needs to run a chunk; it holds no array that grows
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ KEEP = ("summary", "end", "yearly", "quarterly")
 (flows summed, shares averaged, stocks at the end), by quarter."""
 OWN_CHUNK = 1000
 """Runs of a chunk of a user's own model."""
+LOOKED_AT = 5
+"""Runs of a chunk that are looked at alone before a hook is said to fail in all of them."""
 Model = Callable[[Any], Any]
 Kept = dict[str, dict[str, Array]]
 
@@ -121,61 +123,115 @@ class Piece:
     failures: tuple[dict[str, Any], ...] = ()
 
 
-def cut(design: Design, plan: Plan, world: World | None, largest: int | None) -> Iterator[Task]:
-    """Cut a design into chunks of one scenario each, of equal size, that fit the cache."""
-    if largest is None:
-        largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
-    for place, scenario in enumerate(design.scenarios):
-        rows = np.flatnonzero(design.scenario == place)
-        for runs in np.array_split(rows, -(-len(rows) // largest)) if len(rows) else ():
-            columns = design.point[runs], design.replicate[runs]
-            yield Task(plan, scenario, runs, *columns, design.values(runs))
+class Tasks(Sequence[Task]):
+    """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
+
+    A task is made when it is asked for, so that parameter values are not held twice.
+
+    Parameters
+    ----------
+    design, plan
+        What is cut, and what its chunks have in common.
+    largest
+        Most runs of a chunk.
+    """
+
+    def __init__(self, design: Design, plan: Plan, largest: int) -> None:
+        self.design, self.plan, self.largest = design, plan, largest
+        self.parts = [
+            (scenario, runs)
+            for place, scenario in enumerate(design.scenarios)
+            if len(rows := np.flatnonzero(design.scenario == place))
+            for runs in np.array_split(rows, -(-len(rows) // largest))
+        ]
+
+    def under(self, plan: Plan) -> Tasks:
+        """Return the same chunks under another plan."""
+        return Tasks(self.design, plan, self.largest)
+
+    def __len__(self) -> int:
+        """Return the number of chunks."""
+        return len(self.parts)
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return a chunk; several of them for a slice."""
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        scenario, runs = self.parts[number]
+        design = self.design
+        columns = design.point[runs], design.replicate[runs]
+        return Task(self.plan, scenario, runs, *columns, design.values(runs))
 
 
-def run_task(task: Task) -> Piece:
+def largest_chunk(world: World | None) -> int:
+    """Return the most runs of a chunk that fits the cache; for a user's own model without world."""
+    return OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
+
+
+def run_task(task: Task, death: str | None = None) -> Piece:
     """Run a chunk; where a run fails, halve the chunk until the run stands alone.
+
+    Parameters
+    ----------
+    task
+        The chunk.
+    death
+        Why it cannot be run, where it has killed its worker processes: all its runs have failed.
 
     Raises
     ------
     InputError
         The chunk cannot be run here at all: other code or other data than where it was cut.
+    HookError
+        A user's function fails in each of some runs spread over the chunk: it is a mistake rather
+        than the fault of a run.
+    Exception
+        What the first run raised, where the plan is strict.
     """
     check_place(task.plan)
-    return attempt(task)
+    return attempt(task) if death is None else given_up(task, death)
 
 
-def attempt(task: Task) -> Piece:
-    """Run a chunk, halving it where a run fails."""
+def attempt(task: Task, whole: bool = True) -> Piece:
+    """Run a chunk, halving it where a run fails; `whole` until it has been halved."""
     try:
         return Piece(task.runs, run_whole(task))
     except Exception as error:
-        if task.plan.strict or is_mistake(error, task):
+        hook = isinstance(error, HookError)
+        mistake = (whole and is_mistake(task)) if hook else isinstance(error, InputError)
+        if task.plan.strict or mistake:
             raise
         if len(task) == 1:
             return Piece(task.runs[:0], {}, (failure(task, error),))
     middle = len(task) // 2
-    return joined([attempt(task.part(slice(middle))), attempt(task.part(slice(middle, None)))])
+    halves = task.part(slice(middle)), task.part(slice(middle, None))
+    return joined([attempt(half, whole=False) for half in halves])
+
+
+def is_mistake(task: Task) -> bool:
+    """Return whether a hook fails in each of `LOOKED_AT` runs spread over a chunk."""
+    places = np.unique(np.linspace(0, len(task) - 1, LOOKED_AT).astype(int))
+    for place in places:
+        try:
+            run_whole(task.part(slice(place, place + 1)))
+        except HookError:
+            continue
+        return False
+    return len(task) > 1
+
+
+def given_up(task: Task, death: str) -> Piece:
+    """Return a chunk that killed its workers as one whose runs have all failed."""
+    error = ChildProcessError(death)
+    if task.plan.strict:
+        raise error
+    alone = [task.part(slice(place, place + 1)) for place in range(len(task))]
+    return Piece(task.runs[:0], {}, tuple(failure(one, error) for one in alone))
 
 
 def run_whole(task: Task) -> Kept:
     """Run all runs of a chunk together."""
     return run_ecosystem(task) if task.plan.model is None else run_own(task)
-
-
-def is_mistake(error: Exception, task: Task) -> bool:
-    """Return whether an error lies in what the user wrote rather than in a run.
-
-    A hook that fails in the first run as well as in the last is taken to fail in all.
-    """
-    if not isinstance(error, HookError):
-        return isinstance(error, InputError)
-    for place in (slice(1), slice(-1, None)):
-        try:
-            run_whole(task.part(place))
-        except HookError:
-            continue
-        return False
-    return len(task) > 1
 
 
 def check_place(plan: Plan) -> None:
@@ -259,6 +315,8 @@ def run_own(task: Task) -> Kept:
     }
     index = pd.Index(task.runs, name="run")
     found = task.plan.model(pd.DataFrame(keys | dict(task.values), index=index))
+    if isinstance(found, pd.Series):
+        found = found.to_frame("value" if found.name is None else str(found.name))
     if not isinstance(found, pd.DataFrame):
         table = np.asarray(found, dtype=float)
         table = table[:, None] if table.ndim == 1 else table
@@ -266,6 +324,10 @@ def run_own(task: Task) -> Kept:
         found = pd.DataFrame(table, columns=["value"] if len(several) == 1 else several)
     if len(found) != len(task):
         raise ValueError(f"the model returned {len(found)} rows for {len(task)} runs")
+    if set(found.index) == set(task.runs):
+        found = found.reindex(task.runs)
+    elif not found.index.equals(pd.RangeIndex(len(found))):
+        raise ValueError("the model returned rows whose index is neither the runs' nor 0, 1, 2, …")
     names = [str(name) for name in found.columns]
     values = found.to_numpy(dtype=float)
     for column, name in enumerate(names):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -11,12 +12,39 @@ from ecosystem.errors import FaultList
 
 PATIENCE = 30
 """Seconds to wait for a scheduler and its first worker."""
+MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": 1 << 29,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 25,
+    "MALLOC_ARENA_MAX": 1,
+}
+"""How workers of this machine keep freed memory, see `ecosystem.simulation.keep_memory`: Dask runs
+tasks beside a worker's main thread and has it hand memory back at once, which costs a tenth."""
 
 
-def connect(
-    address: str | None, workers: int
-) -> tuple[Executor, int, Callable[[], None], tuple[type[BaseException], ...]]:
-    """Return an executor on a Dask cluster, its workers, how to close it, and what means death.
+@dataclass(frozen=True)
+class Cluster:
+    """A Dask cluster that is connected.
+
+    Parameters
+    ----------
+    executor
+        Runs what is submitted on the cluster.
+    count
+        Returns the number of threads that its workers have now.
+    close
+        Lets the cluster go; ends the workers that were started here.
+    broken
+        Errors that mean that a worker or the scheduler has died.
+    """
+
+    executor: Executor
+    count: Callable[[], int]
+    close: Callable[[], None]
+    broken: tuple[type[BaseException], ...]
+
+
+def connect(address: str | None, workers: int) -> Cluster:
+    """Connect to a Dask cluster.
 
     Parameters
     ----------
@@ -28,7 +56,7 @@ def connect(
     Raises
     ------
     InputError
-        Dask is not installed, or the scheduler or its workers do not answer.
+        Dask is not installed, the address is none, or the scheduler or its workers do not answer.
     """
     faults = FaultList()
     try:
@@ -38,23 +66,46 @@ def connect(
         faults.add("executor", "dask", allowed)
         faults.raise_if_any()
         raise
-    own = None
+    opened: list[Any] = []
     try:
         if address is None:
-            own = dask.LocalCluster(
-                n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
-            )
-        client = dask.Client(own or address, timeout=PATIENCE, set_as_default=False)
+            opened.append(local_workers(dask, workers))
+        place = opened[0] if opened else address
+        client = dask.Client(place, timeout=PATIENCE, set_as_default=False)
+        opened.append(client)
         client.wait_for_workers(1, timeout=PATIENCE)
-    except (OSError, TimeoutError) as error:
-        faults.add("cluster", address, f"a Dask scheduler with a worker that answers ({error})")
+    except (OSError, TimeoutError, ValueError) as error:
+        close_all(opened)
+        allowed = "a Dask scheduler with a worker that answers, such as tcp://127.0.0.1:8786"
+        faults.add("cluster", address, f"{allowed} ({error})")
         faults.raise_if_any()
         raise
-    threads = sum(client.nthreads().values())
 
-    def close() -> None:
-        client.close()
-        if own is not None:
-            own.close()
+    def count() -> int:
+        try:
+            return sum(client.nthreads().values())
+        except (OSError, TimeoutError, RuntimeError, ValueError):  # the scheduler is gone
+            return 0
 
-    return client.get_executor(pure=False), threads, close, (dask.KilledWorker, CancelledError)
+    return Cluster(
+        executor=client.get_executor(pure=False),
+        count=count,
+        close=lambda: close_all(opened),
+        broken=(dask.KilledWorker, CancelledError),
+    )
+
+
+def local_workers(dask: Any, workers: int) -> Any:
+    """Return a cluster of workers on this machine."""
+    config: Any = import_module("dask.config")
+    place = "distributed.nanny.pre-spawn-environ."
+    with config.set({place + name: str(value) for name, value in MEMORY.items()}):
+        return dask.LocalCluster(
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        )
+
+
+def close_all(opened: list[Any]) -> None:
+    """Close what was opened, the last first."""
+    for one in reversed(opened):
+        one.close()

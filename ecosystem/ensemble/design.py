@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.errors import FaultList
 from ecosystem.scenario import ResolvedScenario, Scenario, resolve, with_overrides
+from ecosystem.scenario_reader import Draft
 from ecosystem.setting import Array
 
 if TYPE_CHECKING:
@@ -159,8 +160,9 @@ def cross(
     block = np.zeros(count, np.int32) if luck is None else np.asarray(luck, dtype=np.int32)
     if block.shape != (count,) or (block < 0).any():
         faults.add("luck", list(block[:5]), f"a block number of at least 0 for each of {count}")
+    held = _held(faults, parameters or {})
     faults.raise_if_any()
-    listed = _resolved(scenarios, shocks, parameters or {})
+    listed = _resolved(scenarios, shocks, held)
     scenario, point, run = np.indices((len(listed), count, replicates)).reshape(3, -1)
     replicate = block[point] * replicates + run
     return Design(
@@ -172,6 +174,18 @@ def cross(
     )
 
 
+def _held(faults: FaultList, parameters: Mapping[str, float]) -> dict[str, float]:
+    """Return the values that hold in all runs, noting what is wrong with them."""
+    draft = Draft()
+    numbers = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in parameters.items()
+    }
+    draft.read_parameters("parameters", numbers)
+    faults.faults += draft.faults.faults
+    return draft.parameters
+
+
 def _resolved(
     scenarios: Item | Sequence[Item] | None,
     shocks: Sequence[str | None],
@@ -181,10 +195,10 @@ def _resolved(
     if scenarios is None:
         return [MODEL]
     single = isinstance(scenarios, str | Path | Scenario | ResolvedScenario)
-    items: Sequence[Any] = [scenarios] if single else scenarios  # type: ignore[assignment]
-    settings = [f"parameters.{name}={value!r}" for name, value in parameters.items()]
-    return [
-        with_overrides(resolve(item), settings, [shock] if shock else [])
+    items = cast(Sequence[Item], [scenarios] if single else scenarios)
+    shocked = [
+        with_overrides(resolve(item), shocks=[shock] if shock else [])
         for item in items
         for shock in shocks
     ]
+    return [replace(one, parameters={**one.parameters, **parameters}) for one in shocked]

@@ -12,16 +12,19 @@ import hashlib
 import json
 import os
 import socket
+import sys
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ecosystem.ensemble.identity import COMPUTING, configuration_hash, plain, versions
+from ecosystem.ensemble.identity import COMPUTING, MACHINE, configuration_hash, plain, versions
 from ecosystem.ensemble.shards import is_sound, write_file
-from ecosystem.errors import FaultList
+from ecosystem.errors import FaultList, InputError
 
 PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
+DESIGN, POINTS = "design.parquet", "points.parquet"
 
 
 def is_complete(directory: Path) -> bool:
@@ -50,15 +53,18 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It cannot be read as JSON.
+        It cannot be read as a JSON object.
     """
+    faults = FaultList()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+        what = type(found).__name__
     except (OSError, ValueError) as error:
-        faults = FaultList()
-        faults.add(str(path), f"{type(error).__name__}: {error}", "a run's own file as written")
-        faults.raise_if_any()
-        raise
+        what = f"{type(error).__name__}: {error}"
+    faults.add(str(path), what, "a run's own file as written")
+    raise InputError(faults.faults)
 
 
 @contextmanager
@@ -66,7 +72,8 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
     """Give a run directory to fill, held by this process alone until the block ends.
 
     What an interrupted run left is kept; a directory into which nothing was written is removed
-    after an error, and the folders made for it.
+    after an error, and the folders made for it. Only who holds the directory removes a file of
+    it: another start of the same run may have begun to fill what was not there a moment ago.
 
     Raises
     ------
@@ -80,13 +87,20 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
     refuse_unfinished_kin(directory, configuration)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        with locked(directory):
-            check_plan(directory, configuration)
-            if not (directory / PLAN).is_file():
-                write_json(directory / PLAN, plan_of(configuration, command))
-            yield directory
+        with locked(directory) as lock:
+            try:
+                check_plan(directory, configuration)
+                if not (directory / PLAN).is_file():
+                    write_json(directory / PLAN, plan_of(configuration, command))
+                yield directory
+            except BaseException:
+                if directory in made:
+                    remove_empty(directory, lock)
+                raise
     except BaseException:
-        remove_empty(directory, made)
+        for folder in made:
+            with suppress(OSError):  # it holds something: of this run, or of another
+                folder.rmdir()
         raise
 
 
@@ -101,7 +115,7 @@ def plan_of(configuration: Mapping[str, Any], command: str) -> dict[str, Any]:
 
 
 def check_plan(directory: Path, configuration: Mapping[str, Any]) -> None:
-    """Raise InputError where the directory was begun as another run."""
+    """Raise InputError where the directory was begun as another run; warn on another machine."""
     path = directory / PLAN
     if not path.is_file():
         return
@@ -115,6 +129,11 @@ def check_plan(directory: Path, configuration: Mapping[str, Any]) -> None:
             allowed += "with, or begin anew in another folder (--out)"
             faults.add(f"{path}: versions.{name}", plan.get("versions", {}).get(name), allowed)
     faults.raise_if_any()
+    before = plan.get("versions", {}).get(MACHINE)
+    if before != now[MACHINE] and not is_complete(directory):
+        words = f"{path}: begun on another kind of machine ({before}; here {now[MACHINE]}): what "
+        words += "is run from now on may differ from a run on one machine in its last digits"
+        warnings.warn(words, stacklevel=2)
 
 
 def different(before: Any, now: Any, place: str = "configuration") -> list[str]:
@@ -131,7 +150,8 @@ def different(before: Any, now: Any, place: str = "configuration") -> list[str]:
 def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> None:
     """Raise InputError where this run was begun with other code or data and is not finished.
 
-    Nothing of it may be mixed with what is run now, and nothing of it is lost.
+    Nothing of it may be mixed with what is run now, and nothing of it is lost. A neighbour that
+    cannot be read, or that is being removed, is not this run's matter.
     """
     faults = FaultList()
     wanted = {key: value for key, value in plain(configuration).items() if key != "data"}
@@ -139,7 +159,10 @@ def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> 
         kin = path.parent
         if kin == directory or is_complete(kin):
             continue
-        found = read_json(path).get("configuration", {})
+        try:
+            found = dict(read_json(path)["configuration"])
+        except (InputError, LookupError, TypeError, ValueError):
+            continue
         if {key: value for key, value in found.items() if key != "data"} == wanted:
             places = different(found.get("data"), plain(configuration).get("data"), "data")
             what = f"begun with other {', '.join(places)} and not finished"
@@ -149,16 +172,17 @@ def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> 
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[IO[str]]:
     """Hold the directory's lock; the system gives it back when the process ends, however it ends.
 
     Raises
     ------
     InputError
-        Another process holds it.
+        Another process holds it, or has just removed it, and the directory with it.
     """
-    with (directory / LOCK).open("a+") as file:
-        if not take(file):
+    path = directory / LOCK
+    with path.open("a+") as file:
+        if not (take(file) and is_at(file, path)):
             file.seek(0)
             faults = FaultList()
             holder = f"in use by {file.read().strip() or 'another process'}"
@@ -167,17 +191,25 @@ def locked(directory: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        yield
+        yield file
+
+
+def is_at(file: IO[str], path: Path) -> bool:
+    """Return whether an open file is still what stands under a path: who removed it held it."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def take(file: IO[str]) -> bool:
     """Take the lock of an open file if it is free."""
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             import msvcrt
 
             file.seek(1 << 20)  # a byte that nobody reads
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
@@ -189,17 +221,20 @@ def take(file: IO[str]) -> bool:
     return True
 
 
-def remove_empty(directory: Path, made: list[Path]) -> None:
-    """Remove a directory that holds no result, and the folders that were made for it."""
-    if directory not in made or any(
-        path.is_file() and path.name not in (PLAN, LOCK, DESIGN) for path in directory.rglob("*")
-    ):
+def remove_empty(directory: Path, lock: IO[str]) -> None:
+    """Empty a directory that holds no result; its lock, which the caller holds, goes last."""
+    held = directory / LOCK
+    there = [path for path in sorted(directory.rglob("*"), reverse=True) if path != held]
+    if any(path.is_file() and path.name not in (PLAN, LOCK, DESIGN, POINTS) for path in there):
         return
-    for path in sorted(directory.rglob("*"), reverse=True):
+    for path in there:
         path.rmdir() if path.is_dir() else path.unlink()
-    for folder in made:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+    if sys.platform == "win32":  # an open file cannot be removed there, by whomever it is held
+        lock.close()
+        with suppress(PermissionError):
+            held.unlink()
+    else:
+        held.unlink()
 
 
 def write_manifest(
@@ -225,6 +260,3 @@ def write_manifest(
     }
     content = {**plan_of(configuration, command), **more, "files": files}
     write_json(directory / MANIFEST, content)
-
-
-DESIGN = "design.parquet"

@@ -30,16 +30,18 @@ class Estimate:
 def estimate(ensemble: Ensemble) -> Estimate:
     """Return what a design of this package's model will take, from its first chunk."""
     runs, first = len(ensemble.design), ensemble.tasks[0]
-    values = sum(
-        len(periods(kind, first.plan.until)) * len(entries_of(first, outcome)[1])
-        for kind in first.plan.keep
-        for outcome in first.plan.outcomes
-    )
+    values = sum(values_of(first, kind) for kind in first.plan.keep)
     workers = (
         1 if ensemble.pool.kind == "serial" else min(ensemble.pool.workers, len(ensemble.tasks))
     )
     seconds = seconds_a_run(first) * runs / workers + (START if workers > 1 else 0.0)
     return Estimate(runs, seconds, runs * values * BYTES)
+
+
+def values_of(task: Task, kind: str) -> int:
+    """Return how many values of a kind, such as ``yearly``, a run leaves."""
+    quarters = len(periods(kind, task.plan.until))
+    return quarters * sum(len(entries_of(task, outcome)[1]) for outcome in task.plan.outcomes)
 
 
 def seconds_a_run(task: Task) -> float:

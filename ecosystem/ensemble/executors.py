@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -21,7 +21,10 @@ from ecosystem.errors import FaultList, nearest
 
 EXECUTORS = ("serial", "processes", "dask")
 DEATHS = 3
-"""So many times in a row may workers die before any chunk is finished."""
+"""So many times in a row may workers die before any chunk is finished, or a chunk kill its own."""
+PATIENCE = 30
+"""Seconds after which a cluster that has finished nothing is asked whether it has workers left."""
+RESUME = "what was finished is kept, and the same command goes on from there"
 
 
 class SerialExecutor(Executor):
@@ -70,7 +73,8 @@ class Pool:
         self.workers = jobs or os.cpu_count() or 1
         self.executor: Executor | None = None
         self._close: Callable[[], None] = lambda: None
-        self.deaths = 0
+        self._count: Callable[[], int] = lambda: self.workers
+        self.deaths, self.proven = 0, False
 
     @property
     def depth(self) -> int:
@@ -83,7 +87,7 @@ class Pool:
         return 4 * self.workers
 
     def limit(self, chunks: int) -> None:
-        """Have no more processes than chunks; a single one is run in this process."""
+        """Have no more processes than chunks; a design of a single one is run in this process."""
         if self.kind == "processes":
             self.workers = min(self.workers, max(chunks, 1))
             self.kind = "serial" if self.workers == 1 else self.kind
@@ -108,9 +112,33 @@ class Pool:
         else:
             from ecosystem.ensemble.dask_cluster import connect
 
-            self.executor, self.workers, self._close, self.broken = connect(
-                self.cluster, self.workers
-            )
+            found = connect(self.cluster, self.workers)
+            self.executor, self.broken = found.executor, found.broken
+            self._count, self._close = found.count, found.close
+            self.workers = self._count()
+
+    def done(self, waiting: Iterable[Future[Any]]) -> set[Future[Any]]:
+        """Wait until something is done and return it; workers that came or went are counted.
+
+        Raises
+        ------
+        ChildProcessError
+            No worker is left, and none has come for `PATIENCE` seconds.
+        """
+        while True:
+            found = wait(waiting, timeout=PATIENCE, return_when=FIRST_COMPLETED).done
+            count = self._count()
+            if found or count:
+                self.workers = max(count, 1)
+            if found:
+                return found
+            if not count:
+                words = f"no worker of {self.cluster or 'the cluster'} is left"
+                raise ChildProcessError(f"{words}; {RESUME}")
+
+    def succeed(self) -> None:
+        """Note that workers live long enough to finish a chunk."""
+        self.deaths, self.proven = 0, True
 
     def mourn(self, error: BaseException) -> None:
         """Take down what is left of dead workers, or give up.
@@ -122,14 +150,14 @@ class Pool:
         """
         self.deaths += 1
         if self.deaths > DEATHS or isinstance(self.kind, Executor):
-            words = f"workers died {self.deaths} times without finishing a chunk ({error}); "
-            words += "what was finished is kept, and the same command goes on from there"
-            raise ChildProcessError(words) from error
+            words = f"workers died {self.deaths} times without finishing a chunk ({error})"
+            raise ChildProcessError(f"{words}; {RESUME}") from error
         self.close()
 
     def close(self) -> None:
         """Take the workers down without waiting for what they do."""
         close, self._close, self.executor = self._close, lambda: None, None
+        self._count = lambda: self.workers
         close()
 
 
@@ -164,38 +192,69 @@ def check_executor(
 def in_order(
     pool: Pool,
     tasks: Sequence[Any],
-    call: Callable[[Any], Any],
+    call: Callable[..., Any],
     numbers: Sequence[int],
     keep: Callable[[int, Any], Any],
 ) -> Iterator[tuple[int, Any]]:
     """Run tasks on a pool and give in order what `keep` made of each as soon as it was done.
 
+    When workers die, the chunks that they had are run one at a time. One that goes on killing its
+    worker where others do well is given up: ``call(task, words)`` then says what is kept of it.
+
     Raises
     ------
     ChildProcessError
-        Workers died again and again without finishing a chunk.
+        Workers died again and again without finishing a chunk, or none is left.
     """
-    todo = deque(numbers)
+    todo, suspects = deque(numbers), deque[int]()
+    kills: Counter[int] = Counter()
     waiting: dict[Future[Any], int] = {}
     ready: dict[int, Any] = {}
+
+    def fill() -> None:
+        """Submit what there is room for; a suspect alone."""
+        if suspects:
+            if not waiting:
+                waiting[pool.submit(call, tasks[suspects[0]])] = suspects[0]
+            return
+        while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
+            future = pool.submit(call, tasks[todo[0]])
+            waiting[future] = todo.popleft()
+
+    def take() -> None:
+        """Keep what is done."""
+        for future in pool.done(waiting):
+            result = future.result()
+            number = waiting.pop(future)
+            ready[number] = keep(number, result)
+            pool.succeed()
+            if suspects:
+                suspects.popleft()
+
+    def bury(error: BaseException) -> None:
+        """Suspect the chunks of dead workers, and give up the one that was alone too often."""
+        if suspects:
+            number = suspects[0]
+            kills[number] += 1
+            suspects.rotate(-1)
+            if kills[number] == DEATHS and pool.proven:
+                suspects.remove(number)
+                words = f"its worker process died {DEATHS} times ({error})"
+                ready[number] = keep(number, call(tasks[number], words))
+                pool.succeed()
+        else:
+            suspects.extend(sorted(waiting.values()))
+        waiting.clear()
+        pool.mourn(error)
+
     try:
         for wanted in numbers:
             while wanted not in ready:
                 try:
-                    while todo and len(waiting) < pool.depth:
-                        if len(waiting) + len(ready) >= pool.ahead:
-                            break
-                        future = pool.submit(call, tasks[todo[0]])
-                        waiting[future] = todo.popleft()
-                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                        result = future.result()
-                        number = waiting.pop(future)
-                        ready[number] = keep(number, result)
-                        pool.deaths = 0
+                    fill()
+                    take()
                 except pool.broken as error:
-                    todo.extendleft(sorted(waiting.values(), reverse=True))
-                    waiting.clear()
-                    pool.mourn(error)
+                    bury(error)
             yield wanted, ready.pop(wanted)
     finally:
         for future in waiting:

@@ -10,11 +10,17 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
-LIBRARIES = ("numpy", "pandas", "scipy", "pyarrow", "xarray", "mesa", "matplotlib", "seaborn")
+import numpy as np
+
+LIBRARIES = (
+    "numpy", "pandas", "scipy", "pyarrow", "xarray", "mesa", "matplotlib", "seaborn", "SALib",
+)  # fmt: skip
 COMPUTING = ("python", "compute-ecosystem", "numpy", "scipy")
 """What must stay the same while a directory is filled: these can change a bit of a number."""
+MACHINE = "machine"
+"""Name of what should stay the same, too, but may differ: see `machine`."""
 
 
 def plain(value: Any) -> Any:
@@ -70,10 +76,23 @@ def model_digests() -> dict[str, str]:
     }
 
 
+def machine() -> str:
+    """Return what can change the last digits of a number beside `COMPUTING`.
+
+    Processor, mathematics library, and the instructions that NumPy finds: `exp`, `log` and
+    `power` differ in their last digits with and without AVX-512.
+    """
+    built = cast(dict[str, Any], np.show_config(mode="dicts"))
+    found = built.get("SIMD Extensions", {}).get("found", [])
+    return " ".join(filter(None, [platform.machine(), "".join(platform.libc_ver()), *found]))
+
+
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions of Python, of this distribution and of the libraries that compute."""
-    found = {"python": platform.python_version(), "platform": platform.platform()}
+    """Return the versions of Python, of the libraries that compute, and the kind of machine."""
+    found = {
+        "python": platform.python_version(), "platform": platform.platform(), MACHINE: machine()
+    }  # fmt: skip
     for name in ("compute-ecosystem", *LIBRARIES):
         try:
             found[name] = importlib.metadata.version(name)

@@ -28,7 +28,7 @@ def recalled(directory: Path) -> tuple[Design, dict[str, Any]]:
     found = read_json(directory / PLAN)["configuration"]
     faults = FaultList()
     hooks = {words: hook_of(faults, words, source) for words, source in found["hooks"].items()}
-    model = model_of(faults, found["model"]["name"]) if found["model"] else None
+    model = model_of(faults, found["model"]) if found["model"] else None
     faults.raise_if_any()
     scenarios = tuple(
         one if isinstance(one, str) else scenario_of(one, hooks) for one in found["scenarios"]
@@ -77,11 +77,16 @@ def hook_of(faults: FaultList, words: str, source: str | None) -> Hook | None:
     return Hook.from_file(stage, file, function, source.encode())
 
 
-def model_of(faults: FaultList, name: str) -> Model | None:
+def model_of(faults: FaultList, found: Mapping[str, Any]) -> Model | None:
     """Return a user's own model by module and name, else note a fault."""
-    module, _, function = name.partition(":")
+    module, _, function = found["name"].partition(":")
+    allowed = "a function that can be imported from here"
+    if not found["function"]:
+        words = f"{allowed}: arguments of a partial and the state of an object are not kept"
+        faults.add("model", found["name"], words)
+        return None
     try:
         return getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
-        faults.add("model", name, f"a function that can be imported from here ({error})")
+        faults.add("model", found["name"], f"{allowed} ({error})")
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import pickle
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from ecosystem.ensemble.design import Design
 from ecosystem.ensemble.executors import Pool, check_executor
 from ecosystem.ensemble.identity import model_digests, plain
 from ecosystem.errors import FaultList, InputError
-from ecosystem.hooks import source_of
+from ecosystem.fingerprint import digest_of
 from ecosystem.quarters import HORIZON, check_period
 from ecosystem.scenario import ResolvedScenario
 from ecosystem.world.loader import World, load_world
@@ -154,24 +153,24 @@ def configuration_of(design: Design, plan: Plan, chunk_runs: int | None) -> dict
     }
 
 
-def identity_of(model: Model | None) -> dict[str, str] | None:
-    """Return where a user's own model stands and a digest of the file that it stands in."""
+def identity_of(model: Model | None) -> dict[str, Any] | None:
+    """Return where a user's own model stands, the digest of its source and of what it carries.
+
+    `function` says whether that is all: a partial or an object also has arguments or a state.
+
+    Raises
+    ------
+    InputError
+        It carries something that cannot be pickled: another such model could not be told from it.
+    """
     if model is None:
         return None
     inner: Any = model.func if isinstance(model, partial) else model
-    function: Any = inner if inspect.isfunction(inner) else type(inner)
-    content = hashlib.sha256(source_of(function, Path(inspect.getsourcefile(function) or "")))
-    content.update(state_of(model))
-    return {"name": f"{function.__module__}:{function.__qualname__}", "digest": content.hexdigest()}
-
-
-def state_of(model: Any) -> bytes:
-    """Return what a model carries with it besides its source."""
-    try:
-        return pickle.dumps(model)
-    except Exception:  # whatever pickle or the model's own methods raise
-        cells = [cell.cell_contents for cell in getattr(model, "__closure__", None) or ()]
-        return repr((getattr(model, "__defaults__", None), cells)).encode()
+    bound = getattr(inner, "__self__", inner)  # the object of a method
+    home: Any = inner if inspect.isfunction(inner) else type(bound)
+    name = f"{home.__module__}:{home.__qualname__}"
+    digest = digest_of(name, home, model)
+    return {"name": name, "digest": digest, "function": inspect.isfunction(model)}
 
 
 def sources_of(design: Design) -> dict[str, str | None]:

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ecosystem.ensemble.chunks import Kept, Model, Piece, Plan, Task, cut, run_task
+from ecosystem.ensemble.chunks import Kept, Model, Piece, Plan, Task, Tasks, largest_chunk, run_task
 from ecosystem.ensemble.design import Design
 from ecosystem.ensemble.executors import Pool, in_order
 from ecosystem.ensemble.identity import configuration_hash
@@ -66,7 +66,7 @@ class Ensemble:
         self,
         design: Design,
         plan: Plan,
-        tasks: list[Task],
+        tasks: Tasks,
         store: Store | None,
         pool: Pool,
         progress: Progress | None,
@@ -121,7 +121,7 @@ class Ensemble:
             for task, table in self.tables():
                 yield piece_of(task, table)
             return
-        strict = [replace(task, plan=replace(task.plan, strict=True)) for task in self.tasks]
+        strict = self.tasks.under(replace(self.plan, strict=True))
         for _, piece in self._run(run_task, strict, range(len(strict)), lambda _, piece: piece):
             yield piece
 
@@ -145,7 +145,7 @@ class Ensemble:
 
     def _run(
         self,
-        call: Callable[[Task], Any],
+        call: Callable[..., Any],
         tasks: Sequence[Task],
         numbers: Sequence[int],
         keep: Callable[[int, Any], Any],
@@ -164,16 +164,16 @@ class Ensemble:
                 self.progress(done, every)
             return found
 
-        self.pool.limit(len(numbers))
+        self.pool.limit(len(tasks))
         try:
             yield from in_order(self.pool, tasks, call, numbers, kept)
         finally:
             self.pool.close()
 
 
-def tabulate(task: Task) -> Any:
-    """Run a chunk and return its table."""
-    return tidy(task, run_task(task))
+def tabulate(task: Task, death: str | None = None) -> Any:
+    """Run a chunk and return its table (`run_task`)."""
+    return tidy(task, run_task(task, death))
 
 
 def run_design(
@@ -244,16 +244,15 @@ def run_design(
         fixed=fixed_parameters, executor=executor, cluster=cluster, jobs=jobs,
         chunk_runs=chunk_runs,
     )  # fmt: skip
+    largest = chunk_runs or largest_chunk(place)
     if out is None:
-        return Ensemble(
-            design, plan, list(cut(design, plan, place, chunk_runs)), None, pool, progress
-        )
+        return Ensemble(design, plan, Tasks(design, plan, largest), None, pool, progress)
     configuration = configuration_of(design, plan, chunk_runs)
     directory = Path(out) / configuration_hash(configuration)
-    repeat = ("ecosystem", "reproduce", str(directory), "--run")
-    tasks = list(cut(design, replace(plan, repeat=repeat), place, chunk_runs))
+    repeat = ("ecosystem", "reproduce", str(directory.resolve()), "--run")
+    tasks = Tasks(design, replace(plan, repeat=repeat), largest)
     store = Store(directory, configuration, command or shlex.join(repeat[:3]), len(tasks))
-    return Ensemble(design, plan, tasks, store, pool, progress)
+    return Ensemble(design, tasks.plan, tasks, store, pool, progress)
 
 
 def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:

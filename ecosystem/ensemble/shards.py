@@ -7,7 +7,6 @@ is whole or known not to be, without a list that could be lost. Failed runs stan
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -35,9 +34,9 @@ DIGITS = 16
 BAD = ".corrupt"
 
 
-def work(task: Task) -> bytes:
-    """Run a chunk and return its shard; what a worker does."""
-    return encoded(tidy(task, run_task(task)))
+def work(task: Task, death: str | None = None) -> bytes:
+    """Run a chunk and return its shard; what a worker does (`run_task`)."""
+    return encoded(tidy(task, run_task(task, death)))
 
 
 def entries_of(task: Task, outcome: str) -> tuple[str, tuple[str, ...]]:
@@ -116,19 +115,26 @@ def tidy(task: Task, piece: Piece) -> pa.Table:
 
 def encoded(table: pa.Table) -> bytes:
     """Return a table as the content of a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     words = [name for name in table.column_names if name != "value"]
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", use_dictionary=words)
-    return sink.getvalue()
+    return sink.getvalue().to_pybytes()
 
 
 def decoded(content: bytes) -> pa.Table:
-    """Return the table of a shard's content."""
+    """Return the table of a shard's content.
+
+    Arrow reads its own buffer in this thread: where its threads call back into Python, Ctrl-C at
+    that moment is lost or ends the process without a word.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(io.BytesIO(content), use_threads=False)
+    file = pq.ParquetFile(pa.BufferReader(content), pre_buffer=False)
+    return file.read(use_threads=False)
 
 
 def frame_of(table: pa.Table) -> pd.DataFrame:

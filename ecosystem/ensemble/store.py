@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from ecosystem.ensemble import directory as directories
 from ecosystem.ensemble.design import Design
-from ecosystem.ensemble.shards import BAD, failures_of, is_sound, number_of, shard_name, write_file
+from ecosystem.ensemble.shards import (
+    BAD,
+    encoded,
+    failures_of,
+    is_sound,
+    number_of,
+    shard_name,
+    write_file,
+)
 from ecosystem.errors import FaultList
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 SHARDS, FAILED = "shards", "failed.csv"
-PARAMETER = "parameter."
 
 
 class Store:
@@ -49,9 +57,9 @@ class Store:
         with directories.opened(self.directory, self.configuration, self.command):
             folder = self.directory / SHARDS
             folder.mkdir(exist_ok=True)
-            path = self.directory / directories.DESIGN
-            if not path.is_file():
-                write_file(path, design_content(design))
+            for name, table in design_tables(design).items():
+                if not (self.directory / name).is_file():
+                    write_file(self.directory / name, encoded(table))
             for left in folder.glob(".*.part"):  # of a process that was killed
                 left.unlink()
             self.look()
@@ -125,20 +133,15 @@ def failed_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(parameters=words)
 
 
-def design_content(design: Design) -> bytes:
-    """Return a design as the content of a Parquet file: one row a run, with its point's values."""
+def design_tables(design: Design) -> dict[str, pa.Table]:
+    """Return a design as tables by file name: a row a run, and a row a point, in their order."""
     import pyarrow as pa
 
-    from ecosystem.ensemble.shards import encoded
-
-    columns: dict[str, Any] = {
-        "scenario": design.scenario,
-        "point": design.point,
-        "replicate": design.replicate,
-    }
-    for name, column in design.points.items():
-        columns[f"{PARAMETER}{name}"] = column[design.point]
-    return encoded(pa.table(columns))
+    runs = {"scenario": design.scenario, "point": design.point, "replicate": design.replicate}
+    tables = {directories.DESIGN: pa.table(runs)}
+    if design.points:
+        tables[directories.POINTS] = pa.table(dict(design.points))
+    return tables
 
 
 def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
@@ -151,19 +154,16 @@ def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
     scenarios
         The scenarios of the design, as the plan has them.
     """
-    import numpy as np
     import pyarrow.parquet as pq
 
-    table = pq.read_table(directory / directories.DESIGN, use_threads=False)
-    columns = {name: table.column(name).to_numpy() for name in table.column_names}
-    point = columns["point"]
-    points = {}
-    for name, column in columns.items():
-        if name.startswith(PARAMETER):
-            values = np.zeros(int(point.max()) + 1)
-            values[point] = column
-            points[name.removeprefix(PARAMETER)] = values
-    return Design(scenarios, columns["scenario"], point, columns["replicate"], points)
+    def columns(name: str) -> dict[str, Any]:
+        table = pq.read_table(directory / name, use_threads=False)
+        return {column: table.column(column).to_numpy() for column in table.column_names}
+
+    runs, points = columns(directories.DESIGN), {}
+    if (directory / directories.POINTS).is_file():
+        points = columns(directories.POINTS)
+    return Design(scenarios, runs["scenario"], runs["point"], runs["replicate"], points)
 
 
 def shard_paths(directory: Path | str) -> list[Path]:
