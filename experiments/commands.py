@@ -91,10 +91,8 @@ def carry_out(
     directory = request.out / files.configuration_hash(configuration)
     if request.dry_run:
         if not request.quiet:
-            from experiments.dry_run import directory_words
-
             say(cost())
-            say(directory_words(directory, request.lang))
+            say(text("dry_run_directory", request.lang, directory=directory))
     elif files.is_finished(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:

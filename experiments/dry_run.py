@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.messages import text
@@ -18,10 +17,6 @@ PICTURE = {"run": 85_000, "compare": 290_000}
 """Bytes of the pictures of a headline outcome: a panel of one, or a picture of its own."""
 LOADING, DRAWING = 2.0, 0.35
 """Seconds until everything is loaded, and those for table and picture of a headline outcome."""
-DIRECTORY = {
-    "en": "results would go to {directory}, which a dry run does not make",
-    "zh": "结果将写入 {directory}；试运行不创建该目录",
-}
 
 
 def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
@@ -52,11 +47,6 @@ def dry_run_words(request: Request, scenarios: list[ResolvedScenario]) -> str:
     )  # fmt: skip
     titles = [f"  {item.name}: {getattr(item, f'title_{lang}')}" for item in scenarios]
     return "\n".join([head, cost, *titles])
-
-
-def directory_words(directory: Path, lang: str) -> str:
-    """Return where results would go, as a line."""
-    return DIRECTORY[lang].format(directory=directory)
 
 
 def size_of_tables(request: Request, scenarios: list[ResolvedScenario], ensemble: Ensemble) -> int:

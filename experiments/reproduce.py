@@ -28,20 +28,6 @@ SHOWN = 10
 DIGITS = 12
 """Hexadecimal digits of a digest that are shown."""
 KEYS = ("run", "scenario", "shock", "replicate", "point", "period", "outcome")
-WORDS = {
-    "en": {
-        "files": "{count} files checked against the manifest: {sound} as it has them; tables and "
-        "figures are not made anew",
-        "altered": "  {file}: missing, or not as the manifest has it",
-        "unfinished": "the run is not finished: it has no manifest to check all its files against",
-    },
-    "zh": {
-        "files": "对照清单检查 {count} 个文件：{sound} 个与清单一致；表格与图未重新生成",
-        "altered": "  {file}：缺失，或与清单不一致",
-        "unfinished": "运行尚未完成：还没有可对照检查全部文件的清单",
-    },
-}
-"""What is said of files, by language."""
 
 
 @dataclass
@@ -106,7 +92,7 @@ class Reproduction:
         ]  # fmt: skip
         if self.missing:
             lines.append(text("reproduce_missing", lang, count=self.missing, all=self.shards))
-        lines += self.file_lines(WORDS[lang])
+        lines += self.file_lines(lang)
         for run, error in list(self.failed.items())[:SHOWN]:
             lines.append(text("reproduce_failed", lang, run=run, error=error))
         lines += self.failures[:SHOWN]
@@ -120,17 +106,17 @@ class Reproduction:
         lines += [f"  {place}: {then} → {now}" for place, (then, now) in self.reasons.items()]
         return "\n".join(lines)
 
-    def file_lines(self, words: dict[str, str]) -> list[str]:
+    def file_lines(self, lang: str) -> list[str]:
         """Return what was found of files as lines."""
         lines = []
         if self.files:
             sound = self.files - len(self.altered)
-            lines.append(words["files"].format(count=self.files, sound=sound))
-        lines += [words["altered"].format(file=name) for name in self.altered[:SHOWN]]
+            lines.append(text("reproduce_files", lang, count=self.files, sound=sound))
+        lines += [text("reproduce_altered", lang, file=name) for name in self.altered[:SHOWN]]
         if len(self.altered) > SHOWN:
             lines.append(f"  … {len(self.altered) - SHOWN}")
         if self.finished is False:
-            lines.append(words["unfinished"])
+            lines.append(text("reproduce_unfinished", lang))
         return lines
 
 

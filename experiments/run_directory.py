@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from ecosystem.ensemble.identity import (
     plain,
     versions,
 )
-from ecosystem.ensemble.shards import write_file
+from ecosystem.ensemble.shards import encoded, write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,12 +68,9 @@ def write_parquet(path: Path, frame: pd.DataFrame) -> None:
     double precision; the column `period` is there only where the frame has it.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     word = pa.dictionary(pa.int32(), pa.string())
     kinds = {**dict.fromkeys(TEXT_COLUMNS, word), "value": pa.float64()}
     kinds.update(replicate=pa.int32(), point=pa.int32())
     schema = pa.schema([(name, kinds[name]) for name in frame.columns])
-    content = io.BytesIO()
-    pq.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), content)
-    write_file(path, content.getvalue())
+    write_file(path, encoded(pa.Table.from_pandas(frame, schema=schema, preserve_index=False)))
