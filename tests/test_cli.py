@@ -177,7 +177,6 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
     while not (left := list(tmp_path.glob("stopped/*/ensembles/*/shards/*.parquet"))):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
-    time.sleep(0.1)  # within the first read of a shard, Arrow's own threads may abort the process
     process.send_signal(signal.SIGINT)
     answer, said = process.communicate(timeout=60)
     assert process.returncode == 130 and answer == "" and "Traceback" not in said
