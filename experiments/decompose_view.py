@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from experiments.compare import row_dicts
 from experiments.decompose import NET_COST, OBJECTIVE, OTHER, Decomposition
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
-from experiments.presentation import COLUMNS, FIRST, base_words, outcome_row, table_line
+from experiments.presentation import (
+    COLUMNS,
+    FIRST,
+    base_words,
+    outcome_row,
+    table_line,
+    world_note,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,8 +58,7 @@ def notes(found: Decomposition, lang: str) -> list[str]:
     lines.append(text("decompose_break_even", lang, tries=runs["tries"]))
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
     lines.append(text(key, lang, count=runs["varied"]))
-    small = runs["world"] == "teaching"
-    lines.append(text("teaching_note" if small else "world_note", lang, world=runs["world"]))
+    lines.append(world_note(runs["world"], lang))
     return lines
 
 

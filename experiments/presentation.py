@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ecosystem.result import Result
-    from ecosystem.scenario import ShockUse
+    from ecosystem.scenario import ResolvedScenario, ShockUse
     from experiments.charts import Chart
 
 COLUMNS = 100
@@ -52,16 +52,32 @@ def run_notes(result: Result, lang: str) -> list[str]:
     if result.given:
         names = ", ".join(f"{name} = {value:g}" for name, value in result.given.items())
         notes.append(text("held", lang, names=names))
-    hits = {item.name: set(item.shocks) for item in result.resolved}
+    titles = {name: words[lang] for name, words in result.titles.items()}
+    return [
+        *notes,
+        *shock_notes(result.resolved, titles, lang),
+        world_note(result.world.name, lang),
+    ]
+
+
+def shock_notes(
+    scenarios: Sequence[ResolvedScenario], titles: Mapping[str, str], lang: str
+) -> list[str]:
+    """Return the shocks of all scenarios, and those of some."""
+    notes = []
+    hits = {item.name: set(item.shocks) for item in scenarios}
     common = set.intersection(*hits.values()) if hits else set()
     for name, own in [("", common), *((name, own - common) for name, own in hits.items())]:
         if own:
             words = ", ".join(shock_words(use, lang) for use in sorted(own, key=lambda u: u.name))
-            scenario = result.titles[name][lang] if name else text("every_scenario", lang)
+            scenario = titles[name] if name else text("every_scenario", lang)
             notes.append(text("under_shock", lang, scenario=scenario, shock=words))
-    key = "teaching_note" if result.world.name == "teaching" else "world_note"
-    notes.append(text(key, lang, world=result.world.name))
     return notes
+
+
+def world_note(world: str, lang: str) -> str:
+    """Return which world the numbers are of."""
+    return text("teaching_note" if world == "teaching" else "world_note", lang, world=world)
 
 
 def shock_words(use: ShockUse, lang: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, new_figure, theme
 from experiments.figures import colours
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
+from experiments.presentation import base_words, shock_notes, world_note
 from experiments.salib_study import BOTH, MAIN, NEAR_SHARE, RESAMPLES
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
 from experiments.sensitivity_factors import NEAR_DUMMY
@@ -23,6 +24,8 @@ BARS = 12
 """Factors that have bars."""
 WIDTH, HEIGHT = 11.0, 5.2
 """Inches."""
+BESIDE = -0.3
+"""Where words above bars begin: beside the names of factors, in widths of the panel."""
 
 
 def package_chart(
@@ -46,15 +49,16 @@ def package_chart(
     with theme(lang):
         figure = new_figure(WIDTH, HEIGHT)
         figure.text(0.02, 0.975, wrap(head, 105), va="top", fontsize=12)
-        place = {"left": 0.08, "right": 0.985, "top": 0.80, "bottom": 0.18, "wspace": 0.25}
+        place = {"left": 0.08, "right": 0.985, "top": 0.76, "bottom": 0.20, "wspace": 0.25}
         if drawer is _bars:
             place |= {"left": 0.21, "wspace": 0.75}
         panels = figure.subplots(1, len(parts), squeeze=False, gridspec_kw=place)[0]
         for panel, part in zip(panels, parts, strict=True):
             label = outcome_title(part, lang)
-            panel.set_title(wrap(label, 48), fontsize=10, loc="left", pad=16)
-            panel.text(0, 1.015, below_words(part, lang), transform=panel.transAxes, fontsize=7.5,
-                       color=QUIET)  # fmt: skip
+            below = "\n".join(below_words(part, until_of(found), lang))
+            left = BESIDE if drawer is _bars else 0.0
+            panel.set_title(wrap(label, 48), fontsize=10, loc="left", pad=36, x=left)
+            panel.text(left, 1.015, below, transform=panel.transAxes, fontsize=7.5, color=QUIET)
             if part[MAIN[study.sample.method]].isna().all():
                 words = wrap(status_words(found, part.iloc[0], lang), 40)
                 panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
@@ -100,21 +104,59 @@ def unit_words(part: pd.DataFrame, lang: str) -> str:
     return scaled_unit(1.0, str(part["outcome_unit"].iloc[0]), lang)[1]
 
 
-def below_words(part: pd.DataFrame, lang: str) -> str:
-    """Return unit and the share of chance in words."""
+def below_words(part: pd.DataFrame, until: str, lang: str) -> list[str]:
+    """Return unit with time base, and the shares of chance and of what is no factor, in words."""
     row = part.iloc[0]
-    shares = text(
-        "sensitivity_chance", lang, share=percent(row["chance_share"]),
+    lines = [", ".join(filter(None, (unit_words(part, lang), time_words(part, until, lang))))]
+    lines += [text(
+        "sensitivity_chance", lang, share=share_words(row["chance_share"], lang),
         low=percent(row["chance_low"]), high=percent(row["chance_high"]),
         blocks=row["chance_blocks"],
-    )  # fmt: skip
-    return " · ".join(word for word in (unit_words(part, lang), shares) if word)
+    )]  # fmt: skip
+    other = row.get("other_share", float("nan"))  # no such column where nothing else varies
+    if other == other:
+        lines += [text("sensitivity_other", lang, share=share_words(other, lang))]
+    return [line for line in lines if line]
+
+
+def share_words(share: float, lang: str) -> str:
+    """Return an estimated share of variance; more than all there is comes of few blocks."""
+    return text("sensitivity_all", lang) if share > 1 else percent(share)
+
+
+def time_words(part: pd.DataFrame, until: str, lang: str) -> str:
+    """Return the time that the outcome is over; nothing for a model of one's own."""
+    from ecosystem.catalogue import outcomes
+
+    row = outcomes().get(str(part["outcome"].iloc[0]))
+    known = row and part["outcome_unit"].iloc[0]
+    return base_words(row, until, lang) if known else ""
 
 
 def method_note(found: Sensitivity, lang: str) -> str:
-    """Return what the indices of the method mean, and their intervals and marks."""
+    """Return under which circumstances what was run, and what the indices of the method mean."""
     words = {"share": percent(NEAR_SHARE), "resamples": RESAMPLES}
-    return text(f"sensitivity_{found.study.sample.method}_note", lang, **words)
+    note = text(f"sensitivity_{found.study.sample.method}_note", lang, **words)
+    return " ".join([*circumstances(found, lang), note])
+
+
+def circumstances(found: Sensitivity, lang: str) -> list[str]:
+    """Return how many runs, what the rest is at, shocks and world; nothing for one's own model."""
+    study = found.study
+    if study.model is not None:
+        return []
+    titles = {one.name: found.title(one.name, lang) for one in study.scenarios}
+    rest = "fixed" if study.fixed else "drawn"
+    return [
+        text(f"sensitivity_rest_{rest}", lang),
+        *shock_notes(study.scenarios, titles, lang),
+        world_note(str(study.options["world"]), lang),
+    ]
+
+
+def until_of(found: Sensitivity) -> str:
+    """Return the last quarter of the runs."""
+    return str(found.study.options["until"])
 
 
 def status_words(found: Sensitivity, row: pd.Series[Any], lang: str) -> str:
@@ -146,8 +188,9 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
     top = float(max(part["mu_star"].max(), part["sigma"].max()))
     panel.plot([0, top], [0, top], color="#dddddd", linewidth=0.9, zorder=0)
     panel.set_xlim(left=min(0.0, float(part["mu_star_low"].min())))
-    panel.set_ylim(bottom=-0.04 * top)
-    _name(panel, part.nsmallest(NAMED, "rank"), titles, top)
+    high = float(part["sigma"].max()) or top or 1.0
+    panel.set_ylim(-0.04 * high, 1.12 * high)
+    _name(panel, part.nsmallest(NAMED, "rank"), titles)
     for axis in (panel.xaxis, panel.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     unit = unit_words(part, lang)
@@ -157,13 +200,14 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
     panel.tick_params(labelsize=7.5)
 
 
-def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str], top: float) -> None:
+def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str]) -> None:
     """Write names beside points, towards the middle, each at least a line below the one above."""
-    line, height = 10.0, 0.62 * HEIGHT * 72
+    line, height = 10.0, panel.get_position().height * HEIGHT * 72
+    low, high = panel.get_ylim()
     middle = sum(panel.get_xlim()) / 2
     free = float("inf")
     for _, row in named.sort_values("sigma", ascending=False).iterrows():
-        own = row["sigma"] / (1.04 * top) * height if top else 0.0
+        own = (row["sigma"] - low) / (high - low) * height
         free = min(own + 4, free - line)
         side, shift = ("left", 9) if row["mu_star"] < middle else ("right", -9)
         panel.annotate(

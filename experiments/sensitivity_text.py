@@ -48,7 +48,8 @@ def _outcome_lines(found: Sensitivity, part: pd.DataFrame, lang: str) -> list[st
 
     main = MAIN[found.study.sample.method]
     titles = words.factor_titles(found, lang)
-    title, below = words.outcome_title(part, lang), words.below_words(part, lang)
+    title = words.outcome_title(part, lang)
+    below = " · ".join(words.below_words(part, words.until_of(found), lang))
     head = wrap(f"{title}, {below}", COLUMNS - 2)
     lines = [f"  {line}" for line in head.splitlines()]
     if part[main].isna().all():

@@ -42,7 +42,8 @@ def cut_short(out: Path, after: int) -> Path:
 
 def test_a_run_that_fails_becomes_a_row_and_the_others_go_on(tmp_path: Path) -> None:
     runs = own(tmp_path, models.fails_at_seven, chunk_runs=12)
-    frame = runs.frame()
+    with pytest.warns(UserWarning, match="2 of 12 runs failed, see `failures`; run 7: "):
+        frame = runs.frame()
     assert frame["value"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10]
     assert [row["run"] for row in runs.failures] == [7, 11]
     failed = pd.read_csv((runs.directory or tmp_path) / "failed.csv")
@@ -53,7 +54,8 @@ def test_a_run_that_fails_becomes_a_row_and_the_others_go_on(tmp_path: Path) -> 
     manifest = json.loads(((runs.directory or tmp_path) / "manifest.json").read_text("utf-8"))
     assert (manifest["runs"], manifest["failed"]) == (12, 2)
     here = own(None, models.fails_at_seven, chunk_runs=12)
-    pd.testing.assert_frame_equal(here.frame(), frame)
+    with pytest.warns(UserWarning, match="2 of 12 runs failed"):
+        pd.testing.assert_frame_equal(here.frame(), frame)
     assert [row["run"] for row in here.failures] == [7, 11]
 
 
@@ -163,6 +165,12 @@ def test_a_corrupt_shard_is_named_set_aside_and_run_again(tmp_path: Path) -> Non
     assert shards(directory) == names
     assert (directory / "shards" / f"{names[2]}.corrupt").is_file()
     assert read_frame(directory).equals(own(None).frame())
+    manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
+    listed = {f"shards/{name}" for name in names} | {"plan.json", "design.parquet"}
+    assert set(manifest["files"]) == listed | {"points.parquet"}  # not itself, nothing set aside
+    (directory / "manifest.json").unlink()
+    with pytest.warns(UserWarning, match="is not finished"):
+        read_frame(directory)
 
 
 def test_two_processes_do_not_share_a_directory(tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def test_runs_in_which_a_hook_fails_do_not_stop_the_others(
         cross(points={"x1": np.arange(16.0)}), model=models.ishigami, executor="serial",
         chunk_runs=16,
     )  # fmt: skip
-    assert runs.frame()["run"].tolist() == sorted(set(range(16)) - bad)
+    with pytest.warns(UserWarning, match=f"{len(bad)} of 16 runs failed"):
+        frame = runs.frame()
+    assert frame["run"].tolist() == sorted(set(range(16)) - bad)
     assert {row["run"] for row in runs.failures} == bad
 
 
@@ -72,10 +74,26 @@ def test_what_a_model_returns_belongs_to_the_runs_that_its_index_names(model: An
     assert own(None, model).frame()["value"].tolist() == list(range(12))
 
 
-def test_an_index_of_other_runs_is_refused() -> None:
-    runs = own(None, of_other_runs)
-    runs.complete()
-    assert len(runs.failures) == 12 and "index" in runs.failures[0]["error"]
+def too_few(runs: pd.DataFrame) -> np.ndarray:
+    return np.zeros(1)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [(of_other_runs, "another index"), (too_few, "1 rows for 2 runs")]
+)
+def test_rows_that_belong_to_no_run_are_refused(model: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        own(None, model).complete()
+
+
+def test_where_every_run_failed_there_is_no_frame() -> None:
+    def wrong(runs: pd.DataFrame) -> Any:
+        raise KeyError("x2")
+
+    with pytest.raises(FloatingPointError, match="every run failed; run 0: KeyError"):
+        own(None, wrong).frame()
+    with pytest.raises(InputError, match="model: 3 is not valid"):
+        own(None, 3)
 
 
 def test_parameter_values_are_not_held_twice() -> None:

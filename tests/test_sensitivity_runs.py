@@ -127,6 +127,20 @@ def test_pictures_have_words_and_numbers(found: Sensitivity, lang: str, tmp_path
 
 
 @pytest.mark.slow
+def test_the_text_says_what_was_run_and_how_much_is_not_of_the_factors(found: Sensitivity) -> None:
+    words = " ".join(found.text().split())
+    assert "present value 2025Q3–2027Q4" in words and "with parameters that are no factor" in words
+    assert "that are no factor are drawn anew" in words and "Teaching world" in words
+    struck = sensitivity(
+        ["none"], factors=["hype"], trajectories=4, world="teaching", until="2026Q1", jobs=1,
+        shock="ai_winter", fixed_parameters=True,
+    )  # fmt: skip
+    words = " ".join(struck.text().split())
+    assert text("every_scenario") in words and "AI winter" in words
+    assert "stay at their defaults" in words and "with parameters" not in words
+
+
+@pytest.mark.slow
 def test_the_command_writes_a_run_directory_that_reproduces(tmp_path: Path, two: Path) -> None:
     words = [*SMALL, "--factors", str(two), "--out", str(tmp_path)]
     code, answer, table = call(*words)

@@ -316,18 +316,20 @@ def run_own(task: Task) -> Kept:
     index = pd.Index(task.runs, name="run")
     found = task.plan.model(pd.DataFrame(keys | dict(task.values), index=index))
     if isinstance(found, pd.Series):
-        found = found.to_frame("value" if found.name is None else str(found.name))
+        found = found.to_frame("value")
     if not isinstance(found, pd.DataFrame):
         table = np.asarray(found, dtype=float)
         table = table[:, None] if table.ndim == 1 else table
         several = [f"value_{column}" for column in range(table.shape[-1])]
         found = pd.DataFrame(table, columns=["value"] if len(several) == 1 else several)
+    faults = FaultList()
     if len(found) != len(task):
-        raise ValueError(f"the model returned {len(found)} rows for {len(task)} runs")
-    if set(found.index) == set(task.runs):
+        faults.add("model", f"{len(found)} rows for {len(task)} runs", "one row a run")
+    elif set(found.index) == set(task.runs):
         found = found.reindex(task.runs)
     elif not found.index.equals(pd.RangeIndex(len(found))):
-        raise ValueError("the model returned rows whose index is neither the runs' nor 0, 1, 2, …")
+        faults.add("model", "rows of another index", "rows indexed by the runs, or 0, 1, 2, …")
+    faults.raise_if_any()
     names = [str(name) for name in found.columns]
     values = found.to_numpy(dtype=float)
     for column, name in enumerate(names):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecosystem.ensemble.identity import COMPUTING, MACHINE, configuration_hash, plain, versions
-from ecosystem.ensemble.shards import is_sound, write_file
+from ecosystem.ensemble.shards import BAD, is_sound, write_file
 from ecosystem.errors import FaultList, InputError
 
 PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
@@ -186,7 +186,8 @@ def locked(directory: Path) -> Iterator[IO[str]]:
             file.seek(0)
             faults = FaultList()
             holder = f"in use by {file.read().strip() or 'another process'}"
-            faults.add(str(directory), holder, "one process at a time; it goes on undisturbed")
+            allowed = "no other process in it: wait until that ends, or stop it"
+            faults.add(str(directory), holder, allowed)
             faults.raise_if_any()
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -256,7 +257,10 @@ def write_manifest(
     files = {
         path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != LOCK
+        if path.is_file()
+        and path.name != LOCK
+        and path != directory / MANIFEST
+        and path.suffix != BAD
     }
     content = {**plan_of(configuration, command), **more, "files": files}
     write_json(directory / MANIFEST, content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -80,13 +82,16 @@ def hook_of(faults: FaultList, words: str, source: str | None) -> Hook | None:
 def model_of(faults: FaultList, found: Mapping[str, Any]) -> Model | None:
     """Return a user's own model by module and name, else note a fault."""
     module, _, function = found["name"].partition(":")
-    allowed = "a function that can be imported from here"
+    allowed = "a function in a file of its own that can be imported from here"
     if not found["function"]:
         words = f"{allowed}: arguments of a partial and the state of an object are not kept"
         faults.add("model", found["name"], words)
         return None
+    sys.path.insert(0, os.getcwd())  # a command looks beside itself, not where it is called
     try:
         return getattr(import_module(module), function)
     except (ImportError, AttributeError) as error:
         faults.add("model", found["name"], f"{allowed} ({error})")
+    finally:
+        sys.path.pop(0)
     return None

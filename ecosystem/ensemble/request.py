@@ -58,6 +58,9 @@ def checked(
             continue
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             faults.add(place, value, f"a whole number of at least {least}")
+    if model is not None and not callable(model):
+        faults.add("model", model, "a function of a frame of runs")
+        model = None
     last = check_period(faults, "until", until)
     tables = check_model(faults, design, world) if model is None else None
     kind = check_executor(faults, executor, cluster)
@@ -117,8 +120,8 @@ def movable(
     if not here or kind == "serial" or asked == 1:
         return kind
     if asked is not None:
-        words = f"1 job, or {here[0]} in a file of its own: other processes lack it"
-        faults.add("jobs", asked, words)
+        words = f"serial or 1 job, or {here[0]} in a file of its own: other processes lack it"
+        faults.add("jobs" if isinstance(asked, int) else "executor", asked, words)
     return "serial"
 
 

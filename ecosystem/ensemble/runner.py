@@ -27,6 +27,7 @@ an outcome. What it returns is kept as ``end``.
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
@@ -81,13 +82,32 @@ class Ensemble:
         return self.store.directory if self.store else None
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Run what is missing and give one tidy frame a shard, in the order of the design."""
+        """Run what is missing and give one tidy frame a shard, in the order of the design.
+
+        Warns of failed runs, which no frame has; FloatingPointError where every run failed.
+        """
         for _, table in self.tables():
             yield frame_of(table)
+        self.tell_failures()
 
     def frame(self) -> pd.DataFrame:
-        """Run what is missing and return everything as one frame."""
-        return one_frame(table for _, table in self.tables())
+        """Run what is missing and return everything as one frame.
+
+        Warns of failed runs, which the frame lacks; FloatingPointError where every run failed.
+        """
+        whole = one_frame(table for _, table in self.tables())
+        self.tell_failures()
+        return whole
+
+    def tell_failures(self) -> None:
+        """Warn of runs that failed; raise FloatingPointError where every run did."""
+        if not self.failures:
+            return
+        first = f"run {self.failures[0]['run']}: {self.failures[0]['error']}"
+        if len(self.failures) == len(self.design):
+            raise FloatingPointError(f"every run failed; {first}")
+        words = f"{len(self.failures)} of {len(self.design)} runs failed, see `failures`; {first}"
+        warnings.warn(words, stacklevel=3)
 
     def complete(self) -> Ensemble:
         """Run what is missing without reading it back."""
@@ -258,6 +278,8 @@ def run_design(
 def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
     """Give the shards of a run directory as frames, in the order of the design.
 
+    Warns where the run is not finished: then only some of its shards are there.
+
     Raises
     ------
     InputError
@@ -269,6 +291,8 @@ def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
 
 def read_frame(directory: str | Path) -> pd.DataFrame:
     """Return all shards of a run directory as one frame.
+
+    Warns where the run is not finished: then only some of its shards are there.
 
     Raises
     ------

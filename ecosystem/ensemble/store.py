@@ -179,4 +179,7 @@ def shard_paths(directory: Path | str) -> list[Path]:
         faults = FaultList()
         faults.add("directory", str(directory), "a run directory with a folder of shards")
         faults.raise_if_any()
+    if not directories.is_complete(Path(directory)):
+        words = f"{directory} is not finished: some of its shards are missing"
+        warnings.warn(words, stacklevel=3)
     return paths
