@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.messages import text
+from experiments.messages import check_language, text
 from experiments.run_directory import write_csv, write_text
 
 if TYPE_CHECKING:
@@ -43,7 +43,14 @@ def _warn_no_font() -> None:
 
 
 def figure_language(lang: str) -> str:
-    """Return the language figures can be labelled in; warns once where Chinese cannot be shown."""
+    """Return the language figures can be labelled in; warns once where Chinese cannot be shown.
+
+    Raises
+    ------
+    InputError
+        It is no language of ours.
+    """
+    check_language(lang)
     if lang == "zh" and not chinese_fonts():
         _warn_no_font()
         return "en"

@@ -8,6 +8,8 @@ import importlib.resources
 import math
 import unicodedata
 
+from ecosystem.errors import Fault, InputError
+
 LANGUAGES = ("en", "zh")
 
 
@@ -20,11 +22,19 @@ def _words() -> dict[str, dict[str, str]]:
 
 def text(key: str, lang: str = "en", **values: object) -> str:
     """Return one message with its values filled in; KeyError for a key the table lacks."""
+    check_language(lang)
     return _words()[key][lang].format(**values)
+
+
+def check_language(lang: str) -> None:
+    """Raise InputError unless this is one of `LANGUAGES`."""
+    if lang not in LANGUAGES:
+        raise InputError([Fault("lang", lang, f"one of {', '.join(LANGUAGES)}")])
 
 
 def title(row: object, lang: str = "en") -> str:
     """Return the title of a catalogue row (`title_en`, `title_zh`) in one language."""
+    check_language(lang)
     return str(getattr(row, f"title_{lang}"))
 
 

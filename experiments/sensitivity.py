@@ -45,7 +45,7 @@ def sensitivity(
     budget: float | str | None = None,
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     years: bool = True,
     model: Model | None = None,
     executor: Any = None,
@@ -213,6 +213,11 @@ class Sensitivity:
             One outcome instead of the first of either group.
         lang
             Language of the labels.
+
+        Raises
+        ------
+        InputError
+            The study has no such package or outcome.
         """
         from experiments.sensitivity_figures import package_chart
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.resources
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 
 from ecosystem.catalogue import Parameter, parameters
 from ecosystem.errors import FaultList
+from ecosystem.scenario_reader import Draft
 from ecosystem.setting import Array
 
 DUMMY, NEAR_DUMMY = "dummy", "near_dummy"
@@ -196,12 +196,12 @@ def _checked(
 
 def _from_file(faults: FaultList, path: Path) -> list[Factor]:
     """Read factors from a TOML file; see `docs/sensitivity.md`."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        faults.add(str(path), f"{type(error).__name__}: {error}", "a TOML file with factors")
-        return []
     place = str(path)
+    draft = Draft()
+    content = draft.load(path, place)
+    if draft.faults.faults:
+        faults.faults += draft.faults.faults
+        return []
     faults.keys(f"{place}: ", content, KEYS[""])
     sets, ranges = (_tables(faults, place, content, key) for key in ("together", "range"))
     more = {name: _together(faults, f"{place}: together.{name}", name, sets[name]) for name in sets}

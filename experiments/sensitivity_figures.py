@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ecosystem.errors import FaultList
 from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, new_figure, theme
 from experiments.figures import colours
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
@@ -36,6 +37,11 @@ def package_chart(
     study = found.study
     others = [name for name in study.names if name != study.reference]
     package = package or (others or study.names)[0]
+    faults = FaultList()
+    faults.name("package", package, study.names)
+    if outcome:
+        faults.name("outcome", outcome, found.table["outcome"].unique())
+    faults.raise_if_any()
     quantity = EFFECT if study.reference and package != study.reference else LEVEL
     rows = found.table
     rows = rows[(rows["package"] == package) & (rows["quantity"] == quantity)]
@@ -267,7 +273,7 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
     """Draw packages × factors: the mean over a group's outcomes of each factor's part.
 
     Morris: its `mu_star` over the sum of all; Sobol: its total index. Outcomes without indices
-    are left out of the mean.
+    are left out of the mean. A dot where the factor matters for one outcome at least.
     """
     import pandas as pd
     import seaborn as sns
@@ -276,24 +282,29 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
     parts = heat_table(found)
     titles = factor_titles(found, lang)
     sides = [side for side in SIDES if side in set(parts["group"])] or [""]
-    tall = 2.5 + 0.21 * parts["factor"].nunique()
+    tall = 2.7 + 0.21 * parts["factor"].nunique()
+    kind = EFFECT if EFFECT in set(found.table["quantity"]) else LEVEL
+    head = text(f"sensitivity_heat_of_{kind}", lang)
     with theme(lang):
         figure = new_figure(WIDTH + 1, tall)
-        figure.text(0.02, 1 - 0.12 / tall, wrap(text("sensitivity_heat", lang), 110), va="top",
-                    fontsize=12)  # fmt: skip
-        place = {"left": 0.22, "right": 0.93, "top": 1 - 0.75 / tall, "bottom": 1.6 / tall}
+        figure.text(0.02, 1 - 0.12 / tall, wrap(head, 110), va="top", fontsize=12)
+        place = {"left": 0.22, "right": 0.93, "top": 1 - 0.75 / tall, "bottom": 1.8 / tall}
         panels = figure.subplots(
             1, len(sides), squeeze=False, sharey=True, gridspec_kw={**place, "wspace": 0.06}
         )[0]
         bar = figure.add_axes((0.945, place["bottom"], 0.012, place["top"] - place["bottom"]))
         for panel, side in zip(panels, sides, strict=True):
             own = parts[parts["group"] == side]
-            wide = own.pivot(index="factor", columns="package", values="part")
-            wide = wide.reindex(index=list(titles), columns=list(dict.fromkeys(own["package"])))
+            wide, dots = (
+                own.pivot(index="factor", columns="package", values=name)
+                .reindex(index=list(titles), columns=list(dict.fromkeys(own["package"])))
+                for name in ("part", "matters")
+            )  # fmt: skip
             sns.heatmap(
                 wide.rename(index=titles), ax=panel, cmap="viridis", vmin=0.0, cbar_ax=bar,
                 vmax=min(float(parts["part"].max() or 1.0), 1.0), linewidths=0.3, yticklabels=True,
                 xticklabels=[wrap(found.title(name, lang), 24) for name in wide.columns],
+                annot=dots.eq(True).replace({True: "•", False: ""}), fmt="",
             )  # fmt: skip
             name = text(f"sensitivity_{side}", lang) if side else ""
             panel.set_title(name, fontsize=10, loc="left")
@@ -305,17 +316,21 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
         bar.tick_params(labelsize=7.5)
         bar.set_ylabel(text(f"sensitivity_bar_{found.study.sample.method}", lang), fontsize=7.5)
         foot = text(f"sensitivity_heat_{found.study.sample.method}", lang)
-        figure.text(0.02, 0.1 / tall, foot, va="bottom", fontsize=7.5, color=QUIET)
+        foot = " ".join([foot, text("sensitivity_heat_dots", lang), *circumstances(found, lang)])
+        figure.text(0.02, 0.1 / tall, wrap(foot, 190), va="bottom", fontsize=7.5, color=QUIET)
         figure.draw_without_rendering()
     first = parts.sort_values("part", ascending=False).head(3)
     named = [f"{titles[row['factor']]} ({found.title(row['package'], lang)}) {percent(row['part'])}"
              for _, row in first.iterrows()]  # fmt: skip
-    alt = f"{text('sensitivity_heat', lang)}: {', '.join(named)}."
+    alt = f"{head}: {', '.join(named)}."
     return Chart(figure, pd.DataFrame(parts), alt, lang)
 
 
 def heat_table(found: Sensitivity) -> pd.DataFrame:
-    """Return each factor's part by package and group: columns group, package, factor, part."""
+    """Return each factor's part by package and group, and whether it matters for any outcome.
+
+    Columns group, package, factor, part, matters.
+    """
     main = MAIN[found.study.sample.method]
     rows = found.table
     effects = rows[rows["quantity"] == EFFECT]
@@ -326,5 +341,5 @@ def heat_table(found: Sensitivity) -> pd.DataFrame:
     if found.study.sample.method == "morris":
         part = part / rows.groupby(keys)[main].transform("sum")
     rows = rows.assign(part=part)
-    means = rows.groupby(["group", "package", "factor"], sort=False)["part"].mean()
-    return means.reset_index()
+    cells = rows.groupby(["group", "package", "factor"], sort=False)
+    return cells.agg(part=("part", "mean"), matters=("matters", "any")).reset_index()

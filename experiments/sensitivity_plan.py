@@ -163,7 +163,7 @@ def plan_study(
     second_order: bool = False,
     factors: Any = None,
     replicates: int = 1,
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     fixed_parameters: bool = False,
     years: bool = True,
     model: Model | None = None,
@@ -222,13 +222,14 @@ def checked_count(
     return count
 
 
-def checked_outcomes(faults: FaultList, names: Sequence[str] | None) -> tuple[str, ...]:
+def checked_outcomes(faults: FaultList, names: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the outcomes of a study, the headline ones by default."""
     from ecosystem.catalogue import outcomes
     from experiments.compare import headline_outcomes
 
     if names is None:
         return tuple(headline_outcomes())
+    names = [names] if isinstance(names, str) else names
     if not names:
         faults.add("outcomes", names, "at least one outcome")
     whole = [name for name, row in outcomes().items() if not row.dimension]

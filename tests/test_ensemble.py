@@ -62,6 +62,9 @@ def test_luck_belongs_to_the_block() -> None:
     [
         ({"points": {"a": [1.0], "b": [1.0, 2.0]}}, "points"),
         ({"points": {"a": [np.nan]}}, "points.a"),
+        ({"points": {"a": ["x"]}}, r"points\.a: \['x'\] .* a list of numbers"),
+        ({"points": {"a": 0.2}}, "points.a: 0.2 .* a list of numbers"),
+        ({"scenarios": "none", "shocks": "ai_wintr"}, "nearest valid name: ai_winter"),
         ({"points": {"a": [1.0]}, "luck": [0, 1]}, "luck"),
         ({"replicates": 0}, "replicates"),
     ],

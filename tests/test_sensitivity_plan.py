@@ -158,7 +158,7 @@ def test_every_fault_of_a_file_is_reported(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert fault in words
     path.write_text("factors = [", encoding="utf-8")
-    with pytest.raises(InputError, match="TOMLDecodeError"):
+    with pytest.raises(InputError, match="allowed: TOML syntax"):
         read_factors(path)
     path.write_text("[range.hype]\nhigh = 2.0", encoding="utf-8")
     with pytest.raises(InputError, match="a number from 0 to 1"):
@@ -248,6 +248,8 @@ def test_parameters_may_be_numbers_of_numpy_and_faults_name_them() -> None:
         ({"method": "fast"}, "method: 'fast'"),
         ({"second_order": True}, "second_order: True"),
         ({"outcomes": ["patent"]}, "nearest valid name: patents"),
+        ({"outcomes": "patent"}, "outcomes: 'patent' is"),
+        ({"factors": "nowhere.toml"}, "nowhere.toml: 'No such file or directory'"),
         ({"factors": ["hipe"]}, "nearest valid name: hype"),
         ({"factors": {"dummy": (0, 1)}}, "another name"),
     ],

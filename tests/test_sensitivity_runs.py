@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from ecosystem.errors import InputError
 from experiments.charts import figure_language
 from experiments.cli import app
 from experiments.messages import text, width
@@ -102,6 +103,25 @@ def test_effects_are_differences_of_runs_that_share_luck_and_point(found: Sensit
         & found.table["outcome"].eq("patents")
     ].iloc[0]
     assert row["mean"] == pytest.approx((levels[0] - levels[base]).mean())
+
+
+@pytest.mark.slow
+def test_the_heat_map_marks_what_stands_out_and_wrong_names_are_refused(found: Sensitivity) -> None:
+    cells = found.heat_map().data.set_index(["group", "package", "factor"])["matters"]
+    rows = found.table[found.table["quantity"].eq("effect")]
+    rows = rows[rows["group"].isin(["industry", "innovation"])]
+    keys = ["group", "package", "factor"]
+    assert cells.to_dict() == rows.groupby(keys)["matters"].any().to_dict()
+    panels = found.heat_map().figure.axes[:2]
+    dots = [word.get_text() for panel in panels for word in panel.texts]
+    assert dots.count("•") == cells.sum() and len(dots) == len(cells)
+    for names, words in (
+        (("inovation_first",), "nearest valid name: innovation_first"),
+        (("history", "patent"), "nearest valid name: patents"),
+        (("history", "patents", "fr"), "lang: 'fr' is not valid; allowed: one of en, zh"),
+    ):
+        with pytest.raises(InputError, match=words):
+            found.figure(*names)
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ class Design:
 def cross(
     scenarios: Item | Sequence[Item] | None = None,
     *,
-    shocks: Sequence[str | None] = (None,),
+    shocks: str | Sequence[str | None] = (None,),
     points: Mapping[str, Any] | pd.DataFrame | None = None,
     replicates: int = 1,
     luck: Sequence[int] | None = None,
@@ -146,8 +146,8 @@ def cross(
         With everything that is wrong.
     """
     given: Any = {} if points is None else points
-    columns = {str(name): np.asarray(given[name], dtype=float) for name in given}
     faults = FaultList()
+    columns = {str(name): _numbers(faults, f"points.{name}", given[name]) for name in given}
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:
         faults.add("points", sorted(sizes), "columns of one length, at least 1")
@@ -162,7 +162,7 @@ def cross(
         faults.add("luck", list(block[:5]), f"a block number of at least 0 for each of {count}")
     held = _held(faults, parameters or {})
     faults.raise_if_any()
-    listed = _resolved(scenarios, shocks, held)
+    listed = _resolved(scenarios, [shocks] if isinstance(shocks, str) else shocks, held)
     scenario, point, run = np.indices((len(listed), count, replicates)).reshape(3, -1)
     replicate = block[point] * replicates + run
     return Design(
@@ -172,6 +172,18 @@ def cross(
         replicate.astype(np.int32),
         columns,
     )
+
+
+def _numbers(faults: FaultList, place: str, values: Any) -> Array:
+    """Return one value a point, (points,), noting what is no list of numbers."""
+    try:
+        column = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        column = np.empty(())
+    if column.ndim == 1:
+        return column
+    faults.add(place, values, "a list of numbers, one a point")
+    return np.zeros(1)
 
 
 def _held(faults: FaultList, parameters: Mapping[str, float]) -> dict[str, float]:

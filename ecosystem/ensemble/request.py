@@ -30,7 +30,7 @@ def checked(
     *,
     model: Model | None,
     keep: str | Sequence[str],
-    outcomes: Sequence[str] | None,
+    outcomes: str | Sequence[str] | None,
     seed: int,
     until: str,
     world: str | Path,
@@ -44,7 +44,8 @@ def checked(
     faults = FaultList()
     kept = (keep,) if isinstance(keep, str) else tuple(keep)
     kept = kept if model is None else ("end",)
-    wanted = tuple(outcome_table() if outcomes is None else dict.fromkeys(outcomes))
+    named = [outcomes] if isinstance(outcomes, str) else outcomes
+    wanted = tuple(outcome_table() if named is None else dict.fromkeys(named))
     for name in kept or ("",):
         faults.name("keep", name, KEEP)
     for name in wanted:

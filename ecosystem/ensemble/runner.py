@@ -201,7 +201,7 @@ def run_design(
     *,
     model: Model | None = None,
     keep: str | Sequence[str] = "summary",
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     seed: int = 1,
     until: str = "2035Q4",
     world: str | Path = "full",
