@@ -210,7 +210,7 @@ def checked_count(
         return 0
     for name, value in given.items():
         if value is not None and belongs[name] != method:
-            faults.add(name, value, f"the method {belongs[name]}")
+            faults.add(name, value, f"only with method {belongs[name]}")
     option, default = SIZES[method]
     wanted = given[option]
     count = default if wanted is None else wanted

@@ -239,8 +239,8 @@ def test_parameters_may_be_numbers_of_numpy_and_faults_name_them() -> None:
     ("options", "words"),
     [
         ({"seed": 0}, "seed: 0 "),
-        ({"samples": 64}, "samples: 64 is not valid; allowed: the method sobol"),
-        ({"method": "sobol"}, "trajectories: 4 is not valid; allowed: the method morris"),
+        ({"samples": 64}, "samples: 64 is not valid; allowed: only with method sobol"),
+        ({"method": "sobol"}, "trajectories: 4 is not valid; allowed: only with method morris"),
         ({"outcomes": []}, "outcomes: [] "),
         ({"replicates": 0}, "replicates: 0 "),
         ({"trajectories": 2}, "trajectories: 2 "),

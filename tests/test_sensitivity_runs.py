@@ -261,7 +261,7 @@ def test_repeats_may_fail_in_every_package(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_wrong_requests_end_with_two(tmp_path: Path) -> None:
     code, _, said = call("sensitivity", "article", "--samples", "64")
-    assert code == 2 and "samples: 64 is not valid; allowed: the method sobol" in said
+    assert code == 2 and "samples: 64 is not valid; allowed: only with method sobol" in said
     code, _, said = call("sensitivity", "article", "--method", "sobol", "--samples", "48")
     assert code == 2 and "a power of 2" in said
     code, _, said = call("sensitivity", "article", "--set", "parameters.hype=0.3")
