@@ -47,7 +47,7 @@ def data_digests() -> dict[str, str]:
 
 
 def is_finished(directory: Path) -> bool:
-    """Return whether a run directory is complete and every shard in it is as it was written."""
+    """Return whether a run directory lacks nothing and every shard in it is as it was written."""
     return is_complete(directory) and not damaged(directory)
 
 
