@@ -12,6 +12,7 @@ from experiments.intervals import QUANTILES
 from experiments.messages import number, scaled_unit, text, title, wrap
 from experiments.presentation import (
     COLUMNS,
+    ENOUGH,
     FIRST,
     base_words,
     outcome_row,
@@ -77,6 +78,8 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
         lines.append(table_line("", title(outcome, lang), widths, cells))
         lines.append(f"      {unit} · {base_words(outcome, result.until, lang)}")
     lines.append("")
+    if result.replicates < ENOUGH:
+        lines.append(text("few_runs", lang, enough=ENOUGH))
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
     return "\n".join([*lines, *varied_lines(result, lang)])
