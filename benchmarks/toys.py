@@ -14,6 +14,7 @@ ISHIGAMI = {name: (-np.pi, np.pi) for name in ("x1", "x2", "x3")}
 A, B = 7.0, 0.1
 WEIGHTS = (0.0, 1.0, 4.5, 9.0, 99.0, 99.0, 99.0, 99.0)
 G = {f"x{place + 1}": (0.0, 1.0) for place in range(len(WEIGHTS))}
+PAIR = {name: (0.0, 1.0) for name in ("x1", "x2")}
 LUCK = 0.25
 """Standard deviation of the logarithm of luck."""
 
@@ -33,11 +34,24 @@ def sobol_g(runs: Any) -> Any:
     return np.prod(factors, axis=0)
 
 
+def luck_of(runs: Any, stream: int) -> Any:
+    """Return a standard normal number that belongs to the replicate, (runs,)."""
+    numbers, place = np.unique(runs["replicate"].to_numpy(), return_inverse=True)
+    luck = [np.random.default_rng([stream, int(number)]).standard_normal() for number in numbers]
+    return np.array(luck)[place]
+
+
 def lucky_g(runs: Any) -> Any:
     """Return G times a lognormal luck that belongs to the replicate, (runs,)."""
-    numbers, place = np.unique(runs["replicate"].to_numpy(), return_inverse=True)
-    luck = [np.random.default_rng([1, int(number)]).standard_normal() for number in numbers]
-    return sobol_g(runs) * np.exp(LUCK * np.array(luck))[place]
+    return sobol_g(runs) * np.exp(LUCK * luck_of(runs, 1))
+
+
+def lucky_sum(runs: Any, share: float, variance: float, stream: int) -> Any:
+    """Return a sum with a known share of chance, (runs,), of factors with so much variance each."""
+    slope = np.sqrt((1 - share) / len(PAIR) / variance)
+    return slope * sum(runs[name].to_numpy() for name in PAIR) + np.sqrt(share) * luck_of(
+        runs, stream
+    )
 
 
 def noisy_g(runs: Any) -> Any:

@@ -20,7 +20,7 @@ from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
 
 METHODS = ("morris", "sobol")
 LEVELS = 4
-"""Levels of the Morris grid."""
+"""Levels of the Morris grid; a step is two thirds of a factor's range."""
 RESAMPLES = 100
 """Bootstrap resamples; half an interval is 1.96 times the standard deviation over them."""
 CONFIDENCE = 0.95
@@ -29,9 +29,10 @@ NEAR_SHARE = 0.01
 FEWEST = 4
 """Blocks below which nothing is analysed."""
 OK, CONSTANT, FAILED = "ok", "constant", "failed"
-LEFT_OUT, NOT_COMMON = "blocks left out", "luck not common"
-"""What a status may say: the same at every point; too many runs failed; blocks in which a run
-failed were left out; outcomes differ where the dummy alone moves."""
+RARE, LEFT_OUT, NOT_COMMON = "varies too rarely", "blocks left out", "luck not common"
+"""What a status may say: the same at every point; too many runs failed; the same at every
+independent point, though not at all; blocks in which a run failed were left out; outcomes differ
+where the dummy alone moves."""
 BOTH = "; "
 """Between two words of a status."""
 MOST_LEFT_OUT = 0.1
@@ -204,8 +205,10 @@ def analyse(
     free = rows[:, sample.independent]
     mean, sd = float(free.mean()), float(free.std())
     wrong = [LEFT_OUT] if lost else []
-    if np.ptp(free) <= ROUNDING * (np.abs(rows).max() if scale is None else scale):
-        return _nothing(sample, BOTH.join([CONSTANT, *wrong]), used, mean)
+    least = ROUNDING * (np.abs(rows).max() if scale is None else scale)
+    if np.ptp(free) <= least:
+        why = CONSTANT if np.ptp(rows) <= least else RARE
+        return _nothing(sample, BOTH.join([why, *wrong]), used, mean)
     unit = sample.unit.reshape(sample.blocks, sample.length, -1)[whole]
     if _dummy_moves(sample, unit, rows):
         wrong.append(NOT_COMMON)
@@ -235,7 +238,7 @@ def near_term(method: str, sd: float) -> float:
 def _nothing(sample: Sample, status: str, blocks: int, mean: float = np.nan) -> Analysis:
     """Return an analysis without indices."""
     empty = {name: np.full(len(sample.names), np.nan) for name in INDICES[sample.method]}
-    sd = 0.0 if status.startswith(CONSTANT) else np.nan
+    sd = np.nan if status == FAILED else 0.0
     return Analysis(status, empty, None, blocks, mean, sd)
 
 

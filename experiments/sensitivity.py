@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecosystem.setting import Array
-from experiments.salib_study import INDICES, MAIN, NEAR_SHARE, Analysis, analyse
-from experiments.sensitivity_factors import NEAR_DUMMY
+from experiments.salib_study import INDICES, MAIN, NEAR_SHARE, NOT_COMMON, Analysis, analyse
+from experiments.sensitivity_chance import ENDS, share_columns
+from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_plan import HORIZON, Study, Values, plan_study, run_study
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from experiments.charts import Chart
 
 LEVEL, EFFECT = "level", "effect"
-DRAWS = 1000
-"""Bootstrap draws for the interval of a share."""
-ENDS = ("chance_low", "chance_high", "other_low", "other_high")
 COMMON = ("package", "quantity", "group", "outcome", "outcome_unit", "period")
 
 
@@ -152,18 +150,20 @@ class Sensitivity:
     table
         One row a package, quantity (level, or effect against the reference), outcome and factor,
         over the outcome's own time base. Morris: `mu`, `mu_star` and `sigma` in the outcome's
-        unit over a factor's whole range; Sobol: `first` and `total` shares of variance, without
-        unit. `_low` and `_high` lie 1.96 bootstrap standard deviations off (100 resamples), never
-        below zero for `mu_star` and `total`. `rank` orders factors, `matters` says that the lower
-        end lies above the near-dummy. `chance_share` is the share of variance that luck has at a
-        point, with a 95 % percentile interval; `other_share` that of luck and of the uncertain
-        parameters that are no factor; `chance_blocks` says how many blocks they come from.
+        unit, of changes over two thirds of a factor's range times 1.5; Sobol: `first` and `total`
+        shares of variance, without unit. `_low` and `_high` lie 1.96 bootstrap standard deviations
+        off (100 resamples), never below zero for `mu_star` and `total`. `rank` orders factors,
+        `matters` says that the lower end lies above the near-dummy and luck is common.
+        `chance_share` is the share of variance that luck has at a point, with an interval of
+        percentiles; `other_share` that of luck and of the uncertain parameters that are no
+        factor; `chance_blocks` says how many blocks they come from.
         `mean` and `sd` are the outcome's over the sample, in `outcome_unit`; `blocks` were
         analysed. `status` is ``ok`` or says what is wrong, see `experiments.salib_study`.
     by_year
         The same by year, without intervals of the shares.
     pairs
-        Sobol indices of pairs, if asked for, else empty.
+        Sobol indices of pairs, if asked for, else empty. `matters` says that the lower end lies
+        above every pair of the dummy, which all come of noise.
     failed
         Runs that failed.
     """
@@ -187,8 +187,8 @@ class Sensitivity:
             )  # fmt: skip
             block = rows_of(quantity, found)
             (whole if quantity.period == HORIZON else yearly).append(block)
-            if found.second is not None:
-                pairs.append(pairs_of(quantity, *found.second))
+            if study.sample.second_order and quantity.period == HORIZON:
+                pairs.append(pairs_of(quantity, found))
         ends = [name for name in whole[0] if name in ENDS]
         by_year = joined(yearly).drop(columns=ends, errors="ignore")
         return cls(study, joined(whole), by_year, joined(pairs), values.failed)
@@ -225,7 +225,7 @@ class Sensitivity:
 
     def heat_map(self, lang: str = "en") -> Chart:
         """Draw packages × factors, industry beside the innovation ecosystem."""
-        from experiments.sensitivity_figures import heat_map
+        from experiments.sensitivity_heat import heat_map
 
         return heat_map(self, lang)
 
@@ -331,6 +331,7 @@ def rows_of(quantity: Quantity, found: Analysis) -> dict[str, Any]:
         rank[np.argsort(-main, kind="stable")] = np.arange(1, len(names) + 1)
     bar = NEAR_SHARE if study.sample.method == "sobol" else main[names.index(NEAR_DUMMY)]
     matters = found.indices[f"{MAIN[study.sample.method]}_low"] > bar
+    matters &= NOT_COMMON not in found.status  # luck would be taken for factors
     shares = share_columns(quantity, found.sd)
     single = quantity.keys | shares | {"mean": found.mean, "sd": found.sd}
     single |= {"blocks": found.blocks, "status": found.status}
@@ -346,46 +347,23 @@ def groups_of(study: Study) -> Any:
     return np.array([factor.group for factor in study.factors])
 
 
-def share_columns(quantity: Quantity, sd: float) -> dict[str, float]:
-    """Return the shares of variance that luck has, and luck with parameters that are no factor.
-
-    Half the mean square of the difference between a block's first point and its repeat is the
-    variance within a point, whatever the outcome depends on; the share is of the variance over
-    the sample's independent points. The interval is by bootstrap over blocks.
-    """
-    first = quantity.values[:: quantity.study.sample.length]
-    spread = 0.5 * (quantity.again - first) ** 2  # (kinds, blocks)
-    kept = np.isfinite(spread).all(axis=0)
-    names = ["chance_share", *ENDS[:2], "other_share", *ENDS[2:]]
-    shares: dict[str, float] = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
-    shares["chance_blocks"] = int(kept.sum())
-    if not sd > 0 or not kept.any():
-        return shares
-    spread = spread[:, kept] / sd**2
-    for place, name in enumerate(("chance", "other")[: len(spread)]):
-        shares[f"{name}_share"] = float(spread[place].mean())
-        if quantity.period == HORIZON:
-            chosen = _drawn(int(kept.sum()), quantity.study.sample.seed)
-            low, high = np.quantile(spread[place][chosen].mean(axis=1), [0.025, 0.975])
-            shares |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    return shares
-
-
-def _drawn(count: int, seed: int) -> Any:
-    """Return bootstrap places, (draws, count)."""
-    return np.random.default_rng(seed).integers(count, size=(DRAWS, count))
-
-
-def pairs_of(quantity: Quantity, second: Array, half: Array) -> dict[str, Any]:
+def pairs_of(quantity: Quantity, found: Analysis) -> dict[str, Any]:
     """Return the second-order indices of one quantity, one row a pair."""
     names = np.array(quantity.study.sample.names)
     one, other = np.triu_indices(len(names), k=1)
+    nothing = np.full((len(names), len(names)), np.nan)
+    second, half = found.second or (nothing, nothing)
     share, reach = second[one, other], half[one, other]
-    columns: dict[str, Any] = {
-        name: np.full(len(one), value) for name, value in quantity.keys.items()
+    noise = share[(names[one] == DUMMY) | (names[other] == DUMMY)].max()
+    low, high = share - reach, share + reach
+    matters = (low > noise) & (NOT_COMMON not in found.status)
+    last = {"blocks": found.blocks, "status": found.status}
+    return {
+        **{name: np.full(len(one), value) for name, value in quantity.keys.items()},
+        **{"factor": names[one], "other_factor": names[other], "second": share},
+        **{"second_low": low, "second_high": high, "matters": matters},
+        **{name: np.full(len(one), value) for name, value in last.items()},
     }
-    columns |= {"factor": names[one], "other_factor": names[other], "second": share}
-    return columns | {"second_low": share - reach, "second_high": share + reach}
 
 
 def joined(blocks: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -24,6 +24,8 @@ from ecosystem.setting import Array
 
 DUMMY, NEAR_DUMMY = "dummy", "near_dummy"
 ALL = "all"
+RUN_COLUMNS = ("run", "scenario", "shock", "point", "replicate")
+"""Columns that a model of one's own is given beside its factors."""
 DISTRIBUTIONS = ("uniform", "loguniform")
 KEYS = {"": ("factors", "range", "together"), "range": ("low", "high", "distribution")}
 
@@ -171,8 +173,8 @@ def _own(faults: FaultList, ranges: Mapping[str, Sequence[Any]]) -> list[Factor]
             faults.add(f"factors.{name}", entry, '(low, high) or (low, high, "loguniform")')
             continue
         move = _checked(faults, f"factors.{name}", Move(name, *entry))
-        if name in (DUMMY, NEAR_DUMMY):
-            faults.add("factors", name, "another name, since every study has a factor of this name")
+        if name in (DUMMY, NEAR_DUMMY, *RUN_COLUMNS):
+            faults.add("factors", name, "another name: every study has a factor or a column of it")
         elif move is not None:
             found.append(Factor(name, (move,)))
     return found
@@ -242,7 +244,9 @@ def _together(faults: FaultList, place: str, name: str, entry: Mapping[str, Any]
         names = []
     if name in (DUMMY, NEAR_DUMMY, ALL, *default_factors(), *single):
         faults.add(place, name, f"a name that no other factor and no parameter has, nor {ALL}")
-    good = [one for one in names if faults.name(f"{place}.parameters", one, single)]
+    for one in sorted({str(one) for one in names if names.count(one) > 1}):
+        faults.add(f"{place}.parameters", one, "each parameter once")
+    good = [one for one in dict.fromkeys(names) if faults.name(f"{place}.parameters", one, single)]
     return Factor(name, tuple(single[one].moves[0] for one in good), "own")
 
 

@@ -9,9 +9,9 @@ from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, figure_language, 
 from experiments.figures import colours
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
 from experiments.presentation import base_words, shock_notes, world_note
-from experiments.salib_study import BOTH, MAIN, NEAR_SHARE, RESAMPLES
+from experiments.salib_study import BOTH, MAIN, NEAR_SHARE, OK, RESAMPLES
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
-from experiments.sensitivity_factors import NEAR_DUMMY
+from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +25,8 @@ BARS = 12
 """Factors that have bars."""
 WIDTH, HEIGHT = 11.0, 5.2
 """Inches."""
-BESIDE = -0.3
-"""Where words above bars begin: beside the names of factors, in widths of the panel."""
+BESIDE = 0.085
+"""How far to the left of bars the words above them begin, in widths of the figure."""
 
 
 def package_chart(
@@ -55,16 +55,21 @@ def package_chart(
     with theme(lang):
         figure = new_figure(WIDTH, HEIGHT)
         figure.text(0.02, 0.975, wrap(head, 105), va="top", fontsize=12)
-        place = {"left": 0.08, "right": 0.985, "top": 0.76, "bottom": 0.20, "wspace": 0.25}
+        place = {"left": 0.08, "right": 0.985, "top": 0.75, "bottom": 0.20, "wspace": 0.25}
         if drawer is _bars:
             place |= {"left": 0.21, "wspace": 0.75}
         panels = figure.subplots(1, len(parts), squeeze=False, gridspec_kw=place)[0]
         for panel, part in zip(panels, parts, strict=True):
             label = outcome_title(part, lang)
-            below = "\n".join(below_words(part, until_of(found), lang))
-            left = BESIDE if drawer is _bars else 0.0
-            panel.set_title(wrap(label, 48), fontsize=10, loc="left", pad=36, x=left)
-            panel.text(left, 1.015, below, transform=panel.transAxes, fontsize=7.5, color=QUIET)
+            below = below_words(part, until_of(found), lang)
+            if part["status"].iloc[0] != OK and len(part.dropna(subset="rank")):
+                below += [status_words(found, part.iloc[0], lang)]
+            left = -BESIDE / panel.get_position().width if drawer is _bars else 0.0
+            panel.set_title(
+                wrap(label, 48), fontsize=10, loc="left", pad=11 * len(below) + 3, x=left
+            )
+            panel.text(left, 1.015, "\n".join(below), transform=panel.transAxes, fontsize=7.5,
+                       color=QUIET)  # fmt: skip
             if part[MAIN[study.sample.method]].isna().all():
                 words = wrap(status_words(found, part.iloc[0], lang), 40)
                 panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
@@ -121,7 +126,10 @@ def below_words(part: pd.DataFrame, until: str, lang: str) -> list[str]:
     )]  # fmt: skip
     other = row.get("other_share", float("nan"))  # no such column where nothing else varies
     if other == other:
-        lines += [text("sensitivity_other", lang, share=share_words(other, lang))]
+        lines += [text(
+            "sensitivity_other", lang, share=share_words(other, lang),
+            low=percent(row["other_low"]), high=percent(row["other_high"]),
+        )]  # fmt: skip
     return [line for line in lines if line]
 
 
@@ -152,7 +160,7 @@ def circumstances(found: Sensitivity, lang: str) -> list[str]:
     if study.model is not None:
         return []
     titles = {one.name: found.title(one.name, lang) for one in study.scenarios}
-    rest = "fixed" if study.fixed else "drawn"
+    rest = "fixed" if study.fixed else "drawn" if study.drawn else "none"
     return [
         text(f"sensitivity_rest_{rest}", lang),
         *shock_notes(study.scenarios, titles, lang),
@@ -207,14 +215,14 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
 
 
 def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str]) -> None:
-    """Write names beside points, towards the middle, each at least a line below the one above."""
+    """Write names beside points, towards the middle, each at least a line above the one below."""
     line, height = 10.0, panel.get_position().height * HEIGHT * 72
     low, high = panel.get_ylim()
     middle = sum(panel.get_xlim()) / 2
-    free = float("inf")
-    for _, row in named.sort_values("sigma", ascending=False).iterrows():
+    free = float("-inf")
+    for _, row in named.sort_values("sigma").iterrows():
         own = (row["sigma"] - low) / (high - low) * height
-        free = min(own + 4, free - line)
+        free = max(own + 4, free + line)
         side, shift = ("left", 9) if row["mu_star"] < middle else ("right", -9)
         panel.annotate(
             titles[row["factor"]], (row["mu_star"], row["sigma"]), xytext=(shift, free - own),
@@ -262,84 +270,9 @@ def _words(found: Sensitivity, parts: list[pd.DataFrame], lang: str) -> str:
     titles = factor_titles(found, lang)
     lines = []
     for part in parts:
-        top = part.dropna(subset="rank").nsmallest(3, "rank")
+        top = part[~part["factor"].isin([DUMMY, NEAR_DUMMY])].dropna(subset="rank")
+        top = top.nsmallest(3, "rank")
         named = [f"{titles[row['factor']]} {number(row[main])}" for _, row in top.iterrows()]
         words = ", ".join(named) or status_words(found, part.iloc[0], lang)
         lines.append(f"{outcome_title(part, lang)}: {words}.")
     return " ".join(lines)
-
-
-def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
-    """Draw packages × factors: the mean over a group's outcomes of each factor's part.
-
-    Morris: its `mu_star` over the sum of all; Sobol: its total index. Outcomes without indices
-    are left out of the mean. A dot where the factor matters for one outcome at least.
-    """
-    import pandas as pd
-    import seaborn as sns
-
-    lang = figure_language(lang)
-    parts = heat_table(found)
-    titles = factor_titles(found, lang)
-    sides = [side for side in SIDES if side in set(parts["group"])] or [""]
-    tall = 2.7 + 0.21 * parts["factor"].nunique()
-    kind = EFFECT if EFFECT in set(found.table["quantity"]) else LEVEL
-    head = text(f"sensitivity_heat_of_{kind}", lang)
-    with theme(lang):
-        figure = new_figure(WIDTH + 1, tall)
-        figure.text(0.02, 1 - 0.12 / tall, wrap(head, 110), va="top", fontsize=12)
-        place = {"left": 0.22, "right": 0.93, "top": 1 - 0.75 / tall, "bottom": 1.8 / tall}
-        panels = figure.subplots(
-            1, len(sides), squeeze=False, sharey=True, gridspec_kw={**place, "wspace": 0.06}
-        )[0]
-        bar = figure.add_axes((0.945, place["bottom"], 0.012, place["top"] - place["bottom"]))
-        for panel, side in zip(panels, sides, strict=True):
-            own = parts[parts["group"] == side]
-            wide, dots = (
-                own.pivot(index="factor", columns="package", values=name)
-                .reindex(index=list(titles), columns=list(dict.fromkeys(own["package"])))
-                for name in ("part", "matters")
-            )  # fmt: skip
-            sns.heatmap(
-                wide.rename(index=titles), ax=panel, cmap="viridis", vmin=0.0, cbar_ax=bar,
-                vmax=min(float(parts["part"].max() or 1.0), 1.0), linewidths=0.3, yticklabels=True,
-                xticklabels=[wrap(found.title(name, lang), 24) for name in wide.columns],
-                annot=dots.eq(True).replace({True: "•", False: ""}), fmt="",
-            )  # fmt: skip
-            name = text(f"sensitivity_{side}", lang) if side else ""
-            panel.set_title(name, fontsize=10, loc="left")
-            panel.set(xlabel="", ylabel="")
-            panel.tick_params(axis="x", labelsize=7.5, rotation=55)
-            panel.tick_params(axis="y", labelsize=7.5, rotation=0)
-            for label in panel.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
-        bar.tick_params(labelsize=7.5)
-        bar.set_ylabel(text(f"sensitivity_bar_{found.study.sample.method}", lang), fontsize=7.5)
-        foot = text(f"sensitivity_heat_{found.study.sample.method}", lang)
-        foot = " ".join([foot, text("sensitivity_heat_dots", lang), *circumstances(found, lang)])
-        figure.text(0.02, 0.1 / tall, wrap(foot, 190), va="bottom", fontsize=7.5, color=QUIET)
-        figure.draw_without_rendering()
-    first = parts.sort_values("part", ascending=False).head(3)
-    named = [f"{titles[row['factor']]} ({found.title(row['package'], lang)}) {percent(row['part'])}"
-             for _, row in first.iterrows()]  # fmt: skip
-    alt = f"{head}: {', '.join(named)}."
-    return Chart(figure, pd.DataFrame(parts), alt, lang)
-
-
-def heat_table(found: Sensitivity) -> pd.DataFrame:
-    """Return each factor's part by package and group, and whether it matters for any outcome.
-
-    Columns group, package, factor, part, matters.
-    """
-    main = MAIN[found.study.sample.method]
-    rows = found.table
-    effects = rows[rows["quantity"] == EFFECT]
-    rows = effects if len(effects) else rows
-    rows = rows[rows["group"].isin([*SIDES, ""])]
-    keys: list[Any] = ["package", "group", "outcome"]
-    part = rows[main]
-    if found.study.sample.method == "morris":
-        part = part / rows.groupby(keys)[main].transform("sum")
-    rows = rows.assign(part=part)
-    cells = rows.groupby(["group", "package", "factor"], sort=False)
-    return cells.agg(part=("part", "mean"), matters=("matters", "any")).reset_index()

@@ -92,12 +92,20 @@ class Study:
         )
 
     @property
+    def drawn(self) -> bool:
+        """Uncertain parameters that are no factor are drawn anew for each block."""
+        from ecosystem.draws import varied_parameters
+
+        moved = {move.parameter: None for factor in self.factors for move in factor.moves}
+        return self.model is None and bool(varied_parameters(self.fixed, moved))
+
+    @property
     def repeated(self) -> int:
         """How often the first point of a block runs again: with other luck, and with all else too.
 
-        The second is not needed where parameters that are no factor stay at their defaults.
+        The second is not needed where nothing else is drawn.
         """
-        return 1 if self.fixed or self.model is not None else 2
+        return 2 if self.drawn else 1
 
     @property
     def repeats(self) -> Design:

@@ -79,7 +79,7 @@ def _problems(found: Sensitivity, lang: str) -> list[str]:
 
 
 def save_sensitivity(found: Sensitivity, directory: Path, lang: str = "en") -> list[Path]:
-    """Write tables, the sample and figures into a folder that exists; return the paths."""
+    """Write tables and figures into a folder that exists; return the paths."""
     from experiments.run_directory import write_csv
 
     tables = {"sensitivity": found.table, "factors": factor_table(found, lang)}

@@ -291,15 +291,3 @@ def test_numpy_is_left_alone_whatever_salib_does(
     after = np.random.mtrand.get_bit_generator().state["state"]
     assert np.array_equal(before["key"], after["key"]) and before["pos"] == after["pos"]
     assert seeded == ["sample", "analyze"]
-
-
-def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it() -> None:
-    found = study(sobol_g, G, samples=256)
-    panel = found.figure().figure.axes[0]
-    shown = [label.get_text() for label in panel.get_yticklabels()]
-    rows = found.table.sort_values("rank")
-    assert rows["matters"].any() and not rows["matters"].all()
-    assert [label.startswith("* ") for label in shown] == rows["matters"].tolist()
-    dotted = [line for line in panel.get_lines() if line.get_linestyle() == ":"]
-    assert [list(np.unique(line.get_xdata())) for line in dotted] == [[NEAR_SHARE]]
-    assert panel.get_legend() is not None

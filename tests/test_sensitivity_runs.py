@@ -106,15 +106,7 @@ def test_effects_are_differences_of_runs_that_share_luck_and_point(found: Sensit
 
 
 @pytest.mark.slow
-def test_the_heat_map_marks_what_stands_out_and_wrong_names_are_refused(found: Sensitivity) -> None:
-    cells = found.heat_map().data.set_index(["group", "package", "factor"])["matters"]
-    rows = found.table[found.table["quantity"].eq("effect")]
-    rows = rows[rows["group"].isin(["industry", "innovation"])]
-    keys = ["group", "package", "factor"]
-    assert cells.to_dict() == rows.groupby(keys)["matters"].any().to_dict()
-    panels = found.heat_map().figure.axes[:2]
-    dots = [word.get_text() for panel in panels for word in panel.texts]
-    assert dots.count("•") == cells.sum() and len(dots) == len(cells)
+def test_wrong_names_of_figures_are_refused(found: Sensitivity) -> None:
     for names, words in (
         (("inovation_first",), "nearest valid name: innovation_first"),
         (("history", "patent"), "nearest valid name: patents"),
@@ -122,6 +114,22 @@ def test_the_heat_map_marks_what_stands_out_and_wrong_names_are_refused(found: S
     ):
         with pytest.raises(InputError, match=words):
             found.figure(*names)
+
+
+@pytest.mark.slow
+def test_the_heat_map_is_of_effects_and_says_what_was_run(found: Sensitivity) -> None:
+    chart = found.heat_map()
+    cells = chart.data.set_index(["group", "package", "factor"])
+    rows = found.table[found.table["quantity"].eq("effect")]
+    rows = rows[rows["group"].isin(["industry", "innovation"])]
+    keys = ["group", "package", "factor"]
+    assert cells["matters"].to_dict() == rows.groupby(keys)["matters"].sum().to_dict()
+    assert set(chart.data["package"]) == {"innovation_first", "none"}
+    known = cells["part"].dropna().groupby(["group", "package"]).sum()
+    assert known.to_numpy() == pytest.approx(1)
+    words = " ".join(" ".join(piece.get_text() for piece in chart.figure.texts).split())
+    assert "What the effects of packages depend on" in words and "6 blocks." in words
+    assert "Teaching world" in words and "drawn anew for each block" in words
 
 
 @pytest.mark.slow

@@ -1,0 +1,103 @@
+"""What pictures of a sensitivity study show: intervals, marks, and what is wrong, in words."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+
+from benchmarks.toys import ISHIGAMI, G, ishigami, noisy_g, sobol_g
+from experiments.salib_study import NEAR_SHARE
+from experiments.sensitivity import Sensitivity, sensitivity
+from experiments.sensitivity_heat import GREY
+
+
+def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
+    return sensitivity(model=model, factors=factors, method=method, jobs=1, **options)
+
+
+def words_of(found: Sensitivity) -> str:
+    """Return all words of the picture of a study."""
+    figure = found.figure().figure
+    pieces = [*figure.texts, *(piece for panel in figure.axes for piece in panel.texts)]
+    return " ".join(" ".join(piece.get_text() for piece in pieces).split())
+
+
+def horizontal(panel: Any) -> set[tuple[float, float]]:
+    """Return the ends of all horizontal lines of a panel that are collections."""
+    return {
+        (round(float(line[0, 0]), 9), round(float(line[1, 0]), 9))
+        for lines in panel.collections
+        if hasattr(lines, "get_segments")
+        for line in lines.get_segments()
+    }
+
+
+def ends(rows: pd.DataFrame, index: str) -> set[tuple[float, float]]:
+    """Return the ends of intervals of a table."""
+    pairs = zip(rows[f"{index}_low"], rows[f"{index}_high"], strict=True)
+    return {(round(low, 9), round(high, 9)) for low, high in pairs}
+
+
+def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it() -> None:
+    found = study(sobol_g, G, samples=256)
+    panel = found.figure().figure.axes[0]
+    shown = [label.get_text() for label in panel.get_yticklabels()]
+    rows = found.table.sort_values("rank")
+    assert rows["matters"].any() and not rows["matters"].all()
+    assert [label.startswith("* ") for label in shown] == rows["matters"].tolist()
+    dotted = [line for line in panel.get_lines() if line.get_linestyle() == ":"]
+    assert [list(np.unique(line.get_xdata())) for line in dotted] == [[NEAR_SHARE]]
+    assert panel.get_legend() is not None
+    assert horizontal(panel) == ends(rows, "first") | ends(rows, "total")
+
+
+def test_the_plane_shows_intervals_and_its_description_no_check() -> None:
+    chart = study(ishigami, ISHIGAMI, "morris").figure()
+    assert ends(chart.data, "mu_star") <= horizontal(chart.figure.axes[0])
+    assert "x2" in chart.alt and "ummy" not in chart.alt
+
+
+def test_a_picture_says_what_is_wrong_with_its_outcome() -> None:
+    found = study(noisy_g, G, samples=64)
+    assert "luck is not common to a block" in words_of(found)
+    labels = found.figure().figure.axes[0].get_yticklabels()
+    assert not any(label.get_text().startswith("*") for label in labels)
+    assert "luck" not in words_of(study(sobol_g, G, samples=64))
+
+
+def test_one_panel_lies_within_the_page() -> None:
+    for method in ("morris", "sobol"):
+        figure = study(ishigami, ISHIGAMI, method).figure().figure
+        pieces = [*figure.texts, *figure.axes[0].texts, figure.axes[0]._left_title]
+        for piece in pieces:
+            box = piece.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+
+
+def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash() -> None:
+    found = study(sobol_g, G, samples=64)
+    chart = found.heat_map()
+    panel = chart.figure.axes[0]
+    shown = panel.collections[0].get_array()
+    cells = chart.data.set_index("factor")
+    matters = cells.loc[[factor.name for factor in found.study.factors], "matters"]
+    assert np.array_equal(~np.ma.getmaskarray(shown).ravel(), matters.to_numpy() > 0)
+    assert to_hex(panel.get_facecolor()) == GREY and 0 < matters.gt(0).sum() < len(matters)
+    assert "stands out for 1 of 1 outcomes" in chart.alt and "levels of outcomes" in chart.alt
+    assert shown.max() <= 1 and chart.data["part"].le(1).all()
+    broken = study(lambda runs: np.where(runs["x1"] > 0.6, np.nan, 1.0), G, samples=64).heat_map()
+    dashes = [piece.get_text() for piece in broken.figure.axes[0].texts]
+    assert dashes == ["–"] * len(cells) and "no factor stands out" in broken.alt
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_share_of_what_is_no_factor_has_its_interval(lang: str) -> None:
+    from experiments.sensitivity_figures import below_words
+
+    row = {"outcome": "value", "outcome_unit": "", "chance_share": 0.2, "chance_low": 0.1,
+           "chance_high": 0.3, "chance_blocks": 9, "other_share": 1.4, "other_low": 0.5,
+           "other_high": 2.0}  # fmt: skip
+    lines = below_words(pd.DataFrame([row]), "2035Q4", lang)
+    assert len(lines) == 2 and all(words in lines[1] for words in ("100 %", "50 %", "200 %"))

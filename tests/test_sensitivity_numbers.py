@@ -1,0 +1,161 @@
+"""What a study computes beside SALib, and SALib's own numbers, against short formulas."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks.toys import ISHIGAMI, G, ishigami, lucky_g, noisy_g, sobol_g
+from experiments.salib_study import LEVELS, analyse, draw, near_term
+from experiments.sensitivity import Sensitivity, quantities, sensitivity
+from experiments.sensitivity_chance import resamples, share_of_variance
+from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_plan import run_study
+
+
+def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
+    return sensitivity(model=model, factors=factors, method=method, jobs=1, **options)
+
+
+def test_elementary_effects_are_those_of_the_trajectories() -> None:
+    found = study(ishigami, ISHIGAMI, "morris", trajectories=12)
+    sample = found.study.sample
+    values = ishigami(pd.DataFrame(np.pi * (2 * sample.unit[:, :3] - 1), columns=list(ISHIGAMI)))
+    rows = values.reshape(12, -1)
+    steps = np.diff(sample.unit.reshape(12, -1, sample.unit.shape[1]), axis=1)
+    table = found.table.set_index("factor")
+    assert np.abs(steps[steps != 0]) == pytest.approx(2 / 3) and LEVELS == 4  # as docs say
+    for place, name in enumerate(ISHIGAMI):
+        effects = np.diff(rows, axis=1) / np.where(steps[..., place], steps[..., place], np.nan)
+        effects = effects[np.isfinite(effects)]
+        expected = [effects.mean(), np.abs(effects).mean(), effects.std(ddof=1)]
+        assert table.loc[name, ["mu", "mu_star", "sigma"]].tolist() == pytest.approx(expected)
+    assert table["sd"].to_numpy() == pytest.approx(rows.std())
+
+
+def test_shares_of_variance_are_those_of_saltelli_2010() -> None:
+    found = study(sobol_g, G, samples=64)
+    sample = found.study.sample
+    values = sobol_g(pd.DataFrame(sample.unit[:, : len(G)], columns=list(G)))
+    rows = values.reshape(64, -1)
+    ends = rows[:, sample.independent]
+    table = found.table.set_index("factor")
+    assert table["sd"].to_numpy() == pytest.approx(ends.std())  # of A and B alone
+    column = sample.unit[:, sample.names.index(NEAR_DUMMY)]
+    rows = (values + near_term("sobol", ends.std()) * (column - 0.5)).reshape(64, -1)
+    rows = (rows - rows.mean()) / rows.std()
+    start, end = rows[:, 0], rows[:, -1]
+    variance = np.concatenate([start, end]).var()
+    for place, name in enumerate(sample.names):
+        moved = rows[:, place + 1]
+        total = 0.5 * ((start - moved) ** 2).mean() / variance
+        assert table.loc[name, "total"] == pytest.approx(total)
+        first = (end * (moved - start)).mean() / variance
+        assert table.loc[name, "first"] == pytest.approx(first, abs=1e-12)
+    for index in ("first", "total"):
+        low, high = table[f"{index}_low"], table[f"{index}_high"]
+        kept = low > 0 if index == "total" else slice(None)
+        assert ((low + high) / 2)[kept].to_numpy() == pytest.approx(table[index][kept].to_numpy())
+    width = table["first_high"] - table["first_low"]
+    assert not np.allclose(width, table["total_high"] - table["total_low"], rtol=0.1)
+
+
+def test_the_bootstrap_has_the_seed_of_the_sample() -> None:
+    sample = draw("sobol", ["a", "b", DUMMY], 16, 1)
+    values = sample.unit[:, 0] ** 2 + sample.unit[:, 1]
+    ends = [
+        analyse(replace(sample, seed=seed), np.arange(len(values)), values).indices["total_high"]
+        for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
+
+
+def test_an_outcome_that_varies_too_rarely_is_not_called_constant() -> None:
+    sample = draw("sobol", ["a", "b", DUMMY], 16, 1)
+    values = np.zeros((16, sample.length))
+    values[3, 1] = 1.0  # between A and B
+    found = analyse(sample, np.arange(values.size), values.ravel())
+    assert found.status == "varies too rarely" and np.isnan(found.indices["total"]).all()
+    values[3, 1] = 0.0
+    assert analyse(sample, np.arange(values.size), values.ravel()).status == "constant"
+
+
+def test_a_factor_of_luck_that_is_not_common_never_matters() -> None:
+    found = study(noisy_g, G, samples=64, second_order=True)
+    assert found.table["total_low"].gt(0.1).any() and not found.table["matters"].any()
+    assert set(found.pairs["status"]) == {"luck not common"} and not found.pairs["matters"].any()
+
+
+def pair_and_constant(runs: Any) -> Any:
+    pair = (runs["a"] - 0.5) * (runs["b"] - 0.5) + 0.1 * runs["c"]
+    return pd.DataFrame({"pair": pair, "same": 7.0}, index=runs.index)
+
+
+def test_pairs_name_every_outcome_and_only_those_above_the_dummy_matter() -> None:
+    ranges = {name: (0.0, 1.0) for name in "abc"}
+    pairs = study(pair_and_constant, ranges, samples=128, second_order=True).pairs
+    found = pairs.groupby("outcome", sort=False)["status"].unique().map(list).to_dict()
+    assert found == {"pair": ["ok"], "same": ["constant"]}
+    same = pairs[pairs["outcome"] == "same"]
+    assert same["second"].isna().all() and not same["matters"].any() and len(same) == 10
+    rows = pairs[pairs["outcome"] == "pair"].set_index(["factor", "other_factor"])
+    assert rows.index[rows["matters"]].tolist() == [("a", "b")]
+    noise = [key for key in rows.index if DUMMY in key]
+    assert rows.loc[noise, "second"].abs().max() > 0  # not zero: what noise alone gives
+    assert rows["blocks"].eq(128).all()
+
+
+def test_a_share_is_of_the_variance_between_blocks() -> None:
+    chance = np.random.default_rng(1)
+    rows, spread = chance.normal(size=(6, 3)) + 5, chance.random(6)
+    apart = [
+        0.5 * (rows[one, i] - rows[two, j]) ** 2
+        for one in range(6) for two in range(6) if one != two
+        for i in range(3) for j in range(3)
+    ]  # fmt: skip
+    even = np.full((1, 6), 1 / 6)
+    share = share_of_variance(spread, rows, even)
+    assert share == pytest.approx(spread.mean() / np.mean(apart))
+    twice = np.array([[0, 2, 1, 1, 1, 1]]) / 6  # a resample is a sample like any other
+    chosen = [1, 1, 2, 3, 4, 5]
+    again = share_of_variance(spread[chosen], rows[chosen], even)
+    assert share_of_variance(spread, rows, twice) == pytest.approx(again)
+    weights = resamples(6, 1)
+    assert weights.shape == (1000, 6) and np.allclose(weights.sum(axis=1), 1)
+
+
+def test_the_interval_of_a_share_is_that_of_resampled_blocks() -> None:
+    found = study(lucky_g, G, samples=32)
+    values = run_study(found.study)
+    rows = values.points["value", "horizon"][0].reshape(32, -1)
+    spread = 0.5 * (values.repeats["value", "horizon"][0][0] - rows[:, 0]) ** 2
+    free = rows[:, found.study.sample.independent]
+    shares = share_of_variance(spread, free, resamples(32, found.study.sample.seed))
+    row = found.table.iloc[0]
+    expected = np.quantile(shares, [0.025, 0.975])
+    assert row[["chance_low", "chance_high"]].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.slow
+def test_shares_of_an_effect_are_of_differences_and_of_each_kind_of_repeat() -> None:
+    found = sensitivity(
+        ["innovation_first"], factors=["hype", "ecosystem_effectiveness"], trajectories=4,
+        world="teaching", until="2026Q4", outcomes="patents", years=False, jobs=1,
+    )  # fmt: skip
+    values = run_study(found.study)
+    points, again = (values.points["patents", "horizon"], values.repeats["patents", "horizon"])
+    place, base = (found.study.names.index(name) for name in ("innovation_first", "history"))
+    effect = next(
+        one for one in quantities(found.study, values) if one.keys["quantity"] == "effect"
+    )
+    assert np.array_equal(effect.values, points[place] - points[base])
+    assert np.array_equal(effect.again, again[place] - again[base]) and len(again[place]) == 2
+    rows = effect.values.reshape(4, -1)
+    even = np.full((1, 4), 1 / 4)
+    row = found.table[found.table["quantity"] == "effect"].iloc[0]
+    for kind, name in enumerate(("chance_share", "other_share")):
+        spread = 0.5 * (effect.again[kind] - rows[:, 0]) ** 2
+        assert row[name] == pytest.approx(share_of_variance(spread, rows, even)[0])
+    assert row["chance_share"] != row["other_share"]
