@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from numbers import Integral
 from typing import Any
 
 LISTED = 15
@@ -97,6 +98,16 @@ class FaultList:
             if math.isfinite(number) and above and (high is None or number <= high):
                 return number
         self.add(place, value, _range(low, high))
+        return None
+
+    def whole(self, place: str, value: object, least: int) -> int | None:
+        """Return ``value`` as an integer if it is a whole number from ``least``, else note a fault.
+
+        Numbers of NumPy count, truth values do not.
+        """
+        if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
+            return int(value)
+        self.add(place, value, f"a whole number of at least {least}")
         return None
 
     def raise_if_any(self) -> None:

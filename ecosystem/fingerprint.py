@@ -60,7 +60,7 @@ def source_of(home: Any) -> bytes:
             # 2: later formats depend on what else the process holds
             return marshal.dumps(home.__code__, 2)
     faults = FaultList()
-    faults.add(home.__qualname__, "a class without a source", "a function, or a class in a file")
+    faults.add("model", home.__qualname__, "a function, or a class in a file")
     raise InputError(faults.faults)
 
 

@@ -116,12 +116,23 @@ def call(hook: Hook, given: object, state: State, setting: Setting) -> Any:
     )
     try:
         return hook.function(given, protect(state), guarded)
-    except Exception as error:  # whatever the user's function raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's function raises, sys.exit as well
         inside = error.__traceback__ and error.__traceback__.tb_next
         line = f" (line {inside.tb_lineno})" if inside else ""
-        words = f"{type(error).__name__}: {error}{line}"
+        words = f"{words_of(error)}{line}"
         where = place(hook.stage, [hook], state)
         raise HookError([Fault(where, words, "a function that ends without an error")]) from error
+
+
+def words_of(error: BaseException) -> str:
+    """Return type and message of what a user's function raised, in words that can be written."""
+    try:
+        words = f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ fails
+        words = f"{type(error).__name__} without a message"
+    return words.encode(errors="backslashreplace").decode()
 
 
 def protect(value: Any) -> Any:

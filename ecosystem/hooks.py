@@ -173,7 +173,7 @@ def find_hook(faults: FaultList, place: str, stage: str, value: str, folder: Pat
         return None
     try:
         names = [name for name, item in vars(load(str(path), source)).items() if callable(item)]
-    except Exception as error:  # whatever the user's file raises
+    except (Exception, SystemExit) as error:  # whatever the user's file raises
         faults.add(place, file, f"a Python file that runs ({type(error).__name__}: {error})")
         return None
     if function not in names:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 TIERS = ("core", "ring 1", "ring 2", "other")
 DIMENSIONS = ("region", "tier", "kind", "domain")
+ROWS = 2**18
+"""Most rows of a piece of a tidy frame: labels take four times the memory of the values."""
 
 
 def outcome_entries(world: World, outcome: str) -> tuple[str, tuple[str, ...]]:
@@ -60,6 +63,9 @@ class Result:
     summaries
         Outcome over its own time base, (scenarios, replicates, entries): present value from
         2025Q3 on, mean of the last four quarters, value at the end, or sum from 2025Q3 on.
+    failed
+        One row each of the runs that failed, whose outcomes are NaN; see
+        `ecosystem.ensemble.runner.Ensemble.failures`.
     """
 
     resolved: tuple[ResolvedScenario, ...]
@@ -89,6 +95,16 @@ class Result:
         return tuple("+".join(use.name for use in s.shocks) or "none" for s in self.resolved)
 
     @property
+    def failed_runs(self) -> dict[str, int]:
+        """Number of failed runs of each scenario that has some."""
+        counts = Counter(row["scenario"] for row in self.failed)
+        return {name: counts[name] for name in self.scenarios if counts[name]}
+
+    def used_runs(self, scenario: str) -> int:
+        """Return how many runs of a scenario did not fail."""
+        return self.replicates - self.failed_runs.get(scenario, 0)
+
+    @property
     def draw_values(self) -> dict[str, Array]:
         """Value of every parameter, (replicates,); drawn again when asked for, not kept."""
         chance = Chance(self.seed, range(self.replicates))
@@ -111,43 +127,61 @@ class Result:
         """Return every quarter as a tidy frame.
 
         Columns: scenario, shock, replicate, point, period, outcome, region, tier, kind, domain,
-        value; text columns are categories.
+        value; text columns are categories. It takes five times the memory of the arrays;
+        `frames` gives it in pieces.
+        """
+        import pandas as pd
+
+        return pd.concat(list(self.frames()), ignore_index=True)
+
+    def frames(self, rows: int = ROWS) -> Iterator[pd.DataFrame]:
+        """Give the rows of `to_frame` in their order, in pieces of some `rows` rows.
+
+        A piece is of one outcome and holds whole runs, so it may be larger by one run; all pieces
+        have the same columns and categories.
         """
         last = next(iter(self.series.values())).shape[2] if self.series else 0
-        periods = [period_label(t) for t in range(last)]
-        return self._tidy(self.series, periods)
+        return self._tidy(self.series, [period_label(t) for t in range(last)], rows)
 
     def summary(self) -> pd.DataFrame:
         """Return each outcome over its own time base as a tidy frame without a period."""
-        values = {name: value[:, :, None] for name, value in self.summaries.items()}
-        return self._tidy(values, [self.until]).drop(columns="period")
+        import pandas as pd
 
-    def _tidy(self, values: Mapping[str, Array], periods: list[str]) -> pd.DataFrame:
+        values = {name: value[:, :, None] for name, value in self.summaries.items()}
+        pieces = [piece.drop(columns="period") for piece in self._tidy(values, [self.until], ROWS)]
+        return pd.concat(pieces, ignore_index=True)
+
+    def _tidy(
+        self, values: Mapping[str, Array], periods: list[str], rows: int
+    ) -> Iterator[pd.DataFrame]:
+        """Give arrays (scenarios, replicates, periods, entries) as frames, see `frames`."""
         import pandas as pd
 
         names = list(values)
         labels = sorted({label for name in names for label in self.entries(name)[1]} | {""})
-        parts = []
         for position, name in enumerate(names):
             column, entries = self.entries(name)
-            shape = (len(self.resolved), self.replicates, len(periods), len(entries))
-            index = np.indices(shape).reshape(4, -1)
-            frame = {
-                "scenario": _category(index[0], self.scenarios),
-                "shock": _category(index[0], self.shocks),
-                "replicate": index[1].astype(np.int64),
-                "point": np.zeros(index.shape[1], dtype=np.int64),
-                "period": _category(index[2], periods),
-                "outcome": _category(np.full(index.shape[1], position), names),
-            }
-            for dimension in DIMENSIONS:
-                codes = np.full(index.shape[1], labels.index(""))
-                if dimension == column:
-                    codes = np.array([labels.index(entry) for entry in entries])[index[3]]
-                frame[dimension] = pd.Categorical.from_codes(codes, pd.Index(labels))
-            frame["value"] = values[name].reshape(-1)
-            parts.append(pd.DataFrame(frame))
-        return pd.concat(parts, ignore_index=True)
+            places = np.array([labels.index(entry) for entry in entries], dtype=np.int32)
+            runs = values[name].reshape(-1, len(periods), len(entries))
+            many = max(1, rows // (len(periods) * len(entries)))
+            for first in range(0, len(runs), many):
+                block = runs[first : first + many]
+                run, time, entry = np.indices(block.shape, dtype=np.int32).reshape(3, -1)
+                scenario, replicate = np.divmod(run + first, self.replicates)
+                frame = {
+                    "scenario": _category(scenario, self.scenarios),
+                    "shock": _category(scenario, self.shocks),
+                    "replicate": replicate.astype(np.int64),
+                    "point": np.zeros(block.size, dtype=np.int64),
+                    "period": _category(time, periods),
+                    "outcome": _category(np.full(block.size, position), names),
+                }
+                for dimension in DIMENSIONS:
+                    codes = np.full(block.size, labels.index(""))
+                    codes = places[entry] if dimension == column else codes
+                    frame[dimension] = pd.Categorical.from_codes(codes, pd.Index(labels))
+                frame["value"] = block.reshape(-1)
+                yield pd.DataFrame(frame)
 
     def to_xarray(self) -> xr.Dataset:
         """Return every quarter as a dataset: (scenario, replicate, period[, entries])."""

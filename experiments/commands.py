@@ -18,6 +18,7 @@ from experiments.request import Request
 if TYPE_CHECKING:
     from ecosystem.result import Result
     from ecosystem.scenario import ResolvedScenario
+    from experiments.dry_run import Cost
 
 TABLE = "summary.txt"
 ANSWER = "summary.json"
@@ -46,7 +47,7 @@ def start(request: Request) -> int:
         The run directory cannot be written.
     """
     from ecosystem.world.loader import load_world
-    from experiments.dry_run import dry_run_words
+    from experiments.dry_run import cost_of
 
     scenarios, reference = resolve_request(request)
     configuration = {
@@ -64,7 +65,7 @@ def start(request: Request) -> int:
     }
     warn(scenarios, reference)
     return carry_out(
-        request, configuration, partial(dry_run_words, request, scenarios),
+        request, configuration, partial(cost_of, request, scenarios),
         partial(produce, request, scenarios, reference),
     )  # fmt: skip
 
@@ -72,7 +73,7 @@ def start(request: Request) -> int:
 def carry_out(
     request: Request,
     configuration: dict[str, Any],
-    cost: Callable[[], str],
+    cost: Callable[[], Cost],
     fill: Callable[[Path], Finding],
 ) -> int:
     """Fill the run directory of a configuration unless that is done, and return the exit code.
@@ -84,16 +85,14 @@ def carry_out(
     configuration
         Everything that determines the results; it names the directory.
     cost
-        Says what a dry run would take.
+        Estimates what the request would take, for a dry run.
     fill
         Runs what is missing and writes tables and figures into the directory.
     """
     directory = request.out / files.configuration_hash(configuration)
     if request.dry_run:
-        if not request.quiet:
-            say(cost())
-            say(text("dry_run_directory", request.lang, directory=directory))
-    elif files.is_finished(directory):
+        return tell_cost(request, directory, cost)
+    if files.is_finished(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:
         command = request.command_line()
@@ -101,10 +100,26 @@ def carry_out(
             found = fill(directory)
             failed = write_failed(directory)
             files.write_text(directory / TABLE, found.table + "\n")
-            answer = json.dumps(found.answer, ensure_ascii=False, indent=1)
+            answer = json.dumps(found.answer | {"failed": failed}, ensure_ascii=False, indent=1)
             files.write_text(directory / ANSWER, answer)
-            files.write_manifest(directory, configuration, command, **found.more, failed=failed)
+            files.write_manifest(
+                directory, configuration, command, **found.more, failed=failed["runs"]
+            )
     return finish(request, directory)
+
+
+def tell_cost(request: Request, directory: Path, cost: Callable[[], Cost]) -> int:
+    """Say what a request would take, print it as JSON if asked for, and return the exit code."""
+    from experiments.dry_run import cost_words
+
+    answer: dict[str, Any] = {"directory": str(directory), "dry_run": True}
+    if request.json or not request.quiet:
+        found = cost()
+        answer |= found.numbers
+        say(cost_words(found, request.lang), request.quiet)
+        say(text("dry_run_directory", request.lang, directory=directory), request.quiet)
+    print(json.dumps(answer, ensure_ascii=False) if request.json else directory)
+    return 0
 
 
 def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
@@ -285,37 +300,41 @@ def records(frame: Any) -> list[dict[str, Any]]:
 
 def write_results(directory: Path, result: Result) -> None:
     """Write every quarter as Parquet, one value a run as CSV, and the parameter draws."""
-    files.write_parquet(directory / "results.parquet", result.to_frame())
+    from experiments.large_files import write_frames
+
+    write_frames(directory / "results.parquet", result.frames())
     files.write_csv(directory / "summary.csv", result.summary())
     if result.varied:
         files.write_csv(directory / "draws.csv", result.draws.reset_index())
 
 
-def write_failed(directory: Path) -> int:
-    """List the failed runs of all ensembles of a run in one file, and return their number."""
+def write_failed(directory: Path) -> dict[str, Any]:
+    """List the failed runs of all ensembles of a run in one file.
+
+    Returns
+    -------
+    dict
+        Number of failed `runs`, in all and `by_scenario`, and the `file`, None where none failed.
+    """
     import pandas as pd
 
     listed = sorted(directory.glob(f"{ENSEMBLES}/*/{FAILED}"))
     if not listed:
-        return 0
+        return {"runs": 0, "by_scenario": {}, "file": None}
     failed = pd.concat([pd.read_csv(path) for path in listed], ignore_index=True)
     files.write_csv(directory / FAILED, failed)
-    return len(failed)
+    counts = failed["scenario"].astype(str).value_counts(sort=False)
+    return {"runs": len(failed), "by_scenario": counts.to_dict(), "file": FAILED}
 
 
 def finish(request: Request, directory: Path) -> int:
     """Print the table on standard error and the answer on standard output."""
-    answer: dict[str, Any] = {"directory": str(directory)}
-    code = 0
-    if request.dry_run:
-        answer["dry_run"] = True
-    else:
-        say((directory / TABLE).read_text(encoding="utf-8").rstrip(), request.quiet)
-        answer |= json.loads((directory / ANSWER).read_text(encoding="utf-8"))
-        if (directory / FAILED).is_file():
-            count = len((directory / FAILED).read_text(encoding="utf-8-sig").splitlines()) - 1
-            place = directory / FAILED
-            print(text("failed_runs", request.lang, count=count, file=place), file=sys.stderr)
-            code = 3
+    say((directory / TABLE).read_text(encoding="utf-8").rstrip(), request.quiet)
+    found = json.loads((directory / ANSWER).read_text(encoding="utf-8"))
+    answer = {"directory": str(directory), **found}
+    count = found["failed"]["runs"]
+    if count:
+        place = directory / FAILED
+        print(text("failed_runs", request.lang, count=count, file=place), file=sys.stderr)
     print(json.dumps(answer, ensure_ascii=False) if request.json else directory)
-    return code
+    return 3 if count else 0

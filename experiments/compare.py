@@ -6,7 +6,7 @@ Nothing heavy is imported until a comparison runs: the command line imports this
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -176,7 +176,8 @@ class Comparison:
     outcomes
         Names of the compared outcomes, in the order of the table.
     table
-        One row a package and outcome, best package first. `median`, `low_50` … `high_90` are of
+        One row a package and outcome, best package first; a package without a single pair, since
+        its runs or those of the reference failed, has none. `median`, `low_50` … `high_90` are of
         paired differences, package minus reference, over parameter draws and luck;
         `monte_carlo_error` is the standard error of the median (Maritz–Jarrett), which more
         replicates shrink; `share_above_zero` counts no ties; `reads_zero` says that the 90 %
@@ -220,10 +221,33 @@ class Comparison:
 
     @property
     def regret(self) -> pd.DataFrame:
-        """Regret of every package, the reference too; see `experiments.regret.regret_table`."""
+        """Regret of every package, the reference too; see `experiments.regret.regret_table`.
+
+        A package of which every run failed is left out, for there is no draw in which it is known;
+        a single one that is left has nothing to regret.
+        """
         from experiments.regret import regret_of
 
-        return regret_of(self.result)
+        alive = [
+            place for place, name in enumerate(self.result.scenarios) if self.result.used_runs(name)
+        ]
+        return regret_of(
+            replace(
+                self.result,
+                resolved=tuple(self.result.resolved[place] for place in alive),
+                summaries={
+                    name: value[alive]
+                    for name, value in self.result.summaries.items()
+                    if len(alive) > 1
+                },
+            )
+        )
+
+    @property
+    def pairs(self) -> dict[str, int]:
+        """Number of pairs of each package: replicates in which neither of its two runs failed."""
+        whole = self.differences.notna().groupby(level="replicate").all().sum()
+        return {str(name): int(count) for name, count in whole.items()}
 
     def rows(self, outcome: str) -> pd.DataFrame:
         """Return the rows of one outcome, best package first."""
@@ -232,6 +256,8 @@ class Comparison:
             from ecosystem.errors import FaultList
 
             faults = FaultList()
+            if outcome in self.outcomes:
+                faults.add("outcome", outcome, "a comparison in which not every pair has failed")
             faults.name("outcome", outcome, self.outcomes)
             faults.raise_if_any()
         return rows
@@ -336,7 +362,7 @@ def comparison_table(
             continue
         level = float(levels.loc[block.index].median())
         rows = []
-        for package in block.columns:
+        for package in block.columns[block.notna().any()]:
             facts = describe(block[package].to_numpy())
             ratio = (float("nan"),) * 3
             if costs is not None and row.name != NET_COST and not facts["reads_zero"]:
@@ -348,6 +374,8 @@ def comparison_table(
                 | {"reference_median": level, "per_100": MONEY_UNIT * ratio[0]}
                 | {"per_100_low": MONEY_UNIT * ratio[1], "per_100_high": MONEY_UNIT * ratio[2]}
             )
+        if not rows:
+            continue
         frame = pd.DataFrame(rows)
         frame["rank"] = frame["median"].rank(ascending=row.better == "lower", method="min")
         blocks.append(frame.sort_values("rank", kind="stable"))

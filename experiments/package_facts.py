@@ -90,8 +90,8 @@ def package_facts(
                 "unplanned": schedule.unplanned,
                 "realised": float(realised.median()),
                 "unspent": schedule.unplanned + float(unspent.median()),
-                "paid": float(costs[name].sum(axis=1).median()),
-                "extra": float(extra.sum(axis=1).median()),
+                "paid": float(costs[name].sum(axis=1, skipna=False).median()),
+                "extra": float(extra.sum(axis=1, skipna=False).median()),
                 **{f"share_{level}": float(share) for level, share in shares.items()},
             }
         )

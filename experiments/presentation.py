@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.compare import DIMENSIONS, NET_COST, PAID, Comparison, row_dicts
+from experiments.compare import DIMENSIONS, LEVELS, NET_COST, PAID, Comparison, row_dicts
 from experiments.messages import number, pad, percent, scaled_unit, text, title, whole, wrap
 from experiments.payback import payback_lines
 from experiments.regret import regret_lines
@@ -130,15 +131,17 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
     """Return a comparison as lines of at most 100 columns."""
     result = comparison.result
     reference = comparison.title(comparison.reference, lang)
-    lines = [*_heading(comparison, lang), "", *_package_lines(comparison, lang)]
-    lines += ["", *payback_lines(comparison, lang)]
-    for outcome in comparison.outcomes:
+    lines = _heading(comparison, lang)
+    for block in (_package_lines(comparison, lang), _payback_lines(comparison, lang)):
+        lines += ["", *block] if block else []
+    for outcome in shown_outcomes(comparison):
         for rows in _blocks(comparison, outcome):
             lines += ["", *_outcome_lines(comparison, rows, lang)]
-    lines += ["", *regret_lines(comparison.regret, result.titles, lang, "regret_head")]
-    pairs = int(comparison.table["pairs"].max()) if len(comparison.table) else 0
+    regret = regret_lines(comparison.regret, result.titles, lang, "regret_head")
+    lines += ["", *regret] if regret else []
+    pairs = pairs_words(comparison.pairs.values())
     lines += ["", *wrap(text("how_to_read_table", lang, pairs=pairs), COLUMNS).splitlines()]
-    if pairs < ENOUGH:
+    if min(comparison.table.get("pairs", [0])) < ENOUGH:
         lines += wrap(text("few_pairs", lang, enough=ENOUGH), COLUMNS).splitlines()
     lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
     for note in run_notes(result, lang):
@@ -150,7 +153,8 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
 def _heading(comparison: Comparison, lang: str) -> list[str]:
     result = comparison.result
     words = text(
-        "compare_head", lang, packages=len(result.scenarios) - 1, pairs=result.replicates,
+        "compare_head", lang, packages=len(result.scenarios) - 1,
+        pairs=pairs_words(comparison.pairs.values()),
         reference=comparison.title(comparison.reference, lang), seed=result.seed,
         world=world_words(result.world.name, lang), until=result.until,
     )  # fmt: skip
@@ -162,7 +166,47 @@ def _heading(comparison: Comparison, lang: str) -> list[str]:
         lines += wrap(
             text("under_shock", lang, scenario=scenario, shock=words), COLUMNS
         ).splitlines()
+    return [*lines, *failure_lines(result, lang, comparison.pairs)]
+
+
+def pairs_words(pairs: Iterable[int]) -> str:
+    """Return how many pairs there are, as a range where packages that have some differ."""
+    counts = sorted({count for count in pairs if count}) or [0]
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+
+
+def failure_lines(result: Result, lang: str, pairs: Mapping[str, int] | None = None) -> list[str]:
+    """Return how many runs failed by scenario, what pairs that leaves, and where they are listed.
+
+    Nothing where none failed.
+    """
+    failed, each = result.failed_runs, result.replicates
+    if not failed:
+        return []
+    count, runs = sum(failed.values()), each * len(result.scenarios)
+    lines = wrap(text("failed_head", lang, count=count, runs=runs), COLUMNS).splitlines()
+    for name in result.scenarios:
+        left = (pairs or {}).get(name, each)
+        if name not in failed and left == each:
+            continue
+        own = failed.get(name, 0)
+        words = text("failed_of", lang, scenario=result.titles[name][lang], count=own, runs=each)
+        if left < each:
+            words += text("failed_pairs" if left else "failed_no_pair", lang, pairs=left)
+        lines += [f"    {line}" for line in wrap(words, COLUMNS - 4).splitlines()]
     return lines
+
+
+def shown_outcomes(comparison: Comparison) -> list[str]:
+    """Return the outcomes of a comparison in their order; none where every pair has failed."""
+    return list(dict.fromkeys(comparison.table["outcome"]))
+
+
+def _payback_lines(comparison: Comparison, lang: str) -> list[str]:
+    """Return leverage and pay-back of the packages that have a pair."""
+    facts = comparison.packages
+    paired = facts["package"].map(lambda name: comparison.pairs.get(name, 0) > 0)
+    return payback_lines(replace(comparison, packages=facts[paired]), lang) if paired.any() else []
 
 
 def world_words(name: str, lang: str) -> str:
@@ -179,13 +223,18 @@ def _package_lines(comparison: Comparison, lang: str) -> list[str]:
     cells = [text(f"packages_{key}", lang) for key in heads]
     widths = (9, 9, 9, 9, 28)
     lines.append(table_line("", text("package", lang), widths, cells))
+    base = comparison.reference
+    known = comparison.pairs | {base: comparison.result.used_runs(base)}
     for fact in row_dicts(comparison.packages):
-        shares = [percent(fact[f"share_{level}"]) for level in ("national", "provincial")]
-        shares.append(percent(fact["share_prefecture"]))
-        cost = "paid" if fact["package"] == comparison.reference else "extra"
-        money = [whole(fact[key]) for key in ("planned_own", "realised", "unspent", cost)]
-        money.append(" / ".join(shares))
-        lines.append(table_line("", fact[f"title_{lang}"], widths, money))
+        if known[fact["package"]]:
+            cost = "paid" if fact["package"] == base else "extra"
+            shares = [percent(fact[f"share_{level}"]) for level in LEVELS]
+            money = [whole(fact[key]) for key in ("planned_own", "realised", "unspent", cost)]
+            money.append(" / ".join(shares))
+            lines.append(table_line("", fact[f"title_{lang}"], widths, money))
+        else:
+            words = text("failed_no_number", lang, scenario=fact[f"title_{lang}"])
+            lines += [f"    {line}" for line in wrap(words, COLUMNS - 4).splitlines()]
         words = f"{fact['package']}: {_instruments(comparison, fact, lang)}"
         lines += [f"     {line}" for line in wrap(words, COLUMNS - 5).splitlines()]
         if fact["assumptions"]:
@@ -291,7 +340,8 @@ def difference_chart(comparison: Comparison, outcome: str, lang: str = "en") -> 
     scaled, unit = _scaled(rows, lang)
     result = comparison.result
     row = outcome_row(outcome).model_copy(update={"unit": unit})
-    notes = [text("how_to_read", lang, pairs=int(rows["pairs"].max())), *run_notes(result, lang)]
+    pairs = pairs_words(rows["pairs"])
+    notes = [text("how_to_read", lang, pairs=pairs), *run_notes(result, lang)]
     titles = {name: comparison.title(name, lang) for name in result.scenarios}
     return ranked_differences(
         scaled.assign(unit=unit), titles, outcome=row,
@@ -315,7 +365,7 @@ def save_comparison(comparison: Comparison, directory: Path, lang: str) -> list[
     write_csv(paths[2], comparison.regret)
     figures = directory / "figures"
     figures.mkdir(exist_ok=True)
-    for outcome in comparison.outcomes:
+    for outcome in shown_outcomes(comparison):
         paths += comparison.figure(outcome, lang).save(figures / f"difference_{outcome}")
     return paths
 
@@ -329,7 +379,7 @@ def comparison_html(comparison: Comparison, lang: str = "en") -> str:
     heads = [text(key, lang) for key in ("outcome", "rank", "package", "column_median")]
     heads += ["50 %", "90 %", text("column_share", lang)]
     lines = []
-    for outcome in comparison.outcomes:
+    for outcome in shown_outcomes(comparison):
         for rows in _blocks(comparison, outcome):
             scaled, unit = _scaled(rows, lang)
             name = f"{title(outcome_row(outcome), lang)} ({unit})"
@@ -339,9 +389,10 @@ def comparison_html(comparison: Comparison, lang: str = "en") -> str:
                 lines.append([name + part, str(row["rank"]), package, *_cells(row)])
     table = pd.DataFrame(lines, columns=heads).to_html(index=False, border=0)
     heading = html.escape(" ".join(_heading(comparison, lang)))
-    blocks = [*_package_lines(comparison, lang), "", *payback_lines(comparison, lang)]
+    blocks = [*_package_lines(comparison, lang), "", *_payback_lines(comparison, lang)]
     facts = html.escape("\n".join(blocks))
-    notes = [text("how_to_read_table", lang, pairs=comparison.result.replicates)]
+    pairs = pairs_words(comparison.pairs.values())
+    notes = [text("how_to_read_table", lang, pairs=pairs)]
     foot = "".join(
         f"<p>{html.escape(note)}</p>" for note in [*notes, *run_notes(comparison.result, lang)]
     )

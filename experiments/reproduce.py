@@ -20,6 +20,7 @@ from experiments.messages import text
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ecosystem.ensemble.chunks import Model
     from ecosystem.ensemble.runner import Ensemble
 
 CLOSE = 1e-9
@@ -173,10 +174,10 @@ def reproduce(
     if run is None:
         check_files(found, Path(directory))
     for place in ensembles_of(Path(directory)):
-        found.reasons |= reasons(place)
         design, given = recalled(place)
         most = max(most, len(design))
         ensemble = run_design(design, **given, **options, progress=progress)
+        found.reasons |= reasons(place, given["model"])
         tables = (
             every_shard(place, ensemble, found) if run is None else single_run(place, ensemble, run)
         )
@@ -226,20 +227,24 @@ def every_shard(
     directory: Path, ensemble: Ensemble, found: Reproduction
 ) -> Iterator[tuple[Any, Any]]:
     """Give each stored shard with the same computed now, and count those that are missing."""
+    from ecosystem.ensemble.directory import hash_of
     from ecosystem.ensemble.shards import read_shard
 
-    paths = shards_of(directory)
+    paths, owner = shards_of(directory), hash_of(directory)
+    for number in paths.keys() - set(range(len(ensemble.tasks))):
+        read_shard(paths[number], owner)  # refused: the run has no shard of this number
     found.shards += len(ensemble.tasks)
     found.missing += len(ensemble.tasks) - len(paths)
     ensemble.tasks.parts = [ensemble.tasks.parts[number] for number in sorted(paths)]
     for number, (_, now) in zip(sorted(paths), ensemble.tables(), strict=True):
-        yield read_shard(paths[number]), now
+        yield read_shard(paths[number], owner), now
 
 
 def single_run(directory: Path, ensemble: Ensemble, run: int) -> Iterator[tuple[Any, Any]]:
     """Give what is stored of a run with the same computed now; nothing where it is not there."""
     import pyarrow.compute as pc
 
+    from ecosystem.ensemble.directory import hash_of
     from ecosystem.ensemble.shards import read_shard
 
     paths = shards_of(directory)
@@ -247,7 +252,7 @@ def single_run(directory: Path, ensemble: Ensemble, run: int) -> Iterator[tuple[
         if run not in runs or number not in paths:
             continue
         ensemble.tasks.parts = [(scenario, runs[runs == run])]
-        stored = read_shard(paths[number])
+        stored = read_shard(paths[number], hash_of(directory))
         for _, now in ensemble.tables():
             yield stored.filter(pc.equal(stored.column("run"), run)), now
         return
@@ -294,24 +299,37 @@ def side_by_side(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def reasons(directory: Path) -> dict[str, tuple[Any, Any]]:
+def reasons(directory: Path, model: Model | None) -> dict[str, tuple[Any, Any]]:
     """Return code, data, versions and machine that differ from those of a run directory.
 
     The plan has those that the run began with and the manifest those that it ended with.
+
+    Parameters
+    ----------
+    directory
+        The run directory.
+    model
+        The user's own model as it is now; None for this package's.
     """
     from ecosystem.ensemble.directory import MANIFEST, PLAN, read_json
     from ecosystem.ensemble.identity import model_digests, versions
+    from ecosystem.ensemble.request import identity_of
     from ecosystem.world.loader import load_world
 
     found: dict[str, tuple[Any, Any]] = {}
+    own = identity_of(model)
     for path in (directory / PLAN, directory / MANIFEST):
         if not path.is_file():
             continue
         record = read_json(path)
         now = model_digests()
-        if record["configuration"]["model"] is None:
-            now = {**now, "world": load_world(record["configuration"]["world"]).digest}
         then = record["configuration"]["data"]
+        if own is None:
+            now = {**now, "world": load_world(record["configuration"]["world"]).digest}
+        else:
+            place = f"model {own['name']}, its file or what it carries"
+            now = {**now, place: own["digest"]}
+            then = {**then, place: record["configuration"]["model"]["digest"]}
         found |= {
             name: (str(then.get(name))[:DIGITS], digest[:DIGITS])
             for name, digest in now.items()

@@ -195,11 +195,13 @@ def _regret(
 def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
     """Return the row of one package under one shock."""
     facts: dict[str, Any] = {"shock": use.name, "amplitude": use.amplitude}
+    ended_well = np.isfinite(shocked).all(axis=1) & np.isfinite(twin).all(axis=1)
+    shocked, twin = shocked[ended_well], twin[ended_well]
     for name, values in (("loss", loss(shocked, twin)), ("depth", depth(shocked, twin))):
         facts |= _quantiles(name, values)
-    time = recovery_time(shocked, twin)
+    time = recovery_time(shocked, twin) if len(twin) else np.array([np.nan])
     facts["recovery"] = float(np.quantile(time, 0.5, method="inverted_cdf"))
-    facts["censored"] = float(np.mean(np.isinf(time)))
+    facts["censored"] = float(np.mean(np.isinf(time))) if len(twin) else np.nan
     return facts
 
 
@@ -215,7 +217,8 @@ def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame
 
     rows = []
     for (outcome, package), by_shock in losses.items():
-        worst = max(by_shock, key=lambda name: float(np.nanmedian(by_shock[name])))
+        medians = {name: _quantiles("loss", values)["loss"] for name, values in by_shock.items()}
+        worst = max(medians, key=lambda name: float(np.nan_to_num(medians[name])))
         least = 1 - np.max(np.stack(list(by_shock.values())), axis=0)
         row = {"outcome": outcome, "package": package, "shocks": len(by_shock), "worst": worst}
         rows.append(row | _quantiles("robustness", least))

@@ -15,7 +15,8 @@ from ecosystem.ensemble.identity import (
     plain,
     versions,
 )
-from ecosystem.ensemble.shards import encoded, write_file
+from ecosystem.ensemble.shards import renamed, write_file
+from ecosystem.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,11 +32,8 @@ __all__ = [
     "versions",
     "write_csv",
     "write_manifest",
-    "write_parquet",
     "write_text",
 ]
-
-TEXT_COLUMNS = ("scenario", "shock", "period", "outcome", "region", "tier", "kind", "domain")
 
 
 def data_digests() -> dict[str, str]:
@@ -47,8 +45,11 @@ def data_digests() -> dict[str, str]:
 
 
 def is_finished(directory: Path) -> bool:
-    """Return whether a run directory lacks nothing and every shard in it is as it was written."""
-    return is_complete(directory) and not damaged(directory)
+    """Return whether a run directory lacks nothing, and what must be is as it was written."""
+    try:
+        return is_complete(directory) and not damaged(directory)
+    except InputError:  # of the manifest: it is written again
+        return False
 
 
 def write_text(path: Path, words: str) -> None:
@@ -58,19 +59,5 @@ def write_text(path: Path, words: str) -> None:
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark)."""
-    write_file(path, frame.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
-
-
-def write_parquet(path: Path, frame: pd.DataFrame) -> None:
-    """Write a tidy result frame under the one schema that all shards of a run share.
-
-    Text columns are dictionaries of strings, `replicate` and `point` 32-bit integers, `value`
-    double precision; the column `period` is there only where the frame has it.
-    """
-    import pyarrow as pa
-
-    word = pa.dictionary(pa.int32(), pa.string())
-    kinds = {**dict.fromkeys(TEXT_COLUMNS, word), "value": pa.float64()}
-    kinds.update(replicate=pa.int32(), point=pa.int32())
-    schema = pa.schema([(name, kinds[name]) for name in frame.columns])
-    write_file(path, encoded(pa.Table.from_pandas(frame, schema=schema, preserve_index=False)))
+    with renamed(path) as file:  # without a second copy of it as text
+        frame.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", mode="wb")

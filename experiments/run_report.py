@@ -15,6 +15,7 @@ from experiments.presentation import (
     ENOUGH,
     FIRST,
     base_words,
+    failure_lines,
     outcome_row,
     run_notes,
     table_line,
@@ -59,13 +60,15 @@ def run_table(result: Result) -> pd.DataFrame:
 def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
     """Return the levels of one scenario as lines of at most 100 columns."""
     name = result.scenarios[0]
+    used = result.used_runs(name)
     head = text(
-        "run_head", lang, scenario=result.titles[name][lang], replicates=result.replicates,
+        "run_head", lang, scenario=result.titles[name][lang], replicates=used,
         seed=result.seed, world=result.world.name, until=result.until,
     )  # fmt: skip
     widths = (12, 21, 21)
     heads = [text("median", lang), "50 %", "90 %"]
-    lines = [*wrap(head, COLUMNS).splitlines(), "", table_line("", "", widths, heads)]
+    lines = [*wrap(head, COLUMNS).splitlines(), *failure_lines(result, lang)]
+    lines += ["", table_line("", "", widths, heads)]
     for row in row_dicts(table):
         outcome = outcome_row(row["outcome"])
         factor, unit = scaled_unit(max(abs(row["low_90"]), abs(row["high_90"])), row["unit"], lang)
@@ -78,11 +81,34 @@ def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
         lines.append(table_line("", title(outcome, lang), widths, cells))
         lines.append(f"      {unit} · {base_words(outcome, result.until, lang)}")
     lines.append("")
-    if result.replicates < ENOUGH:
+    if used < ENOUGH:
         lines.append(text("few_runs", lang, enough=ENOUGH))
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
     return "\n".join([*lines, *varied_lines(result, lang)])
+
+
+def bands_table(result: Result) -> pd.DataFrame:
+    """Return quantiles over the runs of the first scenario, one row an outcome and quarter.
+
+    Of headline outcomes without parts, one after the other: a frame of all takes more memory than
+    the result itself.
+    """
+    import pandas as pd
+
+    from ecosystem.quarters import period_label
+
+    names = set(headline_outcomes())
+    tables = []
+    for name, series in result.series.items():
+        if name not in names or result.entries(name)[0]:
+            continue
+        runs, quarters = series.shape[1:3]
+        labels = pd.Index([period_label(t) for t in range(quarters)])
+        period = pd.Categorical.from_codes(np.tile(np.arange(quarters), runs), labels)
+        frame = pd.DataFrame({"outcome": name, "period": period, "value": series[0].reshape(-1)})
+        tables.append(_quantiles(frame, ["outcome", "period"]))
+    return pd.concat(tables, ignore_index=True)
 
 
 def bands(result: Result, lang: str = "en") -> Chart:
@@ -93,9 +119,7 @@ def bands(result: Result, lang: str = "en") -> Chart:
 
     lang = figure_language(lang)
     name = result.scenarios[0]
-    frame = result.to_frame()
-    frame = frame[frame["scenario"] == name]
-    table = _quantiles(_whole(frame, headline_outcomes()), ["outcome", "period"])
+    table = bands_table(result)
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
     present = set(table["outcome"])
     rows: list[Any] = [outcome_row(key) for key in headline_outcomes() if key in present]
@@ -113,8 +137,9 @@ def bands(result: Result, lang: str = "en") -> Chart:
         median=number(last["median"]), unit=rows[0].unit, period=last["period"],
         low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
-    key = "run_reading" if result.replicates > 1 else "run_reading_one"
-    reading = text(key, lang, replicates=result.replicates, first=FIRST)
+    used = result.used_runs(name)
+    key = "run_reading" if used > 1 else "run_reading_one"
+    reading = text(key, lang, replicates=used, first=FIRST)
     start = FIRST_YEAR + period_index(FIRST) / 4
     return bands_over_time(
         scaled, rows, head=head, start=start, notes=[reading, *run_notes(result, lang)], lang=lang

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from experiments import commands
 from experiments import run_directory as files
-from experiments.messages import text, wrap
+from experiments.messages import wrap
 from experiments.request import Request
 
 if TYPE_CHECKING:
+    from experiments.dry_run import Cost
     from experiments.sensitivity_plan import Study
 
 WIDTH = 100
@@ -47,7 +48,7 @@ def start(request: SensitivityRequest) -> int:
     study = study_of(request)
     commands.warn(list(study.scenarios), study.reference)
     return commands.carry_out(
-        common, configuration_of(study, common), partial(dry_run_words, study, common),
+        common, configuration_of(study, common), partial(cost_of, study, common),
         partial(fill, study, common),
     )  # fmt: skip
 
@@ -114,11 +115,12 @@ def fill(study: Study, common: Request, directory: Path) -> commands.Finding:
     return commands.Finding(found.text(common.lang), answer, {"runs": study.runs})
 
 
-def dry_run_words(study: Study, common: Request) -> str:
-    """Return runs, time and disk of a study; a few quarters are run to see how long they take."""
+def cost_of(study: Study, common: Request) -> Cost:
+    """Return what a study takes; a few quarters are run to see how long they take."""
     from ecosystem.ensemble.estimate import estimate
     from ecosystem.ensemble.runner import run_design
     from ecosystem.quarters import period_index
+    from experiments.dry_run import Cost, busy_workers, bytes_of_run, titles
 
     ensemble = run_design(
         study.design, keep=study.keep, outcomes=study.outcomes, fixed_parameters=study.fixed,
@@ -126,17 +128,16 @@ def dry_run_words(study: Study, common: Request) -> str:
     )  # fmt: skip
     found = estimate(ensemble)
     share = study.runs / found.runs
-    head = text(
-        "dry_run", common.lang, runs=study.runs, quarters=period_index(common.until) + 1
-    )  # fmt: skip
-    size = found.size * share + size_of_tables(study, common)
-    cost = text(
-        "dry_run_cost", common.lang, minutes=f"{found.seconds / 60 * share:.1f}",
-        workers=ensemble.pool.workers, size=f"{size / 1e6:.1f}",
-    )  # fmt: skip
-    titles = [f"  {one.name}: {getattr(one, f'title_{common.lang}')}" for one in study.scenarios]
     names = ", ".join(factor.title(common.lang) for factor in study.factors)
-    return "\n".join([head, cost, *titles, wrap(names, WIDTH)])
+    return Cost(
+        runs=study.runs,
+        quarters=period_index(common.until) + 1,
+        seconds=found.seconds * share,
+        workers=busy_workers(ensemble),
+        disk_bytes=round(found.size * share + size_of_tables(study, common)),
+        memory_bytes=study.runs * bytes_of_run(ensemble),
+        lines=(*titles(study.scenarios, common.lang), wrap(names, WIDTH)),
+    )
 
 
 def size_of_tables(study: Study, common: Request) -> float:

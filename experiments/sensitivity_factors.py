@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 
 from ecosystem.catalogue import Parameter, parameters
+from ecosystem.ensemble.design import RUN_COLUMNS
 from ecosystem.errors import FaultList
 from ecosystem.scenario_reader import Draft
 from ecosystem.setting import Array
 
 DUMMY, NEAR_DUMMY = "dummy", "near_dummy"
 ALL = "all"
-RUN_COLUMNS = ("run", "scenario", "shock", "point", "replicate")
-"""Columns that a model of one's own is given beside its factors."""
 DISTRIBUTIONS = ("uniform", "loguniform")
 KEYS = {"": ("factors", "range", "together"), "range": ("low", "high", "distribution")}
 

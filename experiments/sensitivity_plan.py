@@ -187,9 +187,8 @@ def plan_study(
     faults = FaultList()
     found = collected(faults, lambda: read_factors(factors)) or ()
     count = checked_count(faults, method, trajectories, samples, second_order)
-    for name, value in (("seed", options["seed"]), ("replicates", replicates)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            faults.add(name, value, "a whole number of at least 1")
+    seed = faults.whole("seed", options["seed"], 1) or 1
+    replicates = faults.whole("replicates", replicates, 1) or 1
     moved = {move.parameter: factor.name for factor in found for move in factor.moves}
     for scenario in scenarios:
         for name in sorted(moved.keys() & scenario.parameters.keys()):
@@ -197,10 +196,10 @@ def plan_study(
             faults.add(f"{scenario.name}: parameters.{name}", scenario.parameters[name], words)
     wanted = () if model is not None else checked_outcomes(faults, outcomes)
     faults.raise_if_any()
-    sample = draw(method, [one.name for one in found], count, options["seed"], second_order)
+    sample = draw(method, [one.name for one in found], count, seed, second_order)
     return Study(
         tuple(scenarios), reference, found, sample, replicates, wanted, fixed_parameters,
-        years and model is None, options, model,
+        years and model is None, options | {"seed": seed}, model,
     )  # fmt: skip
 
 

@@ -109,8 +109,63 @@ def test_a_dry_run_says_that_its_directory_is_not_made(
     place = answer.strip()
     assert code == 0 and place in said and words in said
     code, answer, _ = call(*arguments, "--json", "--quiet", out=tmp_path)
-    assert code == 0 and json.loads(answer) == {"directory": place, "dry_run": True}
+    found = json.loads(answer)
+    assert code == 0 and (found["directory"], found["dry_run"]) == (place, True)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["run", "compare"])
+def test_a_dry_run_gives_its_numbers_as_json(tmp_path: Path, command: str) -> None:
+    """Bytes of memory are those of the arrays, and one chunk a scenario keeps one worker busy."""
+    from ecosystem.simulation import simulate
+    from experiments.compare import needed_outcomes
+
+    names = ["history", "demand_first"][: 1 if command == "run" else 2]
+    words = [*SMALL, "--dry-run", "--json", "--quiet", "--jobs", "3"]
+    code, answer, _ = call(command, names[-1], *words, out=tmp_path)
+    found = json.loads(answer)
+    assert code == 0 and found["runs"] == 2 * len(names) and found["quarters"] == 26
+    assert found["workers"] == len(names)
+    assert found["seconds"] > 0 and found["disk_bytes"] > 10_000
+    result = simulate(
+        names, replicates=2, until="2026Q2", world="teaching", jobs=1,
+        outcomes=needed_outcomes() if command == "compare" else None,
+    )  # fmt: skip
+    arrays = [*result.series.values(), *result.summaries.values()]
+    assert found["memory_bytes"] == sum(array.nbytes for array in arrays)
+
+
+def test_a_dry_run_says_how_much_memory_and_how_many_workers(tmp_path: Path) -> None:
+    _, answer, words = call("run", *SMALL, "--dry-run", "--jobs", "2", "--json", out=tmp_path)
+    each = json.loads(answer)["memory_bytes"] / 2 / 1e3
+    assert (
+        "minutes on 1 workers" in words
+        and f"MB of memory for what the runs leave, {each:.1f}" in words
+    )
+
+
+def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
+    from ecosystem.chance import Chance
+    from ecosystem.draws import draw_parameters
+
+    hype = draw_parameters(Chance(1, range(2)), False, {})["hype"].min()
+    (tmp_path / "hook.py").write_text(
+        "def hook(record, state, setting):\n"
+        f"    if (setting.parameters.hype > {hype}).any():\n"
+        "        raise ValueError('too much hype')\n"
+        "    return record\n",
+        encoding="utf-8",
+    )
+    file = tmp_path / "mine.toml"
+    file.write_text('extends = "history"\n[hooks]\ndrivers = "hook.py:hook"\n', encoding="utf-8")
+    code, answer, words = call("run", file, *SMALL, "--json", out=tmp_path / "runs")
+    found = json.loads(answer)
+    assert code == 3 and "mine: 1 runs, seed" in words and "mine: 1 of 2 runs failed" in words
+    assert found["failed"] == {"runs": 1, "by_scenario": {"mine": 1}, "file": "failed.csv"}
+    directory = Path(found["directory"])
+    assert "failed.csv" in (directory / "summary.txt").read_text(encoding="utf-8")
+    assert len(pd.read_csv(directory / "failed.csv")) == 1
+    assert call("run", file, *SMALL, "--quiet", out=tmp_path / "runs")[0] == 3
 
 
 def test_every_fault_is_reported_at_once_and_nothing_is_written(tmp_path: Path) -> None:

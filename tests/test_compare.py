@@ -1,11 +1,15 @@
 """Paired differences: their statistics, their ranking, and the comparison as a whole."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from ecosystem.catalogue import outcomes as catalogue
 from ecosystem.errors import InputError
+from ecosystem.result import Result
 from ecosystem.scenario import Scenario
 from experiments import compare
 from experiments.compare import (
@@ -17,6 +21,7 @@ from experiments.compare import (
     paired_differences,
 )
 from experiments.intervals import describe, median_error, ratio_of_means
+from experiments.presentation import comparison_text
 
 HIGHER = next(name for name, row in catalogue().items() if row.headline and row.better == "higher")
 SMALL = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
@@ -144,6 +149,90 @@ def test_xarray_holds_statistics_and_pairs(comparison: Comparison) -> None:
 def test_the_notebook_view_says_what_was_run_and_how_often(comparison: Comparison) -> None:
     page = comparison._repr_html_()
     assert "3 pairs" in page and "<table" in page and "90 %" in page and "assumed" in page
+
+
+def without(result: Result, **gone: list[int]) -> Result:
+    """Return a result in which these replicates of these scenarios failed."""
+    series, summaries = (
+        {name: value.copy() for name, value in values.items()}
+        for values in (result.series, result.summaries)
+    )
+    for name, replicates in gone.items():
+        place = result.scenarios.index(name)
+        for array in (*series.values(), *summaries.values()):
+            array[place, replicates] = np.nan
+    failed = [{"scenario": name, "replicate": r} for name, own in gone.items() for r in own]
+    return replace(result, series=series, summaries=summaries, failed=tuple(failed))
+
+
+def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
+    comparison: Comparison,
+) -> None:
+    found = Comparison.of(without(comparison.result, demand_first=[1]), "history", [HIGHER])
+    assert found.pairs == {"twin": 3, "demand_first": 2}
+    words = comparison_text(found, "en")
+    assert "2 packages against History continues: 2–3 pairs" in words
+    assert "1 of 9 runs failed" in words and "failed.csv" in words
+    assert "Demand first: 1 of 3 runs failed, 2 pairs left" in words
+    assert "Paired differences over 2–3 pairs" in words
+    chinese = comparison_text(found, "zh")
+    assert "9 次模拟中 1 次失败" in chinese and "3 次模拟中 1 次失败，余 2 对" in chinese
+    assert "2–3 pairs" in found._repr_html_() and "1 of 9 runs failed" in found._repr_html_()
+    found = Comparison.of(without(comparison.result, history=[0]), "history", [HIGHER])
+    words = comparison_text(found, "en")
+    assert "History continues: 1 of 3 runs failed\n" in words and ": 2 pairs, seed" in words
+    assert "failed" not in comparison_text(comparison)
+
+
+@pytest.mark.parametrize(
+    ("lang", "named"),
+    [("en", "Demand first: 3 of 3 runs failed, no pair left"), ("zh", "没有余下的模拟对")],
+)
+def test_a_package_of_which_every_run_failed_is_named_and_in_no_table(
+    comparison: Comparison, lang: str, named: str
+) -> None:
+    gone = without(comparison.result, demand_first=[0, 1, 2])
+    found = Comparison.of(gone, "history", [HIGHER])
+    words = comparison_text(found, lang)
+    assert named in words and "None" not in words and "– ± –" not in words
+    assert words.count("– / – / –") == 1  # of the twin, which costs nothing beyond the reference
+    assert set(found.table["package"]) == {"twin"} and found.table["rank"].notna().all()
+    assert set(found.regret["package"]) == {"twin", "history"}
+    assert found.regret["draws"].eq(3).all()
+    assert found.figure(HIGHER, lang).alt
+
+
+def test_money_is_that_of_runs_that_ended_well(comparison: Comparison) -> None:
+    whole = comparison.packages.set_index("package")
+    for lost in ([1], [0, 1, 2]):
+        gone = without(comparison.result, demand_first=lost)
+        money = Comparison.of(gone, "history", [HIGHER]).packages.set_index("package")
+        for name in ("paid", "extra"):
+            value = money.loc["demand_first", name]
+            assert np.isnan(value) if len(lost) == 3 else value != 0
+            assert money.loc["twin", name] == whole.loc["twin", name]
+    costs = comparison.result.summary()
+    costs = costs[costs["outcome"].str.startswith("public_cost_") & (costs["scenario"] != "twin")]
+    paid = costs.groupby(["scenario", "replicate"], observed=True)["value"].sum()
+    left = paid["demand_first"].drop(1)
+    gone = without(comparison.result, demand_first=[1])
+    money = Comparison.of(gone, "history", [HIGHER]).packages.set_index("package")
+    assert money.loc["demand_first", "paid"] == pytest.approx(left.median())
+
+
+@pytest.mark.parametrize("lost", [["history"], ["twin", "demand_first"]])
+def test_where_no_pair_is_left_the_rest_is_still_written(
+    comparison: Comparison, tmp_path: Path, lost: list[str]
+) -> None:
+    gone = without(comparison.result, **dict.fromkeys(lost, [0, 1, 2]))
+    found = Comparison.of(gone, "history")
+    words = comparison_text(found)
+    assert ": 0 pairs, seed" in words and "± –" not in words and found.table.empty
+    assert [path.name for path in found.save(tmp_path)] == [
+        "comparison.csv", "packages.csv", "regret.csv",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="not every pair has failed"):
+        found.figure()
 
 
 def test_a_figure_of_an_unknown_outcome_names_the_nearest(comparison: Comparison) -> None:

@@ -165,6 +165,24 @@ def test_a_model_without_a_source_is_refused(tmp_path: Path) -> None:
         own(tmp_path, {}.get)
 
 
+class Kind:
+    """A class whose methods are models."""
+
+    @classmethod
+    def one(cls, runs: pd.DataFrame) -> np.ndarray:
+        return runs["x1"].to_numpy()
+
+    @classmethod
+    def two(cls, runs: pd.DataFrame) -> np.ndarray:
+        return 2 * runs["x1"].to_numpy()
+
+
+def test_methods_of_a_class_are_models_of_their_own(tmp_path: Path) -> None:
+    frames = [own(tmp_path, model).frame() for model in (Kind.one, Kind.two)]
+    assert len(list(tmp_path.iterdir())) == 2
+    assert (frames[1]["value"] == 2 * frames[0]["value"]).all() and frames[0]["value"].any()
+
+
 def test_values_that_hold_in_all_runs_are_read_as_python_has_them() -> None:
     (one,), (same,) = (
         cross("history", parameters={"hype": value}).scenarios for value in (np.float64(0.3), 0.3)

@@ -1,7 +1,11 @@
 """What starts of a run leave of one another: two at once, one after a kill, on another machine."""
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
@@ -18,6 +22,11 @@ from ecosystem.ensemble import identity
 from ecosystem.errors import InputError
 
 CONFIGURATION = {"command": "study"}
+ROOT = Path(__file__).parents[1]
+HEARD = (  # a shell's background job ignores the signal, and so would its children
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -145,3 +154,38 @@ def test_a_study_killed_between_its_ensembles_goes_on(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(found.table, undisturbed.table)
     assert before == {path: path.stat().st_mtime_ns for path in whole.glob("shards/*")}
     assert sorted(map(directories.is_complete, tmp_path.iterdir())) == [True, True]
+
+
+CHILDREN = "task/*/children"
+
+
+def children(process: int) -> int:
+    """Return the number of processes that a process has started and that are still there."""
+    return sum(len(path.read_text().split()) for path in Path(f"/proc/{process}").glob(CHILDREN))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("processes", "seconds"), [(2, 0.0), (3, 0.0), (3, 0.7), (3, 3.0)])
+def test_ctrl_c_ends_workers_of_dask_without_a_word(
+    processes: int, seconds: float, tmp_path: Path
+) -> None:
+    """While the first worker starts, the second, both; and as runs take place."""
+    pytest.importorskip("distributed")
+    if not list(Path("/proc/self").glob(CHILDREN)):
+        pytest.skip("needs a list of a process's children")
+    command = [sys.executable, "-c", HEARD, "-m", "experiments.cli", "run", "--world", "teaching"]
+    command += ["--replicates", "2000", "--until", "2026Q4", "--jobs", "2", "--executor", "dask"]
+    process = subprocess.Popen(
+        [*command, "--quiet", "--out", str(tmp_path)],
+        cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    begin = time.monotonic()
+    while children(process.pid) < processes and time.monotonic() < begin + 60:
+        time.sleep(0.005)
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
+    begin = time.monotonic()
+    answer, said = process.communicate(timeout=60)  # of all that still have them open
+    assert time.monotonic() - begin < 10
+    assert (process.returncode, answer) == (130, b""), said.decode()
+    assert said.startswith(b"interrupted; ") and len(said.splitlines()) == 1, said.decode()

@@ -63,7 +63,7 @@ def change_shard(directory: Path, factor: float) -> None:
     table = table.set_column(table.column_names.index("value"), "value", [value])
     content = encoded(table)
     path.unlink()
-    other = path.parent / shard_name(0, content)
+    other = path.parent / shard_name(directory.name, 0, content)
     other.write_bytes(content)
     manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
     del manifest["files"][f"shards/{path.name}"]
@@ -167,13 +167,13 @@ def test_versions_at_the_beginning_and_at_the_end_are_reasons(tmp_path: Path, re
     runs = run_design(design, model=models.two_outcomes, executor="serial", out=tmp_path)
     directory = runs.complete().directory
     assert directory is not None
-    assert reasons(directory) == {} and "SALib" in identity.versions()
+    assert reasons(directory, models.two_outcomes) == {} and "SALib" in identity.versions()
     content = json.loads((directory / record).read_text("utf-8"))
     content["versions"]["SALib"] = "0.1"
     content["configuration"]["data"]["tables"] = "f" * 64
     (directory / record).write_text(json.dumps(content), "utf-8")
     now = {"SALib": identity.versions()["SALib"], "tables": identity.model_digests()["tables"][:12]}
-    assert reasons(directory) == {
+    assert reasons(directory, models.two_outcomes) == {
         "SALib": ("0.1", now["SALib"]),
         "tables": ("f" * 12, now["tables"]),
     }

@@ -11,6 +11,7 @@ from experiments.resilience import (
     CALM,
     TOLERANCE,
     WINDOW,
+    _facts,
     depth,
     loss,
     recovery_time,
@@ -63,6 +64,20 @@ def test_no_harm_is_no_time_and_lasting_harm_is_censored() -> None:
 def test_a_twin_that_makes_nothing_has_no_loss_to_share() -> None:
     assert np.isnan(loss(TWIN, TWIN * 0)).all()
     assert (depth(TWIN, TWIN * 0) == 0).all()
+
+
+def test_runs_that_failed_are_in_no_number() -> None:
+    use = with_overrides(resolve("history"), (), ["ai_winter"]).shocks[0]
+    hit = np.repeat(TWIN * np.where(AGE < 8, 0.5, 1.0), 3, axis=0)
+    twin = np.repeat(TWIN, 3, axis=0)
+    whole = _facts(use, hit, twin)
+    assert whole["depth"] == pytest.approx(0.5) and whole["recovery"] == 8
+    for one, lost in ((hit, (0, 1)), (twin, (2,))):
+        broken = one.copy()
+        broken[list(lost)] = np.nan
+        assert _facts(use, *((broken, twin) if one is hit else (hit, broken))) == whole
+    nothing = _facts(use, hit * np.nan, twin)
+    assert all(np.isnan(nothing[name]) for name in ("loss", "depth", "recovery", "censored"))
 
 
 @pytest.mark.slow

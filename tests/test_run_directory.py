@@ -13,6 +13,7 @@ import pytest
 
 from ecosystem.ensemble.shards import shard_name
 from experiments import run_directory as files
+from experiments.large_files import write_frames
 
 CONFIGURATION = {"command": "run", "seed": 1, "scenarios": ["history"]}
 
@@ -93,7 +94,7 @@ def test_parquet_has_one_schema_whatever_the_frame(tmp_path: Path) -> None:
     categories["scenario"] = categories["scenario"].astype("category")
     categories["replicate"] = categories["replicate"].astype("int16")
     for name, frame in (("a", plain), ("b", categories)):
-        files.write_parquet(tmp_path / f"{name}.parquet", frame)
+        write_frames(tmp_path / f"{name}.parquet", [frame])
     first, second = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
     assert first.schema.equals(second.schema)
     assert first.to_pandas()["value"].tolist() == [1.5] * 3
@@ -112,7 +113,7 @@ def test_a_file_reaches_the_disk_whole_or_leaves_nothing(
     writers: dict[str, Callable[[], None]] = {
         "text": lambda: files.write_text(tmp_path / "file", "words\n"),
         "csv": lambda: files.write_csv(tmp_path / "file", tidy()),
-        "parquet": lambda: files.write_parquet(tmp_path / "file", tidy()),
+        "parquet": lambda: write_frames(tmp_path / "file", [tidy()]),
     }
     real = os.fsync
     synced: list[None] = []
@@ -136,15 +137,26 @@ def test_a_run_is_finished_while_its_shards_are_as_they_were_written(tmp_path: P
     assert not files.is_finished(target)
     with files.opened(target, CONFIGURATION, "ecosystem run"):
         (target / "shards").mkdir()
-        shard = target / "shards" / shard_name(0, b"content")
+        shard = target / "shards" / shard_name("abc", 0, b"content")
         shard.write_bytes(b"content")
         files.write_text(target / "summary.txt", "words")
+        files.write_text(target / "table.csv", "a,b")
         files.write_manifest(target, CONFIGURATION, "ecosystem run")
     assert files.is_finished(target)
-    files.write_text(target / "summary.txt", "edited by its owner")
+    files.write_text(target / "table.csv", "edited by its owner")
     assert files.is_finished(target)
-    (target / "summary.txt").unlink()
+    for name in ("summary.txt", "table.csv"):
+        before = (target / name).read_bytes()
+        (target / name).unlink()
+        assert not files.is_finished(target)
+        (target / name).write_bytes(before)
+        assert files.is_finished(target)
+    files.write_text(target / "summary.txt", "wor")
     assert not files.is_finished(target)
+    before = (target / "manifest.json").read_bytes()
+    (target / "manifest.json").write_bytes(before[:20])
+    assert not files.is_finished(target)
+    (target / "manifest.json").write_bytes(before)
     files.write_text(target / "summary.txt", "words")
     shard.write_bytes(b"contents")
     assert not files.is_finished(target)

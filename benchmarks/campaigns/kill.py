@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.record import machine
+from ecosystem.ensemble.directory import damaged, hash_of
 from ecosystem.ensemble.shards import is_sound
 
 ROOT = Path(__file__).parents[2]
@@ -115,8 +116,9 @@ def torment(
         return cases, f"exit code {code}: {words}"
     if shard_names(place) != reference:
         return cases, f"other shards: {sorted(shard_names(place) ^ reference)}"
-    if not list(place.glob("*/manifest.json")) or list(place.glob("*/shards/.*")):
-        return cases, "no manifest, or files left over"
+    whole = list(place.glob("*/manifest.json"))
+    if not whole or damaged(whole[0].parent) or list(place.rglob("*.part")):
+        return cases, "no manifest, files missing that it lists, or files left over"
     return cases, ""
 
 
@@ -137,7 +139,7 @@ def wait_a_while(process: subprocess.Popen[bytes], place: Path, moments: random.
 def what_is_wrong(place: Path, reference: set[str]) -> str:
     """Return what is wrong with the shards that a killed run has left."""
     for path in place.glob("*/shards/*.parquet"):
-        if not is_sound(path) or path.name not in reference:
+        if not is_sound(path, hash_of(path.parents[1])) or path.name not in reference:
             return f"torn or other shard {path.name}"
     return ""
 

@@ -18,7 +18,9 @@ from ecosystem.chance import Chance
 from ecosystem.draws import draw_parameters
 from ecosystem.ensemble.design import Design, Integers, scenario_name, shock_label
 from ecosystem.ensemble.identity import model_digests
+from ecosystem.ensemble.own import check_same_outcomes, own_outcomes
 from ecosystem.errors import FaultList, InputError
+from ecosystem.hook_calls import words_of
 from ecosystem.hooks import HookError
 from ecosystem.quarters import FIRST_YEAR, QUARTERS_A_YEAR, period_label
 from ecosystem.scenario import ResolvedScenario
@@ -134,9 +136,18 @@ class Tasks(Sequence[Task]):
         What is cut, and what its chunks have in common.
     largest
         Most runs of a chunk.
+
+    Raises
+    ------
+    InputError
+        The design has no run.
     """
 
     def __init__(self, design: Design, plan: Plan, largest: int) -> None:
+        if not len(design):
+            faults = FaultList()
+            faults.add("design", 0, "at least one run")
+            faults.raise_if_any()
         self.design, self.plan, self.largest = design, plan, largest
         self.parts = [
             (scenario, runs)
@@ -168,15 +179,15 @@ def largest_chunk(world: World | None) -> int:
     return OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
 
 
-def run_task(task: Task, death: str | None = None) -> Piece:
+def run_task(task: Task, piece: Piece | None = None) -> Piece:
     """Run a chunk; where a run fails, halve the chunk until the run stands alone.
 
     Parameters
     ----------
     task
         The chunk.
-    death
-        Why it cannot be run, where it has killed its worker processes: all its runs have failed.
+    piece
+        What came of it, where it has been run in parts.
 
     Raises
     ------
@@ -188,8 +199,16 @@ def run_task(task: Task, death: str | None = None) -> Piece:
     Exception
         What the first run raised, where the plan is strict.
     """
+    if piece is not None:
+        return piece
     check_place(task.plan)
-    return attempt(task) if death is None else given_up(task, death)
+    return attempt(task)
+
+
+def run_part(task: Task) -> Piece:
+    """Run a part of a chunk: as `run_task`, but a hook that fails in all its runs is no mistake."""
+    check_place(task.plan)
+    return attempt(task, whole=False)
 
 
 def attempt(task: Task, whole: bool = True) -> Piece:
@@ -221,12 +240,11 @@ def is_mistake(task: Task) -> bool:
 
 
 def given_up(task: Task, death: str) -> Piece:
-    """Return a chunk that killed its workers as one whose runs have all failed."""
+    """Return a single run that killed its workers as one that has failed."""
     error = ChildProcessError(death)
     if task.plan.strict:
         raise error
-    alone = [task.part(slice(place, place + 1)) for place in range(len(task))]
-    return Piece(task.runs[:0], {}, tuple(failure(one, error) for one in alone))
+    return Piece(task.runs[:0], {}, (failure(task, error),))
 
 
 def run_whole(task: Task) -> Kept:
@@ -313,29 +331,8 @@ def run_own(task: Task) -> Kept:
         "point": task.point,
         "replicate": task.replicate,
     }
-    index = pd.Index(task.runs, name="run")
-    found = task.plan.model(pd.DataFrame(keys | dict(task.values), index=index))
-    if isinstance(found, pd.Series):
-        found = found.to_frame("value")
-    if not isinstance(found, pd.DataFrame):
-        table = np.asarray(found, dtype=float)
-        table = table[:, None] if table.ndim == 1 else table
-        several = [f"value_{column}" for column in range(table.shape[-1])]
-        found = pd.DataFrame(table, columns=["value"] if len(several) == 1 else several)
-    faults = FaultList()
-    if len(found) != len(task):
-        faults.add("model", f"{len(found)} rows for {len(task)} runs", "one row a run")
-    elif set(found.index) == set(task.runs):
-        found = found.reindex(task.runs)
-    elif not found.index.equals(pd.RangeIndex(len(found))):
-        faults.add("model", "rows of another index", "rows indexed by the runs, or 0, 1, 2, …")
-    faults.raise_if_any()
-    names = [str(name) for name in found.columns]
-    values = found.to_numpy(dtype=float)
-    for column, name in enumerate(names):
-        if not np.isfinite(values[:, column]).all():
-            raise FloatingPointError(f"outcome {name} is not finite")
-    return {"end": {name: values[:, [column], None] for column, name in enumerate(names)}}
+    rows = pd.DataFrame(keys | dict(task.values), index=pd.Index(task.runs, name="run"))
+    return {"end": own_outcomes(task.plan.model, rows)}
 
 
 def failure(task: Task, error: Exception) -> dict[str, Any]:
@@ -355,15 +352,24 @@ def failure(task: Task, error: Exception) -> dict[str, Any]:
         "point": int(task.point[0]),
         "replicate": replicate,
         "seed": plan.seed,
-        "error": " ".join(f"{type(error).__name__}: {error}".split()),
+        "error": " ".join(words_of(error).split()),
         "command": shlex.join([*plan.repeat, str(run)]) if plan.repeat else "",
         "parameters": values,
     }
 
 
 def joined(pieces: Sequence[Piece]) -> Piece:
-    """Return the pieces of a halved chunk as one."""
+    """Return the pieces of a halved chunk as one.
+
+    Raises
+    ------
+    InputError
+        A user's own model returned other outcomes for some runs than for others.
+    """
     whole = [piece for piece in pieces if len(piece.runs)]
+    check_same_outcomes(
+        {int(piece.runs[0]): list(values) for piece in whole for values in piece.values.values()}
+    )
     values: Kept = {
         kind: {
             name: np.concatenate([piece.values[kind][name] for piece in whole])

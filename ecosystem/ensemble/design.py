@@ -23,6 +23,10 @@ Integers = NDArray[np.int32]
 Item = str | Path | Scenario | ResolvedScenario
 MODEL = "model"
 """Name of the scenario of runs that have none: those of a user's own model."""
+RUN_COLUMNS = ("run", "scenario", "shock", "point", "replicate")
+"""What names a run; no parameter of a model of one's own can be called so."""
+LARGEST = int(np.iinfo(np.int32).max)
+"""Largest number of a replicate."""
 
 
 def shock_label(scenario: ResolvedScenario | str) -> str:
@@ -151,15 +155,14 @@ def cross(
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:
         faults.add("points", sorted(sizes), "columns of one length, at least 1")
-    if isinstance(replicates, bool) or not isinstance(replicates, int) or replicates < 1:
-        faults.add("replicates", replicates, "a whole number of at least 1")
+    faults.whole("replicates", replicates, 1)
     for name, column in columns.items():
+        if name in RUN_COLUMNS:
+            faults.add("points", name, "another name: every run has a column of it")
         if not np.isfinite(column).all():
             faults.add(f"points.{name}", float(column[~np.isfinite(column)][0]), "a finite number")
     count = max(sizes)
-    block = np.zeros(count, np.int32) if luck is None else np.asarray(luck, dtype=np.int32)
-    if block.shape != (count,) or (block < 0).any():
-        faults.add("luck", list(block[:5]), f"a block number of at least 0 for each of {count}")
+    block = np.zeros(count, np.int64) if luck is None else _blocks(faults, luck, count, replicates)
     held = _held(faults, parameters or {})
     faults.raise_if_any()
     listed = _resolved(scenarios, [shocks] if isinstance(shocks, str) else shocks, held)
@@ -184,6 +187,17 @@ def _numbers(faults: FaultList, place: str, values: Any) -> Array:
         return column
     faults.add(place, values, "a list of numbers, one a point")
     return np.zeros(1)
+
+
+def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArray[np.int64]:
+    """Return the block of each point, (points,), noting what is none."""
+    block = np.asarray(luck)
+    most = LARGEST // replicates - 1 if isinstance(replicates, int) and replicates > 0 else LARGEST
+    whole = block.shape == (count,) and block.dtype.kind in "iu"
+    if not whole or (block < 0).any() or (block > most).any():
+        allowed = f"a whole number from 0 to {most} for each of {count} points"
+        faults.add("luck", block.ravel()[:5].tolist(), allowed)
+    return block.astype(np.int64) if whole else np.zeros(count, np.int64)
 
 
 def _held(faults: FaultList, parameters: Mapping[str, float]) -> dict[str, float]:

@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from ecosystem.ensemble.identity import COMPUTING, MACHINE, configuration_hash, plain, versions
-from ecosystem.ensemble.shards import BAD, is_sound, write_file
+from ecosystem.ensemble.shards import BAD, PART, write_file
 from ecosystem.errors import FaultList, InputError
 
 PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
 DESIGN, POINTS = "design.parquet", "points.parquet"
+CHECKED = (".json", ".txt", ".parquet")
+"""Endings of files that must be as they were written; tables and figures may be edited."""
+KEPT = "is kept, and the same command goes on from there"
 
 
 def is_complete(directory: Path) -> bool:
@@ -33,17 +36,37 @@ def is_complete(directory: Path) -> bool:
 
 
 def damaged(directory: Path) -> list[Path]:
-    """Return the files that a finished run lists and lacks, and shards that are not as written.
+    """Return the files of a finished run that are missing, or that must be as written and are not.
 
-    Other files may have been edited since, which is their owner's business.
+    Raises
+    ------
+    InputError
+        The manifest cannot be read.
     """
 
-    def sound(path: Path) -> bool:
-        shard = path.parent.name == "shards"
-        return is_sound(path) if shard and path.is_file() else path.is_file()
+    def sound(path: Path, digest: str) -> bool:
+        if not path.is_file():
+            return False
+        return path.suffix not in CHECKED or digest_of_file(path) == digest
 
-    listed = (directory / name for name in read_json(directory / MANIFEST)["files"])
-    return [path for path in listed if not sound(path)]
+    listed = read_json(directory / MANIFEST)["files"].items()
+    return [directory / name for name, digest in listed if not sound(directory / name, digest)]
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hash_of(directory: Path) -> str:
+    """Return the hash of the configuration that a run directory was begun for.
+
+    Raises
+    ------
+    InputError
+        Its plan cannot be read.
+    """
+    return str(read_json(directory / PLAN).get("hash"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -68,7 +91,10 @@ def read_json(path: Path) -> dict[str, Any]:
         what = type(found).__name__
     except (OSError, ValueError) as error:
         what = f"{type(error).__name__}: {error}"
-    faults.add(str(path), what, "a run's own file as written")
+    faults.add(
+        str(path), what, "a run's own file as written; where it is lost, the run can begin anew "
+        "in another folder (--out)",
+    )  # fmt: skip
     raise InputError(faults.faults)
 
 
@@ -86,7 +112,8 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
         Another process fills it; or it was begun with another configuration, code or data, or
         with other versions of what computes.
     OSError
-        The place cannot be written to; found before anything is computed.
+        The place cannot be written to, where possible found before anything is computed; says
+        what is kept.
     """
     made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
     refuse_unfinished_kin(directory, configuration)
@@ -97,16 +124,36 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
                 check_plan(directory, configuration)
                 if not (directory / PLAN).is_file():
                     write_json(directory / PLAN, plan_of(configuration, command))
+                remove_parts(directory)
                 yield directory
             except BaseException:
                 if directory in made:
                     remove_empty(directory, lock)
                 raise
-    except BaseException:
+    except BaseException as error:
         for folder in made:
             with suppress(OSError):  # it holds something: of this run, or of another
                 folder.rmdir()
+        if isinstance(error, OSError) and error.errno is not None:  # not of workers that died
+            raise told(error, directory) from error
         raise
+
+
+def told(error: OSError, directory: Path) -> OSError:
+    """Return an error of writing that names a place, and says what is kept where anything is."""
+    words = error.strerror or str(error)
+    if directory.exists() and KEPT not in words:
+        words = f"{words}; what is written {KEPT}"
+    return OSError(error.errno, words, error.filename or str(directory))
+
+
+def remove_parts(directory: Path) -> None:
+    """Remove what a process that was killed had not finished writing, here and one folder below.
+
+    Runs that lie deeper have a lock of their own.
+    """
+    for left in (*directory.glob(f".*{PART}"), *directory.glob(f"*/.*{PART}")):
+        left.unlink()
 
 
 def plan_of(configuration: Mapping[str, Any], command: str) -> dict[str, Any]:
@@ -260,12 +307,12 @@ def write_manifest(
         Further entries, such as `failed`.
     """
     files = {
-        path.relative_to(directory).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        path.relative_to(directory).as_posix(): digest_of_file(path)
         for path in sorted(directory.rglob("*"))
         if path.is_file()
         and path.name != LOCK
         and path != directory / MANIFEST
-        and path.suffix != BAD
+        and path.suffix not in (BAD, PART)
     }
     content = {**plan_of(configuration, command), **more, "files": files}
     write_json(directory / MANIFEST, content)

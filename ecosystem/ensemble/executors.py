@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,11 +17,12 @@ from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
 
+from ecosystem.ensemble.suspects import Suspects
 from ecosystem.errors import FaultList, nearest
 
 EXECUTORS = ("serial", "processes", "dask")
-DEATHS = 3
-"""So many times in a row may workers die before any chunk is finished, or a chunk kill its own."""
+ALONE = -1
+"""Stands for the number of a chunk where suspects are run."""
 PATIENCE = 30
 """Seconds after which a cluster that has finished nothing is asked whether it has workers left."""
 RESUME = "what was finished is kept, and the same command goes on from there"
@@ -74,7 +75,7 @@ class Pool:
         self.executor: Executor | None = None
         self._close: Callable[[], None] = lambda: None
         self._count: Callable[[], int] = lambda: self.workers
-        self.deaths, self.proven = 0, False
+        self.deaths = 0
 
     @property
     def depth(self) -> int:
@@ -137,19 +138,19 @@ class Pool:
                 raise ChildProcessError(f"{words}; {RESUME}")
 
     def succeed(self) -> None:
-        """Note that workers live long enough to finish a chunk."""
-        self.deaths, self.proven = 0, True
+        """Note that workers live long enough to finish a chunk, or a part of one."""
+        self.deaths = 0
 
-    def mourn(self, error: BaseException) -> None:
-        """Take down what is left of dead workers, or give up.
+    def mourn(self, error: BaseException, hopeless: bool) -> None:
+        """Take down what is left of dead workers, or give up where that is hopeless.
 
         Raises
         ------
         ChildProcessError
-            Workers died too often, or they are not ours to put up again.
+            Workers die whatever they are given, or they are not ours to put up again.
         """
         self.deaths += 1
-        if self.deaths > DEATHS or isinstance(self.kind, Executor):
+        if hopeless or isinstance(self.kind, Executor):
             words = f"workers died {self.deaths} times without finishing a chunk ({error})"
             raise ChildProcessError(f"{words}; {RESUME}") from error
         self.close()
@@ -189,6 +190,11 @@ def check_executor(
     return kind
 
 
+def ended_badly(future: Future[Any]) -> bool:
+    """Return whether a call that is done has no result."""
+    return future.cancelled() or future.exception() is not None
+
+
 def in_order(
     pool: Pool,
     tasks: Sequence[Any],
@@ -198,16 +204,15 @@ def in_order(
 ) -> Iterator[tuple[int, Any]]:
     """Run tasks on a pool and give in order what `keep` made of each as soon as it was done.
 
-    When workers die, the chunks that they had are run one at a time. One that goes on killing its
-    worker where others do well is given up: ``call(task, words)`` then says what is kept of it.
+    When workers die, the chunks that they had are run one at a time, and those that kill theirs in
+    parts (`ecosystem.ensemble.suspects`): ``call(task, piece)`` gives what is kept of the pieces.
 
     Raises
     ------
     ChildProcessError
-        Workers died again and again without finishing a chunk, or none is left.
+        Workers died whatever they were given, or none is left.
     """
-    todo, suspects = deque(numbers), deque[int]()
-    kills: Counter[int] = Counter()
+    todo, suspects = deque(numbers), Suspects(tasks)
     waiting: dict[Future[Any], int] = {}
     ready: dict[int, Any] = {}
 
@@ -215,37 +220,34 @@ def in_order(
         """Submit what there is room for; a suspect alone."""
         if suspects:
             if not waiting:
-                waiting[pool.submit(call, tasks[suspects[0]])] = suspects[0]
+                waiting[pool.submit(*suspects.call())] = ALONE
             return
         while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
             future = pool.submit(call, tasks[todo[0]])
             waiting[future] = todo.popleft()
 
     def take() -> None:
-        """Keep what is done."""
-        for future in pool.done(waiting):
+        """Keep what is done, what ended well before what did not."""
+        for future in sorted(pool.done(waiting), key=ended_badly):
             result = future.result()
             number = waiting.pop(future)
-            ready[number] = keep(number, result)
             pool.succeed()
-            if suspects:
-                suspects.popleft()
+            if not suspects:
+                ready[number] = keep(number, result)
+                suspects.vouch(number)
+            elif found := suspects.survived(result):
+                number, piece = found
+                ready[number] = keep(number, call(tasks[number], piece))
 
     def bury(error: BaseException) -> None:
-        """Suspect the chunks of dead workers, and give up the one that was alone too often."""
+        """Suspect the chunks of dead workers, or the runs that the dead one had alone."""
         if suspects:
-            number = suspects[0]
-            kills[number] += 1
-            suspects.rotate(-1)
-            if kills[number] == DEATHS and pool.proven:
-                suspects.remove(number)
-                words = f"its worker process died {DEATHS} times ({error})"
-                ready[number] = keep(number, call(tasks[number], words))
-                pool.succeed()
+            hopeless = suspects.died(error)
         else:
-            suspects.extend(sorted(waiting.values()))
+            hopeless = False
+            suspects.add(waiting.values())
         waiting.clear()
-        pool.mourn(error)
+        pool.mourn(error, hopeless)
 
     try:
         for wanted in numbers:

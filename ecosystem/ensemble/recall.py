@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ecosystem.errors import FaultList
 from ecosystem.hooks import Hook
 from ecosystem.quarters import period_label
 from ecosystem.scenario import Edit, Layer, ResolvedScenario, ShockUse
+
+STATE = "arguments of a partial and the state of an object are not kept"
 
 
 def recalled(directory: Path) -> tuple[Design, dict[str, Any]]:
@@ -81,17 +84,49 @@ def hook_of(faults: FaultList, words: str, source: str | None) -> Hook | None:
 
 def model_of(faults: FaultList, found: Mapping[str, Any]) -> Model | None:
     """Return a user's own model by module and name, else note a fault."""
-    module, _, function = found["name"].partition(":")
     allowed = "a function in a file of its own that can be imported from here"
     if not found["function"]:
-        words = f"{allowed}: arguments of a partial and the state of an object are not kept"
-        faults.add("model", found["name"], words)
+        faults.add("model", found["name"], f"{allowed}: {STATE}")
         return None
     sys.path.insert(0, os.getcwd())  # a command looks beside itself, not where it is called
     try:
-        return getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        faults.add("model", found["name"], f"{allowed} ({error})")
+        model, problem = standing_at(found["name"]), "it is no function"
+    except (Exception, SystemExit) as error:  # whatever the user's file raises
+        model, problem = None, f"{type(error).__name__}: {error}"
     finally:
         sys.path.pop(0)
+    if callable(model):
+        return model
+    faults.add("model", found["name"], f"{allowed} ({problem})")
     return None
+
+
+def standing_at(name: str) -> Any:
+    """Import what stands at a name such as ``my_file:my_function`` or ``my_file:Class.method``."""
+    module, _, function = name.partition(":")
+    return attrgetter(function)(import_module(module))
+
+
+def why_lost(configuration: Mapping[str, Any], model: Model | None) -> str:
+    """Return why runs could not be recalled from their directory; empty where they can be.
+
+    Parameters
+    ----------
+    configuration
+        As the plan of the directory will have it.
+    model
+        The user's own model, or None.
+    """
+    if None in configuration["hooks"].values():
+        return "a hook given as a function of Python is not kept"
+    found = configuration["model"]
+    if found is None:
+        return ""
+    if not found["function"]:
+        return STATE
+    try:
+        # what a script or a notebook defines is there under this name in its own process alone
+        here = found["name"].startswith("__main__:") or standing_at(found["name"]) is not model
+    except (AttributeError, ImportError):
+        here = True
+    return "a function that no other process can import by its name is not kept" if here else ""

@@ -18,7 +18,7 @@ from ecosystem.ensemble.executors import Pool, check_executor
 from ecosystem.ensemble.identity import model_digests, plain
 from ecosystem.errors import FaultList, InputError
 from ecosystem.fingerprint import digest_of
-from ecosystem.quarters import HORIZON, check_period
+from ecosystem.quarters import HORIZON, QUARTERS_A_YEAR, check_period
 from ecosystem.scenario import ResolvedScenario
 from ecosystem.world.loader import World, load_world
 
@@ -50,19 +50,18 @@ def checked(
         faults.name("keep", name, KEEP)
     for name in wanted:
         faults.name("outcomes", name, outcome_table())
-    for place, value, least in (
-        ("seed", seed, 0),
-        ("jobs", jobs, 1),
-        ("chunk_runs", chunk_runs, 1),
-    ):
-        if value is None and least == 1:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            faults.add(place, value, f"a whole number of at least {least}")
+    if not wanted:
+        faults.add("outcomes", outcomes, "at least one outcome")
+    seed = faults.whole("seed", seed, 0) or 0
+    for place, value in (("jobs", jobs), ("chunk_runs", chunk_runs)):
+        if value is not None:
+            faults.whole(place, value, 1)
     if model is not None and not callable(model):
         faults.add("model", model, "a function of a frame of runs")
         model = None
     last = check_period(faults, "until", until)
+    if last is not None and last + 1 < QUARTERS_A_YEAR and "yearly" in kept:
+        faults.add("until", until, "a quarter after the first whole year, to keep years")
     tables = check_model(faults, design, world) if model is None else None
     kind = check_executor(faults, executor, cluster)
     kind = movable(faults, kind, executor or cluster or jobs, design, model)
@@ -170,8 +169,9 @@ def identity_of(model: Model | None) -> dict[str, Any] | None:
     if model is None:
         return None
     inner: Any = model.func if isinstance(model, partial) else model
-    bound = getattr(inner, "__self__", inner)  # the object of a method
-    home: Any = inner if inspect.isfunction(inner) else type(bound)
+    bound = getattr(inner, "__self__", inner)  # the object of a method, or the class of one
+    kind = bound if inspect.isclass(bound) else type(bound)
+    home: Any = inner if inspect.isfunction(inner) else kind
     name = f"{home.__module__}:{home.__qualname__}"
     digest = digest_of(name, home, model)
     return {"name": name, "digest": digest, "function": inspect.isfunction(model)}

@@ -39,8 +39,10 @@ import numpy as np
 
 from ecosystem.ensemble.chunks import Kept, Model, Piece, Plan, Task, Tasks, largest_chunk, run_task
 from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.directory import hash_of
 from ecosystem.ensemble.executors import Pool, in_order
 from ecosystem.ensemble.identity import configuration_hash
+from ecosystem.ensemble.recall import why_lost
 from ecosystem.ensemble.request import checked, configuration_of
 from ecosystem.ensemble.shards import failures_of, frame_of, piece_of, read_shard, tidy, work
 from ecosystem.ensemble.store import Store, shard_paths
@@ -117,8 +119,9 @@ class Ensemble:
 
     def tables(self) -> Iterator[tuple[Task, Any]]:
         """Run what is missing and give each chunk with its table (`ecosystem.ensemble.shards`)."""
+        owner = self.store.owner if self.store else ""
         for number, kept in self._shards():
-            yield self.tasks[number], read_shard(kept) if isinstance(kept, Path) else kept
+            yield self.tasks[number], read_shard(kept, owner) if isinstance(kept, Path) else kept
 
     def arrays(self) -> Kept:
         """Run what is missing and return everything by kind and outcome: the model's own alone.
@@ -191,9 +194,9 @@ class Ensemble:
             self.pool.close()
 
 
-def tabulate(task: Task, death: str | None = None) -> Any:
+def tabulate(task: Task, piece: Piece | None = None) -> Any:
     """Run a chunk and return its table (`run_task`)."""
-    return tidy(task, run_task(task, death))
+    return tidy(task, run_task(task, piece))
 
 
 def run_design(
@@ -269,9 +272,11 @@ def run_design(
         return Ensemble(design, plan, Tasks(design, plan, largest), None, pool, progress)
     configuration = configuration_of(design, plan, chunk_runs)
     directory = Path(out) / configuration_hash(configuration)
-    repeat = ("ecosystem", "reproduce", str(directory.resolve()), "--run")
+    repeat: tuple[str, ...] = ("ecosystem", "reproduce", str(directory.resolve()), "--run")
+    if lost := why_lost(configuration, model):  # said where the command would stand
+        repeat = (*f"no command: {lost}.".split(), "Run")
     tasks = Tasks(design, replace(plan, repeat=repeat), largest)
-    store = Store(directory, configuration, command or shlex.join(repeat[:3]), len(tasks))
+    store = Store(directory, configuration, command or shlex.join(repeat[:-1]), len(tasks))
     return Ensemble(design, tasks.plan, tasks, store, pool, progress)
 
 
@@ -285,8 +290,8 @@ def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
     InputError
         There are none, or one is not as it was written.
     """
-    for path in shard_paths(directory):
-        yield frame_of(read_shard(path))
+    for table in tables_of(directory):
+        yield frame_of(table)
 
 
 def read_frame(directory: str | Path) -> pd.DataFrame:
@@ -299,7 +304,14 @@ def read_frame(directory: str | Path) -> pd.DataFrame:
     InputError
         There are none, or one is not as it was written.
     """
-    return one_frame(read_shard(path) for path in shard_paths(directory))
+    return one_frame(tables_of(directory))
+
+
+def tables_of(directory: str | Path) -> Iterator[Any]:
+    """Give the shards of a run directory as tables, in the order of the design."""
+    paths, owner = shard_paths(directory), hash_of(Path(directory))
+    for path in paths:
+        yield read_shard(path, owner)
 
 
 def one_frame(tables: Iterable[Any]) -> pd.DataFrame:

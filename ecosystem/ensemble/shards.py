@@ -1,7 +1,8 @@
 """Shards: what came of a chunk as a tidy table, as Parquet, and as a file that proves itself.
 
-A shard file is called ``00012-<digest>.parquet``; the digest is of its content, so that a shard
-is whole or known not to be, without a list that could be lost. Failed runs stand in its metadata.
+A shard file is called ``00012-<digest>.parquet``; the digest is of the run that it belongs to, its
+number and its content, so that a shard is whole and in its place or known not to be, without a
+list that could be lost. Failed runs stand in its metadata.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,12 +33,13 @@ COLUMNS = ("run", "scenario", "shock", "replicate", "point", "period", "outcome"
 WORDS = ("scenario", "shock", "period", "outcome", *DIMENSIONS)
 DIGITS = 16
 """Hexadecimal digits of a shard's digest in its name."""
-BAD = ".corrupt"
+BAD, PART = ".corrupt", ".part"
+"""Endings of a shard that was set aside, and of a file that is being written."""
 
 
-def work(task: Task, death: str | None = None) -> bytes:
+def work(task: Task, piece: Piece | None = None) -> bytes:
     """Run a chunk and return its shard; what a worker does (`run_task`)."""
-    return encoded(tidy(task, run_task(task, death)))
+    return encoded(tidy(task, run_task(task, piece)))
 
 
 def entries_of(task: Task, outcome: str) -> tuple[str, tuple[str, ...]]:
@@ -155,9 +158,11 @@ def piece_of(task: Task, table: pa.Table) -> Piece:
     runs = np.setdiff1d(task.runs, [row["run"] for row in failures])
     value, start = table.column("value").to_numpy(), 0
     values: Kept = {}
+    # those of a model of one's own stand in the table alone
+    outcomes = task.plan.outcomes or table.column("outcome").unique().to_pylist()
     for kind in task.plan.keep if len(runs) else ():
         quarters, values[kind] = len(periods(kind, task.plan.until)), {}
-        for outcome in task.plan.outcomes:
+        for outcome in outcomes:
             shape = len(runs), quarters, len(entries_of(task, outcome)[1])
             stop = start + int(np.prod(shape))
             values[kind][outcome] = value[start:stop].reshape(shape)
@@ -165,9 +170,10 @@ def piece_of(task: Task, table: pa.Table) -> Piece:
     return Piece(runs, values, failures)
 
 
-def shard_name(number: int, content: bytes) -> str:
-    """Return the name of a shard's file."""
-    return f"{number:05d}-{hashlib.sha256(content).hexdigest()[:DIGITS]}.parquet"
+def shard_name(owner: str, number: int, content: bytes) -> str:
+    """Return the name of a shard's file; `owner` is the hash of the run that it belongs to."""
+    digest = hashlib.sha256(f"{owner} {number} ".encode() + content).hexdigest()
+    return f"{number:05d}-{digest[:DIGITS]}.parquet"
 
 
 def number_of(path: Path) -> int:
@@ -177,39 +183,53 @@ def number_of(path: Path) -> int:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it; after an error nothing is left of it."""
-    part = path.with_name(f".{path.name}.part")
+    """Write a file under a temporary name and rename it (`renamed`)."""
+    with renamed(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def renamed(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file under a temporary name to write to; after an error nothing is left of it.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; with its path.
+    """
+    part = path.with_name(f".{path.name}{PART}")
     try:
         with part.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
 
 
-def is_sound(path: Path) -> bool:
-    """Return whether a shard's content is what its name says."""
-    digest = path.stem.partition("-")[2]
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] == digest
+def is_sound(path: Path, owner: str) -> bool:
+    """Return whether a shard of this run has the number and content that its name says."""
+    return shard_name(owner, number_of(path), path.read_bytes()) == path.name
 
 
-def read_shard(path: Path) -> pa.Table:
+def read_shard(path: Path, owner: str) -> pa.Table:
     """Return the table of a shard's file.
 
     Raises
     ------
     InputError
-        The content is not what the name says.
+        The content is not what the name says, or the shard is not of this run.
     """
     content = path.read_bytes()
-    if shard_name(number_of(path), content) != path.name:
+    if shard_name(owner, number_of(path), content) != path.name:
         faults = FaultList()
         faults.add(
-            str(path), "content that is not what its name says", "the shard as it was written; "
-            "the command that began the run computes it again",
+            str(path), "content that is not what its name says", "a shard of this run as it was "
+            "written; the command that began the run computes it again",
         )  # fmt: skip
         faults.raise_if_any()
     return decoded(content)

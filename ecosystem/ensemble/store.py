@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ecosystem.ensemble import directory as directories
 from ecosystem.ensemble.design import Design
+from ecosystem.ensemble.identity import configuration_hash
 from ecosystem.ensemble.shards import (
     BAD,
+    decoded,
     encoded,
     failures_of,
     is_sound,
@@ -20,7 +23,7 @@ from ecosystem.ensemble.shards import (
     shard_name,
     write_file,
 )
-from ecosystem.errors import FaultList
+from ecosystem.errors import FaultList, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +52,7 @@ class Store:
     ) -> None:
         self.directory, self.configuration = directory, configuration
         self.command, self.count = command, count
+        self.owner = configuration_hash(configuration)
         self.found: dict[int, Path] = {}
 
     @contextmanager
@@ -58,23 +62,26 @@ class Store:
             folder = self.directory / SHARDS
             folder.mkdir(exist_ok=True)
             for name, table in design_tables(design).items():
-                if not (self.directory / name).is_file():
+                if not holds(self.directory / name, table):
                     write_file(self.directory / name, encoded(table))
-            for left in folder.glob(".*.part"):  # of a process that was killed
-                left.unlink()
             self.look()
             yield
 
     def look(self) -> None:
-        """Find the shards that are there; set aside those that are not as they were written."""
+        """Find the shards that are there; set aside those that are not as they were written.
+
+        Or of another run, or there twice.
+        """
         self.found = {}
         for path in sorted((self.directory / SHARDS).glob("*.parquet")):
-            if is_sound(path):
-                self.found[number_of(path)] = path
+            number = number_of(path)
+            if number not in self.found and is_sound(path, self.owner):
+                self.found[number] = path
             else:
                 aside = path.with_name(path.name + BAD)
                 path.replace(aside)
-                words = f"{path}: not as it was written; set aside as {aside.name}, and run again"
+                words = f"{path}: not as it was written, or of another run; set aside as "
+                words += f"{aside.name}, and run again where it is missing"
                 warnings.warn(words, stacklevel=2)
 
     def write(self, number: int, content: bytes) -> Path:
@@ -85,13 +92,13 @@ class Store:
         OSError
             It cannot be written; says how many are there and how to go on.
         """
-        path = self.directory / SHARDS / shard_name(number, content)
+        path = self.directory / SHARDS / shard_name(self.owner, number, content)
         try:
             write_file(path, content)
         except OSError as error:
             words = (
-                f"{error.strerror or error}; {len(self.found)} of {self.count} shards are whole "
-                "and kept, and the same command goes on from there"
+                f"{error.strerror or error}; {len(self.found)} of {self.count} shards are whole; "
+                f"what is written {directories.KEPT}"
             )
             raise OSError(error.errno, words, str(path)) from error
         self.found[number] = path
@@ -99,12 +106,9 @@ class Store:
 
     def finish(self, runs: int) -> None:
         """List failed runs and write the manifest, unless nothing has changed since it was."""
-        manifest = self.directory / directories.MANIFEST
         names = {f"{SHARDS}/{path.name}" for path in self.found.values()}
-        if manifest.is_file():
-            listed = directories.read_json(manifest)["files"]
-            if names == {name for name in listed if name.startswith(SHARDS)}:
-                return
+        if names == self.listed():
+            return
         failed = self.failures()
         if failed:
             table = failed_table(failed).to_csv(index=False, lineterminator="\n")
@@ -112,6 +116,13 @@ class Store:
         directories.write_manifest(
             self.directory, self.configuration, self.command, runs=runs, failed=len(failed)
         )
+
+    def listed(self) -> set[str]:
+        """Return the shards that the manifest lists; empty where it is missing or unreadable."""
+        with suppress(InputError):
+            files = directories.read_json(self.directory / directories.MANIFEST)["files"]
+            return {name for name in files if name.startswith(SHARDS)}
+        return set()
 
     def failures(self) -> list[dict[str, Any]]:
         """Return the rows of all runs that failed, in the order of runs."""
@@ -144,6 +155,13 @@ def design_tables(design: Design) -> dict[str, pa.Table]:
     return tables
 
 
+def holds(path: Path, table: pa.Table) -> bool:
+    """Return whether a file is there and holds this table."""
+    with suppress(OSError, ValueError):  # Arrow's errors of what it cannot read are these
+        return bool(decoded(path.read_bytes()).equals(table))
+    return False
+
+
 def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
     """Return the design of a run directory.
 
@@ -153,12 +171,22 @@ def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
         The run directory.
     scenarios
         The scenarios of the design, as the plan has them.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
     """
-    import pyarrow.parquet as pq
 
     def columns(name: str) -> dict[str, Any]:
-        table = pq.read_table(directory / name, use_threads=False)
-        return {column: table.column(column).to_numpy() for column in table.column_names}
+        faults = FaultList()
+        try:
+            table = decoded((directory / name).read_bytes())
+            return {column: table.column(column).to_numpy() for column in table.column_names}
+        except (OSError, ValueError) as error:
+            allowed = "the table as it was written; the command that began the run writes it again"
+            faults.add(str(directory / name), f"{type(error).__name__}: {error}", allowed)
+        raise InputError(faults.faults)
 
     runs, points = columns(directories.DESIGN), {}
     if (directory / directories.POINTS).is_file():
@@ -172,13 +200,17 @@ def shard_paths(directory: Path | str) -> list[Path]:
     Raises
     ------
     InputError
-        It is no run directory, or has no shards.
+        It is no run directory, has no shards, or one of them twice.
     """
     paths = sorted((Path(directory) / SHARDS).glob("*.parquet"), key=number_of)
+    faults = FaultList()
     if not paths:
-        faults = FaultList()
         faults.add("directory", str(directory), "a run directory with a folder of shards")
-        faults.raise_if_any()
+    for one, other in pairwise(paths):
+        if number_of(one) == number_of(other):
+            allowed = "one shard of a number; the command that began the run sets the other aside"
+            faults.add(str(other), f"number {number_of(one)} is there twice", allowed)
+    faults.raise_if_any()
     if not directories.is_complete(Path(directory)):
         words = f"{directory} is not finished: some of its shards are missing"
         warnings.warn(words, stacklevel=3)

@@ -1,0 +1,128 @@
+"""One scenario's levels and bands, and its large files: the same from pieces as from the whole."""
+
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from ecosystem.result import Result
+from ecosystem.simulation import simulate
+from experiments.commands import write_results
+from experiments.large_files import arrow_table, write_frames
+from experiments.run_directory import write_csv
+from experiments.run_report import bands, bands_table, run_table, run_text
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    """Return a short run of two scenarios."""
+    return simulate(
+        ["history", "none"], replicates=3, until="2026Q2", world="teaching", executor="serial"
+    )
+
+
+def repeated(result: Result, times: int) -> Result:
+    """Return a result with every run so many times."""
+    series, summaries = (
+        {name: np.tile(value, (1, times) + (1,) * (value.ndim - 2)) for name, value in kept.items()}
+        for kept in (result.series, result.summaries)
+    )
+    many = times * result.replicates
+    return replace(result, replicates=many, series=series, summaries=summaries)
+
+
+def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
+    whole = result.to_frame()
+    for rows in (20, 100):
+        pieces = list(result.frames(rows))
+        assert len(pieces) > len(result.series)
+        for piece in pieces:
+            runs = len(piece[["scenario", "replicate"]].drop_duplicates())
+            assert len(piece) <= rows or runs == 1
+        pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
+
+
+def test_a_file_of_pieces_is_the_file_of_the_frame(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.large_files.GROUP", 5000)
+    write_frames(tmp_path / "pieces", result.frames(1000))
+    write_frames(tmp_path / "whole", [result.to_frame()])
+    file, table = pq.ParquetFile(tmp_path / "pieces"), arrow_table(result.to_frame())
+    assert file.schema_arrow.equals(table.schema, check_metadata=True)
+    sizes = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
+    assert len(sizes) > 2 and min(sizes[:-1]) >= 5000 and sum(sizes) == table.num_rows
+    pieces, whole = (pd.read_parquet(tmp_path / name) for name in ("pieces", "whole"))
+    pd.testing.assert_frame_equal(pieces, whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pieces", "whole"]
+
+
+def test_csv_is_that_of_the_frame(result: Result, tmp_path: Path) -> None:
+    write_csv(tmp_path / "summary.csv", result.summary())
+    words = result.summary().to_csv(index=False, lineterminator="\n")
+    assert (tmp_path / "summary.csv").read_bytes() == words.encode("utf-8-sig")
+
+
+def test_an_error_leaves_no_file(result: Result, tmp_path: Path) -> None:
+    def broken() -> Iterator[pd.DataFrame]:
+        yield next(result.frames(1000))
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_frames(tmp_path / "results.parquet", broken())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writing_takes_no_more_memory_for_more_runs(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the result's own arrays; a frame of everything takes four times what they do."""
+    monkeypatch.setattr("experiments.large_files.GROUP", 10_000)
+    peaks = []
+    for times in (10, 30):
+        long = repeated(result, times)
+        tracemalloc.start()
+        write_frames(tmp_path / "results.parquet", long.frames(5000))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] - peaks[0] < 0.1 * sum(value.nbytes for value in long.series.values())
+
+
+def test_no_file_or_figure_needs_the_frame_of_everything(
+    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Result, "to_frame")
+    write_results(tmp_path, result)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "results.parquet", "summary.csv", "draws.csv",
+    }  # fmt: skip
+    assert bands(result).alt
+
+
+def test_bands_are_quantiles_of_the_frame(result: Result) -> None:
+    table = bands_table(result)
+    table = table[table["outcome"] == "local_value_added_net"].set_index("period")
+    frame = result.to_frame()
+    own = frame[(frame["scenario"] == "history") & (frame["outcome"] == "local_value_added_net")]
+    for period, values in own.groupby("period", observed=True)["value"]:
+        assert table["median"][str(period)] == values.quantile(0.5)
+        assert table["low_90"][str(period)] == values.quantile(0.05)
+
+
+def test_text_counts_the_runs_that_did_not_fail(result: Result) -> None:
+    summaries = {name: value.copy() for name, value in result.summaries.items()}
+    for value in summaries.values():
+        value[0, 1] = np.nan
+    failed = ({"scenario": "history", "replicate": 1},)
+    found = replace(result, summaries=summaries, failed=failed)
+    assert found.failed_runs == {"history": 1} and found.used_runs("history") == 2
+    words = run_text(found, run_table(found), "en")
+    assert "History continues: 2 runs, seed" in words and "failed.csv" in words
+    assert "History continues: 1 of 3 runs failed" in words
+    assert "3 次模拟中 1 次失败" in run_text(found, run_table(found), "zh")
+    assert "failed" not in run_text(result, run_table(result), "en")
