@@ -144,7 +144,7 @@ def peak_of(process: int | None) -> float:
 
 def dask(quick: bool) -> list[Row]:
     """Return wall-clock seconds of the same work on two processes and on two Dask workers."""
-    runs, rounds = (200, 1) if quick else (20_000, 2)
+    runs, rounds = (200, 1) if quick else (20_000, 4)
     design = cross("history", replicates=runs)
     seconds: dict[str, list[float]] = {"processes": [], "dask": []}
     for _ in range(rounds):
