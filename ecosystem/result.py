@@ -96,7 +96,7 @@ class Result:
 
     @property
     def failed_runs(self) -> dict[str, int]:
-        """Number of failed runs of each scenario that has some."""
+        """Number of failed runs of each scenario that has some; names must differ for that."""
         counts = Counter(row["scenario"] for row in self.failed)
         return {name: counts[name] for name in self.scenarios if counts[name]}
 

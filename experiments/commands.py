@@ -320,6 +320,7 @@ def write_failed(directory: Path) -> dict[str, Any]:
 
     listed = sorted(directory.glob(f"{ENSEMBLES}/*/{FAILED}"))
     if not listed:
+        (directory / FAILED).unlink(missing_ok=True)
         return {"runs": 0, "by_scenario": {}, "file": None}
     failed = pd.concat([pd.read_csv(path) for path in listed], ignore_index=True)
     files.write_csv(directory / FAILED, failed)

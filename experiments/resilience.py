@@ -93,9 +93,9 @@ class Resilience:
     Parameters
     ----------
     table
-        One row an outcome, package and shock: medians of `loss` and `depth` with 90 % intervals,
-        median `recovery` in quarters (infinite where half of the runs are censored), and the share
-        `censored`.
+        One row an outcome, package and shock: the `pairs` of runs that ended well, of these the
+        medians of `loss` and `depth` with 90 % intervals, median `recovery` in quarters (infinite
+        where half of the runs are censored), and the share `censored`.
     robustness
         One row an outcome and package: median and 90 % interval of the smallest, over the shocks,
         of 1 less the loss, and the `worst` shock by median loss.
@@ -184,8 +184,11 @@ def _regret(
     if OBJECTIVE not in result.summaries or len(struck) < 2:
         return _empty()
     values = result.summaries[OBJECTIVE][..., 0]
+    alive = [i for i in range(len(struck)) if np.isfinite(values[i]).any()]
+    if len(alive) < 2:
+        return _empty()
     place = {(one.name, use): len(struck) + i for i, (one, use) in enumerate(single)}
-    states = [values[: len(struck)]]
+    states, struck = [values[alive]], [struck[i] for i in alive]
     for use in struck[0].shocks:
         runs = [place[one.name, use] for one in struck if (one.name, use) in place]
         states += [values[runs]] if len(runs) == len(struck) else []
@@ -197,6 +200,7 @@ def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
     facts: dict[str, Any] = {"shock": use.name, "amplitude": use.amplitude}
     ended_well = np.isfinite(shocked).all(axis=1) & np.isfinite(twin).all(axis=1)
     shocked, twin = shocked[ended_well], twin[ended_well]
+    facts["pairs"] = len(twin)
     for name, values in (("loss", loss(shocked, twin)), ("depth", depth(shocked, twin))):
         facts |= _quantiles(name, values)
     time = recovery_time(shocked, twin) if len(twin) else np.array([np.nan])
@@ -218,7 +222,7 @@ def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame
     rows = []
     for (outcome, package), by_shock in losses.items():
         medians = {name: _quantiles("loss", values)["loss"] for name, values in by_shock.items()}
-        worst = max(medians, key=lambda name: float(np.nan_to_num(medians[name])))
+        worst = max(medians, key=lambda name: float(np.nan_to_num(medians[name], nan=-np.inf)))
         least = 1 - np.max(np.stack(list(by_shock.values())), axis=0)
         row = {"outcome": outcome, "package": package, "shocks": len(by_shock), "worst": worst}
         rows.append(row | _quantiles("robustness", least))

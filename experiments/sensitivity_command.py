@@ -116,7 +116,10 @@ def fill(study: Study, common: Request, directory: Path) -> commands.Finding:
 
 
 def cost_of(study: Study, common: Request) -> Cost:
-    """Return what a study takes; a few quarters are run to see how long they take."""
+    """Return what a study takes; a few quarters are run to see how long they take.
+
+    Memory is an upper bound: years before a package differs are read, but not kept.
+    """
     from ecosystem.ensemble.estimate import estimate
     from ecosystem.ensemble.runner import run_design
     from ecosystem.quarters import period_index

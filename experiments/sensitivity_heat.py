@@ -107,16 +107,20 @@ def _cells(
         label.set(ha="right", rotation_mode="anchor")
 
 
+def _side(group: str, lang: str) -> str:
+    """Return the group of outcomes in words, after a package; nothing for one's own model."""
+    return f", {text(f'sensitivity_{group}', lang)}" if group else ""
+
+
 def _named(found: Sensitivity, parts: pd.DataFrame, lang: str) -> str:
     """Return the largest cells that stand out in words."""
     titles = factor_titles(found, lang)
     first = parts[parts["matters"] > 0].nlargest(NAMED, "part")
-    words = [
-        text(
-            "sensitivity_heat_cell", lang, factor=titles[row["factor"]],
-            package=found.title(row["package"], lang), share=percent(row["part"]),
-            matters=row["matters"], outcomes=row["outcomes"],
-        )
-        for _, row in first.iterrows()
-    ]  # fmt: skip
+    words = []
+    for _, row in first.iterrows():
+        where = found.title(row["package"], lang) + _side(row["group"], lang)
+        words.append(text(
+            "sensitivity_heat_cell", lang, factor=titles[row["factor"]], package=where,
+            share=percent(row["part"]), matters=row["matters"], outcomes=row["outcomes"],
+        ))  # fmt: skip
     return "; ".join(words) or text("sensitivity_heat_none", lang)

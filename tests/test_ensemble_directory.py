@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from ensemble_runs import filled, own, shards
 
 from ecosystem import cross, run_design
 from ecosystem.ensemble import directory as directories
 from ecosystem.ensemble.recall import recalled
-from ecosystem.ensemble.runner import read_frame
+from ecosystem.ensemble.runner import read_frame, read_frames
 from ecosystem.errors import InputError
 
 HERE = Path(__file__).parent
@@ -82,9 +83,7 @@ def test_a_shard_of_another_run_or_number_is_set_aside(tmp_path: Path, kind: str
     assert read_frame(directory).equals(own(None).frame())
 
 
-def test_a_shard_that_is_there_twice_is_refused_and_set_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shard_that_is_there_twice_is_refused_and_set_aside(tmp_path: Path) -> None:
     from ecosystem.ensemble.shards import decoded, encoded, shard_name
 
     directory = filled(tmp_path)
@@ -175,3 +174,45 @@ def test_what_would_keep_nothing_is_refused() -> None:
         run_design(design, outcomes=[], world="teaching")
     with pytest.raises(InputError, match="until: '2020Q3' .*first whole year"):
         run_design(design, keep="yearly", until="2020Q3", world="teaching")
+
+
+def fails_once(runs: Any) -> Any:
+    value = runs["x1"].to_numpy()
+    return np.where((value == 3) & bool(os.environ.get("ENSEMBLE_TEST_FAILS")), np.nan, value)
+
+
+def test_a_run_that_ends_well_at_last_is_listed_as_failed_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENSEMBLE_TEST_FAILS", "1")
+    directory = filled(tmp_path, model=fails_once)
+    assert (directory / "failed.csv").is_file()
+    monkeypatch.delenv("ENSEMBLE_TEST_FAILS")
+    (directory / "shards" / shards(directory)[1]).unlink()
+    again = own(tmp_path, fails_once).complete()
+    assert again.directory == directory and not again.failures
+    assert not (directory / "failed.csv").exists() and not directories.damaged(directory)
+
+
+def test_outcomes_that_differ_between_chunks_are_refused(tmp_path: Path) -> None:
+    def fickle(runs: Any) -> Any:
+        both = pd.DataFrame({"a": runs["x1"], "b": runs["x1"]})
+        return both if runs.index[0] < 6 else both[["a"]]
+
+    words = "outcomes a, b for run 0, a for run 6"
+    for out in (None, tmp_path):
+        with pytest.raises(InputError, match=words):
+            own(out, fickle).frame()
+        with pytest.raises(InputError, match=words):
+            own(out, fickle).arrays()
+    with pytest.raises(InputError, match="a frame without columns"):
+        own(None, lambda runs: runs[[]]).frame()
+
+
+def test_a_warning_that_a_run_is_not_finished_names_the_line_that_reads_it(tmp_path: Path) -> None:
+    directory = filled(tmp_path)
+    (directory / "manifest.json").unlink()
+    for read in (read_frame, lambda place: list(read_frames(place))):
+        with pytest.warns(UserWarning, match="is not finished") as caught:
+            read(directory)
+        assert caught[0].filename == __file__

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, Any
@@ -161,7 +161,11 @@ CHILDREN = "task/*/children"
 
 def children(process: int) -> int:
     """Return the number of processes that a process has started and that are still there."""
-    return sum(len(path.read_text().split()) for path in Path(f"/proc/{process}").glob(CHILDREN))
+    found = 0
+    for path in Path(f"/proc/{process}").glob(CHILDREN):
+        with suppress(OSError):  # a thread that has just ended
+            found += len(path.read_text().split())
+    return found
 
 
 @pytest.mark.slow
@@ -174,7 +178,7 @@ def test_ctrl_c_ends_workers_of_dask_without_a_word(
     if not list(Path("/proc/self").glob(CHILDREN)):
         pytest.skip("needs a list of a process's children")
     command = [sys.executable, "-c", HEARD, "-m", "experiments.cli", "run", "--world", "teaching"]
-    command += ["--replicates", "2000", "--until", "2026Q4", "--jobs", "2", "--executor", "dask"]
+    command += ["--replicates", "20000", "--until", "2026Q4", "--jobs", "2", "--executor", "dask"]
     process = subprocess.Popen(
         [*command, "--quiet", "--out", str(tmp_path)],
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
@@ -186,6 +190,6 @@ def test_ctrl_c_ends_workers_of_dask_without_a_word(
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the workers get it too
     begin = time.monotonic()
     answer, said = process.communicate(timeout=60)  # of all that still have them open
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 30  # not at the end of the runs
     assert (process.returncode, answer) == (130, b""), said.decode()
     assert said.startswith(b"interrupted; ") and len(said.splitlines()) == 1, said.decode()

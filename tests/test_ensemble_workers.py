@@ -16,7 +16,8 @@ import pytest
 from ensemble_runs import filled, own, shards
 
 from ecosystem import cross, run_design
-from ecosystem.ensemble import chunks
+from ecosystem.ensemble import chunks, executors
+from ecosystem.ensemble.dask_cluster import Cluster
 from ecosystem.ensemble.runner import read_frame
 from ecosystem.errors import InputError
 from ecosystem.hooks import HookError
@@ -122,7 +123,7 @@ def test_a_run_that_always_kills_its_worker_is_a_failed_run(tmp_path: Path) -> N
 
     runs = start()
     assert [row["run"] for row in runs.failures] == [3]  # and not run 2 of the same chunk
-    assert "its worker process died 3 times" in runs.failures[0]["error"]
+    assert " with this run alone" in runs.failures[0]["error"]
     assert read_frame(runs.directory)["run"].tolist() == [0, 1, 2, *range(4, 12)]
     before = shards(runs.directory)
     (runs.directory / "shards" / shards(runs.directory)[1]).unlink()
@@ -131,9 +132,28 @@ def test_a_run_that_always_kills_its_worker_is_a_failed_run(tmp_path: Path) -> N
     assert shards(runs.directory) == before
 
 
+def test_a_cluster_of_ones_own_is_put_up_with_all_its_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    def connect(address: Any, workers: int) -> Any:
+        asked.append(workers)
+        one_is_left = Cluster(executors.SerialExecutor(), lambda: 1, lambda: None, (OSError,))
+        return one_is_left
+
+    monkeypatch.setattr("ecosystem.ensemble.dask_cluster.connect", connect)
+    pool = executors.Pool("dask", 3, None)
+    for _ in range(2):
+        pool.done([pool.submit(len, "abc")])
+        assert pool.workers == 1
+        pool.mourn(OSError("dead"), hopeless=False)
+    assert asked == [3, 3]
+
+
 @pytest.mark.slow
 def test_workers_that_always_die_end_in_words() -> None:
-    with pytest.raises(ChildProcessError, match="workers died 6 times .* goes on from there"):
+    with pytest.raises(ChildProcessError, match="workers died 6 times without finishing a chunk"):
         own(None, models.always_deadly, executor="processes", jobs=2).complete()
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.ensemble.recall import recalled
 from experiments.cli import app
 
+ROOT = Path(__file__).resolve().parents[1]
 MODULE = "model_of_a_user"
 CODE = """
 def plain(runs):
@@ -170,3 +172,18 @@ def test_a_hook_of_pythons_own_has_no_command(tmp_path: Path) -> None:
     runs = run_design(design, world="teaching", until="2025Q3", outcomes=["pue"], out=tmp_path)
     (failed,) = runs.complete().failures
     assert failed["command"].startswith("no command: a hook given as a function")
+
+
+@pytest.mark.slow
+def test_workers_find_a_model_where_the_command_is_given(home: Path) -> None:
+    """As the installed command does: its own folder is not where it is called."""
+    (home / f"{MODULE}.py").write_text('def plain(runs):\n    return 2 * runs["x1"].to_numpy()\n')
+    model = importlib.import_module(MODULE).plain
+    design = cross(points={"x1": np.arange(12.0)})
+    runs = run_design(design, model=model, chunk_runs=3, executor="serial", out=home).complete()
+    words = "import sys; sys.path.append(sys.argv.pop(1)); from experiments.cli import main; main()"
+    command = [sys.executable, "-P", "-c", words, str(ROOT), "reproduce", str(runs.directory)]
+    done = subprocess.run(
+        [*command, "--jobs", "2", "--quiet"], cwd=home, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr

@@ -87,7 +87,10 @@ def connect(address: str | None, workers: int) -> Cluster:
         close_quietly(opened)
         if isinstance(error, OSError | TimeoutError | ValueError):
             allowed = "a Dask scheduler with a worker that answers, such as tcp://127.0.0.1:8786"
-            faults.add("cluster", address, f"{allowed} ({error})")
+            if address is None:
+                allowed = "processes or serial: Dask's own workers do not start here"
+            place, value = ("cluster", address) if address else ("executor", "dask")
+            faults.add(place, value, f"{allowed} ({error})")
             faults.raise_if_any()
         raise
 
@@ -192,7 +195,7 @@ async def end(cluster: Any, nannies: list[Any], begun: Callable[[], bool]) -> No
         for one in nannies:
             one.close_gracefully()  # it starts no other worker
             if one.pid:
-                with suppress(ProcessLookupError):
+                with suppress(OSError):  # it has just ended
                     os.kill(one.pid, signal.SIGTERM)
         await asyncio.sleep(0.01)
     await cluster.close()

@@ -134,16 +134,18 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
         for folder in made:
             with suppress(OSError):  # it holds something: of this run, or of another
                 folder.rmdir()
-        if isinstance(error, OSError) and error.errno is not None:  # not of workers that died
+        if isinstance(error, ChildProcessError) or isinstance(error, OSError) and error.errno:
             raise told(error, directory) from error
         raise
 
 
 def told(error: OSError, directory: Path) -> OSError:
-    """Return an error of writing that names a place, and says what is kept where anything is."""
+    """Return an error of writing or of workers that says what is kept, where anything is."""
     words = error.strerror or str(error)
     if directory.exists() and KEPT not in words:
         words = f"{words}; what is written {KEPT}"
+    if isinstance(error, ChildProcessError):
+        return ChildProcessError(words)
     return OSError(error.errno, words, error.filename or str(directory))
 
 

@@ -11,8 +11,14 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from typing import Any
@@ -25,7 +31,6 @@ ALONE = -1
 """Stands for the number of a chunk where suspects are run."""
 PATIENCE = 30
 """Seconds after which a cluster that has finished nothing is asked whether it has workers left."""
-RESUME = "what was finished is kept, and the same command goes on from there"
 
 
 class SerialExecutor(Executor):
@@ -67,11 +72,11 @@ class Pool:
         Address of a Dask scheduler; None for workers of Dask's own on this machine.
     """
 
-    broken: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    broken: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
     def __init__(self, kind: str | Executor, jobs: int | None, cluster: str | None) -> None:
         self.kind, self.cluster = kind, cluster
-        self.workers = jobs or os.cpu_count() or 1
+        self.asked = self.workers = jobs or os.cpu_count() or 1
         self.executor: Executor | None = None
         self._close: Callable[[], None] = lambda: None
         self._count: Callable[[], int] = lambda: self.workers
@@ -113,7 +118,7 @@ class Pool:
         else:
             from ecosystem.ensemble.dask_cluster import connect
 
-            found = connect(self.cluster, self.workers)
+            found = connect(self.cluster, self.asked)  # also after some have died
             self.executor, self.broken = found.executor, found.broken
             self._count, self._close = found.count, found.close
             self.workers = self._count()
@@ -134,8 +139,7 @@ class Pool:
             if found:
                 return found
             if not count:
-                words = f"no worker of {self.cluster or 'the cluster'} is left"
-                raise ChildProcessError(f"{words}; {RESUME}")
+                raise ChildProcessError(f"no worker of {self.cluster or 'the cluster'} is left")
 
     def succeed(self) -> None:
         """Note that workers live long enough to finish a chunk, or a part of one."""
@@ -150,9 +154,11 @@ class Pool:
             Workers die whatever they are given, or they are not ours to put up again.
         """
         self.deaths += 1
-        if hopeless or isinstance(self.kind, Executor):
+        if isinstance(self.kind, Executor):
+            raise ChildProcessError(f"the executor that was given is broken ({error})") from error
+        if hopeless:
             words = f"workers died {self.deaths} times without finishing a chunk ({error})"
-            raise ChildProcessError(f"{words}; {RESUME}") from error
+            raise ChildProcessError(words) from error
         self.close()
 
     def close(self) -> None:
@@ -240,12 +246,15 @@ def in_order(
                 ready[number] = keep(number, call(tasks[number], piece))
 
     def bury(error: BaseException) -> None:
-        """Suspect the chunks of dead workers, or the runs that the dead one had alone."""
-        if suspects:
-            hopeless = suspects.died(error)
-        else:
-            hopeless = False
-            suspects.add(waiting.values())
+        """Suspect the chunks of dead workers, or the runs that the dead one had alone.
+
+        What Dask's other workers had is run again later; of processes all are taken down.
+        """
+        hopeless = suspects.died(error) if suspects else False
+        if not suspects:
+            lost = [n for future, n in waiting.items() if future.done() and ended_badly(future)]
+            suspects.add(lost)
+            todo.extendleft(sorted(set(waiting.values()) - set(lost), reverse=True))
         waiting.clear()
         pool.mourn(error, hopeless)
 

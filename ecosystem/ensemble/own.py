@@ -73,6 +73,8 @@ def check_rows(found: pd.DataFrame, runs: pd.Index[Any]) -> None:
     elif set(found.index) != set(runs) and found.index.tolist() != counted:
         faults.add("model", "rows of another index", "rows indexed by the runs, or 0, 1, 2, …")
     names = [str(name) for name in found.columns]
+    if not names:
+        faults.add("model", "a frame without columns", "one column an outcome")
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             faults.add("model", f"{names.count(name)} columns {name}", "one column an outcome")

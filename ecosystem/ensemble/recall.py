@@ -88,13 +88,12 @@ def model_of(faults: FaultList, found: Mapping[str, Any]) -> Model | None:
     if not found["function"]:
         faults.add("model", found["name"], f"{allowed}: {STATE}")
         return None
-    sys.path.insert(0, os.getcwd())  # a command looks beside itself, not where it is called
+    if os.getcwd() not in sys.path:  # a command looks beside itself, not where it is called
+        sys.path.append(os.getcwd())  # for good: worker processes look where this one does
     try:
         model, problem = standing_at(found["name"]), "it is no function"
     except (Exception, SystemExit) as error:  # whatever the user's file raises
         model, problem = None, f"{type(error).__name__}: {error}"
-    finally:
-        sys.path.pop(0)
     if callable(model):
         return model
     faults.add("model", found["name"], f"{allowed} ({problem})")
@@ -126,7 +125,7 @@ def why_lost(configuration: Mapping[str, Any], model: Model | None) -> str:
         return STATE
     try:
         # what a script or a notebook defines is there under this name in its own process alone
-        here = found["name"].startswith("__main__:") or standing_at(found["name"]) is not model
+        lost = found["name"].startswith("__main__:") or standing_at(found["name"]) is not model
     except (AttributeError, ImportError):
-        here = True
-    return "a function that no other process can import by its name is not kept" if here else ""
+        lost = True
+    return "a function that no other process can import by its name is not kept" if lost else ""

@@ -42,10 +42,11 @@ from ecosystem.ensemble.design import Design
 from ecosystem.ensemble.directory import hash_of
 from ecosystem.ensemble.executors import Pool, in_order
 from ecosystem.ensemble.identity import configuration_hash
+from ecosystem.ensemble.own import check_same_outcomes
 from ecosystem.ensemble.recall import why_lost
 from ecosystem.ensemble.request import checked, configuration_of
 from ecosystem.ensemble.shards import failures_of, frame_of, piece_of, read_shard, tidy, work
-from ecosystem.ensemble.store import Store, shard_paths
+from ecosystem.ensemble.store import Store, shard_paths, warn_if_unfinished
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +121,14 @@ class Ensemble:
     def tables(self) -> Iterator[tuple[Task, Any]]:
         """Run what is missing and give each chunk with its table (`ecosystem.ensemble.shards`)."""
         owner = self.store.owner if self.store else ""
+        outcomes: dict[int, list[str]] = {}
         for number, kept in self._shards():
-            yield self.tasks[number], read_shard(kept, owner) if isinstance(kept, Path) else kept
+            table = read_shard(kept, owner) if isinstance(kept, Path) else kept
+            if self.plan.model is not None and len(table):
+                names = table.column("outcome").unique().to_pylist()
+                check_same_outcomes(outcomes | {table.column("run")[0].as_py(): names})
+                outcomes = outcomes or {table.column("run")[0].as_py(): names}
+            yield self.tasks[number], table
 
     def arrays(self) -> Kept:
         """Run what is missing and return everything by kind and outcome: the model's own alone.
@@ -130,8 +137,12 @@ class Ensemble:
         first failure is raised instead.
         """
         whole: Kept = {kind: {} for kind in self.plan.keep}
+        outcomes: dict[int, list[str]] = {}
         for piece in self._pieces():
             for kind, values in piece.values.items():
+                names = {int(piece.runs[0]): list(values)}
+                check_same_outcomes(outcomes | names)
+                outcomes = outcomes or names
                 for name, value in values.items():
                     if name not in whole[kind]:
                         whole[kind][name] = np.full((len(self.design), *value.shape[1:]), np.nan)
@@ -290,7 +301,9 @@ def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
     InputError
         There are none, or one is not as it was written.
     """
-    for table in tables_of(directory):
+    paths = shard_paths(directory)
+    warn_if_unfinished(directory)
+    for table in tables_of(directory, paths):
         yield frame_of(table)
 
 
@@ -304,12 +317,14 @@ def read_frame(directory: str | Path) -> pd.DataFrame:
     InputError
         There are none, or one is not as it was written.
     """
-    return one_frame(tables_of(directory))
+    paths = shard_paths(directory)
+    warn_if_unfinished(directory)
+    return one_frame(tables_of(directory, paths))
 
 
-def tables_of(directory: str | Path) -> Iterator[Any]:
-    """Give the shards of a run directory as tables, in the order of the design."""
-    paths, owner = shard_paths(directory), hash_of(Path(directory))
+def tables_of(directory: str | Path, paths: Sequence[Path]) -> Iterator[Any]:
+    """Give shards of a run directory as tables."""
+    owner = hash_of(Path(directory))
     for path in paths:
         yield read_shard(path, owner)
 

@@ -113,6 +113,8 @@ class Store:
         if failed:
             table = failed_table(failed).to_csv(index=False, lineterminator="\n")
             write_file(self.directory / FAILED, ("\ufeff" + table).encode())
+        else:  # what an earlier manifest had listed as failed has ended well
+            (self.directory / FAILED).unlink(missing_ok=True)
         directories.write_manifest(
             self.directory, self.configuration, self.command, runs=runs, failed=len(failed)
         )
@@ -211,7 +213,11 @@ def shard_paths(directory: Path | str) -> list[Path]:
             allowed = "one shard of a number; the command that began the run sets the other aside"
             faults.add(str(other), f"number {number_of(one)} is there twice", allowed)
     faults.raise_if_any()
+    return paths
+
+
+def warn_if_unfinished(directory: Path | str) -> None:
+    """Warn who reads a run directory of which shards are missing."""
     if not directories.is_complete(Path(directory)):
         words = f"{directory} is not finished: some of its shards are missing"
         warnings.warn(words, stacklevel=3)
-    return paths

@@ -14,8 +14,9 @@ import numpy as np
 
 from ecosystem.ensemble.chunks import LOOKED_AT, Piece, Task, given_up, joined, run_part, run_task
 
-DEATHS = 3
-"""So many workers must die that had nothing else to do before a run is said to kill them."""
+DEATHS, ALONE = 3, 2
+"""So many workers must die that had a run, and nothing of another chunk, before it is said to kill
+them; and so many of them while they had this run alone."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Suspect:
     task
         The runs.
     deaths
-        Workers that died while they had these runs, and nothing of another chunk.
+        How often workers died while they had these runs, and nothing of another chunk.
+    alone
+        How often while they had nothing but this one run.
     whole
         Whether they are the whole chunk.
     """
@@ -37,6 +40,7 @@ class Suspect:
     number: int
     task: Task
     deaths: int = 0
+    alone: int = 0
     whole: bool = True
 
     def halves(self) -> list[Suspect]:
@@ -131,15 +135,16 @@ class Suspects:
             self.witnesses.popleft()
             return not self.witnesses
         first = self.line.popleft()
-        suspect = replace(first, deaths=first.deaths + 1)
-        if len(suspect.task) > 1:
+        single = len(first.task) == 1
+        suspect = replace(first, deaths=first.deaths + 1, alone=first.alone + single)
+        if not single:
             self.line.extendleft(reversed(suspect.halves()))
-        elif suspect.deaths < DEATHS:
+        elif suspect.deaths < DEATHS or suspect.alone < ALONE:
             self.line.append(suspect)
         else:
             assert self.harmless is not None  # a witness has come before any suspect
-            words = f"its worker process died {suspect.deaths} times"
-            self.accused = suspect, f"{words}, the last time with this run alone ({error})"
+            words = f"its workers died {suspect.deaths} times, {suspect.alone} of them"
+            self.accused = suspect, f"{words} with this run alone ({error})"
             self.witnesses.extend([self.harmless] * DEATHS)
         return False
 
