@@ -177,8 +177,9 @@ async def made(dask: Any, workers: int, nannies: list[Any]) -> Any:
         return nannies[-1]
 
     cluster = dask.LocalCluster(
-        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
-        processes=True, worker_class=nanny, asynchronous=True,
+        n_workers=workers, threads_per_worker=1, host="127.0.0.1", processes=True,
+        dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},  # any free port
+        worker_class=nanny, asynchronous=True,
     )  # fmt: skip
     cluster.shutdown_on_close = False  # Dask, as Python ends, trips over one that is starting
     return cluster
