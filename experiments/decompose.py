@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 Set = frozenset[str]
+NOTHING: Set = frozenset()
 
 OBJECTIVE, NET_COST = "local_value_added_net", "net_public_cost"
 BLOCKS = {"supply": "article_supply", "demand": "article_demand", "ecosystem": "article_ecosystem"}
@@ -113,7 +114,8 @@ class Decomposition:
     package
         The whole, as it was run.
     runs
-        Settings of the runs: replicates, tries (replicates of break-even), seed, until, world.
+        Settings of the runs: replicates, tries (replicates of break-even), seed, until, world;
+        `pairs` and `even_pairs`, the replicates and tries in which no run failed.
     table
         One row an outcome and part. `part` is ``whole``, ``without`` (the whole less the whole
         without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block);
@@ -204,7 +206,7 @@ def decompose(
     settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
     whole = with_budget(with_overrides(resolve(package), settings), budget)
     names, wanted = checked(whole, outcomes)
-    sets = dict.fromkeys([frozenset(), *wanted_sets(names)])
+    sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
     plain = [subset(whole, keep, set_name(keep)) for keep in sets]
     trials = tried(whole, names)
     tries = min(replicates, TRIES)
@@ -218,17 +220,20 @@ def decompose(
         return progress and (lambda done, _: progress(before + done, every))
 
     result = simulate(plain, replicates=replicates, outcomes=wanted, progress=shown(0), **options)
-    values = {keep: by_outcome(result, place) for place, keep in enumerate(sets)}
+    well = ended_well(result)
+    values = {keep: by_outcome(result, place, well) for place, keep in enumerate(sets)}
     table, gap = parts_table(values, names)
-    levels = break_even_table({}, values[frozenset()])
+    levels, even = break_even_table({}, values[NOTHING]), well[:tries]
     if trials:
         found = simulate(
             list(trials.values()), replicates=tries, outcomes=[OBJECTIVE, NET_COST],
             progress=shown(len(plain) * replicates), **options,
         )  # fmt: skip
-        sampled = {key: by_outcome(found, place) for place, key in enumerate(trials)}
-        levels = break_even_table(sampled, values[frozenset()])
+        even = even & ended_well(found)
+        sampled = {key: by_outcome(found, place, even) for place, key in enumerate(trials)}
+        levels = break_even_table(sampled, by_outcome(result, list(sets).index(NOTHING), even))
     runs = {"replicates": replicates, "tries": tries, "seed": seed, "until": until}
+    runs |= {"pairs": int(well.sum()), "even_pairs": int(even.sum())}
     runs |= {"world": result.world.name, "varied": len(result.varied), "runs": every}
     return Decomposition(whole, runs, table, levels, gap)
 
@@ -285,9 +290,16 @@ def tried(whole: ResolvedScenario, names: Sequence[str]) -> dict[tuple[str, floa
     }
 
 
-def by_outcome(result: Result, place: int) -> dict[str, Array]:
-    """Return the outcomes of one scenario by replicate."""
-    return {name: value[place, :, 0] for name, value in result.summaries.items()}
+def ended_well(result: Result) -> NDArray[np.bool_]:
+    """Return the replicates in which no run failed, (replicates,): only those have all parts."""
+    import numpy as np
+
+    return ~np.isin(np.arange(result.replicates), [row["replicate"] for row in result.failed])
+
+
+def by_outcome(result: Result, place: int, kept: NDArray[np.bool_]) -> dict[str, Array]:
+    """Return the outcomes of one scenario by replicate, of the first that are asked for."""
+    return {name: value[place, : len(kept), 0][kept] for name, value in result.summaries.items()}
 
 
 def parts_table(
@@ -304,7 +316,7 @@ def parts_table(
     whole, blocks = frozenset(names), blocks_of(names)
     rows, gap = [], 0.0
     for outcome in values[whole]:
-        base = values[frozenset()][outcome]
+        base = values[NOTHING][outcome]
         full = values[whole][outcome]
         games = {
             frozenset(chosen): values[frozenset().union(*(blocks[one] for one in chosen))][outcome]
@@ -313,7 +325,8 @@ def parts_table(
         }
         split = shapley(games, list(blocks))
         size = np.maximum(np.abs(full), 1.0)
-        gap = max(gap, float(np.max(np.abs(sum(split.values()) - (full - base)) / size)))
+        wrong = np.abs(sum(split.values()) - (full - base)) / size
+        gap = max(gap, float(np.max(wrong, initial=0.0)))
         parts = {("whole", "whole"): full - base}
         for name in names:
             parts["without", name] = full - values[whole - {name}][outcome]
@@ -321,8 +334,14 @@ def parts_table(
         parts |= {("shapley", block): part for block, part in split.items()}
         unit = catalogue()[outcome].unit
         rows += [
-            {"outcome": outcome, "unit": unit, "part": part, "name": name, "mean": pairs.mean()}
-            | describe(pairs)
+            {
+                "outcome": outcome,
+                "unit": unit,
+                "part": part,
+                "name": name,
+                "mean": pairs.mean() if pairs.size else np.nan,
+                **describe(pairs),
+            }  # fmt: skip
             for (part, name), pairs in parts.items()
         ]
     return pd.DataFrame(rows), gap
@@ -345,8 +364,7 @@ def break_even_table(
             facts = []
             for level in LEVELS:
                 one = sampled[name, level]
-                count = len(one[OBJECTIVE])
-                more = {key: one[key] - base[key][:count] for key in (OBJECTIVE, NET_COST)}
+                more = {key: one[key] - base[key] for key in (OBJECTIVE, NET_COST)}
                 facts.append(describe(more[OBJECTIVE] - sign * more[NET_COST]))
             even = break_even(LEVELS, [float(fact["median"]) for fact in facts])
             rows += [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, new_figure, theme
 from experiments.figures import WIDTH, _tick, colours
+from experiments.intervals import clear_of_zero
 from experiments.messages import number, text, wrap
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def _bar(
     height: float = 0.34,
     value: str = "median",
 ) -> None:
-    """Draw a bar from `start` with the 90 % of pairs as a whisker; grey where zero is inside."""
-    fill = ZERO_INSIDE if row["reads_zero"] else colour
+    """Draw a bar from `start` with the 90 % of pairs as a whisker; grey: no effect shown."""
+    fill = colour if clear_of_zero(row) else ZERO_INSIDE
     axes.barh(place, row[value], height, left=start, color=fill, edgecolor=colour, zorder=2)
     low, high = row["low_90"] + start, row["high_90"] + start
     axes.hlines(place, low, high, color=INK, linewidth=1.0, zorder=3)

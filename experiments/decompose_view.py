@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.compare import row_dicts
 from experiments.decompose import NET_COST, OBJECTIVE, OTHER, Decomposition
+from experiments.intervals import clear_of_zero
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
 from experiments.presentation import (
     COLUMNS,
     FIRST,
     base_words,
+    few_notes,
     outcome_row,
     table_line,
     world_note,
@@ -54,8 +56,12 @@ def notes(found: Decomposition, lang: str) -> list[str]:
     """Return how to read the tables and figures."""
     runs = found.runs
     key = "varied" if runs["varied"] else "fixed"
-    lines = [text("decompose_read", lang, pairs=runs["replicates"])]
-    lines.append(text("decompose_break_even", lang, tries=runs["tries"]))
+    lines = [text("decompose_read", lang, pairs=runs["pairs"])]
+    lines.append(text("decompose_break_even", lang, tries=runs["even_pairs"]))
+    lost = {"lost": runs["replicates"] - runs["pairs"], "tries": runs["tries"] - runs["even_pairs"]}
+    if any(lost.values()):
+        lines.append(text("decompose_failed", lang, **lost))
+    lines += few_notes(found.table, lang)
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
     lines.append(text(key, lang, count=runs["varied"]))
     lines.append(world_note(runs["world"], lang))
@@ -69,7 +75,7 @@ def decomposition_text(found: Decomposition, lang: str = "en") -> str:
 
     runs, names = found.runs, part_titles(found, lang)
     head = text(
-        "decompose_head", lang, package=names["whole"], pairs=runs["replicates"],
+        "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
         seed=runs["seed"], world=runs["world"], until=runs["until"], runs=runs["runs"],
         money=number(own_present_value(found.package)), reference=title(resolve(REFERENCE), lang),
     )  # fmt: skip
@@ -124,7 +130,7 @@ def _instrument_lines(found: Decomposition, names: dict[str, str], lang: str) ->
         cells = []
         for part in PARTS:
             row = tables[part][name]
-            mark = " " if row["reads_zero"] else "*"
+            mark = "*" if clear_of_zero(row) else " "
             cells += [f"{number(row['median'], signed=True)}{mark}", _range(row, "90")]
         cells += even_words(found, str(name), lang)
         first, *rest = wrap(names[str(name)], room).splitlines()
@@ -140,7 +146,7 @@ def even_words(found: Decomposition, name: str, lang: str) -> list[str]:
         table = found.break_even
         rows = table[(table["instrument"] == name) & (table["measure"] == measure)]
         value = rows["break_even"].iloc[0] if len(rows) else None
-        if value is None:
+        if value is None or value != value:
             words.append("–")
         else:
             words.append(text(value, lang) if isinstance(value, str) else f"{value:.2f}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from experiments.charts import INK, QUIET, ZERO_INSIDE, Chart, new_figure, theme
+from experiments.intervals import ENOUGH, clear_of_zero
 from experiments.messages import number, percent, text, title, wrap
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ def finding(rows: pd.DataFrame, labels: Mapping[str, str], words: Mapping[str, s
     words
         `outcome`, `unit`, `reference`, `better` (higher, lower or empty) and `lang`.
     """
-    clear = rows.loc[~rows["reads_zero"].astype(bool)]
+    clear = rows.loc[clear_of_zero(rows)]
     good = clear.loc[_is_better(clear["median"], words["better"])]
-    if clear.empty:
+    if rows["pairs"].min() < ENOUGH:
+        key, row = "finding_few", rows.iloc[0]
+    elif clear.empty:
         key, row = "finding_none", rows.iloc[0]
     elif not words["better"]:
         key, row = "finding_moves", clear.iloc[int(clear["median"].abs().argmax())]
@@ -50,7 +53,7 @@ def finding(rows: pd.DataFrame, labels: Mapping[str, str], words: Mapping[str, s
         key, row = "finding_worse", clear.iloc[-1]
     else:
         key, row = "finding_best", good.iloc[0]
-    values = dict(words)
+    values = {**words, "enough": str(ENOUGH)}
     values["package"] = labels[row["package"]]
     values["median"] = number(row["median"], signed=True)
     values["low"] = number(row["low_90"], signed=True)
@@ -106,7 +109,7 @@ def ranked_differences(
         figure, axes = _frame(len(rows), sentence, _subtitle(outcome, base, lang), notes)
         for place, (_, row) in enumerate(rows.iterrows()):
             _dot(axes, place, row, outcome.better)
-            _beside(axes, place, _margin_words(row, lang), QUIET if row["reads_zero"] else INK)
+            _beside(axes, place, _margin_words(row, lang), INK if clear_of_zero(row) else QUIET)
         axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
         names = [wrap(labels[name], 27) for name in rows["package"]]
         axes.set_yticks(range(len(rows)), names, fontsize=9.5)
@@ -156,10 +159,10 @@ def _frame(rows: int, head: str, below: str, notes: Sequence[str]) -> tuple[Figu
 
 
 def _dot(axes: Axes, place: int, row: pd.Series, better: str) -> None:
-    """Draw one package: thin 90 %, thick 50 %, a dot at the median; grey where zero is inside."""
+    """Draw one package: thin 90 %, thick 50 %, a dot at the median; grey: no effect shown."""
     good, bad = colours()
     colour = good if not better or _is_better(row["median"], better) else bad
-    colour = ZERO_INSIDE if row["reads_zero"] else colour
+    colour = colour if clear_of_zero(row) else ZERO_INSIDE
     axes.hlines(place, row["low_90"], row["high_90"], color=colour, linewidth=1.4, zorder=2)
     axes.hlines(place, row["low_50"], row["high_50"], color=colour, linewidth=5, zorder=3)
     axes.plot(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc
 
+ENOUGH = 20
+"""Pairs below which no interval is marked as clear of zero: few pairs often agree by luck."""
 QUANTILES = {"low_90": 0.05, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_90": 0.95}
 
 
@@ -72,6 +74,22 @@ def describe(differences: ArrayLike) -> dict[str, float | int | bool]:
     row["pairs"] = int(sample.size)
     row["reads_zero"] = bool(row["low_90"] <= 0 <= row["high_90"])
     return row
+
+
+def clear_of_zero(facts: Any) -> Any:
+    """Say whether the 90 % of pairs exclude zero and the pairs are enough to show that.
+
+    Parameters
+    ----------
+    facts
+        A row with the columns of `describe`, or a table of such rows.
+
+    Returns
+    -------
+    bool or Series
+        True where an effect may be marked as shown.
+    """
+    return np.logical_not(facts["reads_zero"]) & (facts["pairs"] >= ENOUGH)
 
 
 def ratio_of_means(

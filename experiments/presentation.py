@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.compare import DIMENSIONS, LEVELS, NET_COST, PAID, Comparison, row_dicts
+from experiments.intervals import ENOUGH, clear_of_zero
 from experiments.messages import number, pad, percent, scaled_unit, text, title, whole, wrap
 from experiments.payback import payback_lines
 from experiments.regret import regret_lines
@@ -24,8 +25,6 @@ COLUMNS = 100
 """Terminal columns a table may take."""
 NAMED = 20
 """So many varied parameters are named; of more, the groups are."""
-ENOUGH = 20
-"""Pairs below which no interval is marked as clear of zero: few pairs often agree by luck."""
 FIRST = "2025Q3"
 """First quarter of present values and sums."""
 SCALED = (
@@ -45,6 +44,12 @@ def outcome_row(name: str) -> Any:
 def base_words(row: Any, until: str, lang: str) -> str:
     """Return the time base of an outcome in words."""
     return text(row.time_base, lang, first=FIRST, until=until)
+
+
+def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
+    """Return that nothing is marked where some pairs are too few to show an effect."""
+    few = min(rows.get("pairs", [0])) < ENOUGH
+    return [text("few_pairs", lang, enough=ENOUGH)] if few else []
 
 
 def run_notes(result: Result, lang: str) -> list[str]:
@@ -141,8 +146,8 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
     lines += ["", *regret] if regret else []
     pairs = pairs_words(comparison.pairs.values())
     lines += ["", *wrap(text("how_to_read_table", lang, pairs=pairs), COLUMNS).splitlines()]
-    if min(comparison.table.get("pairs", [0])) < ENOUGH:
-        lines += wrap(text("few_pairs", lang, enough=ENOUGH), COLUMNS).splitlines()
+    for note in few_notes(comparison.table, lang):
+        lines += wrap(note, COLUMNS).splitlines()
     lines += wrap(text("ratio_note", lang, reference=reference), COLUMNS).splitlines()
     for note in run_notes(result, lang):
         lines += wrap(note, COLUMNS).splitlines()
@@ -152,8 +157,9 @@ def comparison_text(comparison: Comparison, lang: str = "en") -> str:
 
 def _heading(comparison: Comparison, lang: str) -> list[str]:
     result = comparison.result
+    packages = len(result.scenarios) - 1
     words = text(
-        "compare_head", lang, packages=len(result.scenarios) - 1,
+        "compare_head_one" if packages == 1 else "compare_head", lang, packages=packages,
         pairs=pairs_words(comparison.pairs.values()),
         reference=comparison.title(comparison.reference, lang), seed=result.seed,
         world=world_words(result.world.name, lang), until=result.until,
@@ -292,7 +298,7 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     lines.append(table_line("", "", widths, heads))
     for row in row_dicts(scaled):
         cells = _cells(row)
-        mark = "" if row["reads_zero"] or row["pairs"] < ENOUGH else "*"
+        mark = "*" if clear_of_zero(row) else ""
         name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
         lines.append(table_line(str(row["rank"]), name, widths, cells))
     if outcome.name not in (NET_COST, *PAID.values()):
@@ -341,7 +347,8 @@ def difference_chart(comparison: Comparison, outcome: str, lang: str = "en") -> 
     result = comparison.result
     row = outcome_row(outcome).model_copy(update={"unit": unit})
     pairs = pairs_words(rows["pairs"])
-    notes = [text("how_to_read", lang, pairs=pairs), *run_notes(result, lang)]
+    notes = [text("how_to_read", lang, pairs=pairs), *few_notes(rows, lang)]
+    notes += run_notes(result, lang)
     titles = {name: comparison.title(name, lang) for name in result.scenarios}
     return ranked_differences(
         scaled.assign(unit=unit), titles, outcome=row,

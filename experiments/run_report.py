@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.compare import DIMENSIONS, headline_outcomes, row_dicts
-from experiments.intervals import QUANTILES
+from experiments.intervals import ENOUGH, QUANTILES
 from experiments.messages import number, scaled_unit, text, title, wrap
 from experiments.presentation import (
     COLUMNS,
-    ENOUGH,
     FIRST,
     base_words,
     failure_lines,

@@ -121,14 +121,14 @@ def below_words(part: pd.DataFrame, until: str, lang: str) -> list[str]:
     lines = [", ".join(filter(None, (unit_words(part, lang), time_words(part, until, lang))))]
     lines += [text(
         "sensitivity_chance", lang, share=share_words(row["chance_share"], lang),
-        low=percent(row["chance_low"]), high=percent(row["chance_high"]),
+        low=share_words(row["chance_low"], lang), high=share_words(row["chance_high"], lang),
         blocks=row["chance_blocks"],
     )]  # fmt: skip
     other = row.get("other_share", float("nan"))  # no such column where nothing else varies
     if other == other:
         lines += [text(
             "sensitivity_other", lang, share=share_words(other, lang),
-            low=percent(row["other_low"]), high=percent(row["other_high"]),
+            low=share_words(row["other_low"], lang), high=share_words(row["other_high"], lang),
         )]  # fmt: skip
     return [line for line in lines if line]
 

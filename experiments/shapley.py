@@ -62,8 +62,10 @@ def break_even(levels: Sequence[float], medians: Sequence[float]) -> float | str
     float or str
         The level from which on all medians are above zero; ``always`` where they are even at the
         lowest, ``any`` where they are at every level above it and zero there, ``never`` where the
-        last is not.
+        last is not; NaN where a median is not known.
     """
+    if any(median != median for median in medians):
+        return float("nan")
     low = [place for place, median in enumerate(medians) if median <= 0]
     if not low:
         return ALWAYS

@@ -1,8 +1,10 @@
 """Taking a package apart: known Shapley values, known thresholds, money that stays, a small run."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from typer.testing import CliRunner
 
 from ecosystem.catalogue import instruments
 from ecosystem.errors import InputError
+from ecosystem.result import Result
 from ecosystem.scenario import resolve
 from ecosystem.schedule import build_schedule
+from ecosystem.simulation import simulate
 from experiments import compare, decompose
 from experiments.cli import app
 from experiments.decompose import (
@@ -211,10 +215,47 @@ def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
     for lang in ("en", "zh"):
         lines = found.text(lang).splitlines()
         assert max(width(line) for line in lines) <= 100
+    assert "Fewer than 20 pairs" in found.text() and "*" not in found.text().split("last:")[0]
     names = {path.name for path in found.save(tmp_path)}
     assert {"decomposition.csv", "break_even.csv", "decomposition_blocks.png"} <= names
     charts = found.figures()
     assert "median" in charts["blocks"].alt and len(charts["instruments"].data) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("place", "lost"), [(1, [1]), (2, [0, 1, 2])])
+def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
+    found: Decomposition, pair: Path, monkeypatch: pytest.MonkeyPatch,
+    place: int, lost: list[int], lang: str,
+) -> None:  # fmt: skip
+    """One run without values costs its replicate everywhere; no number rests on fewer unsaid."""
+
+    def failing(scenarios: Any, **options: Any) -> Result:
+        result = simulate(scenarios, **options)
+        summaries = {name: value.copy() for name, value in result.summaries.items()}
+        for value in summaries.values():
+            value[place, lost] = np.nan
+        failed = tuple({"scenario": str(place), "replicate": one} for one in lost)
+        return replace(result, summaries=summaries, failed=failed)
+
+    monkeypatch.setattr("ecosystem.simulation.simulate", failing)
+    broken = decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
+    left = 3 - len(lost)
+    assert broken.runs["pairs"] == broken.runs["even_pairs"] == left
+    assert set(broken.table["pairs"]) == set(broken.break_even["pairs"]) == {left}
+    words = " ".join(broken.text(lang).split())
+    assert (
+        f"{len(lost)} of all, {len(lost)} of" if lang == "en" else f"共 {len(lost)} 次"
+    ) in words
+    assert "nan" not in words and broken.gap < 1e-12
+    if left:
+        parts = broken.rows("shapley")["mean"]
+        assert parts.sum() == pytest.approx(broken.rows("whole")["mean"].iloc[0])
+        assert parts.sum() != pytest.approx(found.rows("whole")["mean"].iloc[0])
+    else:
+        assert broken.table["median"].isna().all() and broken.break_even["break_even"].isna().all()
+    assert "nan" not in "".join(chart.alt for chart in broken.figures(lang).values())
 
 
 def test_only_packages_with_instruments_come_apart() -> None:

@@ -11,7 +11,7 @@ from matplotlib import image
 
 from ecosystem.catalogue import Outcome
 from experiments import charts, figures, messages
-from experiments.intervals import describe
+from experiments.intervals import ENOUGH, describe
 
 OUTCOME = Outcome(
     name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",
@@ -79,6 +79,18 @@ def test_grey_where_zero_lies_inside() -> None:
     axes = chart(rows(5, 0.1)).figure.axes[0]
     edges = [mpl.colors.to_hex(line.get_markeredgecolor()) for line in axes.lines[:2]]
     assert edges == [figures.colours()[0], charts.ZERO_INSIDE]
+
+
+def test_too_few_pairs_show_no_effect() -> None:
+    """Pairs that agree are grey, and the title says why, while they are fewer than enough."""
+    for pairs in (ENOUGH - 1, ENOUGH):
+        few = rows(5, 4).assign(pairs=pairs)
+        shown, enough = chart(few), pairs == ENOUGH
+        dots = shown.figure.axes[0].lines[:2]
+        edges = {mpl.colors.to_hex(line.get_markeredgecolor()) for line in dots}
+        assert edges == {figures.colours()[0] if enough else charts.ZERO_INSIDE}
+        assert (LARGEST in shown.alt) is enough
+        assert ("fewer than 20 pairs, too few" in shown.alt) is not enough
 
 
 def test_files_beside_a_figure(tmp_path: Path) -> None:
