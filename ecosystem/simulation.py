@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ecosystem.arguments import check_arguments, checked_parameters, listed
 from ecosystem.catalogue import outcomes as outcome_table
 from ecosystem.chance import Chance
 from ecosystem.draws import draw_parameters, varied_parameters
-from ecosystem.errors import FaultList, nearest
-from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, check_period, period_label
+from ecosystem.errors import FaultList
+from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR, period_label
 from ecosystem.result import Result
 from ecosystem.scenario import ResolvedScenario, Scenario
 from ecosystem.schedule import build_schedule, shock_paths
@@ -161,23 +162,6 @@ def check_finite(values: Mapping[str, Array], chunk: Chunk, t: int) -> None:
             )
 
 
-def check_request(
-    replicates: int, seed: int, until: str, outcomes: Sequence[str] | None, jobs: int | None
-) -> None:
-    """Raise InputError with every fault of these arguments."""
-    faults, valid = FaultList(), outcome_table()
-    workers = 1 if jobs is None else jobs
-    whole = (("replicates", replicates, 1), ("seed", seed, 0), ("jobs", workers, 1))
-    for place, value, least in whole:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            faults.add(place, value, f"a whole number of at least {least}")
-    check_period(faults, "until", until)
-    for name in outcomes or ():
-        if name not in valid:
-            faults.add("outcomes", name, "an outcome of the table", nearest(name, valid))
-    faults.raise_if_any()
-
-
 def held_by_all(scenarios: Sequence[ResolvedScenario]) -> dict[str, float]:
     """Return the parameters that have one and the same value in every scenario."""
     first, *others = (scenario.parameters for scenario in scenarios)
@@ -200,7 +184,7 @@ def simulate(
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
     jobs: int | None = None,
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     series: bool = True,
     progress: Callable[[int, int], None] | None = None,
     executor: str | Executor | None = None,
@@ -212,7 +196,7 @@ def simulate(
     Parameters
     ----------
     scenarios
-        Package names, TOML files or `Scenario` objects.
+        Package names, TOML files or `Scenario` objects, one or several.
     replicates
         Runs of each scenario. Replicate r has its own draw of every uncertain parameter and its
         own luck, both common to all scenarios.
@@ -231,7 +215,7 @@ def simulate(
     jobs
         Workers; by default one a core, at most one for every chunk of runs.
     outcomes
-        Names of the outcome table; all by default.
+        One name of the outcome table or several; all by default.
     series
         Keep every quarter; otherwise only each outcome's own time base.
     progress
@@ -257,10 +241,19 @@ def simulate(
     from ecosystem.ensemble.design import cross
     from ecosystem.ensemble.runner import run_design
 
-    check_request(replicates, seed, until, outcomes, jobs)
-    design = cross(scenarios, shocks=[shock], replicates=replicates, parameters=parameters)
+    faults = FaultList()
+    check_arguments(
+        faults, replicates=replicates, seed=seed, until=until, jobs=jobs, shock=shock,
+        fixed_parameters=fixed_parameters, series=series,
+    )  # fmt: skip
+    given = checked_parameters(faults, parameters)
+    wanted = None if outcomes is None else listed(outcomes)
+    for name in wanted or ():
+        faults.name("outcomes", name, outcome_table())
+    faults.raise_if_any()
+    design = cross(listed(scenarios), shocks=[shock], replicates=replicates, parameters=given)
     runs = run_design(
-        design, keep=("summary", "quarterly") if series else "summary", outcomes=outcomes,
+        design, keep=("summary", "quarterly") if series else "summary", outcomes=wanted,
         seed=seed, until=until, world=world, fixed_parameters=fixed_parameters,
         executor=executor, cluster=cluster, jobs=jobs, out=out, progress=progress,
     )  # fmt: skip
@@ -278,15 +271,15 @@ def simulate(
         for kind in ("summary", "quarterly")
     )
     resolved = tuple(one for one in design.scenarios if not isinstance(one, str))
-    given = held_by_all(resolved)
+    held = held_by_all(resolved)
     return Result(
         resolved=resolved,
         replicates=replicates,
         seed=seed,
         until=until,
         world=load_world(world),
-        varied=varied_parameters(fixed_parameters, given),
-        given=given,
+        varied=varied_parameters(fixed_parameters, held),
+        given=held,
         series=quarters,
         summaries={name: value[:, :, 0] for name, value in summaries.items()},
         failed=tuple(runs.failures),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -153,7 +154,10 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
         settings = request.settings
         if request.reference and scenario.name == name:
             settings = tuple(one for one in settings if concerns(one, scenario))
-        return with_overrides(scenario, settings=settings, shocks=request.shocks)
+        changed = with_overrides(scenario, settings=settings, shocks=request.shocks)
+        if not request.reference or len(changed.layers) == len(scenario.layers):
+            return changed
+        return with_shared_edits(changed, next(one for one in scenarios if one.name == name))
 
     changed = [collect(partial(override, scenario)) for scenario in scenarios]
     budget = collect(partial(read_budget, request.budget))
@@ -179,6 +183,21 @@ def concerns(setting: str, reference: ResolvedScenario) -> bool:
 
     kind, _, rest = setting.partition(".")
     return kind != "instrument" or rest.partition(".")[0] in instruments_on(reference)
+
+
+def with_shared_edits(scenario: ResolvedScenario, reference: ResolvedScenario) -> ResolvedScenario:
+    """Return a scenario whose last layer is its own only where the reference is not changed, too.
+
+    What the command line changes on both sides of a comparison is no part of a package.
+    """
+    from experiments.package_facts import instruments_on
+
+    *below, last = scenario.layers
+    on = instruments_on(reference)
+    for own in (False, True):
+        edits = tuple(one for one in last.edits if (one.instrument not in on) == own)
+        below += [replace(last, edits=edits, own=own)] if edits else []
+    return replace(scenario, layers=tuple(below))
 
 
 def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
@@ -284,9 +303,9 @@ def more(
     if request.decompose:
         from experiments.decompose import decompose
 
-        package = next(one for one in scenarios if one.name != request.reference)
+        package, base = sorted(scenarios, key=lambda one: one.name == request.reference)
         with progress_bar(request.lang, request.quiet) as show:
-            parts = decompose(package, budget=None, progress=show, **options)
+            parts = decompose(package, base, budget=None, progress=show, **options)
         parts.save(directory, request.lang)
         answer["decomposition"] = records(parts.table)
         answer["break_even"] = records(parts.break_even)
@@ -294,7 +313,19 @@ def more(
 
 
 def records(frame: Any) -> list[dict[str, Any]]:
-    """Return the rows of a frame as JSON can hold them; what is not a number becomes null."""
+    """Return the rows of a frame as JSON can hold them; what is not a number becomes null.
+
+    Infinity, which only a time until something happens can be, becomes "never".
+    """
+    from experiments.shapley import NEVER
+
+    numbers = frame.select_dtypes("float")
+    frame = frame.assign(
+        **{
+            name: column.map(lambda value: NEVER if value == math.inf else value)
+            for name, column in numbers.items()
+        }
+    )
     return json.loads(frame.to_json(orient="records", force_ascii=False, double_precision=15))
 
 

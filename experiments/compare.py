@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from ecosystem.errors import FaultList
     from ecosystem.result import Result
     from ecosystem.scenario import ResolvedScenario
     from experiments.charts import Chart
@@ -27,9 +28,7 @@ MONEY_UNIT = 100.0
 """Effects are stated for this many million yuan of extra net public cost."""
 
 
-def scenarios_with_reference(
-    scenarios: Sequence[Any] | None, reference: Any
-) -> tuple[list[ResolvedScenario], str]:
+def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[ResolvedScenario], str]:
     """Resolve what is to be compared, the reference among it, and return the reference's name.
 
     Raises
@@ -37,12 +36,13 @@ def scenarios_with_reference(
     InputError
         With every fault of every scenario, and every name that stands twice.
     """
+    from ecosystem.arguments import listed
     from ecosystem.errors import FaultList, InputError
     from ecosystem.scenario import package_names, resolve
 
     faults = FaultList()
     resolved: list[ResolvedScenario] = []
-    for item in [*(package_names() if scenarios is None else scenarios), reference]:
+    for item in [*(package_names() if scenarios is None else listed(scenarios)), reference]:
         try:
             resolved.append(resolve(item))
         except InputError as error:
@@ -65,6 +65,24 @@ def headline_outcomes() -> list[str]:
     return [name for name, row in outcomes().items() if row.headline]
 
 
+def chosen_outcomes(faults: FaultList, names: object, whole: bool = False) -> tuple[str, ...]:
+    """Return the outcomes that are asked for, each once, or the headline ones for None.
+
+    Notes unknown names, and outcomes with parts where only `whole` ones will do.
+    """
+    from ecosystem.arguments import listed
+    from ecosystem.catalogue import outcomes
+
+    if names is None:
+        return tuple(headline_outcomes())
+    asked = listed(names)
+    if not asked:
+        faults.add("outcomes", names, "at least one outcome")
+    valid = [name for name, row in outcomes().items() if not (whole and row.dimension)]
+    found = [name for name in asked if faults.name("outcomes", name, valid)]
+    return tuple(dict.fromkeys(found))
+
+
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
     """Return what is run for a comparison of some outcomes: they, the money and the objective."""
     from experiments.payback import NEEDED
@@ -75,7 +93,7 @@ def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
 
 
 def compare(
-    scenarios: Sequence[Any] | None = None,
+    scenarios: Any = None,
     reference: Any = "history",
     *,
     replicates: int = 100,
@@ -87,7 +105,7 @@ def compare(
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
     jobs: int | None = None,
-    outcomes: Sequence[str] | None = None,
+    outcomes: str | Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     executor: Any = None,
     cluster: str | None = None,
@@ -101,7 +119,7 @@ def compare(
     Parameters
     ----------
     scenarios
-        Package names, TOML paths or `Scenario` objects; None for all packages.
+        Package names, TOML paths or `Scenario` objects, one or several; None for all packages.
     reference
         What the others are compared with; added if it is not among them.
     replicates
@@ -109,7 +127,7 @@ def compare(
     seed
         Seed of all chance.
     until
-        Last quarter, such as "2035Q4".
+        Last quarter, such as "2035Q4"; not before 2025Q3, when packages begin.
     world
         "full", "teaching" or the path of a world's tables.
     shock
@@ -124,7 +142,7 @@ def compare(
     jobs
         Number of workers; None for one a core.
     outcomes
-        Names of outcomes; None for the headline set.
+        One name or several; None for the headline set.
     progress
         Called with the work done and the work in all.
     executor, cluster, out
@@ -135,18 +153,29 @@ def compare(
     InputError
         With everything that is wrong in the arguments and in the files they name.
     """
-    from ecosystem.scenario import with_overrides
+    from ecosystem.arguments import check_arguments, checked_parameters
+    from ecosystem.errors import FaultList
+    from ecosystem.quarters import POLICY_START
     from ecosystem.simulation import simulate
-    from experiments.budget import with_budget
+    from experiments.budget import read_budget, with_budget
+    from experiments.faults import collected
 
-    resolved, base = scenarios_with_reference(scenarios, reference)
+    faults = FaultList()
+    found = collected(faults, lambda: scenarios_with_reference(scenarios, reference))
+    check_arguments(
+        faults, replicates=replicates, seed=seed, until=until, jobs=jobs, shock=shock,
+        first=POLICY_START, fixed_parameters=fixed_parameters,
+    )  # fmt: skip
+    money = collected(faults, lambda: read_budget(budget))
+    given = checked_parameters(faults, parameters)
+    wanted = chosen_outcomes(faults, outcomes)
+    faults.raise_if_any()
+    resolved, base = found or ([], "")
     require_something_to_compare(resolved, base)
-    settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
-    resolved = [with_budget(with_overrides(one, settings), budget) for one in resolved]
-    wanted = list(outcomes) if outcomes is not None else headline_outcomes()
+    resolved = [replace(one, parameters={**one.parameters, **given}) for one in resolved]
     result = simulate(
-        resolved, replicates=replicates, seed=seed, until=until, world=world, shock=shock,
-        parameters=dict(parameters or {}), fixed_parameters=fixed_parameters, jobs=jobs,
+        [with_budget(one, money) for one in resolved], replicates=replicates, seed=seed,
+        until=until, world=world, shock=shock, fixed_parameters=fixed_parameters, jobs=jobs,
         outcomes=needed_outcomes(wanted), progress=progress,
         executor=executor, cluster=cluster, out=out,
     )  # fmt: skip
@@ -183,7 +212,8 @@ class Comparison:
         replicates shrink; `share_above_zero` counts no ties; `reads_zero` says that the 90 %
         interval holds zero. `per_100` with `per_100_low` and `per_100_high` is the ratio of mean
         effect to mean extra net public cost times 100 M¥ with its 90 % bootstrap interval, empty
-        where `reads_zero` or where no extra cost is shown.
+        where `reads_zero`, of fewer than 20 pairs, or where no extra cost is shown.
+        `reference_median` is of all runs of the reference that ended well.
     differences
         The pairs: one column a package, one row an outcome and replicate.
     packages
@@ -351,7 +381,7 @@ def comparison_table(
     import pandas as pd
 
     from ecosystem.catalogue import outcomes as catalogue
-    from experiments.intervals import describe, ratio_of_means
+    from experiments.intervals import clear_of_zero, describe, ratio_of_means
 
     groups = ["outcome", *DIMENSIONS]
     costs = differences.xs(NET_COST, level="outcome") if _has(differences, NET_COST) else None
@@ -365,7 +395,7 @@ def comparison_table(
         for package in block.columns[block.notna().any()]:
             facts = describe(block[package].to_numpy())
             ratio = (float("nan"),) * 3
-            if costs is not None and row.name != NET_COST and not facts["reads_zero"]:
+            if costs is not None and row.name != NET_COST and clear_of_zero(facts):
                 ratio = ratio_of_means(block[package].to_numpy(), costs[package].to_numpy())
             rows.append(
                 dict(zip(groups, key, strict=True))

@@ -33,6 +33,10 @@ OBJECTIVE, NET_COST = "local_value_added_net", "net_public_cost"
 BLOCKS = {"supply": "article_supply", "demand": "article_demand", "ecosystem": "article_ecosystem"}
 """Packages whose instruments make the blocks; other instruments make a block of their own."""
 OTHER = "other"
+RULES = "rules"
+"""The part of a package that is no instrument: its own functions, parameters and shocks."""
+RULED = ("hooks", "parameters", "shocks")
+"""Fields of a scenario that are its rules."""
 LEVELS = (0.0, 0.5, 1.0, 1.5)
 """Effectiveness of a programme at which it is tried."""
 TRIES = 32
@@ -47,15 +51,22 @@ def instruments_of(scenario: ResolvedScenario) -> list[str]:
     return [name for name in instruments() if name in own]
 
 
+def parts_of(scenario: ResolvedScenario, base: ResolvedScenario) -> list[str]:
+    """Return what a scenario adds to a reference: its instruments, and its rules if they differ."""
+    apart = any(getattr(scenario, rule) != getattr(base, rule) for rule in RULED)
+    return [*instruments_of(scenario), *([RULES] if apart else [])]
+
+
 def blocks_of(names: Sequence[str]) -> dict[str, Set]:
-    """Return the instruments of each block that a package has any of."""
+    """Return the instruments of each block that a package has any of; its rules are a block."""
     from ecosystem.scenario import resolve
 
+    rules = frozenset(names) & {RULES}
     blocks = {
         block: frozenset(names) & frozenset(instruments_of(resolve(package)))
         for block, package in BLOCKS.items()
     }
-    blocks[OTHER] = frozenset(names).difference(*blocks.values())
+    blocks |= {OTHER: frozenset(names).difference(rules, *blocks.values()), RULES: rules}
     return {block: members for block, members in blocks.items() if members}
 
 
@@ -74,18 +85,28 @@ def money_by_instrument(scenario: ResolvedScenario, layer: int) -> dict[str, flo
     return dict(zip(schedule.names, map(float, value), strict=True))
 
 
-def subset(scenario: ResolvedScenario, keep: Set, name: str) -> ResolvedScenario:
-    """Return a scenario with some of its own instruments; each keeps the money it has in the whole.
+def subset(
+    scenario: ResolvedScenario, keep: Set, name: str, base: ResolvedScenario
+) -> ResolvedScenario:
+    """Return a scenario with some of its own parts; each keeps the money it has in the whole.
 
     Parameters
     ----------
     scenario
         The whole.
     keep
-        Names of the instruments that stay; without any, the reference is left.
+        Names of the parts that stay; without any, the reference is left.
     name
         Name of the set.
+    base
+        The reference, whose rules hold where those of the scenario are not kept.
     """
+    names: dict[str, Any] = {"name": name, "title_en": name, "title_zh": name}
+    if not keep:
+        return replace(base, **names)
+    if RULES not in keep:
+        rules: dict[str, Any] = {rule: getattr(base, rule) for rule in RULED}
+        scenario = replace(scenario, **rules)
     layers = []
     for number, layer in enumerate(scenario.layers):
         if layer.own:
@@ -97,11 +118,11 @@ def subset(scenario: ResolvedScenario, keep: Set, name: str) -> ResolvedScenario
             layer = replace(layer, edits=edits, present_value=value)
         if layer.edits or not layer.own:
             layers.append(layer)
-    return replace(scenario, name=name, title_en=name, title_zh=name, layers=tuple(layers))
+    return replace(scenario, **names, layers=tuple(layers))
 
 
 def set_name(keep: Set) -> str:
-    """Return the name under which a set of instruments runs."""
+    """Return the name under which a set of parts runs."""
     return "+".join(sorted(keep)) or "none of them"
 
 
@@ -113,12 +134,17 @@ class Decomposition:
     ----------
     package
         The whole, as it was run.
+    reference
+        What it is compared with.
     runs
-        Settings of the runs: replicates, tries (replicates of break-even), seed, until, world;
-        `pairs` and `even_pairs`, the replicates and tries in which no run failed.
+        Settings of the runs: parameters `given` to all, replicates, tries (replicates of
+        break-even), seed, until, world; `pairs` and `even_pairs`, the replicates and tries in
+        which no run failed.
     table
         One row an outcome and part. `part` is ``whole``, ``without`` (the whole less the whole
-        without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block);
+        without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block).
+        Names are those of instruments, and ``rules`` for the package's own functions, parameters
+        and shocks;
         the statistics are those of `experiments.intervals.describe`, of paired differences,
         and their mean, which alone adds up over the blocks.
     break_even
@@ -131,14 +157,21 @@ class Decomposition:
     """
 
     package: ResolvedScenario
+    reference: ResolvedScenario
     runs: Mapping[str, Any]
     table: pd.DataFrame
     break_even: pd.DataFrame
     gap: float
 
     def rows(self, part: str, outcome: str = OBJECTIVE) -> pd.DataFrame:
-        """Return the rows of one kind of part for one outcome, by name."""
+        """Return the rows of one kind of part for one outcome, by name; InputError for others."""
         table = self.table
+        from ecosystem.errors import FaultList
+
+        faults = FaultList()
+        faults.name("part", part, table["part"].unique())
+        faults.name("outcome", outcome, table["outcome"].unique())
+        faults.raise_if_any()
         keep = (table["part"] == part) & (table["outcome"] == outcome)
         return table[keep].set_index("name")
 
@@ -163,6 +196,7 @@ class Decomposition:
 
 def decompose(
     package: Any = "article",
+    reference: Any = None,
     *,
     replicates: int = 100,
     seed: int = 1,
@@ -180,13 +214,15 @@ def decompose(
 ) -> Decomposition:
     """Run a package without each instrument, with each alone, and block by block.
 
-    The reference is what the package stands on: the package without its own instruments. See
+    The whole is the difference that a comparison of the two shows. See
     `experiments.compare.compare` for what is not listed here.
 
     Parameters
     ----------
     package
         Package name, TOML path or scenario with instruments of its own.
+    reference
+        What it is compared with; by default `history` under the same shocks.
     replicates
         Number of pairs; tries of effectiveness take at most 32 of them.
     budget
@@ -199,16 +235,33 @@ def decompose(
     InputError
         With everything that is wrong in the arguments and in the files they name.
     """
-    from ecosystem.scenario import resolve, with_overrides
+    from ecosystem.arguments import check_arguments, checked_parameters
+    from ecosystem.errors import FaultList
+    from ecosystem.quarters import POLICY_START
+    from ecosystem.scenario import REFERENCE, resolve
     from ecosystem.simulation import simulate
     from experiments.budget import with_budget
 
-    settings = [f"parameters.{name}={value!r}" for name, value in (parameters or {}).items()]
-    whole = with_budget(with_overrides(resolve(package), settings), budget)
-    names, wanted = checked(whole, outcomes)
+    faults = FaultList()
+    check_arguments(
+        faults, replicates=replicates, seed=seed, until=until, jobs=jobs, first=POLICY_START,
+        fixed_parameters=fixed_parameters,
+    )  # fmt: skip
+    given = checked_parameters(faults, parameters)
+    faults.raise_if_any()
+
+    def held(scenario: ResolvedScenario) -> ResolvedScenario:
+        return replace(scenario, parameters={**scenario.parameters, **given})
+
+    whole = with_budget(held(resolve(package)), budget)
+    base = held(resolve(REFERENCE if reference is None else reference))
+    if reference is None:
+        base = replace(base, shocks=whole.shocks)
+    wanted = checked(whole, base, outcomes)
+    names = parts_of(whole, base)
     sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
-    plain = [subset(whole, keep, set_name(keep)) for keep in sets]
-    trials = tried(whole, names)
+    plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
+    trials = tried(whole, names, base)
     tries = min(replicates, TRIES)
     every = len(plain) * replicates + len(trials) * tries
     options: dict[str, Any] = {
@@ -235,28 +288,25 @@ def decompose(
     runs = {"replicates": replicates, "tries": tries, "seed": seed, "until": until}
     runs |= {"pairs": int(well.sum()), "even_pairs": int(even.sum())}
     runs |= {"world": result.world.name, "varied": len(result.varied), "runs": every}
-    return Decomposition(whole, runs, table, levels, gap)
+    runs |= {"given": dict(result.given)}
+    return Decomposition(whole, base, runs, table, levels, gap)
 
 
 def checked(
-    whole: ResolvedScenario, outcomes: Sequence[str] | None
-) -> tuple[list[str], tuple[str, ...]]:
-    """Return the instruments to take apart and the outcomes to report, or raise InputError."""
-    from ecosystem.catalogue import outcomes as catalogue
+    whole: ResolvedScenario, base: ResolvedScenario, outcomes: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the outcomes to report, or raise InputError, also where nothing can be taken apart."""
     from ecosystem.errors import FaultList
-    from experiments.compare import headline_outcomes
+    from experiments.compare import chosen_outcomes
 
-    faults, names = FaultList(), instruments_of(whole)
-    if not names:
+    faults = FaultList()
+    if not instruments_of(whole):
         faults.add("decompose", whole.name, "a package that adds instruments to the reference")
-    single = [name for name, row in catalogue().items() if not row.dimension]
-    chosen = headline_outcomes() if outcomes is None else list(outcomes)
-    if outcomes is not None:
-        for name in chosen:
-            faults.name("outcomes", name, single)
+    if instruments_of(base):
+        faults.add("reference", base.name, "a reference without instruments of its own")
+    chosen = chosen_outcomes(faults, outcomes, whole=True)
     faults.raise_if_any()
-    chosen = [name for name in chosen if name in single]
-    return names, tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
+    return tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
 
 
 def wanted_sets(names: Sequence[str]) -> list[Set]:
@@ -273,16 +323,19 @@ def wanted_sets(names: Sequence[str]) -> list[Set]:
     )
 
 
-def tried(whole: ResolvedScenario, names: Sequence[str]) -> dict[tuple[str, float], Any]:
+def tried(
+    whole: ResolvedScenario, names: Sequence[str], base: ResolvedScenario
+) -> dict[tuple[str, float], Any]:
     """Return each programme alone at each level of effectiveness."""
     from ecosystem.catalogue import instruments, parameters
 
     known = parameters()
-    programmes = [name for name in names if instruments()[name].type == "programme"]
+    types = {name: row.type for name, row in instruments().items()}
+    programmes = [name for name in names if types.get(name) == "programme"]
     return {
         (name, level): replace(
-            subset(whole, frozenset({name}), f"{name} {level:g}"),
-            parameters={**whole.parameters, f"{name}_effectiveness": level},
+            subset(whole, frozenset({name}), f"{name} {level:g}", base),
+            parameters={**base.parameters, f"{name}_effectiveness": level},
         )
         for name in programmes
         if f"{name}_effectiveness" in known

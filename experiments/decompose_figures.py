@@ -21,6 +21,7 @@ def instrument_bars(
     names: Mapping[str, str],
     words: Mapping[str, str],
     notes: Sequence[str],
+    few: Sequence[str],
 ) -> Chart:
     """Draw what each instrument adds to the rest of the package and alone, largest on top.
 
@@ -34,6 +35,8 @@ def instrument_bars(
         `outcome`, `unit`, `base`, `package` and `lang`.
     notes
         Lines for the foot of the figure.
+    few
+        Those of them that also belong to the figure in words.
     """
     import pandas as pd
 
@@ -51,7 +54,8 @@ def instrument_bars(
         axes.legend(fontsize=8, loc="lower right")
         figure.draw_without_rendering()
     data = pd.concat([parts[part].loc[order].reset_index() for part in ("without", "alone")])
-    return Chart(figure, data.reset_index(drop=True), _alt(head, data, names, words), lang)
+    alt = _alt(head, data, names, words, few)
+    return Chart(figure, data.reset_index(drop=True), alt, lang)
 
 
 def waterfall(
@@ -59,6 +63,7 @@ def waterfall(
     names: Mapping[str, str],
     words: Mapping[str, str],
     notes: Sequence[str],
+    few: Sequence[str],
 ) -> Chart:
     """Draw the Shapley parts of the blocks one after the other, by their means, and the whole.
 
@@ -85,7 +90,7 @@ def waterfall(
         axes.set_ylim(len(rows) - 0.4, -0.6)
         figure.draw_without_rendering()
     data = rows.reset_index()
-    return Chart(figure, data, _alt(head, data, names, words), lang)
+    return Chart(figure, data, _alt(head, data, names, words, few, value="mean"), lang)
 
 
 def _bar(
@@ -131,15 +136,23 @@ def _axes(
     return figure, axes
 
 
-def _alt(head: str, data: pd.DataFrame, names: Mapping[str, str], words: Mapping[str, str]) -> str:
-    """Return a figure in words."""
+def _alt(
+    head: str,
+    data: pd.DataFrame,
+    names: Mapping[str, str],
+    words: Mapping[str, str],
+    few: Sequence[str],
+    value: str = "median",
+) -> str:
+    """Return a figure in words, with the number that its bars draw."""
+    lang = words["lang"]
     rows = [
         text(
-            "decompose_alt", words["lang"], part=text(f"decompose_{row['part']}", words["lang"]),
-            name=names[row["name"]], median=number(row["median"], signed=True),
+            "decompose_alt", lang, part=text(f"decompose_{row['part']}", lang),
+            name=names[row["name"]], value=f"{text(value, lang)} {number(row[value], signed=True)}",
             low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
             unit=words["unit"],
         )
         for row in data.to_dict("records")
     ]  # fmt: skip
-    return " ".join([f"{head}.", *rows])
+    return " ".join([f"{head}.", *rows, *few])

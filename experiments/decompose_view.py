@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.compare import row_dicts
-from experiments.decompose import NET_COST, OBJECTIVE, OTHER, Decomposition
+from experiments.decompose import NET_COST, OBJECTIVE, OTHER, RULES, Decomposition
 from experiments.intervals import clear_of_zero
 from experiments.messages import number, percent, scaled_unit, text, title, wrap
 from experiments.presentation import (
@@ -16,6 +16,7 @@ from experiments.presentation import (
     base_words,
     few_notes,
     outcome_row,
+    shock_notes,
     table_line,
     world_note,
 )
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SCALED = ("mean", "median", "low_50", "high_50", "low_90", "high_90", "monte_carlo_error")
 PARTS = ("without", "alone")
+SMALL = 0.01
+"""Numbers below it get four decimals, so that none is cut by its cell."""
 
 
 def scaled(rows: pd.DataFrame, factor: float) -> pd.DataFrame:
@@ -49,21 +52,37 @@ def part_titles(found: Decomposition, lang: str) -> dict[str, str]:
 
     names = {name: title(row, lang) for name, row in instruments().items()}
     names |= {block: title(resolve(package), lang) for block, package in BLOCKS.items()}
-    return names | {OTHER: text("block_other", lang), "whole": title(found.package, lang)}
+    names |= {OTHER: text("block_other", lang), RULES: text("block_rules", lang)}
+    return names | {"whole": title(found.package, lang)}
+
+
+def table_notes(found: Decomposition, lang: str) -> list[str]:
+    """Return how to read the tables, and under which circumstances they hold."""
+    runs = found.runs
+    lines = [text("decompose_read", lang, pairs=runs["pairs"])]
+    lines.append(text("decompose_break_even", lang, tries=runs["even_pairs"]))
+    return [*lines, *notes(found, lang)]
+
+
+def figure_notes(found: Decomposition, lang: str) -> list[str]:
+    """Return how to read the figures, and under which circumstances they hold."""
+    return [text("decompose_read_figure", lang, pairs=found.runs["pairs"]), *notes(found, lang)]
 
 
 def notes(found: Decomposition, lang: str) -> list[str]:
-    """Return how to read the tables and figures."""
-    runs = found.runs
-    key = "varied" if runs["varied"] else "fixed"
-    lines = [text("decompose_read", lang, pairs=runs["pairs"])]
-    lines.append(text("decompose_break_even", lang, tries=runs["even_pairs"]))
+    """Return what was left out, held, drawn and struck."""
+    runs, both = found.runs, (found.package, found.reference)
+    lines = [text("decompose_rules", lang)] if RULES in set(found.table["name"]) else []
     lost = {"lost": runs["replicates"] - runs["pairs"], "tries": runs["tries"] - runs["even_pairs"]}
     if any(lost.values()):
         lines.append(text("decompose_failed", lang, **lost))
     lines += few_notes(found.table, lang)
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
-    lines.append(text(key, lang, count=runs["varied"]))
+    lines.append(text("varied" if runs["varied"] else "fixed", lang, count=runs["varied"]))
+    if runs["given"]:
+        names = ", ".join(f"{name} = {value:g}" for name, value in runs["given"].items())
+        lines.append(text("held", lang, names=names))
+    lines += shock_notes(both, {one.name: title(one, lang) for one in both}, lang)
     lines.append(world_note(runs["world"], lang))
     return lines
 
@@ -83,7 +102,7 @@ def decomposition_text(found: Decomposition, lang: str = "en") -> str:
     for outcome in (OBJECTIVE, NET_COST):
         lines += ["", *_block_lines(found, outcome, names, lang)]
     lines += ["", *_instrument_lines(found, names, lang), ""]
-    for note in notes(found, lang):
+    for note in table_notes(found, lang):
         lines += wrap(note, COLUMNS).splitlines()
     return "\n".join(lines)
 
@@ -113,13 +132,18 @@ def _block_lines(found: Decomposition, outcome: str, names: dict[str, str], lang
 
 def _range(row: Mapping[Any, Any], reach: str) -> str:
     low, high = row[f"low_{reach}"], row[f"high_{reach}"]
-    return f"{number(low, signed=True)} … {number(high, signed=True)}"
+    return f"{brief(low)} … {brief(high)}"
+
+
+def brief(value: float) -> str:
+    """Return a signed number of few digits: next to the largest of a table, small ones are 0."""
+    return f"{value:+.4f}" if 0 < abs(value) < SMALL else number(value, signed=True)
 
 
 def _instrument_lines(found: Decomposition, names: dict[str, str], lang: str) -> list[str]:
     """Return what each instrument adds last and alone, and where it breaks even."""
     factor, unit = unit_of(found, OBJECTIVE, lang)
-    widths = (11, 18, 11, 18, 7, 7)
+    widths = (11, 18, 11, 18, 8, 8)
     keys = ("without", "", "alone", "", "value_added", "value_added_less_cost")
     heads = [text(f"decompose_{key}", lang) if key else "90 %" for key in keys]
     lines = _heading(OBJECTIVE, unit, found, lang)
@@ -131,7 +155,7 @@ def _instrument_lines(found: Decomposition, names: dict[str, str], lang: str) ->
         for part in PARTS:
             row = tables[part][name]
             mark = "*" if clear_of_zero(row) else " "
-            cells += [f"{number(row['median'], signed=True)}{mark}", _range(row, "90")]
+            cells += [f"{brief(row['median'])}{mark}", _range(row, "90")]
         cells += even_words(found, str(name), lang)
         first, *rest = wrap(names[str(name)], room).splitlines()
         lines.append(table_line("", first, widths, cells))
@@ -166,11 +190,14 @@ def decomposition_charts(found: Decomposition, lang: str = "en") -> dict[str, Ch
         "outcome": title(row, lang), "unit": unit, "package": names["whole"], "lang": lang,
         "base": text("present_value", lang, first=FIRST, until=found.runs["until"]),
     }  # fmt: skip
-    foot = [note for note in notes(found, lang) if note != notes(found, lang)[1]]
-    parts = {part: scaled(found.rows(part), factor) for part in (*PARTS, "shapley", "whole")}
+    foot, few = figure_notes(found, lang), few_notes(found.table, lang)
+    parts = {
+        part: scaled(found.rows(part), factor).assign(unit=unit)
+        for part in (*PARTS, "shapley", "whole")
+    }
     return {
-        "instruments": instrument_bars(parts, names, words, foot),
-        "blocks": waterfall(parts, names, words, foot),
+        "instruments": instrument_bars(parts, names, words, foot, few),
+        "blocks": waterfall(parts, names, words, foot, few),
     }
 
 

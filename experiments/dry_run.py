@@ -129,15 +129,15 @@ def size_of_tables(request: Request, scenarios: list[ResolvedScenario], ensemble
 
 def more_runs(request: Request, scenarios: list[ResolvedScenario]) -> int:
     """Return the runs of what a comparison was asked beside its table."""
-    from experiments.decompose import TRIES, instruments_of, tried, wanted_sets
+    from experiments.decompose import NOTHING, TRIES, parts_of, tried, wanted_sets
 
     if request.kind != "compare":
         return 0
     struck = [one for one in scenarios if one.shocks]
     runs = request.replicates * (len(struck) + sum(len(one.shocks) for one in struck))
     if request.decompose:
-        package = next(one for one in scenarios if one.name != request.reference)
-        names = instruments_of(package)
-        runs += request.replicates * len({frozenset(), *wanted_sets(names)})
-        runs += min(request.replicates, TRIES) * len(tried(package, names))
+        package, base = sorted(scenarios, key=lambda one: one.name == request.reference)
+        names = parts_of(package, base)
+        runs += request.replicates * len({NOTHING, *wanted_sets(names)})
+        runs += min(request.replicates, TRIES) * len(tried(package, names, base))
     return runs

@@ -43,7 +43,7 @@ def finding(rows: pd.DataFrame, labels: Mapping[str, str], words: Mapping[str, s
     """
     clear = rows.loc[clear_of_zero(rows)]
     good = clear.loc[_is_better(clear["median"], words["better"])]
-    if rows["pairs"].min() < ENOUGH:
+    if rows["pairs"].max() < ENOUGH:
         key, row = "finding_few", rows.iloc[0]
     elif clear.empty:
         key, row = "finding_none", rows.iloc[0]
@@ -201,6 +201,7 @@ def bands_over_time(
     *,
     head: str,
     start: float,
+    runs: int = ENOUGH,
     notes: Sequence[str] = (),
     lang: str = "en",
 ) -> Chart:
@@ -217,6 +218,8 @@ def bands_over_time(
         Title.
     start
         Year at which packages start, marked by a dotted line.
+    runs
+        Number of runs in the bands: foot and alternative text say so where they are few.
     notes
         Lines for the foot of the figure.
     lang
@@ -227,10 +230,13 @@ def bands_over_time(
     columns = min(3, len(outcomes))
     rows = math.ceil(len(outcomes) / columns)
     alt = [text("alt_bands", lang, title=head)]
+    if runs < ENOUGH:
+        few = text("few_runs", lang, enough=ENOUGH)
+        notes, alt = [*notes, few], [*alt, f"{few} "]
     with theme(lang):
         head = wrap(head, 98)
         foot = "\n".join(wrap(note, 165) for note in notes)
-        above = 0.70 + 0.22 * head.count("\n")
+        above = 0.90 + 0.22 * head.count("\n")  # room for panel titles of two lines
         below = 0.75 + 0.14 * foot.count("\n")
         figure = new_figure(WIDTH + 1, above + below + 2.1 * rows - 0.4)
         wide, high = figure.get_size_inches()
@@ -247,7 +253,7 @@ def bands_over_time(
         for panel, outcome in zip(panels, outcomes, strict=False):
             band = frame[frame["outcome"] == outcome.name].sort_values("year")
             _panel(panel, band, outcome, start, lang)
-            alt.append(_panel_words(band, outcome, lang))
+            alt.append(_panel_words(band, outcome, runs, lang))
         for panel in panels[len(outcomes) :]:
             panel.set_visible(False)
         for panel in panels[max(len(outcomes) - columns, 0) : len(outcomes)]:
@@ -277,19 +283,25 @@ def _panel(panel: Axes, band: pd.DataFrame, outcome: Any, start: float, lang: st
     panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
     panel.yaxis.set_major_formatter(FuncFormatter(_tick))
     panel.tick_params(labelsize=7.5)
-    flow = outcome.time_base in ("present_value", "sum")
-    unit = f"{outcome.unit}, {text('per_quarter', lang)}" if flow else outcome.unit
+    unit = _panel_unit(outcome, lang)
     panel.set_title(wrap(title(outcome, lang), 36), fontsize=9, loc="left", pad=14)
     panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
 
 
-def _panel_words(band: pd.DataFrame, outcome: Any, lang: str) -> str:
-    """Return one panel in words."""
+def _panel_unit(outcome: Any, lang: str) -> str:
+    """Return the unit of an outcome by quarter: of what flows, it is an amount a quarter."""
+    flow = outcome.time_base in ("present_value", "sum")
+    return f"{outcome.unit}, {text('per_quarter', lang)}" if flow else str(outcome.unit)
+
+
+def _panel_words(band: pd.DataFrame, outcome: Any, runs: int, lang: str) -> str:
+    """Return one panel in words; one run has no interval."""
     if band.empty:
         return ""
     first, last = band.iloc[0], band.iloc[-1]
     return text(
-        "alt_panel", lang, outcome=title(outcome, lang), unit=outcome.unit,
+        "alt_panel" if runs > 1 else "alt_panel_one", lang,
+        outcome=title(outcome, lang), unit=_panel_unit(outcome, lang),
         start=first["period"], end=last["period"],
         first=number(first["median"]), last=number(last["median"]),
         low=number(last["low_90"]), high=number(last["high_90"]),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.intervals import ratio_of_means
+from experiments.intervals import ENOUGH, ratio_of_means
 from experiments.messages import number, percent, text, wrap
 
 if TYPE_CHECKING:
@@ -112,12 +112,17 @@ def payback_lines(comparison: Comparison, lang: str = "en") -> list[str]:
     heads = [text(f"payback_{key}", lang) for key in ("leverage", "quarter", "share")]
     cells = [heads[0], "90 %", *heads[1:]]
     lines.append(table_line("", text("package", lang), widths, cells))
+    pairs, least = comparison.pairs, ENOUGH
     for fact in row_dicts(comparison.packages):
         if fact["package"] != comparison.reference:
             cells = _cells(fact, until, lang)
             lines.append(table_line("", fact[f"title_{lang}"], widths, cells))
-    note = text("payback_read", lang, first=FIRST, until=until)
-    return lines + wrap(note, COLUMNS).splitlines()
+            if fact["leverage"] == fact["leverage"]:
+                least = min(least, pairs[fact["package"]])
+    notes = [text("payback_read", lang, first=FIRST, until=until)]
+    if least < ENOUGH:
+        notes.append(text("payback_few", lang, enough=ENOUGH))
+    return lines + [line for note in notes for line in wrap(note, COLUMNS).splitlines()]
 
 
 def _cells(fact: Mapping[str, Any], until: str, lang: str) -> list[str]:

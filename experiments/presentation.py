@@ -298,12 +298,15 @@ def _outcome_lines(comparison: Comparison, rows: pd.DataFrame, lang: str) -> lis
     lines.append(table_line("", "", widths, heads))
     for row in row_dicts(scaled):
         cells = _cells(row)
-        mark = "*" if clear_of_zero(row) else ""
-        name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + f" {mark}"
+        name = pad(comparison.title(row["package"], lang), COLUMNS - 7 - sum(widths)) + _mark(row)
         lines.append(table_line(str(row["rank"]), name, widths, cells))
     if outcome.name not in (NET_COST, *PAID.values()):
         lines += _ratio_lines(scaled, unit, lang)
     return lines
+
+
+def _mark(row: Mapping[str, Any]) -> str:
+    return " *" if clear_of_zero(row) else "  "
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -320,10 +323,8 @@ def _ratio_lines(rows: pd.DataFrame, unit: str, lang: str) -> list[str]:
     """Return the effect per 100 M¥ of each package in a line or two."""
     parts, unmoved, free = [], [], []
     for row in row_dicts(rows):
-        if row["reads_zero"]:
+        if not clear_of_zero(row):
             unmoved.append(row["package"])
-        elif row["pairs"] < 2:
-            continue
         elif row["per_100"] != row["per_100"] or row["per_100"] * row["median"] < 0:
             free.append(row["package"])  # no cost, or money saved: no effect of spending
         else:
@@ -392,15 +393,14 @@ def comparison_html(comparison: Comparison, lang: str = "en") -> str:
             name = f"{title(outcome_row(outcome), lang)} ({unit})"
             for row in row_dicts(scaled):
                 part = f" [{_part(row)}]" if _part(row) else ""
-                package = comparison.title(row["package"], lang)
+                package = comparison.title(row["package"], lang) + _mark(row)
                 lines.append([name + part, str(row["rank"]), package, *_cells(row)])
     table = pd.DataFrame(lines, columns=heads).to_html(index=False, border=0)
     heading = html.escape(" ".join(_heading(comparison, lang)))
     blocks = [*_package_lines(comparison, lang), "", *_payback_lines(comparison, lang)]
     facts = html.escape("\n".join(blocks))
     pairs = pairs_words(comparison.pairs.values())
-    notes = [text("how_to_read_table", lang, pairs=pairs)]
-    foot = "".join(
-        f"<p>{html.escape(note)}</p>" for note in [*notes, *run_notes(comparison.result, lang)]
-    )
+    notes = [text("how_to_read_table", lang, pairs=pairs), *few_notes(comparison.table, lang)]
+    notes += run_notes(comparison.result, lang)
+    foot = "".join(f"<p>{html.escape(note)}</p>" for note in notes)
     return f"<p><b>{heading}</b></p><pre>{facts}</pre>{table}{foot}"

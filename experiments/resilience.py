@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.intervals import ENOUGH, describe
 from experiments.messages import percent, text, title, wrap
 from experiments.regret import OBJECTIVE, regret_lines, regret_table
 
@@ -94,11 +95,13 @@ class Resilience:
     ----------
     table
         One row an outcome, package and shock: the `pairs` of runs that ended well, of these the
-        medians of `loss` and `depth` with 90 % intervals, median `recovery` in quarters (infinite
-        where half of the runs are censored), and the share `censored`.
+        medians of `loss` and `depth` with 90 % intervals, whose bounds are runs that were seen,
+        median `recovery` in quarters (infinite where more than half of the runs are censored), and
+        the share `censored`.
     robustness
         One row an outcome and package: median and 90 % interval of the smallest, over the shocks,
-        of 1 less the loss, and the `worst` shock by median loss.
+        of 1 less the loss, the `pairs` of which it is known under all of them, and the `worst`
+        shock by median loss.
     titles
         Titles of the packages by language.
     regret
@@ -210,9 +213,8 @@ def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
 
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:
-    seen = values[np.isfinite(values)]
-    low, middle, high = np.quantile(seen, (0.05, 0.5, 0.95)) if len(seen) else (np.nan,) * 3
-    return {name: float(middle), f"{name}_low_90": float(low), f"{name}_high_90": float(high)}
+    facts = describe(values)
+    return {name: facts["median"]} | {f"{name}_{end}": facts[end] for end in ("low_90", "high_90")}
 
 
 def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame:
@@ -225,6 +227,7 @@ def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame
         worst = max(medians, key=lambda name: float(np.nan_to_num(medians[name], nan=-np.inf)))
         least = 1 - np.max(np.stack(list(by_shock.values())), axis=0)
         row = {"outcome": outcome, "package": package, "shocks": len(by_shock), "worst": worst}
+        row |= {"pairs": int(np.isfinite(least).sum())}
         rows.append(row | _quantiles("robustness", least))
     return pd.DataFrame(rows)
 
@@ -237,8 +240,9 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
 
     if found.table.empty:
         return text("resilience_none", lang)
-    widths = (11, 18, 11, 10, 11)
-    heads = [text(f"resilience_{key}", lang) for key in ("loss", "depth", "recovery", "censored")]
+    widths = (9, 18, 9, 10, 10, 7)
+    keys = ("loss", "depth", "recovery", "censored", "pairs")
+    heads = [text(f"resilience_{key}", lang) for key in keys]
     lines = wrap(text("resilience_head", lang), COLUMNS).splitlines()
     for (outcome, shock), rows in found.table.groupby(["outcome", "shock"], sort=False):
         named = title(shocks()[str(shock)], lang)
@@ -248,21 +252,38 @@ def resilience_text(found: Resilience, lang: str = "en") -> str:
             time = text("never", lang) if np.isinf(row["recovery"]) else f"{row['recovery']:.0f}"
             cells = [_share(row["loss"])]
             cells.append(f"{_share(row['loss_low_90'])} … {_share(row['loss_high_90'])}")
-            cells += [_share(row["depth"]), time, percent(row["censored"])]
+            cells += [_share(row["depth"]), time, percent(row["censored"]), str(row["pairs"])]
             lines.append(table_line("", found.titles[row["package"]][lang], widths, cells))
     several = found.robustness[found.robustness["shocks"] > 1]
-    for outcome, rows in several.groupby("outcome", sort=False):
-        head = text("resilience_robustness", lang)
-        named = f"{title(outcome_row(str(outcome)), lang)} · {head}"
-        lines += ["", *wrap(named, COLUMNS).splitlines()]
-        for row in row_dicts(rows.sort_values("robustness", ascending=False, kind="stable")):
-            span = f"{_share(row['robustness_low_90'])} … {_share(row['robustness_high_90'])}"
-            cells = [_share(row["robustness"]), span, title(shocks()[row["worst"]], lang)]
-            lines.append(table_line("", found.titles[row["package"]][lang], (11, 18, 32), cells))
-    lines += ["", *wrap(text("resilience_read", lang), COLUMNS).splitlines()]
+    lines += _robustness_lines(several, found.titles, lang)
+    lines += ["", *wrap(text("resilience_read", lang, window=WINDOW), COLUMNS).splitlines()]
+    if min([*found.table["pairs"], *several["pairs"]]) < ENOUGH:
+        lines += wrap(text("resilience_few", lang, enough=ENOUGH), COLUMNS).splitlines()
     if not found.regret.empty:
         lines += ["", *regret_lines(found.regret, found.titles, lang, "regret_shocks_head")]
     return "\n".join(lines)
+
+
+def _robustness_lines(
+    table: pd.DataFrame, titles: dict[str, dict[str, str]], lang: str
+) -> list[str]:
+    """Return the robustness of packages that were struck by several shocks as lines."""
+    from ecosystem.catalogue import shocks
+    from experiments.compare import row_dicts
+    from experiments.presentation import COLUMNS, outcome_row, table_line
+
+    widths, lines = (8, 18, 7, 32), []
+    for outcome, rows in table.groupby("outcome", sort=False):
+        head = text("resilience_robustness", lang)
+        named = f"{title(outcome_row(str(outcome)), lang)} · {head}"
+        lines += ["", *wrap(named, COLUMNS).splitlines()]
+        lines.append(table_line("", "", widths, ["", "90 %", text("resilience_pairs", lang), ""]))
+        for row in row_dicts(rows.sort_values("robustness", ascending=False, kind="stable")):
+            span = f"{_share(row['robustness_low_90'])} … {_share(row['robustness_high_90'])}"
+            cells = [_share(row["robustness"]), span, str(row["pairs"])]
+            cells.append(title(shocks()[row["worst"]], lang))
+            lines.append(table_line("", titles[row["package"]][lang], widths, cells))
+    return lines
 
 
 def _share(value: float) -> str:

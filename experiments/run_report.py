@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.compare import DIMENSIONS, headline_outcomes, row_dicts
-from experiments.intervals import ENOUGH, QUANTILES
+from experiments.intervals import ENOUGH, OUTWARD, QUANTILES
 from experiments.messages import number, scaled_unit, text, title, wrap
 from experiments.presentation import (
     COLUMNS,
@@ -37,12 +37,18 @@ def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def _quantiles(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the quantiles of `value` over the runs, one row a key, in the order of first use."""
-    levels = np.array(list(QUANTILES.values()))
-    grouped = frame.groupby(keys, sort=False, observed=True)["value"].quantile(levels)
-    wide = grouped.unstack()
-    wide.columns = list(QUANTILES)
-    return wide.reset_index()
+    """Return the quantiles of `value` over the runs, one row a key, in the order of first use.
+
+    The outer bounds are runs that were seen, as those of paired differences are pairs.
+    """
+    import pandas as pd
+
+    grouped = frame.groupby(keys, sort=False, observed=True)["value"]
+    wide = {
+        name: grouped.quantile(level, interpolation=OUTWARD.get(name, "linear"))
+        for name, level in QUANTILES.items()
+    }
+    return pd.DataFrame(wide).reset_index()
 
 
 def run_table(result: Result) -> pd.DataFrame:
@@ -131,18 +137,20 @@ def bands(result: Result, lang: str = "en") -> Chart:
     scaled = table.copy()
     scaled[columns] = table[columns].div(table["outcome"].map(scales).astype(float), axis=0)
     last = scaled[scaled["outcome"] == rows[0].name].sort_values("year").iloc[-1]
+    used = result.used_runs(name)
     head = text(
-        "run_title", lang, scenario=result.titles[name][lang], outcome=title(rows[0], lang),
+        "run_title" if used > 1 else "run_title_one", lang,
+        scenario=result.titles[name][lang], outcome=title(rows[0], lang),
         median=number(last["median"]), unit=rows[0].unit, period=last["period"],
         low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
-    used = result.used_runs(name)
     key = "run_reading" if used > 1 else "run_reading_one"
     reading = text(key, lang, replicates=used, first=FIRST)
     start = FIRST_YEAR + period_index(FIRST) / 4
     return bands_over_time(
-        scaled, rows, head=head, start=start, notes=[reading, *run_notes(result, lang)], lang=lang
-    )
+        scaled, rows, head=head, start=start, runs=used,
+        notes=[reading, *run_notes(result, lang)], lang=lang,
+    )  # fmt: skip
 
 
 def save_run(result: Result, directory: Path, lang: str) -> tuple[pd.DataFrame, str]:

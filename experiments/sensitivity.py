@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecosystem.arguments import check_shock, checked_parameters
+from ecosystem.errors import FaultList
 from ecosystem.setting import Array
+from experiments.compare import scenarios_with_reference
+from experiments.faults import collected
 from experiments.salib_study import INDICES, MAIN, NEAR_SHARE, NOT_COMMON, Analysis, analyse
 from experiments.sensitivity_chance import ENDS, share_columns
 from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
     from ecosystem.ensemble.chunks import Model
     from ecosystem.ensemble.design import Integers
+    from ecosystem.scenario import ResolvedScenario
     from experiments.charts import Chart
 
 LEVEL, EFFECT = "level", "effect"
@@ -27,7 +33,7 @@ COMMON = ("package", "quantity", "group", "outcome", "outcome_unit", "period")
 
 
 def sensitivity(
-    scenarios: Sequence[Any] | None = None,
+    scenarios: Any = None,
     reference: Any = "history",
     *,
     method: str = "morris",
@@ -60,7 +66,7 @@ def sensitivity(
     Parameters
     ----------
     scenarios
-        Package names, TOML paths or `Scenario` objects; None for all packages.
+        Package names, TOML paths or `Scenario` objects, one or several; None for all packages.
     reference
         What paired effects are taken from; added if it is not among them.
     method
@@ -83,11 +89,12 @@ def sensitivity(
         Uncertain parameters that are no factor stay at their defaults instead of being drawn for
         each block.
     outcomes
-        Names of outcomes without parts; None for the headline set.
+        Outcomes without parts, one name or several; None for the headline set.
     years
         Indices by year too.
     model
-        A model of one's own instead of scenarios, as `run_design` takes it.
+        A model of one's own instead of scenarios, as `run_design` takes it. What is said of
+        scenarios, their parameters, outcomes or time is then refused.
     out
         Folder in which runs are kept, so that a killed study goes on.
     progress
@@ -100,18 +107,16 @@ def sensitivity(
     FloatingPointError
         Every run failed.
     """
-    resolved: list[Any] = []
+    resolved: list[ResolvedScenario] = []
     base = ""
     if model is None:
-        from ecosystem.scenario import with_overrides
-        from experiments.budget import with_budget
-        from experiments.compare import scenarios_with_reference
-
-        resolved, base = scenarios_with_reference(scenarios, reference)
-        values = checked_parameters(parameters or {})
-        resolved = [replace(one, parameters={**one.parameters, **values}) for one in resolved]
-        shocks = [shock] if shock else []
-        resolved = [with_budget(with_overrides(one, (), shocks), budget) for one in resolved]
+        resolved, base = studied(scenarios, reference, shock, budget, parameters)
+    else:
+        refuse_without_scenarios(
+            scenarios=scenarios, reference=reference, until=until, world=world, shock=shock,
+            budget=budget, parameters=parameters, fixed_parameters=fixed_parameters,
+            outcomes=outcomes,
+        )  # fmt: skip
     study = plan_study(
         resolved, base, method=method, trajectories=trajectories, samples=samples,
         second_order=second_order, factors=factors, replicates=replicates, outcomes=outcomes,
@@ -121,22 +126,40 @@ def sensitivity(
     return Sensitivity.of(study, run_study(study, out, progress))
 
 
-def checked_parameters(values: Mapping[str, Any]) -> dict[str, float]:
-    """Return parameter values as plain numbers inside the ranges of the parameter table.
+def studied(
+    scenarios: Any, reference: Any, shock: str | None, budget: Any, parameters: Any
+) -> tuple[list[ResolvedScenario], str]:
+    """Return the scenarios of a study as they are run, and the name of the reference.
 
     Raises
     ------
     InputError
-        With every unknown name and every value that is no number in its range.
+        With everything that is wrong.
     """
-    from ecosystem.scenario_reader import Draft
+    from ecosystem.scenario import with_overrides
+    from experiments.budget import read_budget, with_budget
 
-    draft = Draft()
-    plain = {name: value.item() if isinstance(value, np.generic) else value
-             for name, value in values.items()}  # fmt: skip
-    draft.read_parameters("parameters", plain)
-    draft.faults.raise_if_any()
-    return draft.parameters
+    faults = FaultList()
+    found = collected(faults, lambda: scenarios_with_reference(scenarios, reference))
+    check_shock(faults, shock)
+    money = collected(faults, lambda: read_budget(budget))
+    values = checked_parameters(faults, parameters)
+    faults.raise_if_any()
+    resolved, base = found or ([], "")
+    shocks = [] if shock is None else [shock]
+    resolved = [replace(one, parameters={**one.parameters, **values}) for one in resolved]
+    return [with_budget(with_overrides(one, (), shocks), money) for one in resolved], base
+
+
+def refuse_without_scenarios(**given: Any) -> None:
+    """Raise InputError where a model of one's own is given what scenarios alone have a use for."""
+    usual = inspect.signature(sensitivity).parameters
+    faults = FaultList()
+    for name, value in given.items():
+        default = usual[name].default
+        if value is not default and value != default:
+            faults.add(name, value, "left out: a model of your own has no use for it")
+    faults.raise_if_any()
 
 
 @dataclass(frozen=True)

@@ -265,14 +265,32 @@ def _bars(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> Non
 
 
 def _words(found: Sensitivity, parts: list[pd.DataFrame], lang: str) -> str:
-    """Return the three largest factors of every panel in words."""
-    main = MAIN[found.study.sample.method]
-    titles = factor_titles(found, lang)
+    """Return the three largest factors of every panel in words, and what is wrong with it."""
+    sobol = found.study.sample.method == "sobol"
     lines = []
     for part in parts:
         top = part[~part["factor"].isin([DUMMY, NEAR_DUMMY])].dropna(subset="rank")
-        top = top.nsmallest(3, "rank")
-        named = [f"{titles[row['factor']]} {number(row[main])}" for _, row in top.iterrows()]
-        words = ", ".join(named) or status_words(found, part.iloc[0], lang)
-        lines.append(f"{outcome_title(part, lang)}: {words}.")
+        named = [_factor_words(found, row, lang) for _, row in top.nsmallest(3, "rank").iterrows()]
+        if part["status"].iloc[0] != OK or not named:
+            named.append(status_words(found, part.iloc[0], lang))
+        index, unit = (
+            (text("sensitivity_total", lang), text("sensitivity_share", lang))
+            if sobol
+            else (text("sensitivity_mu_star", lang), unit_words(part, lang))
+        )
+        head = ", ".join(filter(None, (outcome_title(part, lang), index, unit)))
+        lines.append(f"{head}: {'; '.join(named)}.")
     return " ".join(lines)
+
+
+def _factor_words(found: Sensitivity, row: pd.Series[Any], lang: str) -> str:
+    """Return a factor with its index, the interval, and whether it stands out."""
+    main = MAIN[found.study.sample.method]
+    words = [text(f"sensitivity_{'stands_out' if row['matters'] else 'may_be_noise'}", lang)]
+    if main == "total" and row[main] > 1:
+        words.append(text("sensitivity_above_all", lang))
+    return text(
+        "sensitivity_named", lang, factor=factor_titles(found, lang)[row["factor"]],
+        value=number(row[main]), low=number(row[f"{main}_low"]), high=number(row[f"{main}_high"]),
+        words=", ".join(words),
+    )  # fmt: skip

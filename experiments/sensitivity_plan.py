@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ecosystem.arguments import check_truths
 from ecosystem.errors import FaultList
+from ecosystem.quarters import POLICY_START, check_period
 from ecosystem.setting import Array
+from experiments.compare import chosen_outcomes
 from experiments.faults import collected
 from experiments.salib_study import FEWEST, METHODS, Sample, draw
 from experiments.sensitivity_factors import Factor, parameter_points, read_factors
@@ -185,6 +188,9 @@ def plan_study(
         With everything that is wrong.
     """
     faults = FaultList()
+    check_truths(faults, fixed_parameters=fixed_parameters, years=years, second_order=second_order)
+    if model is None:  # of which nothing has a time
+        check_period(faults, "until", options["until"], POLICY_START)
     found = collected(faults, lambda: read_factors(factors)) or ()
     count = checked_count(faults, method, trajectories, samples, second_order)
     seed = faults.whole("seed", options["seed"], 1) or 1
@@ -194,7 +200,7 @@ def plan_study(
         for name in sorted(moved.keys() & scenario.parameters.keys()):
             words = f"left open, since the factor {moved[name]} moves it"
             faults.add(f"{scenario.name}: parameters.{name}", scenario.parameters[name], words)
-    wanted = () if model is not None else checked_outcomes(faults, outcomes)
+    wanted = () if model is not None else chosen_outcomes(faults, outcomes, whole=True)
     faults.raise_if_any()
     sample = draw(method, [one.name for one in found], count, seed, second_order)
     return Study(
@@ -227,20 +233,6 @@ def checked_count(
     elif not whole:
         faults.add(option, count, f"a whole number of at least {FEWEST}")
     return count
-
-
-def checked_outcomes(faults: FaultList, names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Return the outcomes of a study, the headline ones by default."""
-    from ecosystem.catalogue import outcomes
-    from experiments.compare import headline_outcomes
-
-    if names is None:
-        return tuple(headline_outcomes())
-    names = [names] if isinstance(names, str) else names
-    if not names:
-        faults.add("outcomes", names, "at least one outcome")
-    whole = [name for name, row in outcomes().items() if not row.dimension]
-    return tuple(name for name in dict.fromkeys(names) if faults.name("outcomes", name, whole))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from experiments.messages import number, pad, text, wrap
 from experiments.salib_study import MAIN, OK
 from experiments.sensitivity import EFFECT, LEVEL, Sensitivity
-from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_factors import CHECKS, DUMMY, NEAR_DUMMY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +27,8 @@ def sensitivity_text(found: Sensitivity, lang: str = "en") -> str:
     study = found.study
     head = text(
         "sensitivity_heading", lang, method=study.sample.method.capitalize(),
-        blocks=study.sample.blocks, factors=len(study.factors), runs=study.runs,
-        replicates=study.replicates, seed=study.sample.seed,
+        blocks=study.sample.blocks, factors=len(study.factors) - len(CHECKS), checks=len(CHECKS),
+        runs=study.runs, replicates=study.replicates, seed=study.sample.seed,
     )  # fmt: skip
     lines = wrap(head, COLUMNS).splitlines()
     for package in study.names:

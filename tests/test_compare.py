@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from experiments.compare import (
     comparison_table,
     headline_outcomes,
     paired_differences,
+    scenarios_with_reference,
 )
+from experiments.decompose import decompose
 from experiments.intervals import describe, median_error, ratio_of_means
 from experiments.presentation import comparison_text
 
@@ -87,7 +90,9 @@ def test_pairs_are_made_by_replicate_and_not_by_row() -> None:
 
 
 def test_table_ranks_in_the_direction_that_is_better() -> None:
-    found = paired_differences(summary(history=[1, 2, 3], a=[2, 3, 4], b=[4, 5, 6]), "history")
+    often = 7  # 21 pairs, enough to show an effect
+    frame = summary(history=[1, 2, 3] * often, a=[2, 3, 4] * often, b=[4, 5, 6] * often)
+    found = paired_differences(frame, "history")
     table = comparison_table(*found, [HIGHER, NET_COST])
     higher = table[table["outcome"] == HIGHER]
     assert higher["package"].tolist() == ["b", "a"] and higher["median"].tolist() == [3, 1]
@@ -102,6 +107,10 @@ def test_no_ratio_where_no_effect_is_shown() -> None:
     found = paired_differences(summary(history=[1, 2, 3], a=[0, 2, 5]), "history")
     row = comparison_table(*found, [HIGHER]).iloc[0]
     assert row["reads_zero"] and np.isnan(row["per_100"])
+    for pairs in (19, 20):  # too few agree by luck
+        frame = summary(history=[1] * pairs, a=[2] * pairs)
+        row = comparison_table(*paired_differences(frame, "history"), [HIGHER]).iloc[0]
+        assert not row["reads_zero"] and np.isnan(row["per_100"]) == (pairs == 19)
 
 
 def test_a_failed_run_costs_its_pair_only() -> None:
@@ -177,6 +186,7 @@ def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
     assert "Paired differences over 2–3 pairs" in words
     chinese = comparison_text(found, "zh")
     assert "9 次模拟中 1 次失败" in chinese and "3 次模拟中 1 次失败，余 2 对" in chinese
+    assert "Fewer than 20 pairs: such" in found._repr_html_() and "<td>twin" in found._repr_html_()
     assert "2–3 pairs" in found._repr_html_() and "1 of 9 runs failed" in found._repr_html_()
     found = Comparison.of(without(comparison.result, history=[0]), "history", [HIGHER])
     words = comparison_text(found, "en")
@@ -248,3 +258,48 @@ def test_wrong_scenarios_are_all_reported() -> None:
     twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
     with pytest.raises(InputError, match="differ"):
         compare(twice, **SMALL)
+
+
+WRONG = [
+    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
+    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
+    ("fixed_parameters", "no", "true or false"),
+    ("replicates", "5", "a whole number of at least 1"),
+    ("parameters", ["hype"], "a table of names and values"),
+    ("outcomes", [], "at least one outcome"),
+    ("outcomes", "patent", "nearest valid name: patents"),
+    ("budget", "much", "a number of million yuan above 0"),
+]
+
+
+@pytest.mark.parametrize("ask", [compare, decompose])
+@pytest.mark.parametrize(("name", "value", "words"), WRONG)
+def test_a_wrong_argument_is_one_fault(ask: Any, name: str, value: Any, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        ask("article", **{**SMALL, name: value})
+    (fault,) = error.value.faults
+    assert fault.place == name and words in str(fault)
+
+
+def test_a_shock_is_one_text() -> None:
+    for shock in (["ai_winter"], 0, ""):
+        with pytest.raises(InputError) as error:
+            compare("article", shock=cast(Any, shock), **SMALL)
+        assert [fault.place for fault in error.value.faults] == ["shock"]
+
+
+def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
+    wrong: Any = {name: value for name, value, _ in WRONG} | {"shock": ["ai_winter"], "jobs": 0}
+    with pytest.raises(InputError) as error:
+        compare(["articl"], seed=-1, world="teaching", **wrong)
+    assert len(error.value.faults) == len(wrong) + 2
+
+
+def test_one_name_is_taken_as_one() -> None:
+    for one in ("article", Scenario(["article"], name="mine")):
+        assert scenarios_with_reference(one, "history") == scenarios_with_reference(
+            [one], "history"
+        )
+    found = compare("none", outcomes="patents", parameters={"hype": np.float64(0.3)}, **SMALL)
+    assert found.outcomes == ("patents",) and set(found.table["package"]) == {"none"}
+    assert found.result.given == {"hype": 0.3}

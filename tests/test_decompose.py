@@ -13,14 +13,15 @@ from typer.testing import CliRunner
 from ecosystem.catalogue import instruments
 from ecosystem.errors import InputError
 from ecosystem.result import Result
-from ecosystem.scenario import resolve
+from ecosystem.scenario import Scenario, resolve
 from ecosystem.schedule import build_schedule
 from ecosystem.simulation import simulate
-from experiments import compare, decompose
+from experiments import compare, decompose, decompose_view
 from experiments.cli import app
 from experiments.decompose import (
     NET_COST,
     OBJECTIVE,
+    RULES,
     Decomposition,
     blocks_of,
     break_even_table,
@@ -152,7 +153,7 @@ def test_an_instrument_leaves_with_its_money(left_out: str) -> None:
     whole = resolve("article")
     names = frozenset(instruments_of(whole))
     full = build_schedule(whole)
-    rest = build_schedule(subset(whole, names - {left_out}, "rest"))
+    rest = build_schedule(subset(whole, names - {left_out}, "rest", resolve("history")))
     stays = np.array([name != left_out for name in full.names])
     for array in ("rate", "spending", "envelope"):
         mine, theirs = (getattr(one, array)[:, stays] for one in (rest, full))
@@ -163,8 +164,9 @@ def test_an_instrument_leaves_with_its_money(left_out: str) -> None:
 
 
 def test_without_any_instrument_the_reference_is_left() -> None:
-    nothing = subset(resolve("article"), frozenset(), "nothing")
+    nothing = subset(resolve("article"), frozenset(), "nothing", resolve("history"))
     assert nothing.layers == resolve("history").layers
+    assert all(layer.own for layer in resolve("article").layers[len(nothing.layers) :])
 
 
 # ---- a small run
@@ -219,7 +221,73 @@ def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
     names = {path.name for path in found.save(tmp_path)}
     assert {"decomposition.csv", "break_even.csv", "decomposition_blocks.png"} <= names
     charts = found.figures()
-    assert "median" in charts["blocks"].alt and len(charts["instruments"].data) == 4
+    assert "median" in charts["instruments"].alt and len(charts["instruments"].data) == 4
+    assert "mean" in charts["blocks"].alt and "median" not in charts["blocks"].alt  # means add up
+    assert all("Fewer than 20 pairs" in chart.alt for chart in charts.values())
+    assert "*" not in charts["blocks"].figure.texts[-1].get_text()  # a figure has no stars
+
+
+@pytest.mark.slow
+def test_the_data_of_a_figure_are_in_the_unit_beside_them(found: Decomposition) -> None:
+    """Effects so small that the unit is scaled: numbers and unit change together."""
+    numbers = list(decompose_view.SCALED)
+    tiny = found.table.copy()
+    tiny[numbers] *= 1e-8
+    for chart in replace(found, table=tiny).figures().values():
+        data, whole = chart.data, found.rows("whole").loc["whole"]
+        assert set(data["unit"]) == {"10⁻⁶ M¥ of 2020"}
+        if "whole" in set(data["name"]):
+            drawn = data.set_index("name").loc["whole"]
+            assert drawn["high_90"] == pytest.approx(0.01 * whole["high_90"])
+
+
+@pytest.mark.slow
+def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
+    """Functions, parameters and shocks of a package: the whole is that of the comparison."""
+
+    def idle(record: Any, state: Any, setting: Any) -> Any:
+        return {"lever": {"regional_pairing": record.lever["regional_pairing"] + 0.2}}
+
+    given = {"hype": 0.3}
+    mine = Scenario(
+        [pair], hooks={"policy": idle}, parameters={"agglomeration": 1.1}, shocks=["ai_winter"]
+    )
+    broken = decompose(mine, "history", parameters=given, **SMALL)  # type: ignore[arg-type]
+    same = compare([mine], parameters=given, **SMALL)  # type: ignore[arg-type]
+    for outcome in (OBJECTIVE, NET_COST):
+        whole = broken.rows("whole", outcome).loc["whole"]
+        assert whole["median"] == pytest.approx(same.rows(outcome).iloc[0]["median"], rel=1e-9)
+    assert set(broken.rows("shapley").index) == {"demand", RULES}
+    assert abs(broken.rows("alone")["median"][RULES]) > 0
+    words = " ".join(broken.text().split())
+    assert "Own rules: the functions" in words and "hype = 0.3" in words
+    assert "agglomeration" not in words and "AI winter" in words
+    assert "Own rules" not in decompose(pair, **SMALL).text()  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_what_both_sides_are_set_to_is_no_part(tmp_path: Path) -> None:
+    words = ["compare", "demand_first", "--decompose", "--json", "--out", str(tmp_path), "--quiet"]
+    words += ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
+    words += ["--set", "instrument.compute_voucher.envelope=600"]
+    words += ["--set", "instrument.output_subsidy.rate=0.1"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    answer = json.loads(result.stdout)
+    parts = {row["name"] for row in answer["decomposition"]}
+    assert "compute_voucher" not in parts and "output_subsidy" in parts
+    (effect,) = (row["median"] for row in answer["table"] if row["outcome"] == OBJECTIVE)
+    (whole,) = (
+        row["median"] for row in answer["decomposition"]
+        if (row["outcome"], row["part"]) == (OBJECTIVE, "whole")
+    )  # fmt: skip
+    assert whole == pytest.approx(effect, rel=1e-6)
+
+
+def test_numbers_of_a_cell_are_not_cut() -> None:
+    row = {"low_90": -0.00035, "high_90": 99_999.4}
+    assert decompose_view._range(row, "90") == "-0.0003 … +99,999"
+    assert decompose_view.brief(0.0) == "0" and decompose_view.brief(-0.02) == "-0.0200"
 
 
 @pytest.mark.slow
@@ -261,6 +329,8 @@ def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
 def test_only_packages_with_instruments_come_apart() -> None:
     with pytest.raises(InputError, match="adds instruments"):
         decompose("history")
+    with pytest.raises(InputError, match="without instruments of its own"):
+        decompose("demand_first", "article")
     with pytest.raises(InputError, match="public_cos"):
         decompose("demand_first", outcomes=["public_cos"])
 

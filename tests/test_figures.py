@@ -93,6 +93,16 @@ def test_too_few_pairs_show_no_effect() -> None:
         assert ("fewer than 20 pairs, too few" in shown.alt) is not enough
 
 
+def test_few_pairs_of_one_package_do_not_hide_another() -> None:
+    mixed = rows(5, 4).assign(pairs=[ENOUGH, ENOUGH - 1])
+    shown = chart(mixed)
+    edges = [
+        mpl.colors.to_hex(line.get_markeredgecolor()) for line in shown.figure.axes[0].lines[:2]
+    ]
+    assert edges == [figures.colours()[0], charts.ZERO_INSIDE]
+    assert f"{LARGEST}: Package one" in shown.alt
+
+
 def test_files_beside_a_figure(tmp_path: Path) -> None:
     paths = chart(rows(5, 0.1)).save(tmp_path / "difference")
     png, svg, csv, alt = paths

@@ -11,7 +11,8 @@ from ecosystem.quarters import POLICY_START
 from ecosystem.result import Result
 from ecosystem.simulation import simulate
 from experiments.compare import Comparison, needed_outcomes
-from experiments.messages import width
+from experiments.intervals import ENOUGH
+from experiments.messages import text, width
 from experiments.payback import NEEDED, payback_facts, payback_lines, payback_periods
 from experiments.presentation import COLUMNS, comparison_text
 
@@ -86,6 +87,23 @@ def test_a_result_without_these_outcomes_has_no_facts(result: Result) -> None:
     bare = replace(result, series={}, summaries=dict(result.summaries))
     assert payback_facts(bare, "history").empty
     assert payback_lines(Comparison.of(bare, "history")) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("runs", "cost"), [(3, 2), (ENOUGH - 1, 2), (ENOUGH, 2), (3, 0)])
+def test_few_pairs_put_leverage_in_doubt(result: Result, lang: str, runs: int, cost: float) -> None:
+    """Where no leverage is shown there is none to doubt."""
+    found = made(result, cost=cost, income=1, capital=8)
+    series, summaries = (
+        {name: np.resize(value.swapaxes(0, 1), (runs, len(value), *value.shape[2:])).swapaxes(0, 1)
+         for name, value in values.items()}
+        for values in (found.series, found.summaries)
+    )  # fmt: skip
+    found = replace(found, replicates=runs, series=series, summaries=summaries)
+    lines = payback_lines(Comparison.of(found, "history", []), lang)
+    assert max(width(line) for line in lines) <= COLUMNS
+    few = text("payback_few", lang, enough=ENOUGH)
+    assert (few in lines) == (runs < ENOUGH and cost > 0)
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

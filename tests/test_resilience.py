@@ -3,15 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ecosystem.scenario import resolve, with_overrides
-from experiments.messages import width
+from experiments.commands import records
+from experiments.intervals import ENOUGH
+from experiments.messages import text, width
 from experiments.resilience import (
     CALM,
     TOLERANCE,
     WINDOW,
+    Resilience,
     _facts,
+    _robustness,
     depth,
     loss,
     recovery_time,
@@ -81,6 +86,71 @@ def test_runs_that_failed_are_in_no_number() -> None:
     assert all(np.isnan(nothing[name]) for name in ("loss", "depth", "recovery", "censored"))
 
 
+def test_the_90_percent_of_few_pairs_hold_them_all() -> None:
+    """Bounds between two pairs would hold eight of ten pairs, and call it nine in ten."""
+    use = with_overrides(resolve("history"), (), ["ai_winter"]).shocks[0]
+    twin, sizes = np.repeat(TWIN, 10, axis=0), np.linspace(0.1, 0.5, 10)
+    facts = _facts(use, twin * (1 - sizes[:, None]), twin)
+    for name in ("loss", "depth"):
+        found = [facts[f"{name}{end}"] for end in ("_low_90", "", "_high_90")]
+        assert found == pytest.approx([0.1, 0.3, 0.5])
+
+
+def two_shocks(pairs: int, quarters: int = QUARTERS) -> Resilience:
+    """Return what two made shocks do; under the second the first run fails."""
+    names, sizes = ("ai_winter", "hub_outage"), np.linspace(0.1, 0.5, pairs)
+    uses = with_overrides(resolve("history"), (), names).shocks
+    twin = np.repeat(TWIN[:, :quarters], pairs, axis=0)
+    hit = twin * (1 - sizes[:, None])
+    broken = hit.copy()
+    broken[0] = np.nan
+    both = dict(zip((use.name for use in uses), (hit, broken), strict=True))
+    key = ("compute_exported", "history")
+    about = dict(zip(("outcome", "package"), key, strict=True))
+    table = pd.DataFrame([about | _facts(use, both[use.name], twin) for use in uses])
+    losses = {key: {name: loss(value, twin) for name, value in both.items()}}
+    titles = {"history": {"en": "History", "zh": "现状"}}
+    return Resilience(table, _robustness(losses), titles)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("pairs", [6, ENOUGH, ENOUGH + 1])
+def test_every_row_says_of_how_many_pairs_it_is(pairs: int, lang: str) -> None:
+    found = two_shocks(pairs)
+    least = found.robustness.iloc[0]
+    assert least["pairs"] == pairs - 1  # the run that failed is in no robustness
+    assert least["robustness_low_90"] == pytest.approx(0.5)
+    lines = found.text(lang).splitlines()
+    name, head = found.titles["history"][lang], text("resilience_pairs", lang)
+    rows = [line.split() for line in lines if line.strip().startswith(name)]
+    assert len(rows) == len([line for line in lines if "90 %" in line and head in line]) == 3
+    assert sorted(int(row[-1]) for row in rows[:2]) == [pairs - 1, pairs]
+    assert str(pairs - 1) in rows[2]
+    assert max(width(line) for line in lines) <= 100
+    few = text("resilience_few", lang, enough=ENOUGH)
+    assert (few.replace(" ", "") in "".join(lines).replace(" ", "")) == (pairs - 1 < ENOUGH)
+
+
+def test_the_window_ends_with_the_runs() -> None:
+    """Of a shock five quarters before the end of the runs, nothing is known of sixteen."""
+    found, quarters = two_shocks(3, quarters=5), f"to {WINDOW} quarters after it"
+    words = " ".join(found.text().split())
+    assert f"{quarters}, or to the end of the runs where that comes first" in words
+    assert f"{WINDOW} 个季度（模拟若先结束则至其末）" in found.text("zh").replace("\n", "")
+
+
+def test_a_recovery_that_never_comes_is_not_one_that_is_not_known() -> None:
+    use = with_overrides(resolve("history"), (), ["ai_winter"]).shocks[0]
+    lasting = _facts(use, TWIN * 0.5, TWIN)
+    unknown = _facts(use, TWIN * np.nan, TWIN)
+    over = _facts(use, TWIN * np.where(AGE < 8, 0.5, 1.0), TWIN)
+    rows = records(pd.DataFrame([lasting, unknown, over]))
+    assert [row["recovery"] for row in rows] == [text("never"), None, 8]
+    assert [row["loss"] for row in rows] == pytest.approx([0.5, None, 0.5 * 8 / (WINDOW + 1)])
+    assert [row["pairs"] for row in rows] == [1, 0, 1]
+    assert records(pd.DataFrame(columns=["package"])) == []
+
+
 @pytest.mark.slow
 def test_two_shocks_on_two_packages_in_the_teaching_world() -> None:
     shocks = ["hub_outage:0.8:2026Q1", "ai_winter:0.4:2026Q1"]
@@ -93,6 +163,7 @@ def test_two_shocks_on_two_packages_in_the_teaching_world() -> None:
     outside = found.table.set_index(["outcome", "package", "shock"]).loc["compute_exported"]
     assert outside.loc[("history", "hub_outage"), "depth"] > 0.1
     assert outside["loss"].between(0, 1).all() and outside["censored"].between(0, 1).all()
+    assert (found.table["pairs"] == 3).all() and (found.robustness["pairs"] == 3).all()
     worst = found.robustness.set_index(["outcome", "package"]).loc["compute_exported"]
     for package in worst.index:
         assert worst.loc[package, "robustness"] <= 1 - outside.loc[package]["loss"].max() + 1e-9

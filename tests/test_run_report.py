@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.text import Text
 
 from ecosystem.result import Result
 from ecosystem.simulation import simulate
+from experiments.charts import Chart
 from experiments.commands import write_results
+from experiments.intervals import ENOUGH, QUANTILES
 from experiments.large_files import arrow_table, write_frames
+from experiments.messages import text
 from experiments.run_directory import write_csv
 from experiments.run_report import bands, bands_table, run_table, run_text
 
@@ -34,6 +38,23 @@ def repeated(result: Result, times: int) -> Result:
     )
     many = times * result.replicates
     return replace(result, replicates=many, series=series, summaries=summaries)
+
+
+def first(result: Result, runs: int) -> Result:
+    """Return so many runs of the first scenario alone."""
+    kept = repeated(result, -(-runs // result.replicates))
+    series, summaries = (
+        {name: value[:1, :runs] for name, value in values.items()}
+        for values in (kept.series, kept.summaries)
+    )
+    one = result.resolved[:1]
+    return replace(kept, resolved=one, replicates=runs, series=series, summaries=summaries)
+
+
+def written(picture: Chart) -> str:
+    """Return all that is written in a figure, line breaks as blanks."""
+    pieces = [*picture.figure.texts, *(item for axes in picture.figure.axes for item in axes.texts)]
+    return "\n".join(" ".join(item.get_text().split()) for item in pieces)
 
 
 def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
@@ -110,8 +131,57 @@ def test_bands_are_quantiles_of_the_frame(result: Result) -> None:
     frame = result.to_frame()
     own = frame[(frame["scenario"] == "history") & (frame["outcome"] == "local_value_added_net")]
     for period, values in own.groupby("period", observed=True)["value"]:
-        assert table["median"][str(period)] == values.quantile(0.5)
-        assert table["low_90"][str(period)] == values.quantile(0.05)
+        row = table.loc[str(period)]
+        for name in ("low_50", "median", "high_50"):
+            assert row[name] == values.quantile(QUANTILES[name])
+        assert (row["low_90"], row["high_90"]) == (values.min(), values.max())  # not within them
+
+
+def test_the_90_percent_of_few_runs_hold_them_all(result: Result) -> None:
+    """Bounds between two runs would hold one of three runs, and call it nine in ten."""
+    one = first(result, 3)
+    table = run_table(one).set_index("outcome")
+    assert len(table) > 5
+    for name, row in table.iterrows():
+        values = one.summaries[str(name)][0, :, 0]
+        assert (row["low_90"], row["high_90"]) == (values.min(), values.max())
+        assert row["median"] == np.median(values) and row["low_50"] == np.quantile(values, 0.25)
+
+
+@pytest.mark.parametrize("runs", [1, 3, ENOUGH - 1, ENOUGH])
+def test_a_figure_of_few_runs_says_so(result: Result, runs: int) -> None:
+    picture, few = bands(first(result, runs)), text("few_runs", enough=ENOUGH)
+    shown = written(picture)
+    assert (few in shown) == (few in picture.alt) == (runs < ENOUGH)
+    words = shown.splitlines()[0] + picture.alt
+    assert "comes to" in words and ("90 %" in words) == (runs > 1)
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+def test_the_title_of_a_figure_stands_clear_of_those_of_its_panels(
+    result: Result, runs: int
+) -> None:
+    """Of one line and of two; some panels have titles of two lines."""
+    figure = bands(first(result, runs)).figure
+    head = figure.texts[0].get_window_extent()
+    names = {axes.get_title(loc="left") for axes in figure.axes} - {""}
+    titles = figure.findobj(lambda item: isinstance(item, Text) and item.get_text() in names)
+    assert len(titles) == len(names)
+    assert max(title.get_window_extent().y1 for title in titles) < head.y0
+
+
+def test_runs_that_failed_do_not_count_in_the_figure(result: Result) -> None:
+    one = first(result, 2)
+    found = replace(one, failed=({"scenario": "history", "replicate": 1},))
+    assert "(90 % of runs" in bands(one).alt and "90 %" not in bands(found).alt
+
+
+def test_the_words_have_the_units_of_the_panels(result: Result) -> None:
+    picture = bands(result)
+    units = [axes.texts[0].get_text() for axes in picture.figure.axes if axes.get_visible()]
+    assert any("a quarter" in unit for unit in units)
+    assert all(f" {unit}. " in f"{picture.alt} " for unit in units)
+    assert picture.alt.count("a quarter") == sum("a quarter" in unit for unit in units)
 
 
 def test_text_counts_the_runs_that_did_not_fail(result: Result) -> None:

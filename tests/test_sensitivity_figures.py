@@ -1,5 +1,6 @@
 """What pictures of a sensitivity study show: intervals, marks, and what is wrong, in words."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +9,19 @@ import pytest
 from matplotlib.colors import to_hex
 
 from benchmarks.toys import ISHIGAMI, G, ishigami, noisy_g, sobol_g
+from experiments.messages import number, text
 from experiments.salib_study import NEAR_SHARE
 from experiments.sensitivity import Sensitivity, sensitivity
+from experiments.sensitivity_figures import _words
 from experiments.sensitivity_heat import GREY
 
 
 def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
     return sensitivity(model=model, factors=factors, method=method, jobs=1, **options)
+
+
+def linear(runs: Any) -> Any:
+    return runs["a"] + 2 * runs["b"]
 
 
 def words_of(found: Sensitivity) -> str:
@@ -57,6 +64,38 @@ def test_the_plane_shows_intervals_and_its_description_no_check() -> None:
     chart = study(ishigami, ISHIGAMI, "morris").figure()
     assert ends(chart.data, "mu_star") <= horizontal(chart.figure.axes[0])
     assert "x2" in chart.alt and "ummy" not in chart.alt
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_description_has_intervals_and_says_who_stands_out(lang: str) -> None:
+    found = study(sobol_g, G, samples=64)
+    main = found.table[found.table["rank"].eq(1)].index[0]
+    table = found.table.assign(matters=False)
+    table.loc[main, ["total", "total_low", "total_high", "matters"]] = [1.3, 0.1, 2.4, True]
+    alt = _words(replace(found, table=table), [table], lang)
+    noise = text("sensitivity_above_all", lang)
+    ends = {"en": "1.30 (0.100 to 2.40), stands out", "zh": "1.30（0.100 至 2.40），突出"}[lang]
+    assert f"{found.table['factor'][main]} {ends}, {noise}; " in alt
+    assert alt.count(noise) == 1 and alt.count(text("sensitivity_may_be_noise", lang)) == 2
+    assert text("sensitivity_share", lang) in alt
+    table["status"] = "blocks left out"
+    lost = text("sensitivity_status blocks left out", lang, lost=4, blocks=64)
+    assert lost in _words(found, [table.assign(blocks=60)], lang) and lost not in alt
+
+
+def test_a_description_of_a_plane_has_intervals_too() -> None:
+    found = study(ishigami, ISHIGAMI, "morris")
+    row = found.table[found.table["rank"] == 1].iloc[0]
+    ends = f"({number(row['mu_star_low'])} to {number(row['mu_star_high'])})"
+    assert f"{row['factor']} {number(row['mu_star'])} {ends}, stands out" in found.figure().alt
+    assert "mean absolute elementary effect" in found.figure().alt
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_heading_counts_no_check_as_a_factor(lang: str) -> None:
+    head = study(linear, {"a": (0.0, 1.0), "b": (0.0, 1.0)}, "morris").text(lang).splitlines()[0]
+    words = {"en": "20 blocks; factors: 2, and 2 checks; 120 runs", "zh": "2 个因子、另加 2 个检验"}
+    assert words[lang] in head
 
 
 def test_a_picture_says_what_is_wrong_with_its_outcome() -> None:

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecosystem.arguments import checked_parameters
 from ecosystem.catalogue import parameters
 from ecosystem.chance import Chance
 from ecosystem.draws import draw_parameters
 from ecosystem.ensemble.design import Design
-from ecosystem.errors import InputError
+from ecosystem.errors import FaultList, InputError
 from ecosystem.scenario import Scenario, resolve
 from experiments.salib_study import (
     LEVELS,
@@ -20,7 +21,7 @@ from experiments.salib_study import (
     draw,
     near_term,
 )
-from experiments.sensitivity import checked_parameters, sensitivity
+from experiments.sensitivity import sensitivity
 from experiments.sensitivity_factors import (
     DUMMY,
     NEAR_DUMMY,
@@ -226,8 +227,8 @@ def test_each_method_has_its_own_number_of_blocks() -> None:
 
 
 def test_parameters_may_be_numbers_of_numpy_and_faults_name_them() -> None:
-    numbers = checked_parameters({"hype": np.float32(0.5), "loan_share": np.float64(0.6)})
-    assert numbers == {"hype": 0.5, "loan_share": 0.6}
+    given = {"hype": np.float32(0.5), "loan_share": np.float64(0.6)}
+    assert checked_parameters(FaultList(), given) == {"hype": 0.5, "loan_share": 0.6}
     with pytest.raises(InputError, match=r"own: parameters\.hype: 0\.3 .*left open"):
         own = Scenario(policies=["history"], name="own")
         sensitivity([own], own, factors=["hype"], parameters={"hype": np.float64(0.3)})
@@ -239,12 +240,16 @@ def test_parameters_may_be_numbers_of_numpy_and_faults_name_them() -> None:
     ("options", "words"),
     [
         ({"seed": 0}, "seed: 0 "),
+        ({"until": "2024Q4"}, "until: '2024Q4' is not valid; allowed: a quarter from 2025Q3 to"),
+        ({"fixed_parameters": "no"}, "fixed_parameters: 'no' is not valid; allowed: true or false"),
+        ({"years": "no"}, "years: 'no' is not valid; allowed: true or false"),
+        ({"second_order": "no", "method": "sobol", "trajectories": None}, "second_order: 'no' is"),
         ({"samples": 64}, "samples: 64 is not valid; allowed: only with method sobol"),
         ({"method": "sobol"}, "trajectories: 4 is not valid; allowed: only with method morris"),
         ({"outcomes": []}, "outcomes: [] "),
         ({"replicates": 0}, "replicates: 0 "),
         ({"trajectories": 2}, "trajectories: 2 "),
-        ({"method": "sobol", "samples": 48}, "samples: 48 "),
+        ({"method": "sobol", "samples": 48, "trajectories": None}, "samples: 48 "),
         ({"method": "fast"}, "method: 'fast'"),
         ({"second_order": True}, "second_order: True"),
         ({"outcomes": ["patent"]}, "nearest valid name: patents"),
@@ -257,7 +262,48 @@ def test_parameters_may_be_numbers_of_numpy_and_faults_name_them() -> None:
 def test_wrong_requests_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as error:
         plan(**options)
-    assert words in str(error.value)
+    assert words in str(error.value) and len(error.value.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scenarios": "articl"}, "scenario: 'articl' is"),
+        ({"shock": ["ai_winter"]}, "shock: ['ai_winter'] is"),
+        ({"parameters": ["hype"]}, "parameters: ['hype'] is"),
+        ({"until": "2025Q2"}, "until: '2025Q2' is"),
+    ],
+)
+def test_wrong_arguments_are_one_fault_each(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as error:
+        sensitivity(**{"scenarios": "none", "world": "teaching", **options})
+    assert str(error.value).startswith(words) and len(error.value.faults) == 1
+
+
+WITHOUT_USE: dict[str, Any] = {
+    "scenarios": ["article"],
+    "reference": "none",
+    "until": "2030Q4",
+    "world": "teaching",
+    "shock": "ai_winter",
+    "budget": "article",
+    "parameters": {"hype": 0.3},
+    "fixed_parameters": True,
+    "outcomes": ["patents"],
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT_USE)
+def test_a_model_of_ones_own_is_not_given_what_it_has_no_use_for(name: str) -> None:
+    given = {name: WITHOUT_USE[name]}
+    with pytest.raises(InputError) as error:
+        sensitivity(model=len, factors={"a": (0, 1)}, trajectories=4, **given)
+    (fault,) = error.value.faults
+    assert fault.place == name and "a model of your own" in fault.allowed
+
+
+def test_the_last_quarter_of_a_model_of_ones_own_is_not_looked_at() -> None:
+    assert plan_study([], "", factors={"a": (0, 1)}, model=len, seed=1, until="2020Q1").model
 
 
 def test_a_scenario_that_sets_a_factor_itself_is_refused() -> None:

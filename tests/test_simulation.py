@@ -1,5 +1,6 @@
 """`simulate` and what it returns: frames, summaries, datasets, and arguments that are wrong."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +220,13 @@ WRONG = {
     "seed": (-1, 0.5),
     "jobs": (-2, 0, 1.5),
     "until": ("2019Q4", "2036Q1", "2030", "2030Q5", 2030),
-    "outcomes": (["patents", "utilization"],),
+    "outcomes": (["patents", "utilization"], "utilization", [], 5),
     "world": ("teching",),
-    "shock": ("ai_wintr", "ai_winter:5", "ai_winter:0.4:2040Q1"),
-    "parameters": ({"hyp": 0.1}, {"hype": 5.0}, {"hype": "much"}, {"hype": float("nan")}),
-    "scenarios": ("histry", ["history", "no_such"]),
+    "shock": ("ai_wintr", "ai_winter:5", "ai_winter:0.4:2040Q1", ["ai_winter"], 0, ""),
+    "parameters": ({"hyp": 0.1}, {"hype": 5.0}, {"hype": "much"}, {"hype": math.nan}, ["hype"]),
+    "fixed_parameters": ("no", 1, None),
+    "series": ("no",),
+    "scenarios": ("histry", ["history", "no_such"], 5, None),
 }
 
 
@@ -233,7 +236,14 @@ WRONG = {
 def test_wrong_arguments_are_refused(argument: str, value: Any) -> None:
     with pytest.raises(InputError) as caught:
         run(value) if argument == "scenarios" else run("history", **{argument: value})
-    assert caught.value.faults
+    assert len(caught.value.faults) == 1
+
+
+def test_one_outcome_is_named_without_a_list_and_numbers_may_be_of_numpy() -> None:
+    found = run("history", until="2020Q2", outcomes="pue", replicates=np.int64(2), seed=np.int8(3))
+    assert list(found.series) == ["pue"]
+    same = run("history", until="2020Q2", outcomes=["pue"]).series["pue"]
+    np.testing.assert_array_equal(found.series["pue"], same)
 
 
 def test_all_wrong_numbers_at_once_with_the_nearest_name() -> None:
