@@ -68,6 +68,7 @@ def test_packages_are_identical_to_2025(package: str) -> None:
     assert_same_bits(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [4000.0, ARTICLE])
 def test_planned_money_is_equal_at_both_budgets(budget: float | str) -> None:
     """What a package cannot plan within its limits is said beside it."""

@@ -83,6 +83,7 @@ def test_words_of_the_command_line_are_read_as_numbers() -> None:
     assert read_budget("2.5e3") == 2500.0 and read_budget(None) is None
 
 
+@pytest.mark.slow
 def test_a_comparison_shows_planned_realised_and_unspent_money() -> None:
     found = compare(
         ["demand_first", "none"], budget="article", replicates=2, until="2026Q4",

@@ -144,6 +144,7 @@ def test_a_dry_run_says_how_much_memory_and_how_many_workers(tmp_path: Path) -> 
     )
 
 
+@pytest.mark.slow
 def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
     from ecosystem.chance import Chance
     from ecosystem.draws import draw_parameters

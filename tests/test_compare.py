@@ -194,6 +194,7 @@ def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
     assert "failed" not in comparison_text(comparison)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lang", "named"),
     [("en", "Demand first: 3 of 3 runs failed, no pair left"), ("zh", "没有余下的模拟对")],

@@ -174,6 +174,7 @@ def test_an_executor_of_the_user_is_used_and_left_open() -> None:
     assert len(frame) == 24
 
 
+@pytest.mark.slow
 def test_an_estimate_foresees_the_bytes_and_the_time_of_a_directory(tmp_path: Path) -> None:
     """Bytes of shards within a third, time within three times, as tried on eight quarters.
 

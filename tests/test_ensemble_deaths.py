@@ -106,6 +106,7 @@ def test_a_chunk_of_killers_takes_three_deaths_a_run(frail: Any) -> None:
     assert len(deaths) == 3 * 64
 
 
+@pytest.mark.slow
 def test_a_chunk_that_is_too_large_for_its_worker_loses_nothing(frail: Any, tmp_path: Path) -> None:
     wanted = shards(in_chunks(48, 16, tmp_path / "well").complete().directory or tmp_path)
     deaths = frail(lambda runs: len(runs) > 5)
@@ -141,6 +142,7 @@ def test_workers_that_begin_to_die_are_not_laid_to_the_runs(frail: Any, tmp_path
     assert not in_chunks(60, 2, tmp_path).complete().failures
 
 
+@pytest.mark.slow
 def test_a_chunk_of_killers_that_is_alone_missing_ends_all_the_same(
     frail: Any, tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_model_that_exits_is_an_error_where_the_first_is_raised() -> None:
         own(None, model).arrays()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "words"),
     [

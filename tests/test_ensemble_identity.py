@@ -111,6 +111,7 @@ def test_a_default_value_of_a_function_of_a_module_counts(monkeypatch: pytest.Mo
     assert len(digests) == 2
 
 
+@pytest.mark.slow
 def test_an_edit_in_a_wrapped_function_is_seen(tmp_path: Path) -> None:
     """The wrapper stands under the function's name, in a file that does not change."""
     code = "from functools import wraps\ndef known(f):\n    @wraps(f)\n    def call(runs):\n"
@@ -126,6 +127,7 @@ def test_an_edit_in_a_wrapped_function_is_seen(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
+@pytest.mark.slow
 def test_an_identity_is_the_same_in_every_process() -> None:
     """Addresses and the order of sets change from process to process."""
     code = "import test_ensemble_identity as here; print(*here.some_digests())"

@@ -143,6 +143,7 @@ def test_a_machine_is_known_by_what_changes_digits(monkeypatch: pytest.MonkeyPat
     assert identity.machine() != here and identity.machine().endswith(" X86_V3")
 
 
+@pytest.mark.slow
 def test_a_study_killed_between_its_ensembles_goes_on(tmp_path: Path) -> None:
     process = get_context("spawn").Process(target=models.study_killed_between, args=(tmp_path,))
     process.start()

@@ -282,6 +282,7 @@ BAD: dict[str, tuple[str, str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in BAD]
 )
@@ -403,6 +404,7 @@ def test_functions_with_other_values_have_other_digests() -> None:
     assert one != two == same
 
 
+@pytest.mark.slow
 def test_a_mesa_model_calls_hooks(tmp_path: Path) -> None:
     mine = Scenario(["article"], hooks={"policy": half_pairing}, name="mine")
     model = EcosystemModel(mine, rng=1, world="teaching", fixed_parameters=True)

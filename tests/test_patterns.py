@@ -91,6 +91,7 @@ def test_fall_and_recovery_of_a_made_course(after: float, regained: float) -> No
     assert fall[0] == pytest.approx(0.2) and back[0] == pytest.approx(regained)
 
 
+@pytest.mark.slow
 def test_measures_follow_the_run_itself() -> None:
     setting = setting_of(replicates=(0,))
     course = follow(setting)

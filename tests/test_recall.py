@@ -156,6 +156,7 @@ def test_a_function_of_a_script_is_not_there_for_a_command(
     assert command.startswith("no command: a function that no other process can import")
 
 
+@pytest.mark.slow
 def test_a_hook_of_pythons_own_has_no_command(tmp_path: Path) -> None:
     brief: dict[str, Any] = {
         "world": "teaching", "until": "2020Q1", "replicates": 4, "outcomes": ["pue"]

@@ -233,6 +233,7 @@ def test_a_command_with_failed_runs_ends_with_3_and_lists_them(tmp_path: Path) -
     assert code == 0 and "too much hype" in answer
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path) -> None:
     words = ["--world", "teaching", "--dry-run", "--out", str(tmp_path)]
     code, _, said = call("compare", "demand_first", "--replicates", "10", *words)

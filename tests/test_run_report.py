@@ -57,6 +57,7 @@ def written(picture: Chart) -> str:
     return "\n".join(" ".join(item.get_text().split()) for item in pieces)
 
 
+@pytest.mark.slow
 def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
     whole = result.to_frame()
     for rows in (20, 100):
@@ -68,6 +69,7 @@ def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
         pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
 
 
+@pytest.mark.slow
 def test_a_file_of_pieces_is_the_file_of_the_frame(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +101,7 @@ def test_an_error_leaves_no_file(result: Result, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_writing_takes_no_more_memory_for_more_runs(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +117,7 @@ def test_writing_takes_no_more_memory_for_more_runs(
     assert peaks[1] - peaks[0] < 0.1 * sum(value.nbytes for value in long.series.values())
 
 
+@pytest.mark.slow
 def test_no_file_or_figure_needs_the_frame_of_everything(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +161,7 @@ def test_a_figure_of_few_runs_says_so(result: Result, runs: int) -> None:
     assert "comes to" in words and ("90 %" in words) == (runs > 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 3])
 def test_the_title_of_a_figure_stands_clear_of_those_of_its_panels(
     result: Result, runs: int
@@ -170,6 +175,7 @@ def test_the_title_of_a_figure_stands_clear_of_those_of_its_panels(
     assert max(title.get_window_extent().y1 for title in titles) < head.y0
 
 
+@pytest.mark.slow
 def test_runs_that_failed_do_not_count_in_the_figure(result: Result) -> None:
     one = first(result, 2)
     found = replace(one, failed=({"scenario": "history", "replicate": 1},))
@@ -184,6 +190,7 @@ def test_the_words_have_the_units_of_the_panels(result: Result) -> None:
     assert picture.alt.count("a quarter") == sum("a quarter" in unit for unit in units)
 
 
+@pytest.mark.slow
 def test_text_counts_the_runs_that_did_not_fail(result: Result) -> None:
     summaries = {name: value.copy() for name, value in result.summaries.items()}
     for value in summaries.values():

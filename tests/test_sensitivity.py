@@ -160,6 +160,7 @@ def test_failed_runs_leave_their_block_out_and_are_counted() -> None:
     assert "left out" not in found.text("zh")
 
 
+@pytest.mark.slow
 def test_too_many_failed_runs_leave_no_index(tmp_path: Path) -> None:
     found = study(breaks_often, ISHIGAMI, samples=64)
     assert found.table["status"].eq("failed").all()

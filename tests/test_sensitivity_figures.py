@@ -115,6 +115,7 @@ def test_one_panel_lies_within_the_page() -> None:
             assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
+@pytest.mark.slow
 def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash() -> None:
     found = study(sobol_g, G, samples=64)
     chart = found.heat_map()

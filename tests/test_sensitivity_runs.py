@@ -227,6 +227,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
     monkeypatch.setattr("ecosystem.ensemble.chunks.run_chunk", broken)
 
 
+@pytest.mark.slow
 def test_runs_that_fail_are_listed_and_end_with_three(
     tmp_path: Path, two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -291,6 +291,7 @@ def test_chunks_share_the_runs_evenly() -> None:
         assert [r for task in tasks for r in task.replicate] == list(range(replicates))
 
 
+@pytest.mark.slow
 def test_a_directory_gives_what_memory_gives(tmp_path: Path) -> None:
     """Outcomes of every time base, asked for in an order of the user's own."""
     given = {"replicates": 2, "until": "2026Q4", "world": "teaching", "jobs": 1}
