@@ -35,6 +35,7 @@ filled(Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["manifest.json", "plan.json", "points.parquet"])
 def test_a_process_killed_while_it_writes_a_file_leaves_nothing_behind(
     tmp_path: Path, name: str

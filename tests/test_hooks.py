@@ -150,6 +150,7 @@ def test_a_record_made_anew_is_as_good_as_a_dict() -> None:
     assert_same_bits(one, other)
 
 
+@pytest.mark.slow
 def test_hooks_of_several_files_follow_one_another(tmp_path: Path) -> None:
     files = []
     for number, rule in enumerate(("+ 1", "* 3")):

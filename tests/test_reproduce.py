@@ -101,6 +101,7 @@ def test_differences_are_counted_listed_and_given_reasons(
     assert len(reproduce(directory, jobs=1).table()) == 1
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     directory = filled(tmp_path)
     lost = sorted(directory.glob("shards/*.parquet"))[1]

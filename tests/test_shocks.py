@@ -117,6 +117,7 @@ def test_drivers_read_the_channel(name: str) -> None:
         assert np.sign(new - old) == said.get(channel, 0), channel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_a_shock_shows_in_the_world(name: str) -> None:
     quiet, shaken = series(""), series(name)
