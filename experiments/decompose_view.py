@@ -14,11 +14,10 @@ from experiments.presentation import (
     COLUMNS,
     FIRST,
     base_words,
+    circumstances,
     few_notes,
     outcome_row,
-    shock_notes,
     table_line,
-    world_note,
 )
 
 if TYPE_CHECKING:
@@ -78,25 +77,18 @@ def notes(found: Decomposition, lang: str) -> list[str]:
         lines.append(text("decompose_failed", lang, **lost))
     lines += few_notes(found.table, lang)
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
-    lines.append(text("varied" if runs["varied"] else "fixed", lang, count=runs["varied"]))
-    if runs["given"]:
-        names = ", ".join(f"{name} = {value:g}" for name, value in runs["given"].items())
-        lines.append(text("held", lang, names=names))
-    lines += shock_notes(both, {one.name: title(one, lang) for one in both}, lang)
-    lines.append(world_note(runs["world"], lang))
-    return lines
+    return lines + circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
 
 
 def decomposition_text(found: Decomposition, lang: str = "en") -> str:
     """Return the tables of a decomposition as lines of at most 100 columns."""
-    from ecosystem.scenario import REFERENCE, resolve
     from experiments.budget import own_present_value
 
     runs, names = found.runs, part_titles(found, lang)
     head = text(
         "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
         seed=runs["seed"], world=runs["world"], until=runs["until"], runs=runs["runs"],
-        money=number(own_present_value(found.package)), reference=title(resolve(REFERENCE), lang),
+        money=number(own_present_value(found.package)), reference=title(found.reference, lang),
     )  # fmt: skip
     lines = wrap(head, COLUMNS).splitlines()
     for outcome in (OBJECTIVE, NET_COST):

@@ -54,16 +54,24 @@ def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
 
 def run_notes(result: Result, lang: str) -> list[str]:
     """Return what must stand beside every picture: what varied, shock and world."""
-    notes = [text("varied" if result.varied else "fixed", lang, count=len(result.varied))]
-    if result.given:
-        names = ", ".join(f"{name} = {value:g}" for name, value in result.given.items())
+    varied, given, world = len(result.varied), result.given, result.world.name
+    return circumstances(varied, given, result.resolved, world, lang)
+
+
+def circumstances(
+    varied: int,
+    given: Mapping[str, float],
+    scenarios: Sequence[ResolvedScenario],
+    world: str,
+    lang: str,
+) -> list[str]:
+    """Return how many parameters varied, which were held, the shocks and the world, in words."""
+    notes = [text("varied" if varied else "fixed", lang, count=varied)]
+    if given:
+        names = ", ".join(f"{name} = {value:g}" for name, value in given.items())
         notes.append(text("held", lang, names=names))
-    titles = {name: words[lang] for name, words in result.titles.items()}
-    return [
-        *notes,
-        *shock_notes(result.resolved, titles, lang),
-        world_note(result.world.name, lang),
-    ]
+    titles = {one.name: title(one, lang) for one in scenarios}
+    return [*notes, *shock_notes(scenarios, titles, lang), world_note(world, lang)]
 
 
 def shock_notes(

@@ -67,6 +67,7 @@ def test_luck_belongs_to_the_block() -> None:
         ({"scenarios": "none", "shocks": "ai_wintr"}, "nearest valid name: ai_winter"),
         ({"points": {"a": [1.0]}, "luck": [0, 1]}, "luck"),
         ({"replicates": 0}, "replicates"),
+        ({"parameters": ["hype"]}, r"parameters: \['hype'\]"),
     ],
 )
 def test_a_wrong_design_is_refused(arguments: dict[str, Any], word: str) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosystem.arguments import checked_parameters
 from ecosystem.errors import FaultList
 from ecosystem.scenario import ResolvedScenario, Scenario, resolve, with_overrides
-from ecosystem.scenario_reader import Draft
 from ecosystem.setting import Array
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def cross(
             faults.add(f"points.{name}", float(column[~np.isfinite(column)][0]), "a finite number")
     count = max(sizes)
     block = np.zeros(count, np.int64) if luck is None else _blocks(faults, luck, count, replicates)
-    held = _held(faults, parameters or {})
+    held = checked_parameters(faults, parameters)
     faults.raise_if_any()
     listed = _resolved(scenarios, [shocks] if isinstance(shocks, str) else shocks, held)
     scenario, point, run = np.indices((len(listed), count, replicates)).reshape(3, -1)
@@ -198,18 +198,6 @@ def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArra
         allowed = f"a whole number from 0 to {most} for each of {count} points"
         faults.add("luck", block.ravel()[:5].tolist(), allowed)
     return block.astype(np.int64) if whole else np.zeros(count, np.int64)
-
-
-def _held(faults: FaultList, parameters: Mapping[str, float]) -> dict[str, float]:
-    """Return the values that hold in all runs, noting what is wrong with them."""
-    draft = Draft()
-    numbers = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in parameters.items()
-    }
-    draft.read_parameters("parameters", numbers)
-    faults.faults += draft.faults.faults
-    return draft.parameters
 
 
 def _resolved(
