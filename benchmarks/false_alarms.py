@@ -1,7 +1,8 @@
 """How far a sensitivity study can be trusted: on toys with known answers, over many seeds.
 
 ``python -m benchmarks.false_alarms`` runs `benchmarks.toys` through the pipeline of
-`experiments.sensitivity` and writes `results/false_alarms.*`; ``--quick`` takes five seeds and
+`experiments.sensitivity_analysis.study`
+and writes `results/false_alarms.*`; ``--quick`` takes five seeds and
 writes nothing. Three questions:
 
 * How often is a factor said to matter? Those with a true total index below the near-dummy's share
@@ -21,9 +22,9 @@ import numpy as np
 
 from benchmarks import toys
 from benchmarks.record import Row, markdown, write
-from experiments.salib_study import LEVELS, MAIN, NEAR_SHARE
-from experiments.sensitivity import sensitivity
-from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_analysis.salib_study import LEVELS, MAIN, NEAR_SHARE
+from experiments.sensitivity_analysis.study import sensitivity
 
 CASES: dict[str, tuple[Callable[[Any], Any], dict[str, tuple[float, float]], Any]] = {
     "Ishigami": (toys.ishigami, toys.ISHIGAMI, toys.ishigami_indices()),

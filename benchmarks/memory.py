@@ -24,7 +24,7 @@ MEBI = 2**20
 def measure(runs: int) -> dict[str, float]:
     """Return MiB of this process at its peak: with everything loaded, after the runs, results."""
     from ecosystem import simulate
-    from ecosystem.catalogue import outcomes
+    from ecosystem.inputs.catalogue import outcomes
 
     headline = [name for name, row in outcomes().items() if row.headline]
     simulate("history", replicates=1, jobs=1, until="2020Q1", outcomes=headline, series=False)

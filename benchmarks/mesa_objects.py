@@ -23,10 +23,10 @@ import mesa
 
 from benchmarks import quick_stages
 from benchmarks.reference_copy import replace_function, stage
-from ecosystem.scenario import Scenario, resolve
-from ecosystem.setting import Setting
-from ecosystem.simulation import make_setting
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.quarter.start import make_setting
+from ecosystem.state.setting import Setting
 
 FIRM_DRAWS = {"patents", "sales", "firm fates"}
 """Processes that deal one number to every slot, taken or not."""

@@ -33,14 +33,14 @@ import numpy as np
 from benchmarks.memory import MEBI, ROOT
 from benchmarks.record import Row, markdown, ratio, write
 from ecosystem import cross, run_design
-from ecosystem.catalogue import outcomes, parameters
-from ecosystem.draws import varied_parameters
-from ecosystem.ensemble import chunks
-from ecosystem.ensemble.design import Design
-from ecosystem.ensemble.runner import Ensemble
-from ecosystem.mesa_model import EcosystemModel
-from ecosystem.quarters import HORIZON, period_label
-from ecosystem.simulation import Chunk, run_chunk
+from ecosystem.inputs.calendar import HORIZON, period_label
+from ecosystem.inputs.catalogue import outcomes, parameters
+from ecosystem.inputs.draws import varied_parameters
+from ecosystem.mesa.model import EcosystemModel
+from ecosystem.runs import chunks
+from ecosystem.runs.core import Chunk, run_chunk
+from ecosystem.runs.design import Design
+from ecosystem.runs.runner import Ensemble
 
 HEADLINE = [name for name, row in outcomes().items() if row.headline]
 FEW = ["local_value_added_net", "patents"]

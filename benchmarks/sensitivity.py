@@ -27,9 +27,9 @@ ANALYSED = 8
 
 def morris(world: str, trajectories: int) -> list[Row]:
     """Return seconds of the Morris study of all packages: runs, and their analysis."""
-    from experiments.compare import scenarios_with_reference
-    from experiments.sensitivity import Sensitivity
-    from experiments.sensitivity_plan import plan_study, run_study
+    from experiments.comparison.compare import scenarios_with_reference
+    from experiments.sensitivity_analysis.plan import plan_study, run_study
+    from experiments.sensitivity_analysis.study import Sensitivity
 
     scenarios, reference = scenarios_with_reference(None, "history")
     study = plan_study(
@@ -59,10 +59,10 @@ def sobol(world: str) -> list[Row]:
 
     The analysis is timed on a few quantities of the large sample, whose values are random.
     """
-    from ecosystem.scenario import resolve
-    from experiments.salib_study import analyse
-    from experiments.sensitivity import quantities
-    from experiments.sensitivity_plan import plan_study, run_study
+    from ecosystem.inputs.scenario import resolve
+    from experiments.sensitivity_analysis.plan import plan_study, run_study
+    from experiments.sensitivity_analysis.salib_study import analyse
+    from experiments.sensitivity_analysis.study import quantities
 
     scenarios = [resolve(name) for name in ("history", *EIGHT)]
     part, large = (

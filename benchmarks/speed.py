@@ -29,14 +29,14 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from benchmarks.hot_lines import hottest_lines
 from benchmarks.mesa_objects import ObjectModel
 from benchmarks.record import Row, markdown, ratio, write
-from ecosystem.catalogue import outcomes
-from ecosystem.ensemble.chunks import chunk_of
-from ecosystem.ensemble.design import cross
-from ecosystem.ensemble.runner import run_design
-from ecosystem.mesa_model import EcosystemModel
-from ecosystem.quarters import HORIZON
-from ecosystem.scenario import Scenario
-from ecosystem.simulation import Chunk, run_chunk
+from ecosystem.inputs.calendar import HORIZON
+from ecosystem.inputs.catalogue import outcomes
+from ecosystem.inputs.scenario import Scenario
+from ecosystem.mesa.model import EcosystemModel
+from ecosystem.runs.chunks import chunk_of
+from ecosystem.runs.core import Chunk, run_chunk
+from ecosystem.runs.design import cross
+from ecosystem.runs.runner import run_design
 
 ROOT = Path(__file__).parents[1]
 OBJECT_QUARTERS = 8
@@ -151,7 +151,7 @@ def hot_lines(chunk: Chunk) -> list[Row]:
 
 def compare_command() -> Row:
     """Return wall-clock seconds of `ecosystem compare` without arguments, as a process."""
-    code = "from experiments.cli import main; main()"
+    code = "from experiments.command.cli import main; main()"
     with tempfile.TemporaryDirectory() as place:
         start = time.perf_counter()
         command = [sys.executable, "-c", code, "compare", "--out", place]

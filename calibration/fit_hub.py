@@ -33,7 +33,7 @@ from calibration.hub_search import (
     worst_factor,
 )
 from calibration.observe import Variant
-from ecosystem.quarters import period_label
+from ecosystem.inputs.calendar import period_label
 
 if TYPE_CHECKING:
     import pandas as pd

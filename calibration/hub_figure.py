@@ -9,7 +9,7 @@ import numpy as np
 
 from calibration.hub_search import Floats, Paths, Points
 from calibration.observe import observation_model
-from ecosystem.quarters import FIRST_YEAR, QUARTERS_A_YEAR, period_label
+from ecosystem.inputs.calendar import FIRST_YEAR, QUARTERS_A_YEAR, period_label
 
 if TYPE_CHECKING:
     import pandas as pd

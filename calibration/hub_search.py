@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.observe import Variant, observation_model, published_compute
 from calibration.targets import Target, Use, load_targets
-from ecosystem.catalogue import Row, parameters, read_rows
-from ecosystem.scenario import Scenario
+from ecosystem.inputs.catalogue import Row, parameters, read_rows
+from ecosystem.inputs.scenario import Scenario
 
 Floats = NDArray[np.float64]
 Candidate = Mapping[str, float]
@@ -168,7 +168,7 @@ def hub_paths(
     jobs, progress
         As in `simulate`.
     """
-    from ecosystem.simulation import simulate
+    from ecosystem.runs.simulate import simulate
 
     result = simulate(
         [

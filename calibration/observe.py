@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ecosystem.catalogue import Row, read_rows
+from ecosystem.inputs.catalogue import Row, read_rows
 
 Variant = Literal["break", "all_shells", "lagged_shells"]
 """``break``: servers, then shells. ``all_shells``: shells all along (the second fit).

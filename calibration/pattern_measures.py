@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio, total
-from ecosystem.clearing import spread
-from ecosystem.kernels import HOURS
+from ecosystem.inputs.calendar import HORIZON, HUB_START, QUARTERS_A_YEAR, mid_year, period_index
+from ecosystem.maths.arrays import Array, safe_ratio, total
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import fp32, measure
-from ecosystem.quarters import HORIZON, HUB_START, QUARTERS_A_YEAR, mid_year, period_index
-from ecosystem.setting import Array, Setting
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import Quarter, step
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT
-from ecosystem.start import initial_state
-from ecosystem.step import Quarter, step
+from ecosystem.state.setting import Setting
 
 EARLY, LATE = period_index("2022Q4"), period_index("2025Q2")
 WITHIN = 8

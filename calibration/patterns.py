@@ -20,11 +20,12 @@ import numpy as np
 from pydantic import Field
 
 from calibration.pattern_measures import MEASURES, follow
-from ecosystem.catalogue import Row, read_rows
-from ecosystem.scenario import resolve
-from ecosystem.setting import Array
-from ecosystem.simulation import keep_memory, make_setting
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.catalogue import Row, read_rows
+from ecosystem.inputs.scenario import resolve
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.maths.arrays import Array
+from ecosystem.quarter.start import make_setting
+from ecosystem.runs.core import keep_memory
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "patterns.md"
 DRAWS, LUCK, SEED = 200, 32, 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from ecosystem.quarters import FIRST_YEAR
+from ecosystem.inputs.calendar import FIRST_YEAR
 
 INFORMATION_END = "2025-06-30"
 """Last day of the information set: nothing about or published after it is used."""

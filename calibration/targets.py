@@ -13,8 +13,8 @@ from pydantic import Field
 
 from calibration.observe import log_error_sd, observation_model
 from calibration.records import Statistic, quarter_of, statistics
-from ecosystem.catalogue import Row, read_rows
-from ecosystem.errors import FaultList, nearest
+from ecosystem.inputs.catalogue import Row, read_rows
+from ecosystem.inputs.faults import FaultList, nearest
 
 Use = Literal["fit", "hold_out", "comparison"]
 

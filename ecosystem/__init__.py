@@ -4,20 +4,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecosystem.ensemble.design import cross
-    from ecosystem.ensemble.runner import run_design
-    from ecosystem.mesa_model import EcosystemModel
-    from ecosystem.scenario import Scenario
-    from ecosystem.simulation import simulate
+    from ecosystem.inputs.faults import InputError
+    from ecosystem.inputs.scenario import Scenario
+    from ecosystem.mesa.model import EcosystemModel
+    from ecosystem.runs.design import cross
+    from ecosystem.runs.runner import read_frames, run_design
+    from ecosystem.runs.simulate import simulate
 
-__all__ = ["EcosystemModel", "Scenario", "cross", "run_design", "simulate"]
+__all__ = [
+    "EcosystemModel", "InputError", "Scenario", "cross", "read_frames", "run_design", "simulate",
+]  # fmt: skip
 
 HOMES = {
-    "EcosystemModel": "ecosystem.mesa_model",
-    "Scenario": "ecosystem.scenario",
-    "cross": "ecosystem.ensemble.design",
-    "run_design": "ecosystem.ensemble.runner",
-    "simulate": "ecosystem.simulation",
+    "EcosystemModel": "ecosystem.mesa.model",
+    "InputError": "ecosystem.inputs.faults",
+    "Scenario": "ecosystem.inputs.scenario",
+    "cross": "ecosystem.runs.design",
+    "read_frames": "ecosystem.runs.runner",
+    "run_design": "ecosystem.runs.runner",
+    "simulate": "ecosystem.runs.simulate",
 }
 
 

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import add_up, combine, safe_ratio, total
-from ecosystem.clearing import segment_sum, spread
-from ecosystem.kernels import HOURS
-from ecosystem.setting import Array, Setting
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
+from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.survival import five_year_survival
+from ecosystem.quarter.step import Quarter
 from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
-from ecosystem.stages.ledger import Flow
 from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import park_outlay
-from ecosystem.step import Quarter
-from ecosystem.survival import five_year_survival
+from ecosystem.state.ledger import Flow
+from ecosystem.state.setting import Setting
 
 TIERS, RING_2 = 4, 2
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecosystem.catalogue import instruments, parameters
+from ecosystem.inputs.calendar import QUARTERS_A_YEAR, period_index
+from ecosystem.inputs.catalogue import instruments, parameters
+from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
-from ecosystem.quarters import QUARTERS_A_YEAR, period_index
-from ecosystem.scenario import ResolvedScenario, resolve, with_overrides
-from ecosystem.setting import Array, Parameters, Setting
-from ecosystem.simulation import Recorder, keep_memory, make_setting
-from ecosystem.start import initial_state
-from ecosystem.step import step
-from ecosystem.world.loader import load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
+from ecosystem.runs.core import Recorder, keep_memory
+from ecosystem.state.setting import Parameters, Setting
 
 FALSE_ALARM = 0.01
 """Chance that any of a family of tests passes where nothing differs."""

@@ -4,6 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples in every run: nothing lands or fails by chance. Fresh ones are for campaigns:
+# `pytest --hypothesis-profile=fresh`.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fresh", deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import ensemble_models as models
 import numpy as np
 
 from ecosystem import cross, run_design
-from ecosystem.ensemble.runner import Ensemble
+from ecosystem.runs.runner import Ensemble
 
 DESIGN = cross(points={"x1": np.arange(12.0)})
 

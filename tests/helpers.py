@@ -11,16 +11,21 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from ecosystem.catalogue import parameters as parameter_table
-from ecosystem.catalogue import shocks as shock_table
-from ecosystem.quarters import HORIZON
-from ecosystem.scenario import ResolvedScenario, Scenario, package_names, resolve, with_overrides
-from ecosystem.setting import Setting
-from ecosystem.simulation import make_setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import Quarter, step
-from ecosystem.world.loader import World, load_world
+from ecosystem.inputs.calendar import HORIZON
+from ecosystem.inputs.catalogue import parameters as parameter_table
+from ecosystem.inputs.catalogue import shocks as shock_table
+from ecosystem.inputs.scenario import (
+    ResolvedScenario,
+    Scenario,
+    package_names,
+    resolve,
+    with_overrides,
+)
+from ecosystem.inputs.world.loader import World, load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import Quarter, step
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 LAST = HORIZON - 1
 ONE_YUAN = 1e-6  # M¥

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ecosystem.mesa_model import EcosystemModel
-from ecosystem.state import State
+from ecosystem.mesa.model import EcosystemModel
+from ecosystem.state.state import State
 
 
 def columns(state: State) -> dict[tuple[str, str], np.ndarray]:

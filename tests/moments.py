@@ -9,17 +9,18 @@ from functools import cache
 import numpy as np
 from arms import given, scenario, with_values
 
-from ecosystem.quarters import period_index
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.calendar import period_index
+from ecosystem.maths.arrays import Array
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import step
 from ecosystem.stages.dispatch import Market, sell
 from ecosystem.stages.drivers import Drivers, drive
 from ecosystem.stages.innovation import Innovation, innovate
 from ecosystem.stages.investment import Investment, invest
 from ecosystem.stages.policy import Policy, govern
 from ecosystem.stages.supply_chain import Supply, supply_equipment
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import step
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ import pytest
 from helpers import assert_same_bits, final, setting_of
 
 import ecosystem
-from ecosystem.catalogue import instruments, outcomes
+from ecosystem.inputs.calendar import POLICY_START, period_index
+from ecosystem.inputs.catalogue import instruments, outcomes
+from ecosystem.inputs.scenario import package_names, resolve
+from ecosystem.inputs.schedule import build_schedule
 from ecosystem.outcomes import measure
-from ecosystem.quarters import POLICY_START, period_index
-from ecosystem.scenario import package_names, resolve
-from ecosystem.schedule import build_schedule
 from ecosystem.stages.dispatch import sell
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.investment import invest
 from ecosystem.stages.policy import govern
-from experiments.budget import ARTICLE, own_present_value, with_budget
+from experiments.comparison.budget import ARTICLE, own_present_value, with_budget
 
 UNTIL = period_index("2028Q4")
 PACKAGES = tuple(name for name in package_names() if name not in ("none", "history"))

@@ -9,12 +9,11 @@ import pytest
 
 from benchmarks.mesa_objects import ObjectModel, columns
 from benchmarks.record import Row, markdown, ratio
-from ecosystem.scenario import Scenario, resolve
-from ecosystem.simulation import make_setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import step
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
+from ecosystem.state.state import State
 
 TOLERANCE = 1e-9  # of a number, of the largest of its column, or of one unit
 QUARTERS = 8

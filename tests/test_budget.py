@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecosystem.catalogue import instruments
-from ecosystem.errors import InputError
-from ecosystem.scenario import Scenario, package_names, resolve, with_overrides
-from ecosystem.schedule import build_schedule
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import Scenario, package_names, resolve, with_overrides
+from ecosystem.inputs.schedule import build_schedule
 from experiments import compare
-from experiments.budget import (
+from experiments.command.cli import app
+from experiments.comparison.budget import (
     article_present_value,
     own_present_value,
     read_budget,
     unscaled,
     with_budget,
 )
-from experiments.cli import app
 
 FREE = ("none", "history")
 SPENDING = sorted(set(package_names()) - set(FREE))

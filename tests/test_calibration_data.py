@@ -18,7 +18,7 @@ from calibration.observe import (
 )
 from calibration.records import INFORMATION_END, quarter_of, sources, statistics
 from calibration.targets import load_targets, observables
-from ecosystem.errors import InputError
+from ecosystem.inputs.faults import InputError
 
 HEADER = "name,series,region,date,base_date,observable,log_sd,share,use,note"
 

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecosystem import catalogue
-from ecosystem.errors import Fault, FaultList, InputError, nearest
-from ecosystem.quarters import (
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.calendar import (
     HORIZON,
     POLICY_START,
     check_period,
@@ -18,6 +17,7 @@ from ecosystem.quarters import (
     period_label,
     year_end_period,
 )
+from ecosystem.inputs.faults import Fault, FaultList, InputError, nearest
 
 HEADER = "name,symbol,meaning,unit,default,low,high,distribution,group,tag,source\n"
 AGENT_CLASSES = {

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import Generator, Philox, SeedSequence
 
-from ecosystem.chance import Chance
+from ecosystem.maths.chance import Chance
 
 DRAWS = ("uniform", "normal")
 
@@ -85,7 +85,7 @@ def test_uniform_numbers_are_uniform() -> None:
 
 def test_the_hash_seed_changes_nothing() -> None:
     program = (
-        "from ecosystem.chance import Chance\n"
+        "from ecosystem.maths.chance import Chance\n"
         "print([x.hex() for x in Chance(1, [2]).normal('births', 3, 4)[0].tolist()])"
     )
     root = str(Path(__file__).parents[1])

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from ecosystem.catalogue import instruments, shocks
-from experiments.cli import app
-from experiments.messages import width
+from ecosystem.inputs.catalogue import instruments, shocks
+from experiments.command.cli import app
+from experiments.report.messages import width
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
@@ -30,7 +30,7 @@ def call(*arguments: str | Path, out: Path | None = None) -> tuple[int, str, str
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from experiments.cli import app; from typer.main import get_command; "
+        "import sys; from experiments.command.cli import app; from typer.main import get_command; "
         "get_command(app); "
         "heavy = {'numpy', 'pandas', 'mesa', 'seaborn', 'matplotlib', 'pydantic'}; "
         "sys.exit(str(heavy & {*sys.modules}))"
@@ -117,8 +117,8 @@ def test_a_dry_run_says_that_its_directory_is_not_made(
 @pytest.mark.parametrize("command", ["run", "compare"])
 def test_a_dry_run_gives_its_numbers_as_json(tmp_path: Path, command: str) -> None:
     """Bytes of memory are those of the arrays, and one chunk a scenario keeps one worker busy."""
-    from ecosystem.simulation import simulate
-    from experiments.compare import needed_outcomes
+    from ecosystem.runs.simulate import simulate
+    from experiments.comparison.compare import needed_outcomes
 
     names = ["history", "demand_first"][: 1 if command == "run" else 2]
     words = [*SMALL, "--dry-run", "--json", "--quiet", "--jobs", "3"]
@@ -146,8 +146,8 @@ def test_a_dry_run_says_how_much_memory_and_how_many_workers(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
-    from ecosystem.chance import Chance
-    from ecosystem.draws import draw_parameters
+    from ecosystem.inputs.draws import draw_parameters
+    from ecosystem.maths.chance import Chance
 
     hype = draw_parameters(Chance(1, range(2)), False, {})["hype"].min()
     (tmp_path / "hook.py").write_text(
@@ -210,7 +210,7 @@ def test_an_interrupted_run_is_exit_code_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ecosystem.simulation.simulate", interrupt)
+    monkeypatch.setattr("ecosystem.runs.simulate.simulate", interrupt)
     code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
     assert code == 130 and answer == "" and "interrupted" in words
     assert list(tmp_path.iterdir()) == []
@@ -224,7 +224,7 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
     words += ["--trajectories", "8", "--factors", str(factors), "--jobs", "1", "--quiet"]
     heard = (  # a shell's background job ignores the signal, and so would its children
         "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "runpy.run_module('experiments.cli', run_name='__main__', alter_sys=True)"
+        "runpy.run_module('experiments.command.cli', run_name='__main__', alter_sys=True)"
     )
     command = [sys.executable, "-c", heard, *words, "--out", str(tmp_path / "stopped")]
     process = subprocess.Popen(

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from helpers import final, quarters, setting_of
 
-from ecosystem.clearing import spread
-from ecosystem.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.world.assemble import Rows
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
+from ecosystem.quarter.start import initial_state
 from ecosystem.stages.dispatch import Market, sell
 from ecosystem.stages.drivers import INTELLIGENT, drive
 from ecosystem.stages.investment import advance, invest
@@ -21,10 +24,8 @@ from ecosystem.stages.location import (
     profit_index,
 )
 from ecosystem.stages.policy import govern
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.world.assemble import Rows
-from ecosystem.world.loader import load_world
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 NO_FINANCE_LIMIT = {"finance_scale": 1e9, "exit_quarters": 1000.0}
 

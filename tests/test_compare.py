@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecosystem.catalogue import outcomes as catalogue
-from ecosystem.errors import InputError
-from ecosystem.result import Result
-from ecosystem.scenario import Scenario
+from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import Scenario
+from ecosystem.runs.result import Result
 from experiments import compare
-from experiments.compare import (
+from experiments.comparison.compare import (
     NET_COST,
     PAID,
     Comparison,
@@ -22,9 +22,9 @@ from experiments.compare import (
     paired_differences,
     scenarios_with_reference,
 )
-from experiments.decompose import decompose
-from experiments.intervals import describe, median_error, ratio_of_means
-from experiments.presentation import comparison_text
+from experiments.comparison.decompose import decompose
+from experiments.comparison.intervals import describe, median_error, ratio_of_means
+from experiments.report.presentation import comparison_text
 
 HIGHER = next(name for name, row in catalogue().items() if row.headline and row.better == "higher")
 SMALL = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}

@@ -18,8 +18,9 @@ import pytest
 from arms import beyond_noise, chance_of, change, given, scenario, summary, switched, with_values
 
 import ecosystem
-from ecosystem.catalogue import AgentKind, agents, instruments
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.catalogue import AgentKind, agents, instruments
+from ecosystem.maths.arrays import Array
+from ecosystem.state.setting import Setting
 
 PROGRAMMES = ("national_government", "prefecture_government", "university")
 MARKET = ("dispatch_centre", "data_centre", "buyer")

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecosystem.catalogue import instruments
-from ecosystem.errors import InputError
-from ecosystem.result import Result
-from ecosystem.scenario import Scenario, resolve
-from ecosystem.schedule import build_schedule
-from ecosystem.simulation import simulate
-from experiments import compare, decompose, decompose_view
-from experiments.cli import app
-from experiments.decompose import (
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.runs.result import Result
+from ecosystem.runs.simulate import simulate
+from experiments import compare, decompose
+from experiments.command.cli import app
+from experiments.comparison.decompose import (
     NET_COST,
     OBJECTIVE,
     RULES,
@@ -30,8 +30,9 @@ from experiments.decompose import (
     subset,
     wanted_sets,
 )
-from experiments.messages import width
-from experiments.shapley import ALWAYS, ANY, NEVER, break_even, shapley
+from experiments.comparison.shapley import ALWAYS, ANY, NEVER, break_even, shapley
+from experiments.report import decompose_view
+from experiments.report.messages import width
 
 SMALL = {"replicates": 3, "until": "2026Q4", "world": "teaching", "jobs": 1}
 NAMES = ["hub_steering", "unified_dispatch", "joint_innovation"]
@@ -307,7 +308,7 @@ def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
         failed = tuple({"scenario": str(place), "replicate": one} for one in lost)
         return replace(result, summaries=summaries, failed=failed)
 
-    monkeypatch.setattr("ecosystem.simulation.simulate", failing)
+    monkeypatch.setattr("ecosystem.runs.simulate.simulate", failing)
     broken = decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
     left = 3 - len(lost)
     assert broken.runs["pairs"] == broken.runs["even_pairs"] == left

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ecosystem import catalogue
+from ecosystem.inputs import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 from ecosystem import cross, run_design, simulate
-from ecosystem.ensemble.design import Design
-from ecosystem.ensemble.estimate import estimate
-from ecosystem.ensemble.runner import Ensemble, read_frame, read_frames
-from ecosystem.errors import InputError
+from ecosystem.inputs.faults import InputError
+from ecosystem.runs.design import Design
+from ecosystem.runs.estimate import estimate
+from ecosystem.runs.runner import Ensemble, read_frame, read_frames
 
 OUTCOMES = ["patents", "pue", "servers"]
 KEYS = ["run", "period", "outcome", "region", "tier", "kind", "domain"]

@@ -15,10 +15,10 @@ import pytest
 from ensemble_runs import filled, own, shards
 
 from ecosystem import Scenario, cross, run_design, simulate
-from ecosystem.ensemble import executors
-from ecosystem.ensemble.runner import Ensemble, read_frame
-from ecosystem.errors import InputError
-from ecosystem.hooks import HookError
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.functions import HookError
+from ecosystem.runs import executors
+from ecosystem.runs.runner import Ensemble, read_frame
 
 KILLS = Callable[[set[int]], bool]
 

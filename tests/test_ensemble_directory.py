@@ -15,10 +15,10 @@ import pytest
 from ensemble_runs import filled, own, shards
 
 from ecosystem import cross, run_design
-from ecosystem.ensemble import directory as directories
-from ecosystem.ensemble.recall import recalled
-from ecosystem.ensemble.runner import read_frame, read_frames
-from ecosystem.errors import InputError
+from ecosystem.inputs.faults import InputError
+from ecosystem.runs import directory as directories
+from ecosystem.runs.recall import recalled
+from ecosystem.runs.runner import read_frame, read_frames
 
 HERE = Path(__file__).parent
 KILLED = """
@@ -85,7 +85,7 @@ def test_a_shard_of_another_run_or_number_is_set_aside(tmp_path: Path, kind: str
 
 
 def test_a_shard_that_is_there_twice_is_refused_and_set_aside(tmp_path: Path) -> None:
-    from ecosystem.ensemble.shards import decoded, encoded, shard_name
+    from ecosystem.runs.shards import decoded, encoded, shard_name
 
     directory = filled(tmp_path)
     first = directory / "shards" / shards(directory)[1]

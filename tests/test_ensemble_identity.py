@@ -15,9 +15,9 @@ import pytest
 from ensemble_runs import own
 
 from ecosystem import Scenario, cross, simulate
-from ecosystem.ensemble.request import identity_of
-from ecosystem.errors import InputError
-from ecosystem.scenario import resolve
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import resolve
+from ecosystem.runs.request import identity_of
 
 LONG = 3000
 """Entries of an array that NumPy abbreviates when it writes it."""
@@ -120,7 +120,7 @@ def test_an_edit_in_a_wrapped_function_is_seen(tmp_path: Path) -> None:
     for factor in (1, 2):
         code = f"@known\ndef model(runs):\n    return {factor} * runs\n"
         (tmp_path / "wrapped.py").write_text(f"from wrapping import known\n{code}")
-        code = "from wrapped import model\nfrom ecosystem.ensemble.request import identity_of\n"
+        code = "from wrapped import model\nfrom ecosystem.runs.request import identity_of\n"
         command = [sys.executable, "-B", "-c", f"{code}print(identity_of(model))"]
         paths = {"PYTHONPATH": f"{tmp_path}:{Path(__file__).parents[1]}"}
         digests.add(subprocess.run(command, env=paths, check=True, capture_output=True).stdout)

@@ -19,12 +19,12 @@ from ensemble_runs import filled, own, shards
 from typer.testing import CliRunner
 
 from ecosystem import Scenario, cross, run_design, simulate
-from ecosystem.ensemble import directory as directories
-from ecosystem.ensemble import identity
-from ecosystem.ensemble.runner import Ensemble, read_frame
-from ecosystem.errors import InputError
-from ecosystem.hooks import HookError
-from experiments.cli import app
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.functions import HookError
+from ecosystem.runs import directory as directories
+from ecosystem.runs import identity
+from ecosystem.runs.runner import Ensemble, read_frame
+from experiments.command.cli import app
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,7 +77,7 @@ def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
     whole = simulate("history", **options)
     hype = whole.draw_values["hype"]
     limit = np.sort(hype)[-2] - 1e-12  # the two highest fail
-    monkeypatch.setattr("ecosystem.outcomes.measure", broken)
+    monkeypatch.setattr("ecosystem.runs.core.measure", broken)
     found = simulate("history", out=tmp_path, **options)
     bad = np.flatnonzero(hype > limit)
     assert [row["run"] for row in found.failed] == list(bad) and len(bad) == 2
@@ -191,7 +191,7 @@ def test_other_code_or_data_is_refused_and_nothing_is_touched(
     before = {path: path.read_bytes() for path in directory.glob("shards/*")}
     other = dict(identity.model_digests(), code="0" * 64, tables="1" * 64)
     for place in ("request", "chunks"):
-        monkeypatch.setattr(f"ecosystem.ensemble.{place}.model_digests", lambda: other)
+        monkeypatch.setattr(f"ecosystem.runs.{place}.model_digests", lambda: other)
     with pytest.raises(InputError, match=r"begun with other data\.tables, data\.code") as caught:
         filled(tmp_path)
     assert str(directory) in str(caught.value)
@@ -206,7 +206,7 @@ def test_other_versions_or_a_renamed_directory_are_refused(
 ) -> None:
     directory = cut_short(tmp_path, 2)
     other = dict(identity.versions(), numpy="0.1")
-    monkeypatch.setattr("ecosystem.ensemble.directory.versions", lambda: other)
+    monkeypatch.setattr("ecosystem.runs.directory.versions", lambda: other)
     with pytest.raises(InputError, match=r"versions\.numpy.*0\.1, which is here now"):
         filled(tmp_path)
     monkeypatch.undo()
@@ -220,7 +220,7 @@ def test_other_versions_or_a_renamed_directory_are_refused(
 def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     runs = own(None)
     other = dict(identity.model_digests(), code="0" * 64)
-    monkeypatch.setattr("ecosystem.ensemble.chunks.model_digests", lambda: other)
+    monkeypatch.setattr("ecosystem.runs.chunks.model_digests", lambda: other)
     with pytest.raises(InputError, match="the code the runs began with"):
         runs.complete()
 
@@ -261,7 +261,7 @@ HEARD = (  # a shell's background job ignores the signal, and so would its child
 @pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     command = [
-        sys.executable, "-c", HEARD, "-m", "experiments.cli",
+        sys.executable, "-c", HEARD, "-m", "experiments.command.cli",
         "run", "--replicates", "400", "--until", "2025Q3",
     ]  # fmt: skip
     process = subprocess.Popen(

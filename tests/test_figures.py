@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from ecosystem.catalogue import Outcome
-from experiments import charts, figures, messages
-from experiments.intervals import ENOUGH, describe
+from ecosystem.inputs.catalogue import Outcome
+from experiments.comparison.intervals import ENOUGH, describe
+from experiments.report import charts, figures, messages
 
 OUTCOME = Outcome(
     name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",

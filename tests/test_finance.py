@@ -24,15 +24,16 @@ from helpers import quarters, setting_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecosystem.clearing import spread
-from ecosystem.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.quarters import POLICY_START
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.calendar import POLICY_START
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
+from ecosystem.quarter.step import Quarter
 from ecosystem.stages.drivers import INTELLIGENT, drive
 from ecosystem.stages.finance import Books, Rates, keep_books
 from ecosystem.stages.investment import equity, invest
 from ecosystem.stages.location import full_cost
-from ecosystem.step import Quarter
+from ecosystem.state.setting import Setting
 
 MOMENTS = (20, 40, 60)
 

@@ -24,7 +24,7 @@ from calibration.hub_search import (
     worst_factor,
 )
 from calibration.targets import load_targets
-from ecosystem.quarters import period_label
+from ecosystem.inputs.calendar import period_label
 
 ROOT = Path(__file__).resolve().parents[1]
 LAST_FITTED = "2024-09-30"

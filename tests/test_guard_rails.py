@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from arms import given, scenario, with_values
 
+from ecosystem.inputs.calendar import HORIZON, POLICY_START, QUARTERS_A_YEAR, period_index
+from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
-from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, period_index
-from ecosystem.setting import Array
-from ecosystem.start import initial_state
-from ecosystem.step import step
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import step
 
 REPLICATES = 16
 DRAWS, NEEDED = 200, 0.9

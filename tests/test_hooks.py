@@ -16,15 +16,15 @@ from test_invariants import check_money
 from typer.testing import CliRunner
 
 from ecosystem import EcosystemModel, Scenario, simulate
-from ecosystem.errors import InputError
-from ecosystem.hooks import STAGES, HookError
-from ecosystem.quarters import POLICY_START
-from ecosystem.scenario import resolve
-from experiments.cli import app
+from ecosystem.inputs.calendar import POLICY_START
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.functions import STAGES, HookError
+from ecosystem.inputs.scenario import resolve
+from experiments.command.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "your_own_policy.md"
-HEAD = "import numpy as np\nfrom ecosystem.stages.ledger import Flow\n\n"
+HEAD = "import numpy as np\nfrom ecosystem.state.ledger import Flow\n\n"
 SMALL: dict[str, Any] = {"world": "teaching", "replicates": 2, "until": "2026Q2", "jobs": 1}
 QUICK = ("shape", "not a number", "negative flow", "unknown lever")
 BRIEF = ["--world", "teaching", "--replicates", "2", "--until", "2025Q4", "--jobs", "1"]
@@ -171,7 +171,7 @@ def test_hooks_of_several_files_follow_one_another(tmp_path: Path) -> None:
 
 def pay_firms(record: Any, state: Any, setting: Any) -> list[Any]:
     """Let prefecture, province and nation pay firms; let firms pay a fee to the nation."""
-    from ecosystem.stages.ledger import Flow
+    from ecosystem.state.ledger import Flow
 
     active = state.firms.active
     each = active / np.maximum(active.sum(axis=1, keepdims=True), 1)
@@ -357,7 +357,7 @@ def test_functions_typed_in_run_in_one_process(tmp_path: Path) -> None:
     """As in a notebook: the function stands in no file."""
     code = """
 from ecosystem import Scenario, simulate
-from ecosystem.errors import InputError
+from ecosystem.inputs.faults import InputError
 def f(record, state, setting):
     return {}
 mine = Scenario(["article"], hooks={"policy": f}, name="mine")

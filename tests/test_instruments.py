@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from arms import beyond_noise, chance_of, change, given, scenario, summary, switched
 
-from ecosystem.catalogue import instruments, outcomes
-from ecosystem.setting import Array
+from ecosystem.inputs.catalogue import instruments, outcomes
+from ecosystem.maths.arrays import Array
 
 UNTIL = "2028Q4"
 

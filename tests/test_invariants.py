@@ -11,19 +11,19 @@ import pytest
 from helpers import FEW, MANY, ONE_YUAN, Configuration, configurations, quarters, setting_of
 from hypothesis import given
 
-from ecosystem.catalogue import state_columns
-from ecosystem.kernels import HOURS
+from ecosystem.inputs.catalogue import state_columns
+from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
-from ecosystem.setting import Setting
+from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
+from ecosystem.quarter.step import Quarter
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.investment import advance
-from ecosystem.stages.ledger import SECTORS, matrix
 from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import TRANSFERS
-from ecosystem.start import HALL_QUARTERS, SERVER_QUARTERS
-from ecosystem.state import State
-from ecosystem.step import Quarter
+from ecosystem.state.ledger import SECTORS, matrix
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 ROUNDING = 1e-9
 

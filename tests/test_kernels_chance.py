@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from ecosystem import kernels
+from ecosystem.maths import kernels
 
 
 def test_ar1_has_the_stated_stationary_spread() -> None:

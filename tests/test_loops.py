@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from arms import beyond_noise, chance_of
 
-from ecosystem.catalogue import loops
-from ecosystem.setting import Array
-from experiments.documentation import read_strengths
-from experiments.mechanisms import arm, effects, summarise, with_values
+from docs.make.documentation import read_strengths
+from docs.make.mechanisms import arm, effects, summarise, with_values
+from ecosystem.inputs.catalogue import loops
+from ecosystem.maths.arrays import Array
 
 REPLICATES = 32
 TIERS = ("core", "ring_1", "ring_2", "other")

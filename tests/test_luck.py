@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from helpers import LAST, append_row, assert_close, copied_world, quarters, setting_of
 
-from ecosystem import catalogue, simulate, simulation
-from ecosystem.catalogue import Instrument, Parameter
+from ecosystem import simulate
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.inputs.catalogue import Instrument, Parameter
+from ecosystem.inputs.world.loader import load_world
 from ecosystem.outcomes import measure
-from ecosystem.quarters import POLICY_START, period_label
-from ecosystem.result import Result
-from ecosystem.setting import Setting
-from ecosystem.world.loader import load_world
+from ecosystem.runs import core
+from ecosystem.runs.result import Result
+from ecosystem.state.setting import Setting
 
 pytestmark = pytest.mark.slow
 
@@ -80,7 +82,7 @@ def test_a_longer_horizon_changes_nothing() -> None:
 @pytest.mark.parametrize("slots", [60, 180])
 def test_the_cut_into_chunks_changes_nothing(slots: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one run, and of three and two."""
-    monkeypatch.setattr(simulation, "SLOTS_A_CHUNK", slots)
+    monkeypatch.setattr(core, "SLOTS_A_CHUNK", slots)
     assert_contains(run(replicates=5), three())
 
 

@@ -16,19 +16,18 @@ from mesa.datacollection import DataCollector
 from mesa_runs import columns, run
 
 from ecosystem import Scenario, simulate
-from ecosystem.agents import (
+from ecosystem.inputs.calendar import HORIZON
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import resolve
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.mesa.agents import (
     AIFirm,
     Government,
 )
-from ecosystem.errors import InputError
-from ecosystem.mesa_model import EcosystemModel
+from ecosystem.mesa.model import EcosystemModel
 from ecosystem.outcomes import measure
-from ecosystem.quarters import HORIZON
-from ecosystem.scenario import resolve
-from ecosystem.simulation import make_setting
-from ecosystem.start import initial_state
-from ecosystem.step import step
-from ecosystem.world.loader import load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -246,9 +245,9 @@ def test_package_offers_its_names_without_importing_them() -> None:
     code = """
 import sys
 import ecosystem
-assert not {"mesa", "numpy", "ecosystem.mesa_model"} & set(sys.modules)
+assert not {"mesa", "numpy", "ecosystem.mesa.model"} & set(sys.modules)
 from ecosystem import EcosystemModel, Scenario, simulate
-assert EcosystemModel.__module__ == "ecosystem.mesa_model"
+assert EcosystemModel.__module__ == "ecosystem.mesa.model"
 assert callable(simulate) and Scenario(["none"])
 try:
     ecosystem.simulated

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from mesa_runs import columns, run
 
-from ecosystem import agents, catalogue
-from ecosystem.agents import (
+from ecosystem.inputs import catalogue
+from ecosystem.mesa import agents
+from ecosystem.mesa.agents import (
     AgentGoneError,
     AIFirm,
     ComputeBuyer,
@@ -20,7 +21,7 @@ from ecosystem.agents import (
     University,
     View,
 )
-from ecosystem.mesa_model import EcosystemModel
+from ecosystem.mesa.model import EcosystemModel
 
 KINDS: dict[str, type[View]] = {
     "centres": DataCentre,

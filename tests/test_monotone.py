@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from moments import Moment, moment
 
-from ecosystem.setting import Array
+from ecosystem.maths.arrays import Array
 from ecosystem.stages.policy import improve_readiness
 
 PROVINCE = 2  # a buyer's third alternative

@@ -19,15 +19,15 @@ from helpers import (
     setting_of,
 )
 
-from ecosystem.catalogue import instruments, shocks
+from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.inputs.catalogue import instruments, shocks
+from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve, with_overrides
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.inputs.world.assemble import Rows
+from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.outcomes import measure
-from ecosystem.quarters import POLICY_START, period_label
-from ecosystem.scenario import ResolvedScenario, package_names, resolve, with_overrides
-from ecosystem.schedule import build_schedule
-from ecosystem.state import State
-from ecosystem.step import step
-from ecosystem.world.assemble import Rows
-from ecosystem.world.loader import World, load_world
+from ecosystem.quarter.step import step
+from ecosystem.state.state import State
 
 pytestmark = pytest.mark.slow
 

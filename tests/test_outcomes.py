@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from helpers import final, quarters, setting_of
 
-from ecosystem.arrays import total
-from ecosystem.kernels import gini, shannon
+from ecosystem.maths.arrays import total
+from ecosystem.maths.kernels import gini, shannon
+from ecosystem.maths.survival import SPAN, five_year_survival
 from ecosystem.outcomes import measure
-from ecosystem.setting import Setting
-from ecosystem.step import Quarter
-from ecosystem.survival import SPAN, five_year_survival
+from ecosystem.quarter.step import Quarter
+from ecosystem.state.setting import Setting
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from helpers import quarters, setting_of
 from calibration import patterns as module
 from calibration.pattern_measures import MEASURES, fall_of_use, follow, skewness, yearly_mean
 from calibration.patterns import CLASSES, PAGE, Pattern, findings, measured, page, patterns
-from ecosystem.setting import Array
+from ecosystem.maths.arrays import Array
 
 RUNS, OTHER_SEED = 60, 11
 ROW = re.compile(r"^\| (\d) \| .*\(`(\w+)`\) \| [^|]+ \| ([^|]+) \| ([^|]+) \| (\d+) % \|", re.M)

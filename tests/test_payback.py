@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecosystem.quarters import POLICY_START
-from ecosystem.result import Result
-from ecosystem.simulation import simulate
-from experiments.compare import Comparison, needed_outcomes
-from experiments.intervals import ENOUGH
-from experiments.messages import text, width
-from experiments.payback import NEEDED, payback_facts, payback_lines, payback_periods
-from experiments.presentation import COLUMNS, comparison_text
+from ecosystem.inputs.calendar import POLICY_START
+from ecosystem.runs.result import Result
+from ecosystem.runs.simulate import simulate
+from experiments.comparison.compare import Comparison, needed_outcomes
+from experiments.comparison.intervals import ENOUGH
+from experiments.comparison.payback import NEEDED, payback_facts, payback_lines, payback_periods
+from experiments.report.messages import text, width
+from experiments.report.presentation import COLUMNS, comparison_text
 
 
 def test_a_loan_is_paid_back_when_instalments_add_up_to_it() -> None:

@@ -14,8 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from ecosystem import Scenario, cross, run_design, simulate
-from ecosystem.ensemble.recall import recalled
-from experiments.cli import app
+from ecosystem.runs.recall import recalled
+from experiments.command.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = "model_of_a_user"
@@ -182,7 +182,8 @@ def test_workers_find_a_model_where_the_command_is_given(home: Path) -> None:
     model = importlib.import_module(MODULE).plain
     design = cross(points={"x1": np.arange(12.0)})
     runs = run_design(design, model=model, chunk_runs=3, executor="serial", out=home).complete()
-    words = "import sys; sys.path.append(sys.argv.pop(1)); from experiments.cli import main; main()"
+    words = "import sys; sys.path.append(sys.argv.pop(1)); "
+    words += "from experiments.command.cli import main; main()"
     command = [sys.executable, "-P", "-c", words, str(ROOT), "reproduce", str(runs.directory)]
     done = subprocess.run(
         [*command, "--jobs", "2", "--quiet"], cwd=home, capture_output=True, text=True, check=False

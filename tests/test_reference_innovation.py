@@ -24,10 +24,10 @@ from reference.mirror import plain_quarter, plain_record
 from reference.supply_chain import reference_supply_chain
 from reference.turnover import reference_next
 
-from ecosystem.setting import Setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import Quarter, step
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import Quarter, step
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 pytestmark = pytest.mark.slow
 

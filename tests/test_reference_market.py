@@ -27,10 +27,10 @@ from reference.investment import reference_investment
 from reference.layout import from_state
 from reference.policy import reference_policy
 
-from ecosystem.setting import Setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import Quarter, step
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import Quarter, step
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 pytestmark = pytest.mark.slow
 

@@ -14,13 +14,12 @@ from reference.layout import columns, from_state
 from reference.model import reference_quarter
 from reference.start import reference_start
 
-from ecosystem.scenario import Scenario
-from ecosystem.scenario import resolve as resolved
-from ecosystem.simulation import make_setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import step
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.scenario import Scenario
+from ecosystem.inputs.scenario import resolve as resolved
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
+from ecosystem.state.state import State
 
 QUARTERS = 8
 LATER = 21  # the quarters around the first that packages change

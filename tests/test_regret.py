@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecosystem.catalogue import shocks as shock_table
-from ecosystem.scenario import resolve, with_overrides
-from experiments.messages import width
-from experiments.presentation import COLUMNS
-from experiments.regret import OBJECTIVE, regret_lines, regret_table, regrets
-from experiments.resilience import resilience
+from ecosystem.inputs.catalogue import shocks as shock_table
+from ecosystem.inputs.scenario import resolve, with_overrides
+from experiments.comparison.regret import OBJECTIVE, regret_lines, regret_table, regrets
+from experiments.comparison.resilience import resilience
+from experiments.report.messages import width
+from experiments.report.presentation import COLUMNS
 
 VALUES = np.array([[10.0, 0, 5], [8, 4, 5], [9, 3, -10]])
 TITLES = {name: {"en": name, "zh": name} for name in "abc"}

@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ecosystem import Scenario, cross, run_design
-from ecosystem.ensemble import identity
-from ecosystem.ensemble.recall import recalled
-from ecosystem.ensemble.shards import encoded, shard_name
-from ecosystem.errors import InputError
-from experiments.cli import app
-from experiments.reproduce import reasons, reproduce
+from ecosystem.inputs.faults import InputError
+from ecosystem.runs import identity
+from ecosystem.runs.recall import recalled
+from ecosystem.runs.shards import encoded, shard_name
+from experiments.command.cli import app
+from experiments.command.reproduce import reasons, reproduce
 
 SMALL = ["--world", "teaching", "--replicates", "3", "--until", "2025Q3", "--jobs", "1"]
 HOOK = """
@@ -94,7 +94,7 @@ def test_differences_are_counted_listed_and_given_reasons(
     assert "are as they were then" in found.text()
     change_shard(directory, 1.5)
     other = dict(identity.versions(), numpy="9.9")
-    monkeypatch.setattr("ecosystem.ensemble.identity.versions", lambda: other)
+    monkeypatch.setattr("ecosystem.runs.identity.versions", lambda: other)
     code, answer, _ = call("reproduce", directory, "--jobs", "1", "--quiet")
     assert code == 1 and "1 further off (in 1 runs)" in answer
     assert "numpy: " in answer and "→ 9.9" in answer and "threshold" in answer
@@ -208,8 +208,8 @@ def test_what_is_no_run_directory_is_refused(tmp_path: Path) -> None:
 
 def failing(tmp_path: Path) -> tuple[Path, np.ndarray]:
     """Write a package with a hook that fails in the run with the most hype; return the hypes."""
-    from ecosystem.chance import Chance
-    from ecosystem.draws import draw_parameters
+    from ecosystem.inputs.draws import draw_parameters
+    from ecosystem.maths.chance import Chance
 
     hype = draw_parameters(Chance(1, range(3)), False, {})["hype"]
     (tmp_path / "hook.py").write_text(HOOK.format(limit=float(np.sort(hype)[-2])))

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecosystem.scenario import resolve, with_overrides
-from experiments.commands import records
-from experiments.intervals import ENOUGH
-from experiments.messages import text, width
-from experiments.resilience import (
+from ecosystem.inputs.scenario import resolve, with_overrides
+from experiments.command.commands import records
+from experiments.comparison.intervals import ENOUGH
+from experiments.comparison.resilience import (
     CALM,
     TOLERANCE,
     WINDOW,
@@ -22,6 +21,7 @@ from experiments.resilience import (
     recovery_time,
     resilience,
 )
+from experiments.report.messages import text, width
 
 QUARTERS = 40
 TWIN = np.full((1, QUARTERS), 200.0)

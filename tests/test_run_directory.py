@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from ecosystem.ensemble.shards import shard_name
-from experiments import run_directory as files
-from experiments.large_files import write_frames
+from ecosystem.runs.shards import shard_name
+from experiments.command import run_directory as files
+from experiments.command.large_files import write_frames
 
 CONFIGURATION = {"command": "run", "seed": 1, "scenarios": ["history"]}
 

@@ -11,15 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 from matplotlib.text import Text
 
-from ecosystem.result import Result
-from ecosystem.simulation import simulate
-from experiments.charts import Chart
-from experiments.commands import write_results
-from experiments.intervals import ENOUGH, QUANTILES
-from experiments.large_files import arrow_table, write_frames
-from experiments.messages import text
-from experiments.run_directory import write_csv
-from experiments.run_report import bands, bands_table, run_table, run_text
+from ecosystem.runs.result import Result
+from ecosystem.runs.simulate import simulate
+from experiments.command.commands import write_results
+from experiments.command.large_files import arrow_table, write_frames
+from experiments.command.run_directory import write_csv
+from experiments.comparison.intervals import ENOUGH, QUANTILES
+from experiments.report.charts import Chart
+from experiments.report.messages import text
+from experiments.report.run_report import bands, bands_table, run_table, run_text
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
 def test_a_file_of_pieces_is_the_file_of_the_frame(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.large_files.GROUP", 5000)
+    monkeypatch.setattr("experiments.command.large_files.GROUP", 5000)
     write_frames(tmp_path / "pieces", result.frames(1000))
     write_frames(tmp_path / "whole", [result.to_frame()])
     file, table = pq.ParquetFile(tmp_path / "pieces"), arrow_table(result.to_frame())
@@ -106,7 +106,7 @@ def test_writing_takes_no_more_memory_for_more_runs(
     result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the result's own arrays; a frame of everything takes four times what they do."""
-    monkeypatch.setattr("experiments.large_files.GROUP", 10_000)
+    monkeypatch.setattr("experiments.command.large_files.GROUP", 10_000)
     peaks = []
     for times in (10, 30):
         long = repeated(result, times)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecosystem import catalogue
-from ecosystem.errors import InputError
-from ecosystem.quarters import HORIZON, POLICY_START, period_index
-from ecosystem.scenario import (
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import (
     REFERENCE,
     Edit,
     Layer,
@@ -21,14 +21,14 @@ from ecosystem.scenario import (
     resolve,
     with_overrides,
 )
-from ecosystem.schedule import (
+from ecosystem.inputs.schedule import (
     build_schedule,
     discount_factors,
     planned_present_value,
     public_discount_rate,
     ramp,
 )
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.world.loader import load_world
 
 BUDGET = 4000.0
 PLAIN = {"history", "none"}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ecosystem.errors import InputError
-from ecosystem.scenario import resolve
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.scenario import resolve
 
 
 def write(folder, text, name="mine.toml"):

@@ -22,8 +22,12 @@ from benchmarks.toys import (
     noisy_g,
     sobol_g,
 )
-from ecosystem.ensemble.runner import Ensemble
-from experiments.salib_study import (
+from ecosystem.runs.runner import Ensemble
+from experiments.sensitivity_analysis.factors import (
+    DUMMY,
+    NEAR_DUMMY,
+)
+from experiments.sensitivity_analysis.salib_study import (
     LEVELS,
     NEAR_SHARE,
     analyse,
@@ -31,11 +35,7 @@ from experiments.salib_study import (
     global_stream_kept,
     near_term,
 )
-from experiments.sensitivity import Sensitivity, sensitivity
-from experiments.sensitivity_factors import (
-    DUMMY,
-    NEAR_DUMMY,
-)
+from experiments.sensitivity_analysis.study import Sensitivity, sensitivity
 
 KEPT = 1 - NEAR_SHARE
 """What the near-dummy leaves of the shares of all other factors."""

@@ -9,11 +9,11 @@ import pytest
 from matplotlib.colors import to_hex
 
 from benchmarks.toys import ISHIGAMI, G, ishigami, noisy_g, sobol_g
-from experiments.messages import number, text
-from experiments.salib_study import NEAR_SHARE
-from experiments.sensitivity import Sensitivity, sensitivity
-from experiments.sensitivity_figures import _words
-from experiments.sensitivity_heat import GREY
+from experiments.report.messages import number, text
+from experiments.report.sensitivity_figures import _words
+from experiments.report.sensitivity_heat import GREY
+from experiments.sensitivity_analysis.salib_study import NEAR_SHARE
+from experiments.sensitivity_analysis.study import Sensitivity, sensitivity
 
 
 def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
@@ -134,7 +134,7 @@ def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash(
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_share_of_what_is_no_factor_has_its_interval(lang: str) -> None:
-    from experiments.sensitivity_figures import below_words
+    from experiments.report.sensitivity_figures import below_words
 
     row = {"outcome": "value", "outcome_unit": "", "chance_share": 0.2, "chance_low": 0.1,
            "chance_high": 0.3, "chance_blocks": 9, "other_share": 1.4, "other_low": 0.5,

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from benchmarks.toys import ISHIGAMI, G, ishigami, lucky_g, noisy_g, sobol_g
-from experiments.salib_study import LEVELS, analyse, draw, near_term
-from experiments.sensitivity import Sensitivity, quantities, sensitivity
-from experiments.sensitivity_chance import resamples, share_of_variance
-from experiments.sensitivity_factors import DUMMY, NEAR_DUMMY
-from experiments.sensitivity_plan import run_study
+from experiments.sensitivity_analysis.chance import resamples, share_of_variance
+from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
+from experiments.sensitivity_analysis.plan import run_study
+from experiments.sensitivity_analysis.salib_study import LEVELS, analyse, draw, near_term
+from experiments.sensitivity_analysis.study import Sensitivity, quantities, sensitivity
 
 
 def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:

@@ -7,22 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecosystem.arguments import checked_parameters
-from ecosystem.catalogue import parameters
-from ecosystem.chance import Chance
-from ecosystem.draws import draw_parameters
-from ecosystem.ensemble.design import Design
-from ecosystem.errors import FaultList, InputError
-from ecosystem.scenario import Scenario, resolve
-from experiments.salib_study import (
-    LEVELS,
-    NEAR_SHARE,
-    Sample,
-    draw,
-    near_term,
-)
-from experiments.sensitivity import sensitivity
-from experiments.sensitivity_factors import (
+from ecosystem.inputs.arguments import checked_parameters
+from ecosystem.inputs.catalogue import parameters
+from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.maths.chance import Chance
+from ecosystem.runs.design import Design
+from experiments.sensitivity_analysis.factors import (
     DUMMY,
     NEAR_DUMMY,
     Factor,
@@ -32,7 +24,15 @@ from experiments.sensitivity_factors import (
     read_factors,
     uncertain_factors,
 )
-from experiments.sensitivity_plan import Study, plan_study
+from experiments.sensitivity_analysis.plan import Study, plan_study
+from experiments.sensitivity_analysis.salib_study import (
+    LEVELS,
+    NEAR_SHARE,
+    Sample,
+    draw,
+    near_term,
+)
+from experiments.sensitivity_analysis.study import sensitivity
 
 
 def test_the_near_dummy_has_its_share() -> None:

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from ecosystem.errors import InputError
-from experiments.charts import figure_language
-from experiments.cli import app
-from experiments.messages import text, width
-from experiments.sensitivity import Sensitivity, sensitivity
+from ecosystem.inputs.faults import InputError
+from experiments.command.cli import app
+from experiments.report.charts import figure_language
+from experiments.report.messages import text, width
+from experiments.sensitivity_analysis.study import Sensitivity, sensitivity
 
 ROOT = Path(__file__).resolve().parents[1]
 TWO = 'factors = ["hype", "ecosystem_effectiveness"]\n'
@@ -92,7 +92,7 @@ def test_what_has_no_effect_is_named_constant(found: Sensitivity) -> None:
 
 @pytest.mark.slow
 def test_effects_are_differences_of_runs_that_share_luck_and_point(found: Sensitivity) -> None:
-    from experiments.sensitivity_plan import run_study
+    from experiments.sensitivity_analysis.plan import run_study
 
     values = run_study(found.study)
     levels = values.points["patents", "horizon"]
@@ -217,14 +217,14 @@ def test_the_reference_alone_has_levels(tmp_path: Path, two: Path) -> None:
 
 def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
     """Let every run fail whose luck is that of a replicate from this one on."""
-    from ecosystem.simulation import run_chunk as real
+    from ecosystem.runs.core import run_chunk as real
 
     def broken(chunk: Any) -> Any:
         if max(chunk.replicates) >= from_replicate:
             raise FloatingPointError("bad luck")
         return real(chunk)
 
-    monkeypatch.setattr("ecosystem.ensemble.chunks.run_chunk", broken)
+    monkeypatch.setattr("ecosystem.runs.chunks.run_chunk", broken)
 
 
 @pytest.mark.slow
@@ -283,7 +283,14 @@ def test_wrong_requests_end_with_two(tmp_path: Path) -> None:
 def test_a_killed_study_goes_on_and_gives_the_same(tmp_path: Path, two: Path) -> None:
     options = [*SMALL[2:4], "--until", "2030Q4", "--trajectories", "8", "--jobs", "1"]
     words = ["sensitivity", "innovation_first", *options, "--factors", str(two), "--quiet"]
-    command = [sys.executable, "-m", "experiments.cli", *words, "--out", str(tmp_path / "killed")]
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.command.cli",
+        *words,
+        "--out",
+        str(tmp_path / "killed"),
+    ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     end = time.monotonic() + 60
     while not list(tmp_path.glob("killed/*/ensembles/*/shards/*.parquet")):

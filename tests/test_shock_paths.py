@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ecosystem import catalogue
-from ecosystem.scenario import REFERENCE, Scenario, resolve
-from ecosystem.schedule import shock_paths, shock_profile
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.scenario import REFERENCE, Scenario, resolve
+from ecosystem.inputs.schedule import shock_paths, shock_profile
 
 
 def test_without_shocks_every_channel_is_one():

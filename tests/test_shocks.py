@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from arms import given, scenario
 
-from ecosystem.catalogue import shocks
+from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.catalogue import shocks
+from ecosystem.inputs.scenario import resolve
+from ecosystem.inputs.schedule import shock_paths
+from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
-from ecosystem.quarters import period_index
-from ecosystem.scenario import resolve
-from ecosystem.schedule import shock_paths
-from ecosystem.setting import Array
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import step
 from ecosystem.stages.drivers import drive
-from ecosystem.start import initial_state
-from ecosystem.step import step
 
 START, LAST = period_index("2027Q1"), period_index("2029Q4")
 REPLICATES = 4

@@ -9,13 +9,14 @@ import pytest
 import xarray as xr
 from helpers import quarters, setting_of
 
-from ecosystem import Scenario, cross, run_design, simulate, simulation
-from ecosystem.catalogue import outcomes, parameters
-from ecosystem.errors import InputError
+from ecosystem import Scenario, cross, run_design, simulate
+from ecosystem.inputs.calendar import POLICY_START, period_index, period_label
+from ecosystem.inputs.catalogue import outcomes, parameters
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.world.loader import load_world
 from ecosystem.outcomes import measure
-from ecosystem.quarters import POLICY_START, period_index, period_label
-from ecosystem.result import Result
-from ecosystem.world.loader import load_world
+from ecosystem.runs import core
+from ecosystem.runs.result import Result
 
 COLUMNS = [
     "scenario",
@@ -263,7 +264,7 @@ def test_a_number_that_is_not_finite_stops_the_run_and_says_where(
             values["patents"] = values["patents"] * np.array([[1.0], [np.nan]])
         return values
 
-    monkeypatch.setattr("ecosystem.outcomes.measure", broken)
+    monkeypatch.setattr("ecosystem.runs.core.measure", broken)
     with pytest.raises(FloatingPointError) as caught:
         run("history", until="2022Q1")
     for part in ("history", "patents", "2021Q2", "replicate 1", "seed 3"):
@@ -281,7 +282,7 @@ def test_a_folder_of_tables_is_a_world(tmp_path: Path, result: Result) -> None:
 
 def test_chunks_share_the_runs_evenly() -> None:
     world = load_world("full")
-    largest = simulation.SLOTS_A_CHUNK // world.firms.count
+    largest = core.SLOTS_A_CHUNK // world.firms.count
     for replicates in (1, largest, largest + 1, 5 * largest - 3):
         tasks = run_design(cross("history", replicates=replicates)).tasks
         sizes = [len(task) for task in tasks]

@@ -7,9 +7,9 @@ from typing import get_type_hints
 import numpy as np
 from helpers import final, setting_of
 
-from ecosystem import state as agents
-from ecosystem.catalogue import state_columns
-from ecosystem.state import State
+from ecosystem.inputs.catalogue import state_columns
+from ecosystem.state import state as agents
+from ecosystem.state.state import State
 
 PARTS = {name: part for name, part in get_type_hints(State).items() if is_dataclass(part)}
 

@@ -15,9 +15,9 @@ import pytest
 from arms import beyond_noise, chance_of
 
 import ecosystem
-from ecosystem.catalogue import instruments, outcomes, systems
-from ecosystem.setting import Array
-from experiments.mechanisms import effects
+from docs.make.mechanisms import effects
+from ecosystem.inputs.catalogue import instruments, outcomes, systems
+from ecosystem.maths.arrays import Array
 
 REPLICATES = 32
 ROOT = Path(ecosystem.__file__).parents[1]

@@ -14,15 +14,16 @@ import pytest
 from arms import given, scenario, switched
 
 import ecosystem
-from ecosystem.catalogue import instruments, outcomes, parameters, shocks
+from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.catalogue import instruments, outcomes, parameters, shocks
+from ecosystem.inputs.world.loader import World
+from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import TIERS, measure
-from ecosystem.quarters import period_index
-from ecosystem.setting import Array, Parameters, Setting
-from ecosystem.simulation import Recorder
+from ecosystem.quarter.start import initial_state
+from ecosystem.quarter.step import Quarter, step
+from ecosystem.runs.core import Recorder
 from ecosystem.stages.drivers import drive, national_capacity_table
-from ecosystem.start import initial_state
-from ecosystem.step import Quarter, step
-from ecosystem.world.loader import World
+from ecosystem.state.setting import Parameters, Setting
 
 STAGES = {
     path.name: path.read_text(encoding="utf-8")

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import ecosystem
-from ecosystem.world.assemble import distance_of
-from ecosystem.world.loader import assumed_shares, load_world
-from ecosystem.world.schema import HERE, read_schema
+from ecosystem.inputs.world.assemble import distance_of
+from ecosystem.inputs.world.loader import assumed_shares, load_world
+from ecosystem.inputs.world.schema import WORLDS as FOLDER
+from ecosystem.inputs.world.schema import read_schema
 
 WORLDS = ("full", "teaching")
 COUNTS = {
@@ -135,7 +136,7 @@ def test_arrays_cannot_be_changed() -> None:
 
 
 def test_loading_is_fast() -> None:
-    from ecosystem.world import loader
+    from ecosystem.inputs.world import loader
 
     spans = []
     for _ in range(5):
@@ -149,7 +150,7 @@ def test_loading_is_fast() -> None:
 
 def shipped_tables() -> list[Path]:
     """Return the tables of both worlds."""
-    return sorted(path for name in WORLDS for path in (HERE / name).glob("*.csv"))
+    return sorted(path for name in WORLDS for path in (FOLDER / name).glob("*.csv"))
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ecosystem.errors import InputError
-from ecosystem.world.loader import World, load_world
-from ecosystem.world.schema import HERE, read_schema
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.world.loader import World, load_world
+from ecosystem.inputs.world.schema import WORLDS as FOLDER
+from ecosystem.inputs.world.schema import read_schema
 
 Rows = list[list[str]]
 
@@ -20,7 +21,7 @@ Rows = list[list[str]]
 def copy(tmp_path: Path) -> Path:
     """Return a copy of the teaching world that may be broken."""
     folder = tmp_path / "mine"
-    shutil.copytree(HERE / "teaching", folder)
+    shutil.copytree(FOLDER / "teaching", folder)
     return folder
 
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.record import machine
-from ecosystem.ensemble.directory import damaged, hash_of
-from ecosystem.ensemble.shards import is_sound
+from ecosystem.runs.directory import damaged, hash_of
+from ecosystem.runs.shards import is_sound
 
 ROOT = Path(__file__).parents[2]
 RECORD = Path(__file__).with_suffix(".md")

@@ -67,7 +67,7 @@ def killed(place: Path, runs: int, shards: int) -> list[int]:
 def reproduced(place: Path) -> str:
     """Return what `ecosystem reproduce` says of a design."""
     (directory,) = place.iterdir()
-    code = "from experiments.cli import main; main()"
+    code = "from experiments.command.cli import main; main()"
     command = [sys.executable, "-c", code, "reproduce", str(directory), "--jobs", "2", "--quiet"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ecosystem.arrays import total
-from ecosystem.hook_calls import add_flows, check_flows
-from ecosystem.setting import Array, Setting
+from ecosystem.extend import add_flows, check_flows
+from ecosystem.maths.arrays import Array, total
 from ecosystem.stages import flows
 from ecosystem.stages.dispatch import Market
 from ecosystem.stages.drivers import Drivers
@@ -16,11 +15,12 @@ from ecosystem.stages.finance import Books
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.labour import Business, Labour
-from ecosystem.stages.ledger import Flow, Ledger
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.settlement import Settlement, settle
 from ecosystem.stages.supply_chain import Supply
-from ecosystem.state import State
+from ecosystem.state.ledger import Flow, Ledger
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

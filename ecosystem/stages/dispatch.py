@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import add_up, combine, safe_ratio, sigmoid, total
-from ecosystem.clearing import clear, segment_share, segment_sum, spread
-from ecosystem.kernels import HOURS
-from ecosystem.setting import Array, Setting
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import clear, segment_share, segment_sum, spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT, Drivers
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.location import cell_kind, running_pue
@@ -26,7 +25,8 @@ from ecosystem.stages.routing import (
     route,
     served_quality,
 )
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

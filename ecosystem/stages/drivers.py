@@ -6,14 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import sigmoid
-from ecosystem.clearing import spread
-from ecosystem.kernels import HOURS
-from ecosystem.quarters import HORIZON, POLICY_START, QUARTERS_A_YEAR, mid_year, year_end_period
-from ecosystem.setting import Array, Parameters, Setting
-from ecosystem.state import State
-from ecosystem.world.loader import World
+from ecosystem.inputs.calendar import (
+    HORIZON,
+    POLICY_START,
+    QUARTERS_A_YEAR,
+    mid_year,
+    year_end_period,
+)
+from ecosystem.inputs.world.loader import World
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, sigmoid
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS
+from ecosystem.state.setting import Parameters, Setting
+from ecosystem.state.state import State
 
 GENERAL, INTELLIGENT, SUPER = 0, 1, 2  # kinds of compute
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio
-from ecosystem.clearing import segment_share, segment_sum, spread
-from ecosystem.setting import Array, Setting
+from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.maths.clearing import segment_share, segment_sum, spread
 from ecosystem.stages.finance import Books
 from ecosystem.stages.investment import Investment
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
 

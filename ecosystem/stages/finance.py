@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import safe_ratio
-from ecosystem.setting import Array
+from ecosystem.maths.arrays import Array, safe_ratio
 
 
 @dataclass(frozen=True)

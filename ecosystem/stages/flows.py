@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import add_up, combine, safe_ratio, total
-from ecosystem.clearing import segment_sum, spread
-from ecosystem.setting import Array, Setting
+from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
+from ecosystem.maths.clearing import segment_sum, spread
 from ecosystem.stages.dispatch import Market
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.exits import Exits
@@ -16,12 +15,13 @@ from ecosystem.stages.finance import Books, Rates, keep_books
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.labour import Business, Labour
-from ecosystem.stages.ledger import Ledger, by_level, split_evenly
 from ecosystem.stages.policy import Policy, readiness_part
 from ecosystem.stages.routing import RIVAL
 from ecosystem.stages.settlement import Settlement, park_outlay, power_bill
 from ecosystem.stages.supply_chain import Supply
-from ecosystem.state import State
+from ecosystem.state.ledger import Ledger, by_level, split_evenly
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 USERS = ("firms", "deployments", "parks", "government", "universities", "branches")
 FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES, BRANCHES = range(len(USERS))

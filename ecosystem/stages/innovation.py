@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import combine, safe_ratio, sigmoid, total
-from ecosystem.clearing import segment_sum, spread
-from ecosystem.kernels import HOURS
-from ecosystem.setting import Array, Setting
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.dispatch import Market
 from ecosystem.stages.drivers import INTELLIGENT, Drivers, reference_prices
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import park_output
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

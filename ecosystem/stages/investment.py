@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import combine, safe_ratio
-from ecosystem.clearing import segment_share, spread
-from ecosystem.kernels import HOURS
-from ecosystem.setting import Array, Setting
+from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.clearing import segment_share, spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls, standard_pue
 from ecosystem.stages.policy import Policy
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ecosystem import kernels
-from ecosystem.arrays import combine, safe_ratio, sigmoid, total
-from ecosystem.clearing import first_free, segment_sum, spread
-from ecosystem.schedule import RING_1
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.schedule import RING_1
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import first_free, segment_sum, spread
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.stages.supply_chain import Supply
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 OPEN_UNIT = (1e-12, 1 - 1e-12)
 """Uniform numbers are kept inside, so that no quantile is infinite."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosystem import kernels
-from ecosystem.arrays import safe_ratio
-from ecosystem.clearing import segment_share, segment_sum, spread
-from ecosystem.kernels import HOURS
-from ecosystem.quarters import HUB_START, QUARTERS_A_YEAR
-from ecosystem.schedule import RING_1, RING_2
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
+from ecosystem.inputs.schedule import RING_1, RING_2
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.maths.clearing import segment_share, segment_sum, spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.policy import Policy, settlement_gap
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 Index = NDArray[np.intp]
 TIERS = ("core", "ring_1", "ring_2", "other")

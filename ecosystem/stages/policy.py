@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosystem.arrays import combine, safe_ratio
-from ecosystem.quarters import POLICY_START, QUARTERS_A_YEAR
-from ecosystem.schedule import RING_2
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
+from ecosystem.inputs.schedule import RING_2
+from ecosystem.maths.arrays import Array, combine, safe_ratio
 from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import combine, safe_ratio, sigmoid, total
-from ecosystem.clearing import spread
-from ecosystem.kernels import HOURS
-from ecosystem.schedule import RING_2
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.schedule import RING_2
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.location import by_cell, posted_price, variable_costs
 from ecosystem.stages.policy import Policy
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 

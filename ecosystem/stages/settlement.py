@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.arrays import add_up, combine, safe_ratio, total
-from ecosystem.clearing import spread
-from ecosystem.schedule import RING_2
-from ecosystem.setting import Array, Setting
+from ecosystem.inputs.schedule import RING_2
+from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
+from ecosystem.maths.clearing import spread
 from ecosystem.stages.dispatch import Market
 from ecosystem.stages.drivers import GENERAL, Drivers
 from ecosystem.stages.innovation import Innovation
 from ecosystem.stages.investment import Investment
-from ecosystem.stages.ledger import by_level
 from ecosystem.stages.policy import Policy
+from ecosystem.state.ledger import by_level
+from ecosystem.state.setting import Setting
 
 TRANSFERS = {
     "capital_subsidy": "centres",

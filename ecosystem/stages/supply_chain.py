@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem import kernels
-from ecosystem.arrays import safe_ratio, total
-from ecosystem.clearing import redistribute, segment_sum, spread
-from ecosystem.setting import Array, Setting
+from ecosystem.maths import kernels
+from ecosystem.maths.arrays import Array, safe_ratio, total
+from ecosystem.maths.clearing import redistribute, segment_sum, spread
 from ecosystem.stages.drivers import Drivers
 from ecosystem.stages.investment import Investment
 from ecosystem.stages.policy import Policy
-from ecosystem.state import State
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
 

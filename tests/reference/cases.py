@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from ecosystem.scenario import Scenario, resolve
-from ecosystem.setting import Setting
-from ecosystem.simulation import make_setting
-from ecosystem.start import initial_state
-from ecosystem.state import State
-from ecosystem.step import Quarter, step
-from ecosystem.world.loader import load_world
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.world.loader import load_world
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import Quarter, step
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
 from .agents import FIRST_POLICY_QUARTER
 from .extremes import MARKET, SOCIETY, on_record, poor, with_parameters

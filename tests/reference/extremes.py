@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecosystem.setting import Parameters, Setting
+from ecosystem.state.setting import Parameters, Setting
 
 MARKET = {
     "pooled_share": (1.0, 0.15, 0.0),

@@ -11,7 +11,7 @@ from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
-from ecosystem.catalogue import instruments
+from ecosystem.inputs.catalogue import instruments
 
 from .agents import (
     Agents,

@@ -1,0 +1,256 @@
+"""Calling a user's functions after stages, and refusing what would spoil the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.inputs.faults import Fault, FaultList, nearest
+from ecosystem.inputs.functions import Hook, HookError
+from ecosystem.maths.arrays import Array, total
+from ecosystem.state.ledger import SECTORS, Flow, Ledger
+from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
+
+Record = TypeVar("Record")
+
+ROUNDING = 1e-9
+"""Paid and received may differ by so much of what is paid."""
+ONE_YUAN = 1e-6
+"""M¥ by which rounding may push a payment of the model's own below zero."""
+
+
+def hooked(record: Record, state: State, setting: Setting) -> Record:
+    """Return the record of a stage with what the user's functions replace in it.
+
+    The stage is the record's class. Functions are called from 2025Q3 on, as the past is on record.
+
+    Raises
+    ------
+    HookError
+        If a function fails, or returns an unknown field, a wrong shape or a value that is not
+        finite.
+    """
+    for hook in due(type(record).__name__.lower(), state, setting):
+        given = protect(record)
+        answer = call(hook, given, state, setting)
+        faults = FaultList()
+        where = place(hook.stage, [hook], state)
+        record = merged(record, given, answer, where, "", faults)
+        raise_hook_error(faults)
+    return record
+
+
+def add_flows(
+    ledger: Ledger, state: State, setting: Setting, **records: object
+) -> tuple[Flow, ...]:
+    """Book the flows that the user's functions add, and return them.
+
+    Such a function sees the records of all earlier stages as attributes, ``record.market.sold``.
+
+    Raises
+    ------
+    HookError
+        If a function fails, or returns a flow of wrong shape, not finite, negative or unbalanced.
+    """
+    added: list[Flow] = []
+    for hook in due("flows", state, setting):
+        given = SimpleNamespace(**{name: protect(item) for name, item in records.items()})
+        answer = call(hook, given, state, setting)
+        where, faults = place(hook.stage, [hook], state), FaultList()
+        if not isinstance(answer, list | tuple):
+            faults.add(where, short(answer), "a list of flows")
+            raise_hook_error(faults)
+        flows = [
+            checked_flow(flow, f"{where}, flow {i}", ledger, state, faults)
+            for i, flow in enumerate(answer)
+        ]
+        raise_hook_error(faults)
+        for flow in flows:
+            ledger.add(flow.label, flow.payer, flow.paid, flow.receiver, flow.received)
+        added += flows
+    return tuple(added)
+
+
+def check_flows(flows: Iterable[Flow], state: State, setting: Setting) -> None:
+    """Raise HookError where hooks have turned a payment of the model negative or not finite."""
+    hooks = [hook for hook in setting.hooks if state.period >= POLICY_START]
+    faults = FaultList()
+    for flow in flows if hooks else ():
+        for side, amount in (("paid", flow.paid), ("received", flow.received)):
+            check_amount(amount, -ONE_YUAN, f"flow {flow.label!r}, {side}", faults)
+    where = place("+".join(hook.stage for hook in hooks), hooks, state)
+    raise_hook_error(
+        FaultList([replace(fault, place=f"{where}, {fault.place}") for fault in faults.faults])
+    )
+
+
+def due(stage: str, state: State, setting: Setting) -> list[Hook]:
+    """Return the hooks of a stage in the quarter that the state opens."""
+    if not setting.hooks or state.period < POLICY_START:
+        return []
+    return [hook for hook in setting.hooks if hook.stage == stage]
+
+
+def place(stage: str, hooks: Iterable[Hook], state: State) -> str:
+    """Return the words with which a fault begins."""
+    names = ", ".join(dict.fromkeys(hook.name for hook in hooks))
+    return f"hook {names}, stage {stage}, {period_label(state.period)}"
+
+
+def raise_hook_error(faults: FaultList) -> None:
+    """Raise HookError with all faults noted so far, if there are any."""
+    if faults.faults:
+        raise HookError(faults.faults)
+
+
+def call(hook: Hook, given: object, state: State, setting: Setting) -> Any:
+    """Return what a hook answers; it can read everything and write nothing in place."""
+    guarded = replace(
+        setting, schedule=protect(setting.schedule), national_table=protect(setting.national_table)
+    )
+    try:
+        return hook.function(given, protect(state), guarded)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's function raises, sys.exit as well
+        inside = error.__traceback__ and error.__traceback__.tb_next
+        line = f" (line {inside.tb_lineno})" if inside else ""
+        words = f"{words_of(error)}{line}"
+        where = place(hook.stage, [hook], state)
+        raise HookError([Fault(where, words, "a function that ends without an error")]) from error
+
+
+def words_of(error: BaseException) -> str:
+    """Return type and message of what a user's function raised, in words that can be written."""
+    try:
+        words = f"{type(error).__name__}: {error}"
+    except Exception:  # its own __str__ fails
+        words = f"{type(error).__name__} without a message"
+    return words.encode(errors="backslashreplace").decode()
+
+
+def protect(value: Any) -> Any:
+    """Return a record whose arrays and mappings cannot be written to; the original can."""
+    if isinstance(value, np.ndarray):
+        view = value.view()
+        view.flags.writeable = False
+        return view
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{f.name: protect(getattr(value, f.name)) for f in fields(value) if f.init}
+        )
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: protect(item) for key, item in value.items()})
+    return value
+
+
+def merged(old: Any, given: Any, new: Any, where: str, path: str, faults: FaultList) -> Any:
+    """Return `old` with the replacements in `new`, noting everything that is wrong with them.
+
+    Parameters
+    ----------
+    old, given
+        A record, mapping, array or number of a stage, and the same as the hook saw it.
+    new
+        What the hook returned for it: for a record the same record made anew, or a mapping of
+        replaced fields.
+    where, path
+        The hook and the dotted field, for the faults.
+    faults
+        Takes in the faults.
+    """
+    record = is_dataclass(old)
+    if not record and not isinstance(old, Mapping):
+        return checked(old, new, f"{where}, field {path}", faults)
+    here = f"{where}, field {path}" if path else where
+    parts = {f.name: getattr(old, f.name) for f in fields(old)} if record else dict(old)
+    seen = {key: getattr(given, key) for key in parts} if record else given
+    if record and type(new) is type(old):
+        new = {key: getattr(new, key) for key in parts}
+    if not isinstance(new, Mapping):
+        faults.add(here, short(new), "a dict of the fields that change")
+        return old
+    changed = {}
+    for key, value in new.items():
+        dotted = f"{path}.{key}" if path else str(key)
+        if key not in parts:
+            allowed = f"a field of {type(old).__name__}" if record else "one of its names"
+            faults.add(f"{where}, field {dotted}", key, allowed, nearest(key, parts))
+        elif value is not seen[key]:
+            changed[key] = merged(parts[key], seen[key], value, where, dotted, faults)
+    return replace(old, **changed) if record else {**old, **changed}
+
+
+def checked(old: Any, new: Any, where: str, faults: FaultList) -> Any:
+    """Return a copy of `new` of the type of `old`, or `old` with a fault noted."""
+    if not isinstance(old, np.ndarray | float | int):
+        faults.add(where, short(new), "nothing: this field cannot be replaced")
+        return old
+    like = np.asarray(old)
+    try:
+        values = np.asarray(new)
+    except ValueError:  # a list of lists of different lengths
+        values = np.asarray(None)
+    if not np.can_cast(values.dtype, like.dtype, "same_kind"):
+        faults.add(where, short(new), f"numbers of type {like.dtype}")
+    elif values.shape != like.shape:
+        faults.add(where, f"shape {values.shape}", f"shape {like.shape}")
+    elif check_amount(values, None, where, faults):
+        copy = values.astype(like.dtype)
+        return copy if isinstance(old, np.ndarray) else copy.item()
+    return old
+
+
+def check_amount(values: Array, least: float | None, where: str, faults: FaultList) -> bool:
+    """Return whether all values are finite and none is below `least`, else note the first."""
+    bad = ~np.isfinite(values)
+    if least is not None:
+        bad |= values < least
+    if not bad.any():
+        return True
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    allowed = "finite numbers" if least is None else "finite numbers, none below zero"
+    faults.add(where, f"{values[first]} at {first}", allowed)
+    return False
+
+
+def checked_flow(flow: Any, where: str, ledger: Ledger, state: State, faults: FaultList) -> Flow:
+    """Return a flow as it can be booked, noting everything that is wrong with it."""
+    if not isinstance(flow, Flow):
+        faults.add(where, short(flow), "a Flow(label, payer, paid, receiver, received)")
+        return flow
+    where = f"{where} ({flow.label})"
+    before, amounts = len(faults.faults), {}
+    for role, side in (("payer", "paid"), ("receiver", "received")):
+        sector = faults.name(f"{where}, {role}", getattr(flow, role), SECTORS)
+        if sector is None:
+            continue
+        here, members = f"{where}, {side}", ledger.balance[sector]
+        known = len(faults.faults)
+        amount = checked(members, getattr(flow, side), here, faults)
+        if len(faults.faults) > known or not check_amount(amount, 0.0, here, faults):
+            continue
+        if sector == "firms" and (amount * (1 - state.firms.active)).any():
+            faults.add(here, "money for an empty slot", "0 wherever state.firms.active is 0")
+        amounts[side] = amount
+    if len(faults.faults) > before:
+        return flow
+    paid, received = total(amounts["paid"]), total(amounts["received"])
+    gap = np.abs(paid - received)
+    if (gap > ROUNDING * np.maximum(paid, received)).any():
+        run = int(np.argmax(gap))
+        words = f"paid {paid[run, 0]:g}, received {received[run, 0]:g}"
+        faults.add(where, words, "the same sum paid and received in every run")
+    return replace(flow, **amounts)
+
+
+def short(value: object) -> str:
+    """Return a value in few words."""
+    words = f"{type(value).__name__} {value!r}"
+    return words if len(words) <= 60 else words[:57] + "..."

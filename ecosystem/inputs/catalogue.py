@@ -1,0 +1,370 @@
+"""The tables of what can be set and what is reported, read from CSV and checked.
+
+One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
+`state_columns`, `systems` and `loops` return the rows by name in the order of the table.
+Documentation, listings, checks of user input and sensitivity bounds are all read from here.
+"""
+
+import csv
+import fnmatch
+import io
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.faults import FaultList
+
+
+class Row(BaseModel):
+    """A row of any table: frozen, without unknown columns, all numbers finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_.]*$")
+
+    @property
+    def key(self) -> str:
+        """What the row is found by."""
+        return self.name
+
+
+class Parameter(Row):
+    """A number of the model, with the range over which it is uncertain."""
+
+    symbol: str = ""
+    meaning: str
+    unit: str = ""
+    default: float
+    low: float | None = None
+    high: float | None = None
+    distribution: Literal["fixed", "uniform", "loguniform"]
+    group: str
+    tag: Literal["v", "m", "a"]
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.low, self.high
+        if self.distribution != "fixed" and (low is None or high is None or low >= high):
+            raise ValueError("an uncertain parameter needs low < high")
+        if self.distribution == "loguniform" and (low is None or low <= 0):
+            raise ValueError("a loguniform parameter needs low > 0")
+        _require_inside(self.default, low, high)
+        return self
+
+
+class Instrument(Row):
+    """A policy instrument; money in million yuan a year at prices of 2020.
+
+    A programme buys a lever with its spending, of which no more than ``spending_high`` can be
+    spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
+    The prefecture share falls on the hub or a ring where ``place`` says so. What it ``excludes``
+    may not be in force in the same quarter.
+    """
+
+    number: int = Field(ge=1)
+    title_en: str
+    title_zh: str
+    type: Literal["programme", "transfer", "rule"]
+    acts_on: str
+    rate_default: float | None = None
+    rate_low: float | None = None
+    rate_high: float | None = None
+    spending_default: float | None = Field(default=None, ge=0)
+    spending_high: float | None = Field(default=None, ge=0)
+    envelope_default: float | None = Field(default=None, ge=0)
+    national_share: float = Field(ge=0, le=1)
+    provincial_share: float = Field(ge=0, le=1)
+    prefecture_share: float = Field(ge=0, le=1)
+    place: Literal["", "hub", "ring_1", "ring_2"] = ""
+    eligibility: str = ""
+    excludes: str = ""
+    legal_status: Literal["allowed", "review needed", "restricted"]
+    legal_rule: str = ""
+    ramp_quarters: int = Field(ge=0)
+    default_years: float | None = Field(default=None, gt=0)
+    expected_outcome: str
+    expected_sign: Literal["+", "-"]
+    expected_size: float = Field(gt=0)
+    article_sentence: str = ""
+    source: str
+    grade: Literal["A", "B", "C", "assumed"]
+
+    @property
+    def eligible(self) -> tuple[str, ...]:
+        """The groups of claimants that may be named, the default first; empty if only one."""
+        return tuple(self.eligibility.split("|")) if self.eligibility else ()
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The instruments that may not be in force beside this one."""
+        return tuple(self.excludes.split("|")) if self.excludes else ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        shares = self.national_share + self.provincial_share + self.prefecture_share
+        if abs(shares - (self.type != "rule")) > 1e-9:
+            raise ValueError("funding shares must sum to 1 (to 0 for a rule)")
+        owners = {
+            "programme": ("spending_default", "spending_high"),
+            "transfer": ("rate_default", "rate_low", "rate_high", "envelope_default"),
+        }
+        for owner, columns in owners.items():
+            for column in columns:
+                if (getattr(self, column) is not None) != (self.type == owner):
+                    raise ValueError(f"{column} belongs to a {owner}, and only there")
+        if self.rate_default is not None:
+            _require_inside(self.rate_default, self.rate_low, self.rate_high)
+        if self.spending_default is not None:
+            _require_inside(self.spending_default, 0.0, self.spending_high)
+        return self
+
+
+class Shock(Row):
+    """A shock: which channel it multiplies, and how the multiplier runs over time (quarters)."""
+
+    number: str
+    title_en: str
+    title_zh: str
+    channel: str
+    second_channel: str = ""
+    profile: Literal["surge", "decay", "ramp", "hold_recover"]
+    sign: int = Field(ge=-1, le=1)
+    second_factor: float | None = None
+    amplitude_default: float
+    low: float
+    high: float
+    start_default: str
+    rise: float | None = Field(default=None, gt=0)
+    decay: float | None = Field(default=None, gt=0)
+    hold: int | None = Field(default=None, ge=1)
+    recovery: int | None = Field(default=None, ge=0)
+    meaning: str
+    source: str
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _require_inside(self.amplitude_default, self.low, self.high)
+        period_index(self.start_default)
+        needs = {"surge": ("rise", "decay"), "decay": ("decay",), "ramp": ("rise",)}
+        for column in needs.get(self.profile, ("hold", "recovery")):
+            if getattr(self, column) is None:
+                raise ValueError(f"the profile {self.profile} needs {column}")
+        return self
+
+
+class Outcome(Row):
+    """What is reported, and over which time."""
+
+    title_en: str
+    title_zh: str
+    unit: str
+    group: str
+    time_base: Literal["present_value", "last_year_mean", "end", "sum"]
+    dimension: Literal["", "tier", "kind", "region", "domain", "prefecture"] = ""
+    headline: bool
+    better: Literal["higher", "lower", ""] = ""
+    meaning: str
+
+
+class AgentKind(Row):
+    """A decision of a kind of agent, and what its test expects when the rule is replaced.
+
+    ``expected_size`` is the relative change of ``expected_outcome`` between the rule and
+    ``neutral``, its mean; it was written down before the test was run.
+    """
+
+    kind: str
+    class_name: str
+    count_full: int = Field(ge=1)
+    count_teaching: int = Field(ge=1)
+    decision: str
+    reads: str
+    stage_file: str
+    neutral: str
+    expected_outcome: str
+    expected_size: float = Field(gt=0)
+
+
+class StateColumn(Row):
+    """A column of the state: its class in ``ecosystem.state.state``, unit and bounds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    owner: str = ""
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    meaning: str
+
+    @property
+    def key(self) -> str:
+        """The owner and the name: several owners have a column of one name."""
+        return f"{self.owner}.{self.name}" if self.owner else self.name
+
+
+class Mechanism(Row):
+    """A mechanism, what takes its place when it is switched off, and what it is expected to move.
+
+    ``neutral`` lists, separated by semicolons, parameters at their neutral value (a star stands
+    for several: ``location_effect_*=0``) and instruments that are off (``hub_steering off``).
+    ``expected_sign`` is that of the change the mechanism brings.
+    """
+
+    neutral: str
+    expected_outcome: str
+    expected_sign: Literal["+", "-"]
+    stage_file: str
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Neutral values of parameters, stars resolved."""
+        pairs = (part.split("=") for part in self.neutral.split(";") if "=" in part)
+        found: dict[str, float] = {}
+        for pattern, value in pairs:
+            names = fnmatch.filter(parameters(), pattern.strip())
+            if not names:
+                raise ValueError(f"{self.name}: no parameter {pattern.strip()!r}")
+            found |= dict.fromkeys(names, float(value))
+        return found
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """Instruments that are off."""
+        parts = (part.split() for part in self.neutral.split(";") if "=" not in part)
+        return tuple(name for name, _ in parts)
+
+
+class System(Mechanism):
+    """A system of the policy article: its words, its instruments and the mechanism behind it.
+
+    ``expected_size`` is the relative change (in logs where both are positive) that the mechanism
+    brings to ``expected_outcome``; it was written down before the test was run.
+    """
+
+    number: int = Field(ge=1)
+    title_en: str
+    title_zh: str
+    article_sentence: str
+    instruments: str
+    mechanism: str
+    expected_size: float = Field(gt=0)
+
+    @property
+    def instrument_names(self) -> tuple[str, ...]:
+        """Instruments of the system."""
+        return tuple(self.instruments.split("|"))
+
+
+class Loop(Mechanism):
+    """A feedback loop of the model, or a coupling of compute and the rest."""
+
+    kind: Literal["reinforcing", "balancing", "coupling"]
+    meaning: str
+    package: str
+
+
+RowType = TypeVar("RowType", bound=Row)
+
+
+def _require_inside(default: float, low: float | None, high: float | None) -> None:
+    """Raise ValueError where the default lies outside [low, high]."""
+    if (low is not None and default < low) or (high is not None and default > high):
+        raise ValueError(f"the default {default:g} lies outside [{low}, {high}]")
+
+
+def read_rows(text: str, model: type[RowType], file: str) -> dict[str, RowType]:
+    """Read a table from CSV text; blank cells take the default of the row model.
+
+    Parameters
+    ----------
+    text : str
+        The table, with a header line.
+    model : type
+        Row model that every line must fit.
+    file : str
+        File name, for the faults.
+
+    Returns
+    -------
+    dict
+        Rows by name, in the order of the table.
+
+    Raises
+    ------
+    InputError
+        With every fault of the table: unknown or missing columns, bad values, duplicate names.
+    """
+    faults = FaultList()
+    rows: dict[str, RowType] = {}
+    for line, cells in enumerate(csv.DictReader(io.StringIO(text)), start=2):
+        place = f"{file}: line {line}"
+        if None in cells or None in cells.values():
+            faults.add(place, cells.get("name"), "as many cells as the header has columns")
+            continue
+        try:
+            row = model.model_validate({key: cell for key, cell in cells.items() if cell != ""})
+        except ValidationError as error:
+            for item in error.errors():
+                column = ".".join(str(part) for part in item["loc"]) or str(cells.get("name"))
+                value = item["input"] if item["loc"] else cells.get("name")
+                faults.add(f"{place}.{column}", value, item["msg"])
+            continue
+        if row.key in rows:
+            faults.add(f"{place}.name", row.key, "a name that stands only once in the table")
+        rows[row.key] = row
+    faults.raise_if_any()
+    return rows
+
+
+def _table(file: str, model: type[RowType]) -> Callable[[], dict[str, RowType]]:
+    """Return a function that reads a table of the package once."""
+
+    @lru_cache(maxsize=1)
+    def read() -> dict[str, RowType]:
+        text = (files("ecosystem") / "tables" / file).read_text(encoding="utf-8-sig")
+        return read_rows(text, model, f"tables/{file}")
+
+    return read
+
+
+parameters = _table("parameters.csv", Parameter)
+instruments = _table("instruments.csv", Instrument)
+shocks = _table("shocks.csv", Shock)
+outcomes = _table("outcomes.csv", Outcome)
+agents = _table("agents.csv", AgentKind)
+state_columns = _table("state.csv", StateColumn)
+systems = _table("systems.csv", System)
+loops = _table("loops.csv", Loop)
+
+
+def check_references() -> None:
+    """Check that names in one table that point into another exist there.
+
+    Raises
+    ------
+    InputError
+        With every expected outcome and every excluded instrument that is in no table.
+    """
+    faults = FaultList()
+    tables: dict[str, Any] = {
+        "instruments": instruments(),
+        "agents": agents(),
+        "systems": systems(),
+        "loops": loops(),
+    }
+    for table, rows in tables.items():
+        for row in rows.values():
+            place = f"tables/{table}.csv: {row.name}.expected_outcome"
+            faults.name(place, row.expected_outcome, outcomes())
+    for name, row in instruments().items():
+        for other in row.excluded:
+            faults.name(f"tables/instruments.csv: {name}.excludes", other, instruments())
+    for row in [*systems().values(), *loops().values()]:
+        for name in [*row.off, *getattr(row, "instrument_names", ())]:
+            faults.name(f"tables: {row.name}", name, instruments())
+    faults.raise_if_any()

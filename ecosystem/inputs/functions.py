@@ -1,0 +1,182 @@
+"""A user's own functions behind stages of the model: where they come from, what identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable
+from functools import cache, cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ecosystem.inputs.faults import FaultList, InputError, nearest
+from ecosystem.inputs.fingerprint import digest_of
+
+STAGES = (
+    "drivers", "policy", "investment", "supply", "market", "innovation", "labour", "business",
+    "flows",
+)  # fmt: skip
+"""Stages that a function can follow; what `flows` returns is booked with the quarter's payments."""
+FORM = "a text such as 'my_file.py:my_function'"
+
+
+class HookError(InputError):
+    """What a hook returned cannot be used: names the hook, its stage, the quarter and the field."""
+
+
+class Hook:
+    """A function ``f(record, state, setting)`` that is called right after a stage.
+
+    Attributes
+    ----------
+    stage : str
+        One of `STAGES`.
+    name : str
+        Where the function stands, such as ``my_file.py:my_function``.
+    function : callable
+        The function itself.
+    """
+
+    def __init__(
+        self, stage: str, name: str, function: Callable[..., Any], recipe: tuple[Any, ...]
+    ) -> None:
+        self.stage, self.name, self.function = stage, name, function
+        self._recipe = recipe
+
+    @classmethod
+    def from_file(cls, stage: str, path: str, function: str, source: bytes) -> Hook:
+        """Return the hook that stands as `function` in a file of this content.
+
+        The content travels with the hook, so that every process runs the same code.
+        """
+        found = getattr(load(path, source), function)
+        name = f"{Path(path).name}:{function}"
+        return cls(stage, name, found, (cls.from_file, (stage, path, function, source)))
+
+    @classmethod
+    def from_function(cls, stage: str, function: Callable[..., Any]) -> Hook:
+        """Return the hook of a function that Python already has."""
+        file = Path(inspect.getsourcefile(function) or "")
+        home = file.name if file.is_file() else function.__module__
+        name = f"{home}:{function.__qualname__}"
+        return cls(stage, name, function, (cls.from_function, (stage, function)))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file that the hook was read from; of a function of Python's, `digest_of`.
+
+        Files which that file imports do not count. Computed when it is asked for: a run that is
+        neither written nor compared needs none.
+        """
+        if self.source is None:
+            return digest_of(self.name, self.function, self.function)
+        return hashlib.sha256(self.source).hexdigest()
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can find the function: it stands in a file of its own."""
+        module = self.function.__module__
+        found = getattr(sys.modules.get(module), self.function.__qualname__, None)
+        return self._recipe[0] == Hook.from_file or (
+            module != "__main__" and found is self.function
+        )
+
+    @property
+    def source(self) -> bytes | None:
+        """Content of the file that the hook was read from; None for a function of Python's."""
+        read = self._recipe[0] == Hook.from_file
+        return self._recipe[1][3] if read else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the file's content, or as module and name of the function."""
+        return self._recipe
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Hook:
+        """Return the hook itself: it never changes."""
+        return self
+
+    def __str__(self) -> str:
+        """Stage, function and digest: all that identifies a hook."""
+        return f"{self.stage} = {self.name} (SHA-256 {self.digest})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what identifies two hooks."""
+        return isinstance(other, Hook) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        """Hash what identifies the hook."""
+        return hash(str(self))
+
+
+@cache
+def load(path: str, source: bytes) -> ModuleType:
+    """Run a file of this content once and return it as a module.
+
+    Compiled here rather than imported: no stale bytecode is read and none is left behind.
+    """
+    key = hashlib.sha256(path.encode() + b"\0" + source).hexdigest()
+    module = ModuleType(f"ecosystem_hook_{key[:16]}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+    return module
+
+
+def read_hook(
+    faults: FaultList, place: str, stage: object, value: object, folder: Path
+) -> Hook | None:
+    """Return the hook of one stage, else note what is wrong with it.
+
+    Parameters
+    ----------
+    faults : FaultList
+        Takes in the faults.
+    place : str
+        Where the hook is named, for the faults.
+    stage, value : object
+        What was written: one of `STAGES`, and ``my_file.py:my_function`` or a function.
+    folder : Path
+        What a relative path starts from.
+    """
+    known = faults.name(place, stage, STAGES)
+    hook: Hook | None = None
+    if inspect.isfunction(value):
+        hook = Hook.from_function(known, value) if known else None
+    elif isinstance(value, str) and value.rpartition(":")[0].endswith(".py"):
+        hook = find_hook(faults, place, known or "", value, folder)
+    else:
+        faults.add(place, value, f"{FORM}, or a function")
+    if hook is None or known is None:
+        return None
+    try:
+        inspect.signature(hook.function).bind(None, None, None)
+    except TypeError:
+        faults.add(place, hook.name, "a function of (record, state, setting)")
+        return None
+    return hook
+
+
+def find_hook(faults: FaultList, place: str, stage: str, value: str, folder: Path) -> Hook | None:
+    """Return the hook that ``my_file.py:my_function`` names, else note a fault."""
+    file, _, function = value.rpartition(":")
+    path = (folder / file).absolute()
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        faults.add(place, file, f"a Python file that can be read ({error.strerror})")
+        return None
+    try:
+        names = [name for name, item in vars(load(str(path), source)).items() if callable(item)]
+    except (Exception, SystemExit) as error:  # whatever the user's file raises
+        faults.add(place, file, f"a Python file that runs ({type(error).__name__}: {error})")
+        return None
+    if function not in names:
+        faults.add(place, function, f"a function of {path.name}", nearest(function, names))
+        return None
+    return Hook.from_file(stage, str(path), function, source)

@@ -1,0 +1,257 @@
+"""What a user asks for, checked and resolved: packages, shocks and parameter values.
+
+A scenario is a pile of sparse dated patches. Each layer of the pile is one package (or file)
+with its own edits; later layers win. Every fault of every file is reported at once.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_label
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.functions import Hook
+from ecosystem.inputs.scenario_reader import (
+    EDIT_KEYS,
+    REFERENCE,
+    SHOCK_KEYS,
+    Draft,
+    Edit,
+    Layer,
+    ShockUse,
+    package_names,
+)
+
+__all__ = [
+    "REFERENCE",
+    "Edit",
+    "Layer",
+    "ResolvedScenario",
+    "Scenario",
+    "ShockUse",
+    "package_names",
+    "resolve",
+    "with_overrides",
+]
+
+
+@dataclass(frozen=True)
+class ResolvedScenario:
+    """A scenario with everything looked up: what the schedule is built from."""
+
+    name: str
+    title_en: str
+    title_zh: str
+    layers: tuple[Layer, ...]
+    shocks: tuple[ShockUse, ...]
+    parameters: Mapping[str, float]
+    hooks: tuple[Hook, ...] = ()
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """All edits in the order in which they apply."""
+        return tuple(edit for layer in self.layers for edit in layer.edits)
+
+    @property
+    def own(self) -> tuple[bool, ...]:
+        """For each of ``edits``: does it come from another layer than the reference?"""
+        return tuple(layer.own for layer in self.layers for _ in layer.edits)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that can change a number, and of the name."""
+        content = {
+            "name": self.name,
+            "layers": [asdict(layer) for layer in self.layers],
+            "shocks": [asdict(shock) for shock in self.shocks],
+            "parameters": dict(self.parameters),
+            "hooks": [str(hook) for hook in self.hooks],
+        }
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A scenario put together in Python.
+
+    Parameters
+    ----------
+    policies : sequence of str or Path
+        Packages and TOML files, applied in this order.
+    shocks : sequence of str or dict
+        Names, or dicts with ``name`` and, if wanted, ``amplitude`` and ``start``.
+    parameters : dict
+        Parameter values that are set instead of the default or a draw.
+    hooks : dict
+        Functions ``f(record, state, setting)`` by the stage that they follow, each a function or
+        a text such as ``my_file.py:my_function``; see `docs/your_own_policy.md`.
+    name : str
+        Name in results; by default the names of the policies joined by ``+``.
+    title : dict
+        Titles by language, ``en`` and ``zh``.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong, in the arguments and in the files they name.
+    """
+
+    policies: Sequence[str | Path] = (REFERENCE,)
+    shocks: Sequence[str | Mapping[str, Any]] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    title: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the scenario now, so that a fault shows where it was made."""
+        for attribute in ("policies", "shocks"):
+            value = getattr(self, attribute)
+            single = isinstance(value, str | Path | Mapping)
+            object.__setattr__(self, attribute, (value,) if single else tuple(value))
+        resolve(self)
+
+
+def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenario:
+    """Look up everything that a package name, a TOML path or a `Scenario` names.
+
+    Raises
+    ------
+    InputError
+        With all faults of all files at once.
+    """
+    if isinstance(item, ResolvedScenario):
+        return item
+    request = item if isinstance(item, Scenario) else None
+    draft = Draft()
+    if request is None:
+        titles = [draft.add(item, "scenario", Path(), ())]
+    else:
+        titles = [
+            draft.add(policy, f"Scenario.policies[{number}]", Path(), ())
+            for number, policy in enumerate(request.policies)
+        ]
+        draft.read_shocks("Scenario.shocks", request.shocks)
+        draft.read_parameters("Scenario.parameters", request.parameters)
+        draft.read_hooks("Scenario.hooks", request.hooks, Path())
+        draft.title("Scenario.title", request.title, "")
+        if not isinstance(request.name, str):
+            draft.faults.add("Scenario.name", request.name, "a text")
+        if not titles:
+            draft.faults.add("Scenario.policies", [], "at least one package or TOML file")
+    draft.faults.raise_if_any()
+    between = {"name": "+", "en": " + ", "zh": " + "}
+    joined = {key: plus.join(title[key] for title in titles) for key, plus in between.items()}
+    if request is not None:
+        if request.name:
+            joined = dict.fromkeys(joined, request.name)
+        joined |= request.title
+    return _compatible(
+        ResolvedScenario(
+            name=joined["name"],
+            title_en=joined["en"],
+            title_zh=joined["zh"],
+            layers=tuple(draft.layers),
+            shocks=tuple(draft.shocks),
+            parameters=draft.parameters,
+            hooks=tuple(draft.hooks),
+        )
+    )
+
+
+def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
+    """Return the scenario, or raise InputError naming every two instruments that exclude others.
+
+    They do where both are in force in the same quarter.
+    """
+    on = {name: [False] * HORIZON for name in instruments()}
+    for edit in resolved.edits:
+        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
+    faults = FaultList()
+    for name, row in instruments().items():
+        for other in row.excluded:
+            both = [t for t in range(HORIZON) if on[name][t] and on[other][t]]
+            if both:
+                spell = f"{name} and {other} together from {period_label(both[0])}"
+                faults.add(resolved.name, spell, "one of the two, since they exclude each other")
+    faults.raise_if_any()
+    return resolved
+
+
+def with_overrides(
+    resolved: ResolvedScenario, settings: Iterable[str] = (), shocks: Iterable[str] = ()
+) -> ResolvedScenario:
+    """Lay the overrides of the command line over a scenario.
+
+    Parameters
+    ----------
+    resolved : ResolvedScenario
+        What is overridden; it stays as it is.
+    settings : iterable of str
+        ``instrument.NAME.KEY=VALUE`` or ``parameters.NAME=VALUE``. Values of an instrument
+        apply from 2025Q3 on wherever the scenario has it on (everywhere if nowhere), unless
+        ``start`` or ``end`` is among them; money is taken as written, whatever the budget.
+    shocks : iterable of str
+        ``NAME``, ``NAME:AMPLITUDE`` or ``NAME:AMPLITUDE:START``.
+
+    Raises
+    ------
+    InputError
+        With every fault of the overrides.
+    """
+    draft = Draft()
+    entries: dict[str, dict[str, object]] = {}
+    for text in settings:
+        path, equals, value = text.partition("=")
+        match path.strip().split("."):
+            case ["parameters", name] if equals:
+                draft.read_parameters("--set parameters", {name: _value(value)})
+            case ["instrument", name, key] if equals:
+                entries.setdefault(name, {"name": name})[key] = _value(value)
+            case _:
+                allowed = "instrument.NAME.KEY=VALUE or parameters.NAME=VALUE"
+                draft.faults.add("--set", text, allowed)
+    edits: list[Edit] = []
+    for name, entry in entries.items():
+        edit = draft.edit(f"--set instrument.{name}", entry, POLICY_START, EDIT_KEYS[1:])
+        if edit is not None:
+            edits += _where_on(resolved, edit) if not {"start", "end"} & set(entry) else [edit]
+    for text in shocks:
+        parts = dict(zip(SHOCK_KEYS, text.split(":", 2), strict=False))
+        if "amplitude" in parts:
+            parts["amplitude"] = _value(parts["amplitude"])
+        draft.read_shock(f"--shock {text}", parts)
+    draft.faults.raise_if_any()
+    changed = replace(
+        resolved,
+        layers=resolved.layers + ((Layer("overrides", tuple(edits)),) if edits else ()),
+        shocks=resolved.shocks + tuple(draft.shocks),
+        parameters={**resolved.parameters, **draft.parameters},
+    )
+    return _compatible(changed) if edits else changed
+
+
+def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
+    """Repeat an edit over every span in which the scenario switches the instrument on."""
+    spans = [
+        (max(other.start, POLICY_START), other.end)
+        for other in resolved.edits
+        if other.instrument == edit.instrument and other.active and other.end >= POLICY_START
+    ]
+    return [replace(edit, start=start, end=end) for start, end in spans] or [edit]
+
+
+def _value(text: str) -> Any:
+    """Read a value of the command line: as TOML would, else as a number, else as plain text."""
+    for read in (lambda: tomllib.loads(f"value = {text}")["value"], lambda: float(text)):
+        try:
+            return read()
+        except ValueError:
+            continue
+    return text.strip()

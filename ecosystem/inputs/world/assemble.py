@@ -1,0 +1,237 @@
+"""Turn checked tables into arrays in the order the model computes in.
+
+Rows are first put in the order of their ids, so the order of lines in a file means nothing.
+Agents are then sorted so that a kind, a stage or a cell is one segment of a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecosystem.inputs.faults import nearest
+from ecosystem.inputs.world.schema import Table, read_schema
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Columns = dict[str, Any]
+EARTH_RADIUS = 6371.0
+"""Mean radius of the earth, km."""
+PFLOPS_IN_EFLOPS = 1000.0
+
+
+class Rows:
+    """Columns of one table, read as attributes: arrays of numbers, tuples of text.
+
+    Parameters
+    ----------
+    count : int
+        Number of rows.
+    columns : mapping of str to array or tuple
+        Column by name; arrays are read-only from here on.
+    """
+
+    def __init__(self, count: int, columns: Mapping[str, Any]) -> None:
+        for column in columns.values():
+            if isinstance(column, np.ndarray):
+                column.flags.writeable = False
+        self.count = count
+        self.columns: Mapping[str, Any] = MappingProxyType(dict(columns))
+        vars(self).update(
+            (name, column) for name, column in columns.items() if name not in ("count", "columns")
+        )  # so that a read is a plain attribute
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse a name that is no column, with the nearest one that is."""
+        if name == "columns" or name.startswith("__"):
+            raise AttributeError(name)
+        raise AttributeError(f"no column {name!r}; nearest: {nearest(name, self.columns)!r}")
+
+
+@dataclass(frozen=True)
+class NationalPath:
+    """National capacity of one kind as published.
+
+    Parameters
+    ----------
+    year : array of int, (years,)
+        Each figure holds at the end of its year.
+    capacity : array, (years,)
+        PFLOPS in the kind's own precision.
+    last_observed : int
+        Position of the last figure that is not a forecast.
+    """
+
+    year: Index
+    capacity: Array
+    last_observed: int
+
+
+def rows_of(columns: Columns) -> Rows:
+    """Return columns as rows."""
+    return Rows(len(columns["id"]), columns)
+
+
+def in_order_of_ids(table: Table) -> Columns:
+    """Return the columns of a table as arrays and tuples, rows in the order of ids.
+
+    Numbers become float64 (blank: NaN), whole numbers int64, flags bool, the rest tuples.
+    """
+    dtypes = {"number": float, "integer": np.int64, "flag": bool}
+    rows = sorted(range(len(table)), key=table["id"].__getitem__)  # type: ignore[arg-type]
+    columns: Columns = {}
+    for name, column in read_schema()[table.name].items():
+        cells = [table[name][row] for row in rows]
+        if column.type in dtypes:
+            cells = [np.nan if cell is None else cell for cell in cells]
+            columns[name] = np.array(cells, dtype=dtypes[column.type])
+        else:
+            columns[name] = tuple("" if cell is None else cell for cell in cells)
+    return columns
+
+
+def positions(names: Iterable[str], valid: Sequence[str]) -> Index:
+    """Return the place of each name among the valid ones."""
+    place = {name: index for index, name in enumerate(valid)}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def take(columns: Columns, order: Index) -> Columns:
+    """Return the columns with rows in a new order, and the order itself as `order`."""
+    taken = {
+        name: column[order] if isinstance(column, np.ndarray) else tuple(column[i] for i in order)
+        for name, column in columns.items()
+    }
+    return {**taken, "order": order}
+
+
+def starts(segment: Index, count: int) -> Index:
+    """Return where each of `count` segments begins in a sorted column of segment numbers."""
+    return np.searchsorted(segment, np.arange(count)).astype(np.int64)
+
+
+def sort_by(columns: Columns, *keys: Index) -> Columns:
+    """Return the columns sorted by keys, the first one mattering most, ties by id."""
+    return take(columns, np.lexsort(keys[::-1]).astype(np.int64))
+
+
+def network_of(network: Columns, regions: Sequence[str]) -> Rows:
+    """Return the network with its rows in the order of the regions."""
+    return rows_of(take(network, np.argsort(positions(network["region"], regions))))
+
+
+def workloads_of(workloads: Columns, kinds: Sequence[str]) -> Rows:
+    """Return workloads with `kind` as index and `real_time` as flag."""
+    real_time = np.array([name == "real_time" for name in workloads["latency_class"]])
+    kind = positions(workloads["kind"], kinds)
+    return rows_of({**workloads, "kind": kind, "real_time": real_time})
+
+
+def centres_of(
+    centres: Columns, prefectures: Sequence[str], kinds: Sequence[str], owners: Sequence[str]
+) -> Rows:
+    """Return centres sorted by kind and prefecture, with cells."""
+    prefecture = positions(centres["prefecture"], prefectures)
+    kind = positions(centres["kind"], kinds)
+    owner = positions(centres["ownership"], owners)
+    cell = kind * len(prefectures) + prefecture
+    columns = {**centres, "prefecture": prefecture, "kind": kind, "owner": owner, "cell": cell}
+    columns = sort_by(columns, cell)
+    return rows_of(
+        {**columns, "cell_start": starts(columns["cell"], len(kinds) * len(prefectures))}
+    )
+
+
+def makers_of(makers: Columns, prefectures: Sequence[str], stages: Sequence[str]) -> Rows:
+    """Return makers sorted by stage and prefecture."""
+    stage = positions(makers["stage"], stages)
+    prefecture = positions(makers["prefecture"], prefectures)
+    columns = sort_by({**makers, "stage": stage, "prefecture": prefecture}, stage, prefecture)
+    return rows_of({**columns, "stage_start": starts(columns["stage"], len(stages))})
+
+
+def placed(columns: Columns, prefectures: Sequence[str]) -> Columns:
+    """Return columns sorted by prefecture, given as index."""
+    prefecture = positions(columns["prefecture"], prefectures)
+    return sort_by({**columns, "prefecture": prefecture}, prefecture)
+
+
+def universities_of(
+    universities: Columns, prefectures: Sequence[str], domains: Sequence[str]
+) -> Rows:
+    """Return universities sorted by prefecture, with `knowledge` (domains, universities)."""
+    columns = placed(universities, prefectures)
+    knowledge = np.stack([columns[f"knowledge_{domain}"] for domain in domains])
+    return rows_of({**columns, "knowledge": knowledge})
+
+
+def firms_of(
+    ranges: Columns, firms: Columns, prefectures: Sequence[str], domains: Sequence[str]
+) -> Rows:
+    """Return one row a slot, sorted by prefecture and domain, ties by slot number.
+
+    The first slots of a range are taken at the start; named firms take the first of their cell.
+    """
+    slots = ranges["slots"]
+    within = np.arange(slots.sum()) - np.repeat(np.cumsum(slots) - slots, slots)
+    prefecture = np.repeat(positions(ranges["prefecture"], prefectures), slots)
+    domain = np.repeat(positions(ranges["domain"], domains), slots)
+    columns = {
+        "id": np.repeat(ranges["first_slot"], slots) + within,
+        "prefecture": prefecture,
+        "domain": domain,
+        "cell": prefecture * len(domains) + domain,
+        "initial": within < np.repeat(ranges["initial_firms"], slots),
+    }
+    by_slot = take(columns, np.argsort(columns["id"]))
+    del by_slot["order"]
+    columns = sort_by(by_slot, by_slot["cell"])
+    names = [""] * len(columns["id"])
+    free = {
+        cell: list(np.flatnonzero(columns["initial"] & (columns["cell"] == cell)))
+        for cell in set(_cells(firms, prefectures, domains))
+    }
+    for name, cell in zip(firms["name_en"], _cells(firms, prefectures, domains), strict=True):
+        names[free[cell].pop(0)] = name
+    start = starts(columns["cell"], len(prefectures) * len(domains))
+    return rows_of({**columns, "cell_start": start, "name": tuple(names)})
+
+
+def _cells(firms: Columns, prefectures: Sequence[str], domains: Sequence[str]) -> list[int]:
+    prefecture = positions(firms["prefecture"], prefectures)
+    return list(prefecture * len(domains) + positions(firms["domain"], domains))
+
+
+def province_of(provinces: Columns, prefectures: Columns) -> Rows:
+    """Return the province's one row as scalars, with `budget_expenditure` of all levels."""
+    row = {name: column[0] for name, column in provinces.items()}
+    spent = row["provincial_budget_expenditure"] + prefectures["budget_expenditure"].sum()
+    return Rows(1, {**row, "budget_expenditure": spent})
+
+
+def national_path_of(table: Columns, kinds: Sequence[str]) -> Mapping[str, NationalPath]:
+    """Return the published path of each kind, without the years that have no figure."""
+    table = take(table, np.argsort(table["year"]))
+    paths = {}
+    for kind in kinds:
+        capacity = PFLOPS_IN_EFLOPS * table[f"{kind}_eflops"]
+        there = ~np.isnan(capacity)
+        observed = np.flatnonzero(~table["forecast"][there])
+        paths[kind] = NationalPath(table["year"][there], capacity[there], int(observed[-1]))
+    return MappingProxyType(paths)
+
+
+def distance_of(latitude: Array, longitude: Array) -> Array:
+    """Return great-circle distances between all pairs of places, km (haversine formula)."""
+    north, east = np.radians(latitude), np.radians(longitude)
+    half_north = np.sin((north[:, None] - north) / 2) ** 2
+    half_east = np.sin((east[:, None] - east) / 2) ** 2
+    chord = half_north + np.cos(north)[:, None] * np.cos(north) * half_east
+    distance: Array = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(np.minimum(chord, 1)))
+    distance.flags.writeable = False
+    return distance

@@ -1,0 +1,240 @@
+"""The state of all runs at the start of the first quarter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ecosystem.inputs.calendar import mid_year
+from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.schedule import build_schedule, shock_paths
+from ecosystem.inputs.world.loader import World
+from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.chance import Chance
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.drivers import halved, national_capacity_table, unit_costs
+from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.location import by_cell
+from ecosystem.stages.supply_chain import initial_cumulative
+from ecosystem.state import state as agents
+from ecosystem.state.setting import Parameters, Setting
+
+HALL_QUARTERS, SERVER_QUARTERS = 3, 2  # from order to arrival
+LAGS = 4  # quarters that are remembered
+
+
+def make_setting(
+    scenario: ResolvedScenario,
+    world: World,
+    seed: int,
+    replicates: Sequence[int],
+    fixed_parameters: bool = False,
+    points: Mapping[str, Array] | None = None,
+) -> Setting:
+    """Return what the runs of a chunk are given from outside.
+
+    Run r carries the parameter draw and the luck of its replicate, whatever the scenario; values
+    of `points`, (runs,) each, stand above scenario and draw.
+    """
+    chance = Chance(seed, replicates)
+    given: dict[str, float | Array] = {**scenario.parameters, **(points or {})}
+    parameters = Parameters(draw_parameters(chance, fixed_parameters, given))
+    return Setting(
+        world=world,
+        parameters=parameters,
+        schedule=build_schedule(scenario),
+        shocks=shock_paths(scenario),
+        chance=chance,
+        national_table=national_capacity_table(world, parameters),
+        hooks=scenario.hooks,
+    )
+
+
+def initial_state(setting: Setting) -> agents.State:
+    """Return the state at the start of 2020Q1 from the world and the parameters."""
+    centres = initial_centres(setting)
+    return agents.State(
+        period=0,
+        nation=initial_nation(setting),
+        governments=initial_governments(setting),
+        centres=centres,
+        makers=initial_makers(setting),
+        universities=agents.Universities(
+            knowledge=every_run(setting.world.universities.knowledge, setting),
+            cash=zeros(setting, setting.world.universities.count),
+        ),
+        firms=initial_firms(setting),
+        parks=agents.Parks(
+            adoption=every_run(setting.world.parks.adoption, setting),
+            servers=zeros(setting, setting.world.parks.count),
+            cash=zeros(setting, setting.world.parks.count),
+        ),
+        buyers=initial_buyers(setting),
+        society=initial_society(centres, setting),
+        sectors=agents.Sectors(*(zeros(setting, 1) for _ in range(4))),
+    )
+
+
+def every_run(values: Array, setting: Setting) -> Array:
+    """Return world values repeated for every run."""
+    return np.repeat(np.asarray(values, dtype=float)[None], setting.runs, axis=0)
+
+
+def zeros(setting: Setting, *shape: int) -> Array:
+    """Return zeros of shape (runs, ...)."""
+    return np.zeros((setting.runs, *shape))
+
+
+def initial_nation(setting: Setting) -> agents.Nation:
+    """Return the national market; the past is the first quarter's growth run backwards."""
+    now, after = setting.national_table[:, 0], setting.national_table[:, 1]
+    past = [now * (now / after) ** lag for lag in range(1, LAGS + 1)]
+    ratio = setting.by_kind("demand_ratio_start")
+    return agents.Nation(
+        capacity=now,
+        capacity_history=np.stack(past, axis=1),
+        demand_ratio=ratio,
+        use=ratio,
+        use_2024=ratio,
+        rival_use=ratio,
+        power=new_power_of(setting, mid_year(0)),
+    )
+
+
+def new_power_of(setting: Setting, year: float) -> Array:
+    """Return the power of new servers in a year, kW/PFLOPS (runs, kinds)."""
+    horizon = setting.by_kind("power_halving_time")
+    reference = setting.parameters.price_reference_year
+    return halved(setting.by_kind("power"), year, horizon, reference)
+
+
+def initial_governments(setting: Setting) -> agents.Governments:
+    """Return governments that owe nothing and have paid everything."""
+    places, count = setting.world.prefectures, len(setting.schedule.names)
+    return agents.Governments(
+        readiness=every_run(places.readiness, setting),
+        ambition=every_run(places.ambition, setting),
+        activity=zeros(setting, places.count),
+        growth=zeros(setting, places.count),
+        match=zeros(setting, places.count) + 1,
+        match_last_year=zeros(setting, places.count) + 1,
+        paid_share=zeros(setting, count) + 1,
+        envelope_weight=zeros(setting, count) + 1,
+        claimed=zeros(setting, count),
+        paid=zeros(setting, count),
+        receipts=zeros(setting, LAGS),
+        receipts_before=zeros(setting, 1),
+        receipts_reference=zeros(setting, 1),
+        advantage=zeros(setting, LAGS),
+        diffusion=zeros(setting, 1),
+        cash=zeros(setting, places.count + 2),
+    )
+
+
+def initial_centres(setting: Setting) -> agents.Centres:
+    """Return centres with the servers of the world table in halls of the usual fill."""
+    world, p = setting.world, setting.parameters
+    centres, year = world.centres, mid_year(0)
+    servers = every_run(centres.servers, setting)
+    new_power = spread(new_power_of(setting, year), centres.kind)
+    halls = servers / p.initial_fill * new_power / 1000
+    server_cost, hall_cost = unit_costs(setting, year)
+    book_servers = p.opening_book * spread(server_cost, centres.kind) * servers
+    book_halls = spread(hall_cost, centres.kind) * servers / p.initial_fill
+    book = book_servers + book_halls
+    use = spread(setting.by_kind("demand_ratio_start"), centres.kind) * (servers > 0)
+    luck = setting.chance.normal("service quality", 0, centres.count)
+    quality = np.exp(p.quality_log_sd * spread(luck, centres.order) - 0.5 * p.quality_log_sd**2)
+    tenants = p.tenant_sd * spread(
+        setting.chance.normal("first tenants", 0, centres.count), centres.order
+    )
+    prior = p.use_prior_capacity
+    stands = by_cell(servers, setting)
+    fill = (stands + prior * p.neutral_fill) / (stands / p.initial_fill + prior)
+    return agents.Centres(
+        halls=halls,
+        halls_pipeline=zeros(setting, HALL_QUARTERS, centres.count),
+        servers=servers,
+        server_pipeline=zeros(setting, SERVER_QUARTERS, centres.count),
+        power=new_power,
+        pue=every_run(centres.pue, setting),
+        mark=zeros(setting, centres.count),
+        sold=use * servers * HOURS,
+        use=use,
+        fill_history=np.repeat(fill[:, None], LAGS, axis=1),
+        quality=quality,
+        tenants=tenants,
+        book_servers=book_servers,
+        book_halls=book_halls,
+        loan=p.opening_loan * p.local_settlement * book,
+        cash=p.opening_cash * book,
+        insolvent=zeros(setting, centres.count),
+    )
+
+
+def initial_makers(setting: Setting) -> agents.Makers:
+    """Return makers at their target use with the experience of past output."""
+    p, world = setting.parameters, setting.world
+    capacity = every_run(world.makers.capacity, setting)
+    return agents.Makers(
+        capacity=capacity,
+        cumulative=initial_cumulative(setting),
+        cost=np.ones_like(capacity),
+        sales=p.maker_target_use * capacity,
+        cash=np.zeros_like(capacity),
+        local_share=p.stack("home_preference", world.stages),
+    )
+
+
+def initial_firms(setting: Setting) -> agents.Firms:
+    """Return the AI firms of the start with lognormal sales and knowledge."""
+    p, world = setting.parameters, setting.world
+    firms = world.firms
+    active = every_run(firms.initial, setting)
+    luck = setting.chance.normal("first firms", 0, 2 * firms.count)
+    luck = luck.reshape(setting.runs, firms.count, 2)
+    size, wisdom = (spread(luck[:, :, i], firms.order) for i in (0, 1))
+    sd = p.initial_sales_log_sd
+    sales = active * p.initial_sales * np.exp(sd * size - 0.5 * sd**2)
+    return agents.Firms(
+        active=active,
+        age=active * p.young_quarters,
+        knowledge=active * np.exp(p.initial_knowledge_log_sd * wisdom),
+        research=p.research_intensity * sales / p.research_depreciation,
+        staff=sales / p.sales_per_worker,
+        share=safe_ratio(sales, spread(domain_sum(sales, setting), firms.domain)),
+        sales=sales,
+        compute=np.zeros_like(sales),
+        cash=p.initial_cash_quarters * sales,
+        generation=active,
+    )
+
+
+def initial_buyers(setting: Setting) -> agents.Buyers:
+    """Return buyers at reference prices with little experience of the province."""
+    shape = (setting.world.regions.count, setting.world.workloads.count)
+    experience = zeros(setting, *shape) + setting.parameters.initial_experience[:, :, None]
+    return agents.Buyers(
+        experience=experience, price=zeros(setting, *shape) + 1, noise=zeros(setting, *shape)
+    )
+
+
+def initial_society(centres: agents.Centres, setting: Setting) -> agents.Society:
+    """Return talent and wages of the world table and the first deployments.
+
+    Branches follow what is added to the servers of the start.
+    """
+    places, domains = setting.world.prefectures, setting.world.domains.count
+    start = setting.parameters.deployment_start[:, :, None]
+    place = np.eye(places.count)[setting.world.centres.prefecture]
+    return agents.Society(
+        talent=every_run(places.talent, setting),
+        wage=every_run(places.wage, setting),
+        tightness=zeros(setting, places.count),
+        deployment=zeros(setting, places.count, domains) + start,
+        branches=zeros(setting, places.count),
+        branch_peak=combine(centres.servers * centres.power / 1000, place),
+    )

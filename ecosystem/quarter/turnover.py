@@ -1,0 +1,193 @@
+"""From the records of a quarter to the state at the start of the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_period
+from ecosystem.maths.arrays import Array, total
+from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.labour import domain_sum
+from ecosystem.stages.policy import readiness_part
+from ecosystem.state import state as agents
+from ecosystem.state.setting import Setting
+
+if TYPE_CHECKING:
+    from ecosystem.quarter.step import Quarter
+
+
+def next_state(quarter: Quarter, setting: Setting) -> agents.State:
+    """Return the state after the quarter: what the stages decided, nothing new."""
+    cash = quarter.accounts.cash
+    return agents.State(
+        period=quarter.state.period + 1,
+        nation=next_nation(quarter, setting),
+        governments=next_governments(quarter, setting),
+        centres=next_centres(quarter),
+        makers=agents.Makers(
+            capacity=quarter.supply.capacity_next,
+            cumulative=quarter.supply.cumulative_next,
+            cost=quarter.supply.cost_next,
+            sales=quarter.supply.expected_next,
+            cash=cash["makers"],
+            local_share=quarter.supply.local_share,
+        ),
+        universities=agents.Universities(
+            knowledge=quarter.innovation.university_knowledge_next, cash=cash["universities"]
+        ),
+        firms=next_firms(quarter, setting),
+        parks=agents.Parks(
+            adoption=quarter.innovation.adoption_next,
+            servers=quarter.innovation.park_servers_next,
+            cash=cash["parks"],
+        ),
+        buyers=agents.Buyers(
+            experience=quarter.market.experience_next,
+            price=quarter.market.routing.price_paid,
+            noise=quarter.drivers.noise,
+        ),
+        society=next_society(quarter, setting),
+        sectors=agents.Sectors(
+            households=cash["households"], grid=cash["grid"], bank=cash["bank"], world=cash["world"]
+        ),
+    )
+
+
+def shift(history: Array, newest: Array) -> Array:
+    """Return a history (runs, lags, ...) with the newest value first and the oldest dropped."""
+    return np.concatenate([newest[:, None], history[:, :-1]], axis=1)
+
+
+def next_nation(quarter: Quarter, setting: Setting) -> agents.Nation:
+    """Return the national market; the use of 2024 is the mean of its four quarters.
+
+    New servers draw less power than those that stay, so the mean of the vintages falls later.
+    """
+    old, market, drivers = quarter.state.nation, quarter.market, quarter.drivers
+    last = year_end_period(REFERENCE_YEAR)
+    place = quarter.state.period - (last - QUARTERS_A_YEAR)  # 1 to 4 within the reference year
+    mean = old.use_2024
+    if 1 <= place <= QUARTERS_A_YEAR:
+        mean = old.use_2024 + (market.national_use - old.use_2024) / place
+    kept = old.capacity * (1 - setting.by_kind("server_depreciation"))
+    new = np.maximum(drivers.capacity_next - kept, 0)
+    return agents.Nation(
+        power=(old.power * kept + drivers.power * new) / (kept + new),
+        capacity=drivers.capacity_next,
+        capacity_history=shift(old.capacity_history, old.capacity),
+        demand_ratio=drivers.demand_ratio_next,
+        use=market.national_use,
+        use_2024=mean,
+        rival_use=market.rival_use,
+    )
+
+
+REFERENCE_YEAR = 2024  # the year whose use is the reference of the national build
+
+
+def next_governments(quarter: Quarter, setting: Setting) -> agents.Governments:
+    """Return governments: readiness, ambition, what was claimed and paid, receipts, deposits."""
+    old, policy, books = quarter.state.governments, quarter.policy, quarter.accounts.settlement
+    t = quarter.state.period
+    first = t % QUARTERS_A_YEAR == 0
+    last = (t + 1) % QUARTERS_A_YEAR == 0
+    activity = headline_activity(quarter, setting)
+    floor = setting.parameters.activity_floor
+    match = old.match + (policy.match - old.match) / (t % QUARTERS_A_YEAR + 1)
+    receipts = shift(old.receipts, quarter.accounts.local_receipts[:, 0])
+    mean = receipts.mean(axis=1, keepdims=True)
+    return agents.Governments(
+        readiness=policy.readiness_next,
+        ambition=policy.ambition_next,
+        activity=activity,
+        growth=np.log((activity + floor) / (old.activity + floor)),
+        match=match,
+        match_last_year=match if last else old.match_last_year,
+        paid_share=books.paid_share,
+        envelope_weight=policy.envelope_weight,
+        claimed=books.claimed + (0 if first else 1) * old.claimed,
+        paid=books.paid + (0 if first else 1) * old.paid,
+        receipts=receipts,
+        receipts_before=total(old.receipts) if first else old.receipts_before,
+        receipts_reference=mean if t + 1 == POLICY_START else old.receipts_reference,
+        advantage=shift(old.advantage, policy.advantage[:, 0]),
+        diffusion=readiness_part(setting) * total(books.payers["even_diffusion"]),
+        cash=quarter.accounts.cash["government"],
+    )
+
+
+def headline_activity(quarter: Quarter, setting: Setting) -> Array:
+    """Return compute sold by prefecture in FP32-equivalent PFLOPS (runs, prefectures)."""
+    world = setting.world
+    weight = spread(setting.by_kind("headline_weight"), world.centres.kind)
+    cells = segment_sum(quarter.market.sold / HOURS * weight, world.centres.cell_start)
+    return np.asarray(cells.reshape(setting.runs, len(world.kinds), -1).sum(axis=1))
+
+
+def next_centres(quarter: Quarter) -> agents.Centres:
+    """Return centres after orders, sales, books and exits."""
+    old, market, exits = quarter.state.centres, quarter.market, quarter.accounts.exits
+    return agents.Centres(
+        halls=exits.halls,
+        halls_pipeline=exits.halls_pipeline,
+        servers=exits.servers,
+        server_pipeline=exits.server_pipeline,
+        power=exits.power,
+        pue=exits.pue,
+        mark=market.mark_next,
+        sold=market.sold,
+        use=market.use,
+        fill_history=shift(old.fill_history, quarter.investment.fill),
+        quality=old.quality,
+        tenants=market.tenants_next,
+        book_servers=exits.book_servers,
+        book_halls=exits.book_halls,
+        loan=exits.loan,
+        cash=quarter.accounts.cash["centres"],
+        insolvent=exits.insolvent,
+    )
+
+
+def next_firms(quarter: Quarter, setting: Setting) -> agents.Firms:
+    """Return AI firms after exits and births; entrants start with half of a mean market share."""
+    old, business, innovation = quarter.state.firms, quarter.business, quarter.innovation
+    p, world = setting.parameters, setting.world
+    stay, born = 1 - business.exits, business.born
+    active = old.active * stay + born
+    incumbents = business.share * stay
+    mean = 1 / np.maximum(domain_sum(active, setting), 1)
+    entrant = born * p.entrant_share * spread(mean, world.firms.domain)
+    share = incumbents + entrant
+    whole = domain_sum(share, setting)
+    share = share / spread(np.where(whole > 0, whole, 1), world.firms.domain)
+    sales = business.sales * stay + entrant * spread(business.pool, world.firms.domain)
+    return agents.Firms(
+        active=active,
+        age=(old.age + 1) * old.active * stay,
+        knowledge=innovation.knowledge_next * stay + business.founders,
+        research=innovation.research_next * stay,
+        staff=quarter.labour.staff * stay + born * p.smallest_staff,
+        share=share,
+        sales=sales,
+        compute=innovation.compute * stay,
+        cash=quarter.accounts.cash["firms"],
+        generation=old.generation + born,
+    )
+
+
+def next_society(quarter: Quarter, setting: Setting) -> agents.Society:
+    """Return talent, wages, deployment; normal tightness is the mean of the first quarters."""
+    old, labour, t = quarter.state.society, quarter.labour, quarter.state.period
+    early = t < setting.parameters.wage_reference_quarters
+    running = old.tightness + (labour.tightness - old.tightness) / (t + 1)
+    return agents.Society(
+        talent=labour.talent_next,
+        wage=labour.wage_next,
+        tightness=np.where(early, running, old.tightness),
+        deployment=quarter.innovation.deployment_next,
+        branches=labour.branches_next,
+        branch_peak=labour.branch_peak_next,
+    )

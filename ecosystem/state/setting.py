@@ -1,0 +1,100 @@
+"""What a chunk of runs is given from outside: world, parameters, schedule, shocks and luck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ecosystem.maths.arrays import Array
+
+if TYPE_CHECKING:
+    from ecosystem.inputs.functions import Hook
+    from ecosystem.inputs.schedule import Schedule
+    from ecosystem.inputs.world.loader import World
+    from ecosystem.maths.chance import Chance
+
+
+class Parameters:
+    """Parameter values of a chunk, each of shape (runs, 1), read as attributes.
+
+    Parameters
+    ----------
+    values
+        One array of shape (runs,) for each row of the parameter table.
+    """
+
+    def __init__(self, values: Mapping[str, Array]) -> None:
+        self._columns = {name: np.asarray(value)[:, None] for name, value in values.items()}
+        vars(self).update(self._columns)  # so that a read is a plain attribute
+        self._stacked: dict[tuple[str, tuple[str, ...]], Array] = {}
+
+    def __getattr__(self, name: str) -> Array:
+        """Refuse a name that is no parameter; all that are were set when this was made."""
+        raise AttributeError(f"no parameter {name!r} in the parameter table")
+
+    def __getitem__(self, name: str) -> Array:
+        """Return the (runs, 1) column of a parameter whose name is put together from parts."""
+        return self._columns[name]
+
+    def stack(self, stem: str, endings: Sequence[str]) -> Array:
+        """Return parameters `stem_ending` side by side, (runs, len(endings))."""
+        key = (stem, tuple(endings))
+        if key not in self._stacked:
+            self._stacked[key] = np.concatenate(
+                [self._columns[f"{stem}_{ending}"] for ending in endings], axis=1
+            )
+        return self._stacked[key]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything a step reads that is not state.
+
+    Parameters
+    ----------
+    world
+        Tables of one world as arrays.
+    parameters
+        Parameter columns of shape (runs, 1).
+    schedule
+        Planned spending, envelopes and rates of one scenario, (quarters, instruments).
+    shocks
+        Multiplier of each shock channel, (quarters,).
+    chance
+        Keyed random streams of the runs.
+    national_table
+        Capacity of each kind in the nation as published and extrapolated,
+        PFLOPS, (runs, quarters + 2, kinds).
+    neutral
+        Decision rules replaced by their mean, by name (used by tests and decompositions).
+    hooks
+        Functions of the user that follow stages, in the order in which they are called.
+    """
+
+    world: World
+    parameters: Parameters
+    schedule: Schedule
+    shocks: Mapping[str, Array]
+    chance: Chance
+    national_table: Array
+    neutral: frozenset[str] = field(default_factory=frozenset)
+    hooks: tuple[Hook, ...] = ()
+    _kept: dict[str, Array] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[], Array]) -> Array:
+        """Return an array that stays the same over all quarters, made at the first call."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
+    @property
+    def runs(self) -> int:
+        """Number of runs in the chunk."""
+        return int(self.national_table.shape[0])
+
+    def by_kind(self, stem: str) -> Array:
+        """Return a parameter that has one value for each kind of compute, (runs, kinds)."""
+        return self.parameters.stack(stem, self.world.kinds)

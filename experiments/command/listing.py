@@ -1,0 +1,201 @@
+"""`ecosystem list` and `ecosystem check`: what there is, and what is wrong with a file."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from experiments.report.messages import pad, percent, text, width, wrap
+
+COLUMNS = 100
+Rows = list[dict[str, Any]]
+
+
+def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
+    """Return a function that reads columns of a catalogue table; `title` is that of a language."""
+
+    def rows(lang: str) -> Rows:
+        from ecosystem.inputs import catalogue
+
+        names = [f"title_{lang}" if column == "title" else column for column in columns]
+        return [
+            {column: getattr(row, name) for column, name in zip(columns, names, strict=True)}
+            for row in getattr(catalogue, table)().values()
+        ]
+
+    return rows
+
+
+def _instruments(lang: str) -> Rows:
+    """Return each instrument with what a file may set, who pays, and what the law says of it."""
+    from ecosystem.inputs.catalogue import instruments
+
+    rows: Rows = []
+    for row in instruments().values():
+        if row.type == "transfer":
+            default = f"rate {row.rate_default:g} ({row.rate_low:g}–{row.rate_high:g}), "
+            default += f"envelope {row.envelope_default:g} M¥/year"
+        elif row.type == "programme":
+            default = f"spending {row.spending_default:g} M¥/year (0–{row.spending_high:g})"
+        else:
+            default = "active"
+        shares = (row.national_share, row.provincial_share, row.prefecture_share)
+        rows.append(
+            {
+                "number": row.number,
+                "name": row.name,
+                "default": default,
+                "nation/province/prefecture %": (
+                    "/".join(f"{100 * share:.0f}" for share in shares) if any(shares) else ""
+                ),
+                "legal": row.legal_status,
+                "title": f"{getattr(row, f'title_{lang}')}: {row.acts_on}",
+            }
+        )
+    return rows
+
+
+def _packages(lang: str) -> Rows:
+    from ecosystem.inputs.scenario import package_names, resolve
+    from experiments.comparison.package_facts import instruments_on
+
+    scenarios = [resolve(name) for name in package_names()]
+    return [
+        {
+            "name": scenario.name,
+            "title": getattr(scenario, f"title_{lang}"),
+            "instruments": ", ".join(instruments_on(scenario)),
+        }
+        for scenario in scenarios
+    ]
+
+
+def _targets(lang: str) -> Rows:
+    from calibration.targets import load_targets
+
+    return [
+        {
+            "name": target.name,
+            "observable": target.observable,
+            "value": target.value,
+            "unit": target.unit,
+            "use": target.use,
+        }
+        for target in load_targets()
+    ]
+
+
+def world_names() -> list[str]:
+    """Return the worlds that come with the model."""
+    folder = importlib.resources.files("ecosystem") / "world"
+    found = (entry for entry in folder.iterdir() if entry.is_dir())
+    return sorted(entry.name for entry in found if (entry / "prefectures.csv").is_file())
+
+
+def _worlds(lang: str) -> Rows:
+    from ecosystem.inputs.world.loader import assumed_shares
+
+    return [
+        {
+            "world": name,
+            "table": table,
+            "numbers": count,
+            "assumed": assumed,
+            "share_assumed": percent(assumed / count) if count else "",
+        }
+        for name in world_names()
+        for table, (assumed, count) in assumed_shares(name).items()
+    ]
+
+
+TOPICS: dict[str, Callable[[str], Rows]] = {
+    "instruments": _instruments,
+    "packages": _packages,
+    "shocks": _catalogue("shocks", ("number", "name", "title", "amplitude_default", "meaning")),
+    "parameters": _catalogue(
+        "parameters", ("name", "symbol", "default", "low", "high", "unit", "meaning")
+    ),
+    "outcomes": _catalogue("outcomes", ("name", "title", "unit", "time_base", "headline")),
+    "targets": _targets,
+    "worlds": _worlds,
+}
+
+
+def listing(topic: str | None, lang: str = "en", *, as_json: bool = False) -> str:
+    """Return a table of one topic, or what each topic holds if none is named."""
+    if topic is None:
+        found = {name: rows(lang) for name, rows in TOPICS.items() if name != "worlds"}
+        rows: Rows = [
+            {"topic": name, "count": len(items), "names": ", ".join(item["name"] for item in items)}
+            for name, items in found.items()
+        ]
+        names = world_names()
+        rows.append({"topic": "worlds", "count": len(names), "names": ", ".join(names)})
+        return json.dumps(rows, ensure_ascii=False) if as_json else _overview(rows)
+    rows = TOPICS[topic](lang)
+    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows)
+
+
+def _overview(rows: Rows) -> str:
+    lines = []
+    for row in rows:
+        words = wrap(row["names"], COLUMNS - 20)
+        if words.count("\n") > 3:
+            words = "\n".join([*words.splitlines()[:3], "…"])
+        head = f"{row['topic']:<12}{row['count']:>5}   "
+        lines.append(head + words.replace("\n", "\n" + " " * 20))
+    return "\n".join(lines)
+
+
+def _columns(rows: Rows) -> str:
+    """Return rows as aligned columns; where they are too wide, the last one stands below."""
+    if not rows:
+        return ""
+    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(width(line[place]) for line in table) for place in range(len(table[0]))]
+    if sum(widths) + 2 * len(widths) <= COLUMNS:
+        return "\n".join(_aligned(line, widths) for line in table)
+    lines = [_aligned(table[0], [*widths[:-1], 0])]
+    for line in table[1:]:
+        lines.append(_aligned(line[:-1], widths))
+        lines += [f"    {piece}" for piece in wrap(line[-1], COLUMNS - 4).splitlines()]
+    return "\n".join(lines)
+
+
+def _aligned(cells: list[str], widths: list[int]) -> str:
+    """Return cells side by side, each filled up to its width."""
+    pairs = zip(cells, widths, strict=False)
+    return "  ".join(pad(cell, max(wide, width(cell))) for cell, wide in pairs).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:,.6g}"
+    return "" if value is None else str(value)
+
+
+def check(file: Path, lang: str = "en") -> str:
+    """Check a scenario file or a folder of world tables, and return that it is right.
+
+    Raises
+    ------
+    InputError
+        With every fault.
+    """
+    if file.is_dir():
+        from ecosystem.inputs.world.loader import load_world
+
+        load_world(str(file))
+    else:
+        from ecosystem.inputs.scenario import resolve
+        from ecosystem.inputs.schedule import build_schedule
+
+        for words in build_schedule(resolve(file)).warnings:
+            print(f"warning: {words}", file=sys.stderr)
+    return text("ok", lang, file=file)

@@ -1,0 +1,99 @@
+"""Equal budgets: every package at the same planned present value, or each as its tables say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ecosystem.inputs.scenario import ResolvedScenario
+
+ARTICLE, OWN = "article", "own"
+"""Budgets by name: what the article costs at default spending, and no scaling at all."""
+
+Budget = float | str | None
+
+
+def own_present_value(scenario: ResolvedScenario) -> float:
+    """Return the present value, million yuan, that a scenario plans beyond the reference."""
+    from ecosystem.inputs.schedule import (
+        build_schedule,
+        planned_present_value,
+        public_discount_rate,
+    )
+
+    rate = public_discount_rate(scenario)
+    return planned_present_value(build_schedule(scenario), rate, own=True)
+
+
+def unscaled(scenario: ResolvedScenario) -> ResolvedScenario:
+    """Return a scenario with the money that its edits and the instrument table name."""
+    layers = tuple(replace(layer, present_value=None) for layer in scenario.layers)
+    return replace(scenario, layers=layers)
+
+
+def read_budget(budget: object) -> Budget:
+    """Return a budget as a number of million yuan, a name, or None for what the files say.
+
+    Raises
+    ------
+    InputError
+        It is neither a positive number nor a name.
+    """
+    from ecosystem.inputs.faults import FaultList
+
+    if budget is None or budget in (ARTICLE, OWN):
+        return budget
+    try:
+        number = float(budget)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(budget, bool) or not 0 < number < math.inf:
+        faults = FaultList()
+        faults.add("budget", budget, f"a number of million yuan above 0, {ARTICLE} or {OWN}")
+        faults.raise_if_any()
+    return number
+
+
+def article_present_value(parameters: Mapping[str, float]) -> float:
+    """Return what the article plans at default spending, million yuan of present value."""
+    from ecosystem.inputs.scenario import resolve
+
+    return own_present_value(unscaled(replace(resolve(ARTICLE), parameters=parameters)))
+
+
+def with_budget(scenario: ResolvedScenario, budget: Budget) -> ResolvedScenario:
+    """Return a scenario whose own money has a given planned present value.
+
+    Spending and envelopes are scaled together, never rates. A scenario that plans no money of its
+    own, such as ``none`` or the reference, stays as it is.
+
+    Parameters
+    ----------
+    scenario
+        A package or file; all that it lays over the reference is scaled as one.
+    budget
+        Million yuan; ``article`` for what the article costs at default spending; ``own`` for
+        unscaled money; None for the budgets that the files name.
+
+    Raises
+    ------
+    InputError
+        The budget is none of these.
+    """
+    budget = read_budget(budget)
+    if budget is None:
+        return scenario
+    plain = unscaled(scenario)
+    if budget == OWN or own_present_value(plain) <= 0:
+        return plain
+    if budget == ARTICLE:
+        budget = article_present_value(scenario.parameters)
+    own = [layer for layer in plain.layers if layer.own]
+    edits = tuple(edit for layer in own for edit in layer.edits)
+    whole = replace(own[-1], edits=edits, present_value=float(budget))
+    reference = tuple(layer for layer in plain.layers if not layer.own)
+    return replace(plain, layers=(*reference, whole))

@@ -1,0 +1,429 @@
+"""What each part of a package adds: one instrument left out or alone, the split over three blocks.
+
+All sets of instruments run with the same luck and the same parameters, so that every number is a
+paired difference. Money stays with its instrument: a set has the part of the package's money that
+its own instruments have in the whole, and none of it is planned for the rest. Where local cash is
+short, though, what one instrument leaves lets others be paid in full; at the article's own money
+that is much of an instrument's effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ecosystem.inputs.scenario import ResolvedScenario
+    from ecosystem.runs.result import Result
+    from experiments.report.charts import Chart
+
+    Array = NDArray[np.float64]
+
+Set = frozenset[str]
+NOTHING: Set = frozenset()
+
+OBJECTIVE, NET_COST = "local_value_added_net", "net_public_cost"
+BLOCKS = {"supply": "article_supply", "demand": "article_demand", "ecosystem": "article_ecosystem"}
+"""Packages whose instruments make the blocks; other instruments make a block of their own."""
+OTHER = "other"
+RULES = "rules"
+"""The part of a package that is no instrument: its own functions, parameters and shocks."""
+RULED = ("hooks", "parameters", "shocks")
+"""Fields of a scenario that are its rules."""
+LEVELS = (0.0, 0.5, 1.0, 1.5)
+"""Effectiveness of a programme at which it is tried."""
+TRIES = 32
+"""Replicates of a try of effectiveness, at most: there are four for every programme."""
+
+
+def instruments_of(scenario: ResolvedScenario) -> list[str]:
+    """Return what a scenario lays over the reference, in the order of the instrument table."""
+    from ecosystem.inputs.catalogue import instruments
+
+    own = {edit.instrument for layer in scenario.layers if layer.own for edit in layer.edits}
+    return [name for name in instruments() if name in own]
+
+
+def parts_of(scenario: ResolvedScenario, base: ResolvedScenario) -> list[str]:
+    """Return what a scenario adds to a reference: its instruments, and its rules if they differ."""
+    apart = any(getattr(scenario, rule) != getattr(base, rule) for rule in RULED)
+    return [*instruments_of(scenario), *([RULES] if apart else [])]
+
+
+def blocks_of(names: Sequence[str]) -> dict[str, Set]:
+    """Return the instruments of each block that a package has any of; its rules are a block."""
+    from ecosystem.inputs.scenario import resolve
+
+    rules = frozenset(names) & {RULES}
+    blocks = {
+        block: frozenset(names) & frozenset(instruments_of(resolve(package)))
+        for block, package in BLOCKS.items()
+    }
+    blocks |= {OTHER: frozenset(names).difference(rules, *blocks.values()), RULES: rules}
+    return {block: members for block, members in blocks.items() if members}
+
+
+def money_by_instrument(scenario: ResolvedScenario, layer: int) -> dict[str, float]:
+    """Return the present value, M¥, that one layer of a scenario plans, by instrument."""
+    import numpy as np
+
+    from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
+
+    schedule = build_schedule(replace(scenario, layers=scenario.layers[: layer + 1]))
+    touched = np.zeros_like(schedule.own)
+    for edit in scenario.layers[layer].edits:
+        touched[edit.start : edit.end + 1, schedule.column(edit.instrument)] = True
+    money = np.where(touched, schedule.spending + schedule.envelope, 0.0)
+    value = discount_factors(public_discount_rate(scenario)) @ money / 4
+    return dict(zip(schedule.names, map(float, value), strict=True))
+
+
+def subset(
+    scenario: ResolvedScenario, keep: Set, name: str, base: ResolvedScenario
+) -> ResolvedScenario:
+    """Return a scenario with some of its own parts; each keeps the money it has in the whole.
+
+    Parameters
+    ----------
+    scenario
+        The whole.
+    keep
+        Names of the parts that stay; without any, the reference is left.
+    name
+        Name of the set.
+    base
+        The reference, whose rules hold where those of the scenario are not kept.
+    """
+    names: dict[str, Any] = {"name": name, "title_en": name, "title_zh": name}
+    if not keep:
+        return replace(base, **names)
+    if RULES not in keep:
+        rules: dict[str, Any] = {rule: getattr(base, rule) for rule in RULED}
+        scenario = replace(scenario, **rules)
+    layers = []
+    for number, layer in enumerate(scenario.layers):
+        if layer.own:
+            edits = tuple(edit for edit in layer.edits if edit.instrument in keep)
+            value = layer.present_value
+            if value is not None:
+                money = money_by_instrument(scenario, number)
+                value = sum(money[one] for one in {edit.instrument for edit in edits})
+            layer = replace(layer, edits=edits, present_value=value)
+        if layer.edits or not layer.own:
+            layers.append(layer)
+    return replace(scenario, **names, layers=tuple(layers))
+
+
+def set_name(keep: Set) -> str:
+    """Return the name under which a set of parts runs."""
+    return "+".join(sorted(keep)) or "none of them"
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """What the parts of a package add.
+
+    Parameters
+    ----------
+    package
+        The whole, as it was run.
+    reference
+        What it is compared with.
+    runs
+        Settings of the runs: parameters `given` to all, replicates, tries (replicates of
+        break-even), seed, until, world; `pairs` and `even_pairs`, the replicates and tries in
+        which no run failed.
+    table
+        One row an outcome and part. `part` is ``whole``, ``without`` (the whole less the whole
+        without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block).
+        Names are those of instruments, and ``rules`` for the package's own functions, parameters
+        and shocks;
+        the statistics are those of `intervals.describe`, of paired differences,
+        and their mean, which alone adds up over the blocks.
+    break_even
+        One row a programme, measure and level: median difference from the reference of the
+        programme alone, share of pairs above zero, and `break_even` of the programme and measure.
+        The measures are the objective, and the objective less net public cost.
+    gap
+        Largest difference, over pairs and outcomes, of the sum of the Shapley parts from the
+        whole, relative to the size of the whole: rounding alone.
+    """
+
+    package: ResolvedScenario
+    reference: ResolvedScenario
+    runs: Mapping[str, Any]
+    table: pd.DataFrame
+    break_even: pd.DataFrame
+    gap: float
+
+    def rows(self, part: str, outcome: str = OBJECTIVE) -> pd.DataFrame:
+        """Return the rows of one kind of part for one outcome, by name; InputError for others."""
+        table = self.table
+        from ecosystem.inputs.faults import FaultList
+
+        faults = FaultList()
+        faults.name("part", part, table["part"].unique())
+        faults.name("outcome", outcome, table["outcome"].unique())
+        faults.raise_if_any()
+        keep = (table["part"] == part) & (table["outcome"] == outcome)
+        return table[keep].set_index("name")
+
+    def text(self, lang: str = "en") -> str:
+        """Return the tables as lines of at most 100 columns."""
+        from experiments.report.decompose_view import decomposition_text
+
+        return decomposition_text(self, lang)
+
+    def figures(self, lang: str = "en") -> dict[str, Chart]:
+        """Draw the instruments and the waterfall of the blocks."""
+        from experiments.report.decompose_view import decomposition_charts
+
+        return decomposition_charts(self, lang)
+
+    def save(self, directory: Path | str, lang: str = "en") -> list[Path]:
+        """Write tables and figures into a folder that exists, and return the paths."""
+        from experiments.report.decompose_view import save_decomposition
+
+        return save_decomposition(self, Path(directory), lang)
+
+
+def decompose(
+    package: Any = "article",
+    reference: Any = None,
+    *,
+    replicates: int = 100,
+    seed: int = 1,
+    until: str = "2035Q4",
+    world: str = "full",
+    budget: float | str | None = None,
+    parameters: Mapping[str, float] | None = None,
+    fixed_parameters: bool = False,
+    jobs: int | None = None,
+    outcomes: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    executor: Any = None,
+    cluster: str | None = None,
+    out: Path | str | None = None,
+) -> Decomposition:
+    """Run a package without each instrument, with each alone, and block by block.
+
+    The whole is the difference that a comparison of the two shows. See
+    `experiments.comparison.compare.compare` for what is not listed here.
+
+    Parameters
+    ----------
+    package
+        Package name, TOML path or scenario with instruments of its own.
+    reference
+        What it is compared with; by default `history` under the same shocks.
+    replicates
+        Number of pairs; tries of effectiveness take at most 32 of them.
+    budget
+        Planned present value of the whole; by default what its file says.
+    outcomes
+        Names of outcomes without parts; None for the headline set.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong in the arguments and in the files they name.
+    """
+    from ecosystem.inputs.arguments import check_arguments, checked_parameters
+    from ecosystem.inputs.calendar import POLICY_START
+    from ecosystem.inputs.faults import FaultList
+    from ecosystem.inputs.scenario import REFERENCE, resolve
+    from ecosystem.runs.simulate import simulate
+    from experiments.comparison.budget import with_budget
+
+    faults = FaultList()
+    check_arguments(
+        faults, replicates=replicates, seed=seed, until=until, jobs=jobs, first=POLICY_START,
+        fixed_parameters=fixed_parameters,
+    )  # fmt: skip
+    given = checked_parameters(faults, parameters)
+    faults.raise_if_any()
+
+    def held(scenario: ResolvedScenario) -> ResolvedScenario:
+        return replace(scenario, parameters={**scenario.parameters, **given})
+
+    whole = with_budget(held(resolve(package)), budget)
+    base = held(resolve(REFERENCE if reference is None else reference))
+    if reference is None:
+        base = replace(base, shocks=whole.shocks)
+    wanted = checked(whole, base, outcomes)
+    names = parts_of(whole, base)
+    sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
+    plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
+    trials = tried(whole, names, base)
+    tries = min(replicates, TRIES)
+    every = len(plain) * replicates + len(trials) * tries
+    options: dict[str, Any] = {
+        "seed": seed, "until": until, "world": world, "fixed_parameters": fixed_parameters,
+        "jobs": jobs, "series": False, "executor": executor, "cluster": cluster, "out": out,
+    }  # fmt: skip
+
+    def shown(before: int) -> Callable[[int, int], None] | None:
+        return progress and (lambda done, _: progress(before + done, every))
+
+    result = simulate(plain, replicates=replicates, outcomes=wanted, progress=shown(0), **options)
+    well = ended_well(result)
+    values = {keep: by_outcome(result, place, well) for place, keep in enumerate(sets)}
+    table, gap = parts_table(values, names)
+    levels, even = break_even_table({}, values[NOTHING]), well[:tries]
+    if trials:
+        found = simulate(
+            list(trials.values()), replicates=tries, outcomes=[OBJECTIVE, NET_COST],
+            progress=shown(len(plain) * replicates), **options,
+        )  # fmt: skip
+        even = even & ended_well(found)
+        sampled = {key: by_outcome(found, place, even) for place, key in enumerate(trials)}
+        levels = break_even_table(sampled, by_outcome(result, list(sets).index(NOTHING), even))
+    runs = {"replicates": replicates, "tries": tries, "seed": seed, "until": until}
+    runs |= {"pairs": int(well.sum()), "even_pairs": int(even.sum())}
+    runs |= {"world": result.world.name, "varied": len(result.varied), "runs": every}
+    runs |= {"given": dict(result.given)}
+    return Decomposition(whole, base, runs, table, levels, gap)
+
+
+def checked(
+    whole: ResolvedScenario, base: ResolvedScenario, outcomes: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    """Return the outcomes to report, or raise InputError, also where nothing can be taken apart."""
+    from ecosystem.inputs.faults import FaultList
+    from experiments.comparison.compare import chosen_outcomes
+
+    faults = FaultList()
+    if not instruments_of(whole):
+        faults.add("decompose", whole.name, "a package that adds instruments to the reference")
+    if instruments_of(base):
+        faults.add("reference", base.name, "a reference without instruments of its own")
+    chosen = chosen_outcomes(faults, outcomes, whole=True)
+    faults.raise_if_any()
+    return tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
+
+
+def wanted_sets(names: Sequence[str]) -> list[Set]:
+    """Return the whole, every single instrument, every one left out, and all unions of blocks."""
+    whole = frozenset(names)
+    blocks = list(blocks_of(names).values())
+    unions = [
+        frozenset().union(*chosen)
+        for size in range(len(blocks) + 1)
+        for chosen in combinations(blocks, size)
+    ]
+    return [whole, *(frozenset({name}) for name in names), *(whole - {name} for name in names)] + (
+        unions
+    )
+
+
+def tried(
+    whole: ResolvedScenario, names: Sequence[str], base: ResolvedScenario
+) -> dict[tuple[str, float], Any]:
+    """Return each programme alone at each level of effectiveness."""
+    from ecosystem.inputs.catalogue import instruments, parameters
+
+    known = parameters()
+    types = {name: row.type for name, row in instruments().items()}
+    programmes = [name for name in names if types.get(name) == "programme"]
+    return {
+        (name, level): replace(
+            subset(whole, frozenset({name}), f"{name} {level:g}", base),
+            parameters={**base.parameters, f"{name}_effectiveness": level},
+        )
+        for name in programmes
+        if f"{name}_effectiveness" in known
+        for level in LEVELS
+    }
+
+
+def ended_well(result: Result) -> NDArray[np.bool_]:
+    """Return the replicates in which no run failed, (replicates,): only those have all parts."""
+    import numpy as np
+
+    return ~np.isin(np.arange(result.replicates), [row["replicate"] for row in result.failed])
+
+
+def by_outcome(result: Result, place: int, kept: NDArray[np.bool_]) -> dict[str, Array]:
+    """Return the outcomes of one scenario by replicate, of the first that are asked for."""
+    return {name: value[place, : len(kept), 0][kept] for name, value in result.summaries.items()}
+
+
+def parts_table(
+    values: Mapping[Set, Mapping[str, Array]], names: Sequence[str]
+) -> tuple[pd.DataFrame, float]:
+    """Summarise what each part adds; return the table and the gap of the Shapley parts."""
+    import numpy as np
+    import pandas as pd
+
+    from ecosystem.inputs.catalogue import outcomes as catalogue
+    from experiments.comparison.intervals import describe
+    from experiments.comparison.shapley import shapley
+
+    whole, blocks = frozenset(names), blocks_of(names)
+    rows, gap = [], 0.0
+    for outcome in values[whole]:
+        base = values[NOTHING][outcome]
+        full = values[whole][outcome]
+        games = {
+            frozenset(chosen): values[frozenset().union(*(blocks[one] for one in chosen))][outcome]
+            for size in range(len(blocks) + 1)
+            for chosen in combinations(blocks, size)
+        }
+        split = shapley(games, list(blocks))
+        size = np.maximum(np.abs(full), 1.0)
+        wrong = np.abs(sum(split.values()) - (full - base)) / size
+        gap = max(gap, float(np.max(wrong, initial=0.0)))
+        parts = {("whole", "whole"): full - base}
+        for name in names:
+            parts["without", name] = full - values[whole - {name}][outcome]
+            parts["alone", name] = values[frozenset({name})][outcome] - base
+        parts |= {("shapley", block): part for block, part in split.items()}
+        unit = catalogue()[outcome].unit
+        rows += [
+            {
+                "outcome": outcome,
+                "unit": unit,
+                "part": part,
+                "name": name,
+                "mean": pairs.mean() if pairs.size else np.nan,
+                **describe(pairs),
+            }  # fmt: skip
+            for (part, name), pairs in parts.items()
+        ]
+    return pd.DataFrame(rows), gap
+
+
+def break_even_table(
+    sampled: Mapping[tuple[str, float], Mapping[str, Array]], base: Mapping[str, Array]
+) -> pd.DataFrame:
+    """Summarise the tries of effectiveness; see `Decomposition.break_even` for the columns."""
+    import pandas as pd
+
+    from experiments.comparison.intervals import describe
+    from experiments.comparison.shapley import break_even
+
+    columns = ["instrument", "measure", "effectiveness", "median", "low_90", "high_90"]
+    columns += ["share_above_zero", "pairs", "break_even"]
+    rows = []
+    for name in dict.fromkeys(name for name, _ in sampled):
+        for measure, sign in (("value_added", 0.0), ("value_added_less_cost", 1.0)):
+            facts = []
+            for level in LEVELS:
+                one = sampled[name, level]
+                more = {key: one[key] - base[key] for key in (OBJECTIVE, NET_COST)}
+                facts.append(describe(more[OBJECTIVE] - sign * more[NET_COST]))
+            even = break_even(LEVELS, [float(fact["median"]) for fact in facts])
+            rows += [
+                {"instrument": name, "measure": measure, "effectiveness": level}
+                | fact
+                | {"break_even": even}
+                for level, fact in zip(LEVELS, facts, strict=True)
+            ]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,161 @@
+"""What a policy package is, before its effects: instruments, money, who pays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ecosystem.inputs.scenario import ResolvedScenario
+    from ecosystem.runs.result import Result
+
+
+def instruments_on(scenario: ResolvedScenario) -> list[str]:
+    """Return the instruments in force in any quarter in which packages may differ."""
+    from ecosystem.inputs.calendar import HORIZON, POLICY_START
+    from ecosystem.inputs.catalogue import instruments
+
+    on = {name: [False] * HORIZON for name in instruments()}
+    for edit in scenario.edits:
+        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
+    return [name for name, quarters in on.items() if any(quarters[POLICY_START:])]
+
+
+def package_facts(
+    result: Result, summary: pd.DataFrame, reference: str, paid: Mapping[str, str]
+) -> pd.DataFrame:
+    """Say what each scenario of a result is.
+
+    Parameters
+    ----------
+    result
+        The runs, with their resolved scenarios.
+    summary
+        `Result.summary()`, which holds the outcomes in `paid`.
+    reference
+        Name of the scenario that the instruments are compared with.
+    paid
+        For each level of government the outcome that is its public cost, M¥.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to, `changed`
+        and `ended` against the reference; `assumptions` that differ from those of the reference,
+        parameters and shocks; and present values in M¥: `planned` money to the end of
+        the horizon, the part `planned_own` of the package itself (of the reference: all),
+        `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
+        median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
+        unplanned and the median of what was planned to the end of the runs and not paid, beyond
+        the reference; median public cost `paid`, and `extra`, its median difference from the
+        reference. `share_<level>` is who pays the mean of extra, of the reference who pays the
+        mean of paid.
+    """
+    import pandas as pd
+
+    from ecosystem.inputs.schedule import (
+        build_schedule,
+        planned_present_value,
+        public_discount_rate,
+    )
+
+    on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
+    chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
+    left = {one.name: _unspent(summary, one.name) for one in result.resolved}
+    spent = {one.name: _planned(result, one) - left[one.name] for one in result.resolved}
+    costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
+    rows = []
+    for scenario in result.resolved:
+        name, base = scenario.name, scenario.name == reference
+        schedule, discount = build_schedule(scenario), public_discount_rate(scenario)
+        extra = costs[name] - costs[reference]
+        more = 0.0 if base else 1.0
+        realised, unspent = (money[name] - more * money[reference] for money in (spent, left))
+        mean = (costs[name] if base else extra).mean()
+        shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
+        rows.append(
+            {
+                "package": name,
+                "title_en": scenario.title_en,
+                "title_zh": scenario.title_zh,
+                "instruments": on[name],
+                "added": [one for one in on[name] if one not in on[reference]],
+                "changed": _changed(scenario, chosen),
+                "ended": [one for one in on[reference] if one not in on[name]],
+                "assumptions": assumptions_apart(scenario, chosen),
+                "planned": planned_present_value(schedule, discount),
+                "planned_own": planned_present_value(schedule, discount, own=not base),
+                "unplanned": schedule.unplanned,
+                "realised": float(realised.median()),
+                "unspent": schedule.unplanned + float(unspent.median()),
+                "paid": float(costs[name].sum(axis=1, skipna=False).median()),
+                "extra": float(extra.sum(axis=1, skipna=False).median()),
+                **{f"share_{level}": float(share) for level, share in shares.items()},
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+    """Return the instruments in force in both scenarios from 2025Q3 on, but with other plans."""
+    from ecosystem.inputs.calendar import POLICY_START
+    from ecosystem.inputs.schedule import build_schedule
+
+    mine, other = (build_schedule(one) for one in (scenario, reference))
+    both = set(instruments_on(scenario)) & set(instruments_on(reference))
+    parts = [
+        (getattr(mine, name) != getattr(other, name))[POLICY_START:].any(axis=0)
+        for name in ("rate", "spending", "envelope")
+    ]
+    return [name for i, name in enumerate(mine.names) if name in both and any(p[i] for p in parts)]
+
+
+def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+    """Return the parameters and shocks of a scenario that the reference does not share."""
+    from ecosystem.inputs.calendar import period_label
+
+    missing = object()
+    parts = [
+        f"{name} = {value:g}"
+        for name, value in scenario.parameters.items()
+        if reference.parameters.get(name, missing) != value
+    ]
+    parts += [f"{name} drawn" for name in reference.parameters if name not in scenario.parameters]
+    return parts + [
+        f"shock {use.name}:{use.amplitude:g}:{period_label(use.start)}"
+        for use in scenario.shocks
+        if use not in reference.shocks
+    ]
+
+
+def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:
+    """Return the present value of planned money not paid by replicate, M¥; NaN if not recorded."""
+    own = summary[(summary["scenario"] == scenario) & (summary["outcome"] == "unspent")]
+    return own.set_index("replicate")["value"]
+
+
+def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
+    """Return what a scenario plans to the end of the runs by replicate, M¥ of present value."""
+    import numpy as np
+    import pandas as pd
+
+    from ecosystem.inputs.calendar import POLICY_START, period_index
+    from ecosystem.inputs.schedule import build_schedule
+
+    schedule, last = build_schedule(scenario), period_index(result.until)
+    money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
+    drawn = result.draw_values["public_discount_rate"]
+    rate = scenario.parameters.get("public_discount_rate", drawn) + np.zeros(result.replicates)
+    years = np.arange(len(money)) / 4
+    values = money @ (1 + rate) ** -years[:, None]
+    return pd.Series(values, index=pd.RangeIndex(result.replicates, name="replicate"))
+
+
+def _costs(summary: pd.DataFrame, scenario: str, paid: Mapping[str, str]) -> pd.DataFrame:
+    """Return public cost by replicate (rows) and level of government (columns), M¥."""
+    own = summary[(summary["scenario"] == scenario) & summary["outcome"].isin(paid.values())]
+    own = own.assign(outcome=own["outcome"].astype("str"))
+    wide = own.pivot(index="replicate", columns="outcome", values="value")
+    return wide.rename(columns={outcome: level for level, outcome in paid.items()})[list(paid)]

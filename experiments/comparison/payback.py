@@ -1,0 +1,140 @@
+"""What public money moves and brings back: leverage, and the quarter in which it is paid back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.comparison.intervals import ENOUGH, ratio_of_means
+from experiments.report.messages import number, percent, text, wrap
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from ecosystem.runs.result import Result
+    from experiments.comparison.compare import Comparison
+
+    Array = NDArray[np.float64]
+
+INVESTMENT, PAYMENTS, RECEIPTS = "investment", "public_cost", "tax_receipts"
+NEEDED = (INVESTMENT, PAYMENTS, RECEIPTS)
+"""Outcomes that a result must hold: capital spending, gross payments, taxes."""
+FEW = 1e-6
+"""Less extra cost than one yuan (M¥) is none: there is nothing to pay back."""
+
+
+def payback_periods(payments: Array, receipts: Array, first: int = 0) -> Array:
+    """Return the quarter in which each pair has paid itself back, (pairs,).
+
+    Parameters
+    ----------
+    payments, receipts
+        What a package pays and receives beyond the reference by quarter, M¥ (pairs, quarters),
+        neither discounted.
+    first
+        Index of the first of these quarters.
+
+    Returns
+    -------
+    Array
+        Index of the first quarter, from that of the first extra payment on, in which cumulated
+        extra receipts reach cumulated extra payments; infinity where none does; NaN where a run
+        failed or cumulated payments never exceed those of the reference.
+    """
+    if not payments.shape[1]:
+        return np.full(len(payments), np.nan)
+    cost, income = payments.cumsum(axis=1), receipts.cumsum(axis=1)
+    begun = np.logical_or.accumulate(cost > FEW, axis=1)
+    even = begun & (income >= cost)
+    found = np.where(even.any(axis=1), first + even.argmax(axis=1), np.inf)
+    known = begun[:, -1] & np.isfinite(cost[:, -1] + income[:, -1])
+    return np.where(known, found, np.nan)
+
+
+def payback_facts(result: Result, reference: str) -> pd.DataFrame:
+    """Return leverage and pay-back of every scenario against the reference.
+
+    Returns
+    -------
+    DataFrame
+        One row a scenario, empty if the result lacks an outcome of `NEEDED`. `leverage`, with
+        `leverage_low` and `leverage_high`, is the ratio of mean extra capital spending to mean
+        extra public payments (present values) with its 90 % bootstrap interval, NaN where no
+        extra payment is shown. `payback` is the median quarter over the pairs that have something
+        to pay back (`payback_pairs`), as text: a quarter, or "not by 2035Q4"; nothing where fewer
+        than half of the pairs have. `payback_never` is the share of those pairs that do not pay
+        back in the runs.
+    """
+    import pandas as pd
+
+    from ecosystem.inputs.calendar import POLICY_START, period_label
+
+    if not set(NEEDED) <= set(result.summaries) or not set(NEEDED) <= set(result.series):
+        return pd.DataFrame(columns=["package"])
+    base = result.scenarios.index(reference)
+    rows: list[dict[str, Any]] = []
+    for place, name in enumerate(result.scenarios):
+        whole = {key: result.summaries[key][..., 0] for key in NEEDED}
+        extra = {key: values[place] - values[base] for key, values in whole.items()}
+        leverage = ratio_of_means(extra[INVESTMENT], extra[PAYMENTS])
+        paid = extra[PAYMENTS][np.isfinite(extra[PAYMENTS])]
+        if not paid.sum() > 0:  # money saved moves nothing
+            leverage = (float("nan"),) * 3
+        series = {key: result.series[key][..., 0][:, :, POLICY_START:] for key in NEEDED}
+        flows = {key: values[place] - values[base] for key, values in series.items()}
+        found = payback_periods(flows[PAYMENTS], flows[RECEIPTS], POLICY_START)
+        found = found[~np.isnan(found)]
+        row: dict[str, Any] = {"package": name}
+        row |= zip(("leverage", "leverage_low", "leverage_high"), leverage, strict=True)
+        row |= {"payback": "", "payback_never": float("nan"), "payback_pairs": len(found)}
+        if len(found) and 2 * len(found) >= len(paid):
+            middle = float(np.quantile(found, 0.5, method="inverted_cdf"))
+            never = f"not by {result.until}"
+            row["payback"] = period_label(int(middle)) if np.isfinite(middle) else never
+            row["payback_never"] = float(np.isinf(found).mean())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def payback_lines(comparison: Comparison, lang: str = "en") -> list[str]:
+    """Return leverage and pay-back of the packages as lines of at most 100 columns."""
+    from experiments.comparison.compare import row_dicts
+    from experiments.report.presentation import COLUMNS, FIRST, table_line
+
+    if not set(NEEDED) <= set(comparison.result.series):
+        return []
+    reference, until = comparison.title(comparison.reference, lang), comparison.result.until
+    lines = wrap(text("payback_head", lang, reference=reference), COLUMNS).splitlines()
+    widths = (11, 21, 18, 17)
+    heads = [text(f"payback_{key}", lang) for key in ("leverage", "quarter", "share")]
+    cells = [heads[0], "90 %", *heads[1:]]
+    lines.append(table_line("", text("package", lang), widths, cells))
+    pairs, least = comparison.pairs, ENOUGH
+    for fact in row_dicts(comparison.packages):
+        if fact["package"] != comparison.reference:
+            cells = _cells(fact, until, lang)
+            lines.append(table_line("", fact[f"title_{lang}"], widths, cells))
+            if fact["leverage"] == fact["leverage"]:
+                least = min(least, pairs[fact["package"]])
+    notes = [text("payback_read", lang, first=FIRST, until=until)]
+    if least < ENOUGH:
+        notes.append(text("payback_few", lang, enough=ENOUGH))
+    return lines + [line for note in notes for line in wrap(note, COLUMNS).splitlines()]
+
+
+def _cells(fact: Mapping[str, Any], until: str, lang: str) -> list[str]:
+    """Return leverage, its interval, median quarter and share that never pays back as words."""
+    low, high = (number(fact[f"leverage_{end}"], signed=True) for end in ("low", "high"))
+    shown = fact["leverage"] == fact["leverage"]
+    quarter = fact["payback"] or "–"
+    if quarter.startswith("not by"):
+        quarter = text("payback_not_by", lang, until=until)
+    return [
+        number(fact["leverage"], signed=True),
+        f"{low} … {high}" if shown else "–",
+        quarter,
+        percent(fact["payback_never"]),
+    ]
