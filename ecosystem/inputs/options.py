@@ -117,7 +117,7 @@ def _folder(faults: FaultList, place: str, value: Any) -> Path | None:
 def _world(faults: FaultList, place: str, value: Any) -> str:
     if not isinstance(value, str | Path) or not str(value):
         faults.add(place, value, "full, teaching or a folder with world tables")
-    return str(Path(value).expanduser()) if isinstance(value, Path) else value
+    return str(Path(value).expanduser()) if str(value).startswith("~") else str(value)
 
 
 Whole = Annotated[int, whole_from(1)]
