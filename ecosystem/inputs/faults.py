@@ -1,10 +1,10 @@
 """What the model says about wrong input: every fault at once, each on one line."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 LISTED = 15
@@ -57,6 +57,51 @@ def nearest(name: object, valid: Iterable[str]) -> str:
     return matches[0] if matches else ""
 
 
+def one_of(names: Collection[str]) -> str:
+    """Say which names are allowed, spelled out unless there are too many."""
+    if len(names) <= LISTED:
+        return "one of " + ", ".join(names)
+    return f"one of {len(names)} listed names"
+
+
+def real_number(value: object) -> float | None:
+    """Return a finite real number as a float, and None for anything else.
+
+    The one rule for numbers in every face: those of NumPy count, arrays without axes included;
+    truth values, texts and complex numbers do not.
+    """
+    if getattr(value, "shape", None) == ():  # of NumPy, whether a number or an array
+        value = value.item()  # type: ignore[attr-defined]
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer with more digits than a float holds
+        return None
+    return number if math.isfinite(number) else None
+
+
+def number_in_words(
+    ge: float | None = None,
+    le: float | None = None,
+    gt: float | None = None,
+    lt: float | None = None,
+    *,
+    unit: str = "",
+    whole: bool = False,
+) -> str:
+    """Say which numbers are allowed: from ``ge`` to ``le``, or above ``gt`` and below ``lt``."""
+    ends = [
+        f"{words} {end:g}"
+        for words, end in (("above", gt), ("below", lt), ("at least", ge), ("at most", le))
+        if end is not None
+    ]
+    span = f"from {ge:g} to {le:g}" if ge is not None and le is not None else " and ".join(ends)
+    kind = "whole number" if whole else "number" if span else "finite number"
+    words = f"a {kind} {'of ' if span.startswith('at') else ''}{span}".rstrip()
+    return f"{words} ({unit})" if unit else words
+
+
 @dataclass
 class FaultList:
     """Collects faults while the rest of the input is still being read."""
@@ -72,9 +117,7 @@ class FaultList:
         names = list(valid)
         if isinstance(value, str) and value in names:
             return value
-        short = len(names) <= LISTED
-        allowed = "one of " + ", ".join(names) if short else f"one of {len(names)} listed names"
-        self.add(place, value, allowed, nearest(value, names))
+        self.add(place, value, one_of(names), nearest(value, names))
         return None
 
     def keys(self, place: str, table: Iterable[object], valid: Iterable[str]) -> None:
@@ -83,21 +126,19 @@ class FaultList:
             self.name(f"{place}{key}", key, valid)
 
     def number(
-        self, place: str, value: object, low: float | None = None, high: float | None = None
+        self,
+        place: str,
+        value: object,
+        low: float | None = None,
+        high: float | None = None,
+        unit: str = "",
     ) -> float | None:
-        """Return ``value`` as a float if it is a finite number in [low, high], else note a fault.
-
-        A truth value is not a number here, though Python would take it for one.
-        """
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except OverflowError:  # an integer with more digits than a float holds
-                number = math.inf
-            above = low is None or number >= low
-            if math.isfinite(number) and above and (high is None or number <= high):
-                return number
-        self.add(place, value, _range(low, high))
+        """Return ``value`` as a float if it is a number in [low, high], else note a fault."""
+        number = real_number(value)
+        below = number is None or (low is not None and number < low)
+        if number is not None and not below and (high is None or number <= high):
+            return number
+        self.add(place, value, number_in_words(low, high, unit=unit))
         return None
 
     def whole(self, place: str, value: object, least: int) -> int | None:
@@ -107,21 +148,10 @@ class FaultList:
         """
         if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
             return int(value)
-        self.add(place, value, f"a whole number of at least {least}")
+        self.add(place, value, number_in_words(least, whole=True))
         return None
 
     def raise_if_any(self) -> None:
         """Raise `InputError` with all faults noted so far, if there are any."""
         if self.faults:
             raise InputError(self.faults)
-
-
-def _range(low: float | None, high: float | None) -> str:
-    """Say a range in words."""
-    if low is not None and high is not None:
-        return f"a number from {low:g} to {high:g}"
-    if low is not None:
-        return f"a number of at least {low:g}"
-    if high is not None:
-        return f"a number of at most {high:g}"
-    return "a finite number"
