@@ -41,7 +41,7 @@ WRONG = [
     ({"executor": "proceses"}, "executor: 'proceses' .*; nearest valid name: processes"),
     ({"world": 5}, "world: 5 is not valid; allowed: full, teaching or a folder"),
     ({"out": 5}, "out: 5 is not valid; allowed: a folder"),
-    ({"replicate": 5}, "argument: 'replicate' .*; nearest valid name: replicates"),
+    ({"replicate": 5}, "replicate: 'replicate' .*; nearest valid name: replicates"),
 ]
 
 

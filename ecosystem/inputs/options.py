@@ -34,7 +34,8 @@ from pydantic import ValidationInfo as Info
 from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, check_period, period_index, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.faults import FaultList, InputError, nearest
+from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.translate import translate
 
 T = TypeVar("T")
 Check = Callable[[FaultList, str, Any], Any]
@@ -204,15 +205,7 @@ class Options(BaseModel):
         try:
             return cls(**given)
         except ValidationError as error:
-            for one in error.errors():
-                cause = one.get("ctx", {}).get("error")
-                if isinstance(cause, InputError):
-                    faults.faults += cause.faults
-                elif one["type"] == "extra_forbidden":
-                    faults.name("argument", one["loc"][0], list(cls.model_fields))
-                else:
-                    name = str(one["loc"][0])
-                    faults.add(name, one["input"], str(cls.model_fields[name].description))
+            faults.faults += translate(error, cls)
         return None
 
     def with_(self, **changes: Any) -> Self:

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from ecosystem.inputs.faults import (
     Fault,
     FaultList,
+    InputError,
     nearest,
     number_in_words,
     one_of,
@@ -114,6 +115,9 @@ def translate(error: ValidationError, model: type[Any], place: str = "") -> list
         value, close = item["input"], ""
         if item["type"] == "value_error":
             reason = item["ctx"]["error"]
+            if isinstance(reason, InputError):  # a check of ours, in its own words
+                faults |= {f"{fault.place} {fault.value!r}": fault for fault in reason.faults}
+                continue
             allowed, close = str(reason), getattr(reason, "nearest", "")
         elif field is None and holder:
             value, close = item["loc"][-1], nearest(item["loc"][-1], holder)
