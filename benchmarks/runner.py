@@ -18,7 +18,6 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
-from inspect import signature
 from io import StringIO
 from multiprocessing import active_children
 from pathlib import Path
@@ -186,26 +185,11 @@ def batch(world: str) -> Callable[[], object]:
     """Return one run of the model under `mesa.batch_run`."""
     import mesa
 
-    class Collecting(EcosystemModel):
-        def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
-            self.datacollector = mesa.DataCollector({"quarter": "quarter"})
-
-        def step(self) -> None:
-            super().step()
-            self.datacollector.collect(self)
-
-    parameters: dict[str, Any] = {"world": world}
-    seeds: dict[str, Any] = {"rng": [1]}  # an argument of its own since Mesa 3.5
-    if "rng" not in signature(mesa.batch_run).parameters:
-        parameters, seeds = parameters | seeds, {}
-
     def once() -> object:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             return mesa.batch_run(
-                Collecting, parameters, number_processes=1, max_steps=HORIZON,
-                display_progress=False, **seeds,
-            )  # fmt: skip
+                EcosystemModel, {"world": world, "rng": 1}, display_progress=False
+            )
 
     return once
 
@@ -215,7 +199,7 @@ def ema_experiment(world: str) -> Callable[[], object]:
     ema: Any = import_module("ema_workbench")
 
     def run(hype: float) -> dict[str, float]:
-        model = EcosystemModel("history", world=world, parameters={"hype": hype})
+        model = EcosystemModel("history", rng=1, world=world, parameters={"hype": hype})
         for _ in range(HORIZON):
             model.step()
         return {"period": float(model.period)}

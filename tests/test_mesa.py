@@ -1,7 +1,11 @@
 """The Mesa model: the numbers of the core, in the tools of Mesa."""
 
+import copy
 import gc
+import json
 import os
+import pickle
+import re
 import subprocess
 import sys
 import weakref
@@ -12,20 +16,18 @@ from typing import Any
 import mesa
 import numpy as np
 import pytest
+from helpers import assert_same_bits
 from mesa.datacollection import DataCollector
-from mesa_runs import columns, run
+from mesa_runs import run
 
 from ecosystem import Scenario, simulate
 from ecosystem.inputs.calendar import HORIZON
+from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import resolve
 from ecosystem.inputs.world.loader import load_world
-from ecosystem.mesa.agents import (
-    AIFirm,
-    Government,
-)
+from ecosystem.mesa.agents import AIFirm, Government
 from ecosystem.mesa.model import EcosystemModel
-from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 
@@ -50,9 +52,7 @@ def test_numbers_are_those_of_a_replicate_of_the_core(
     for _ in range(quarters):
         state, _ = step(state, setting)
         shown.step()
-        seen = columns(shown.state)
-        for key, values in columns(state).items():
-            np.testing.assert_array_equal(seen[key][0], values[1], err_msg=str(key))
+        assert_same_bits(state, shown.state, lambda values: values[1:2] if values.ndim else values)
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -63,9 +63,16 @@ def test_outcomes_are_those_of_simulate(fixed: bool) -> None:
     shown = run(0, rng=3, fixed_parameters=fixed)
     for t in range(6):
         shown.step()
-        assert shown.last is not None
-        for name, values in measure(shown.last, shown.setting).items():
-            np.testing.assert_array_equal(result.series[name][0, 0, t], values[0], err_msg=name)
+        assert shown.outcomes.keys() == result.series.keys()
+        for name, value in shown.outcomes.items():
+            expected = result.series[name][0, 0, t]
+            np.testing.assert_array_equal(np.ravel(value), expected, err_msg=name)
+    frame = shown.datacollector.get_model_vars_dataframe()
+    headlines = [name for name, row in outcome_table().items() if row.headline]
+    assert list(frame) == ["quarter", "seed", *headlines]
+    assert list(frame["quarter"]) == ["2020Q1", "2020Q2", "2020Q3", "2020Q4", "2021Q1", "2021Q2"]
+    for name in headlines:
+        np.testing.assert_array_equal(frame[name], result.series[name][0, 0, :, 0])
 
 
 def test_additions_are_those_of_a_scenario() -> None:
@@ -77,22 +84,30 @@ def test_additions_are_those_of_a_scenario() -> None:
         run(24, config="demand_first", shocks="demand_surge", parameters=parameters),
         pile,
     ]
-    states = [columns(each.state) for each in shown]
-    for key, values in states[0].items():
-        assert all(np.array_equal(values, other[key]) for other in states[1:]), key
+    for each in shown[1:]:
+        assert_same_bits(shown[0].state, each.state)
     assert not np.array_equal(shown[0].state.centres.cash, run(24).state.centres.cash)
     assert shown[0].params.profit_sensitivity == parameters["profit_sensitivity"]
 
 
-def test_model_stops_after_the_last_quarter() -> None:
-    model = run(0)
-    assert (model.period, model.quarter, model.last) == (0, None, None)
+@pytest.mark.parametrize(("end", "quarters"), [("2035Q4", HORIZON), ("2020Q3", 3)])
+def test_model_stops_after_the_last_quarter(end: str, quarters: int) -> None:
+    model = run(0, until=end)
+    assert (model.period, model.quarter, model.last, model.outcomes) == (0, None, None, {})
     model.step()
     assert (model.period, model.quarter) == (1, "2020Q1")
     model.run_model()
-    assert (model.period, model.quarter, model.running) == (HORIZON, "2035Q4", False)
-    with pytest.raises(RuntimeError, match="ends with 2035Q4"):
+    assert (model.period, model.quarter, model.running) == (quarters, end, False)
+    with pytest.raises(RuntimeError, match=f"ends with {end}"):
         model.step()
+
+
+def test_luck_without_a_seed_is_new_and_can_be_repeated() -> None:
+    one, other = run(4, rng=None), run(4, rng=None)
+    assert one.seed != other.seed
+    assert one.outcomes["compute_exported"] != other.outcomes["compute_exported"]
+    again = run(4, rng=None, seed=one.seed)
+    assert again.outcomes["compute_exported"] == one.outcomes["compute_exported"]
 
 
 def test_the_users_generators_are_not_drawn_from() -> None:
@@ -109,7 +124,7 @@ def count_alive(model: EcosystemModel) -> int:
 
 def test_a_data_collector_sees_model_and_agents() -> None:
     model = run(0)
-    collector = DataCollector(
+    model.datacollector = collector = DataCollector(
         model_reporters={"quarter": "quarter", "firms": count_alive},
         agenttype_reporters={
             AIFirm: {"sales": "sales", "domain": "domain"},
@@ -147,63 +162,104 @@ def test_agents_of_the_user_get_numbers_of_their_own() -> None:
     assert Watcher(model).unique_id not in numbers
 
 
+def python(code: str, folder: Path = ROOT) -> str:
+    """Run a script in a process of its own and return what it writes; warnings are errors."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 BATCH = """
-import warnings
-warnings.simplefilter("error")
-import multiprocessing
+import json, warnings
 import mesa
-from mesa.datacollection import DataCollector
+import pandas as pd
 from ecosystem import EcosystemModel
 
-def sales(model):
-    return float(model.state.firms.sales.sum())
+def batch(parameters, **how):
+    rows = mesa.batch_run(
+        EcosystemModel, {"world": "teaching", "until": "2020Q4", **parameters},
+        display_progress=False, **how,
+    )
+    keep = ["config", "quarter", "seed", "compute_exported"]
+    return pd.DataFrame(rows).reindex(columns=keep).values.tolist()
 
-class Mine(EcosystemModel):
-    def __init__(self, until=4, **arguments):
-        super().__init__(world="teaching", **arguments)
-        self.until = until
-        self.datacollector = DataCollector({"sales": sales, "quarter": "quarter"})
-        self.datacollector.collect(self)
-
-    def step(self):
-        super().step()
-        self.datacollector.collect(self)
-        self.running = self.running and self.period < self.until
-
-parameters = {"config": ["history", "none"], "fixed_parameters": True}
-own_argument = mesa.__version__ >= "3.5"
-seeds = {"rng": [1, 2]} if own_argument else {}
-if not own_argument:
-    parameters["rng"] = [1, 2]
-rows = mesa.batch_run(
-    Mine, parameters, number_processes=1, display_progress=False,
-    data_collection_period=-1, **seeds,
-)
-for row in rows:
-    print(row["config"], row["rng"], row["sales"].hex())
+new = mesa.__version__ >= "3.5"
+both = {"config": ["history", "none"]}
+found = {
+    "parameter": batch({**both, "rng": [1, 2]}),
+    "processes": batch({**both, "rng": [1, 2]}, number_processes=2),
+    "argument": batch(both, rng=[1, 2]) if new else batch({**both, "rng": [1, 2]}),
+    "every quarter": batch({"config": "none", "rng": 1}, data_collection_period=1),
+}
+if new:
+    warnings.simplefilter("ignore", DeprecationWarning)  # Mesa 3.5 would have rng=[None] * 3
+found["iterations"] = batch({"config": "none"}, iterations=3)
+print(json.dumps(found))
 """
 
 
 @pytest.mark.slow
-def test_batch_run_works() -> None:
+def test_batch_run_works_as_it_is() -> None:
     """In a process of its own, because `mesa.batch_run` changes the start method."""
-    done = subprocess.run(
-        [sys.executable, "-c", BATCH],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    quarters = 4 if mesa.__version__ >= "3.5" else 3  # 3.3 reports the last record but one
+
+    def exported(config: str, seed: int) -> float:
+        return float(run(4, config=config, rng=seed).outcomes["compute_exported"])
+
+    found = json.loads(python(BATCH))
+    iterations = found.pop("iterations")
+    assert len({seed for *_, seed, _ in iterations}) == 3
+    for config, quarter, seed, value in iterations:
+        assert (quarter, value) == ("2020Q4", exported(config, seed))
+    quarters = found.pop("every quarter")
+    assert [row[1] for row in quarters] == ["2020Q1", "2020Q2", "2020Q3", "2020Q4"]
+    assert quarters[-1][3] == exported("none", 1)
     expected = [
-        f"{config} {rng} "
-        + float(
-            run(quarters, config=config, rng=rng, fixed_parameters=True).state.firms.sales.sum()
-        ).hex()
+        [config, "2020Q4", seed, exported(config, seed)]
         for config in ("history", "none")
-        for rng in (1, 2)
+        for seed in (1, 2)
     ]
-    assert sorted(done.stdout.splitlines()) == sorted(expected)
+    assert {name: sorted(rows) for name, rows in found.items()} == dict.fromkeys(
+        ("parameter", "processes", "argument"), expected
+    )
+
+
+@pytest.mark.slow
+def test_the_page_about_mesa_runs(tmp_path: Path) -> None:
+    words = (ROOT / "docs" / "with_mesa.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", words, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 7
+    ends = """
+def large_that_left(model):
+    firms = [moment.state.firms for moment in model.past[21:]]
+    return sum(
+        ((a.active > 0) & (a.staff >= 100) & (a.generation != b.generation * b.active)).sum()
+        for a, b in zip(firms, firms[1:])
+    )
+
+assert list(wide) == ["article", "history"] and len(wide) == 3 and wide.notna().all(axis=None)
+assert career["staff"].iloc[-1] == firm.staff and 0 < len(large) < len(firms)
+assert large_that_left(changed) == 0 < large_that_left(model)
+"""
+    python("\n".join([*blocks, ends]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy],
+    ids=["pickle", "copy"],
+)
+def test_a_copy_of_a_model_goes_on_alike(copied: Callable[[Any], Any]) -> None:
+    model = run(6)
+    other = copied(model)
+    for each in (model, other):
+        each.step()
+    assert model.outcomes["compute_exported"] == other.outcomes["compute_exported"]
+    frames = [each.datacollector.get_model_vars_dataframe() for each in (model, other)]
+    assert len(frames[0]) == 7 and frames[0].equals(frames[1])
+    assert len(other.agents) == len(model.agents)
+    assert all(agent.model is other for agent in other.agents)
 
 
 def test_models_do_not_accumulate() -> None:
@@ -218,27 +274,37 @@ def test_models_do_not_accumulate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "place"),
+    ("arguments", "message"),
     [
-        ({"rng": None}, "rng"),
-        ({"rng": -1}, "rng"),
-        ({"rng": 1.5}, "rng"),
-        ({"replicate": True}, "replicate"),
-        ({"config": "histroy"}, "history"),
-        ({"shocks": "ai_wintr"}, "ai_winter"),
-        ({"parameters": {"profit_sensitivty": 1.0}}, "profit_sensitivity"),
-        ({"world": "techning"}, "teaching"),
+        ({"rng": -1}, r"rng: -1 .* a whole number of at least 0"),
+        ({"rng": 1.5}, r"rng: 1\.5 .* a whole number"),
+        ({"rng": 1, "seed": 2}, r"seed: 2 .* nothing beside `rng`"),
+        ({"replicate": True}, r"replicate: True .* a whole number"),
+        ({"config": "histroy"}, r"'histroy' .*nearest valid name: history"),
+        ({"config": 5}, r"5 is not valid.* one of history"),
+        ({"config": ["history"]}, r"\['history'\] is not valid"),
+        ({"shocks": "ai_wintr"}, r"'ai_wintr' .*nearest valid name: ai_winter"),
+        ({"shocks": 5}, r"shocks\[0\]: 5 is not valid"),
+        ({"parameters": {"profit_sensitivty": 1.0}}, r"nearest valid name: profit_sensitivity"),
+        ({"parameters": "hype"}, r"parameters: 'hype' .* a table of names and values"),
+        ({"parameters": {"hype": "0.3"}}, r"parameters\.hype: '0\.3' is not valid"),
+        ({"fixed_parameters": "no"}, r"fixed_parameters: 'no' .* true or false"),
+        ({"until": 2030}, r"until: 2030 .* a quarter from 2020Q1 to 2035Q4"),
+        ({"world": "techning"}, r"world: 'techning' .*nearest valid name: teaching"),
+        ({"world": 5}, r"world: 5 .* full, teaching or a folder"),
+        ({"rng": "1", "world": None, "parameters": 7}, r"(?s)rng: '1'.*parameters: 7.*world: None"),
     ],
 )
-def test_wrong_arguments_are_named(arguments: dict[str, Any], place: str) -> None:
+def test_wrong_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
     build: Callable[..., object] = EcosystemModel
-    with pytest.raises(InputError, match=place):
+    with pytest.raises(InputError, match=message):
         build(**arguments)
 
 
-def test_numpy_integers_are_seeds() -> None:
-    seeded = run(1, rng=np.int64(7))
-    np.testing.assert_array_equal(seeded.state.centres.cash, run(1, rng=7).state.centres.cash)
+def test_numbers_of_numpy_are_numbers() -> None:
+    shown = run(1, rng=np.int64(7), replicate=np.int32(2), parameters={"hype": np.float32(0.5)})
+    plain = run(1, rng=7, replicate=2, parameters={"hype": 0.5})
+    np.testing.assert_array_equal(shown.state.centres.cash, plain.state.centres.cash)
 
 
 def test_package_offers_its_names_without_importing_them() -> None:
@@ -254,11 +320,4 @@ try:
 except AttributeError as error:
     print(error)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "no attribute 'simulated'" in done.stdout
+    assert "no attribute 'simulated'" in python(code)

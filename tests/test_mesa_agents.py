@@ -1,11 +1,13 @@
 """Mesa agents: each shows its row of the arrays, and firms come and go."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from mesa_runs import columns, run
+from helpers import arrays
+from mesa_runs import run
 
 from ecosystem.inputs import catalogue
 from ecosystem.mesa import agents
@@ -56,7 +58,9 @@ def test_every_column_of_the_state_is_seen_by_its_agents(model: EcosystemModel) 
         np.testing.assert_array_equal(np.stack(shown), expected, err_msg=f"{owner}.{name}")
         seen.add((owner, name))
 
-    everything = columns(model.state)
+    everything = {
+        tuple(key.split(".")): values for key, values in arrays(model.state).items() if "." in key
+    }
     spread = {
         ("centres", "fill_history"): world.centres.cell,
         ("makers", "local_share"): world.makers.stage,
@@ -89,10 +93,92 @@ def test_views_are_live_and_read_only() -> None:
     for _ in range(3):
         model.step()
         assert centre.cash == model.state.centres.cash[0, centre.row]
-    with pytest.raises(AttributeError):
-        centre.cash = 0.0
     with pytest.raises(ValueError, match="read-only"):
         centre.server_pipeline[0] = 1.0
+
+
+def derive(agent: View) -> None:
+    type("Mine", (type(agent),), {})
+
+
+ACTS: list[tuple[Callable[[Any], object], str]] = [
+    (lambda agent: agent.remove(), "cannot be removed"),
+    (lambda agent: agent.model.deregister_agent(agent), "cannot be removed"),
+    (lambda agent: agent.model.remove_all_agents(), "cannot be removed"),
+    (lambda agent: agent.model.agents.do("remove"), "cannot be removed"),
+    (lambda agent: type(agent)(agent.model, agent.row), "can be made"),
+    (lambda agent: type(agent).create_agents(agent.model, 2, [0, 1]), "can be made"),
+    (lambda agent: setattr(agent, "cash", 0.0), "cannot be changed to 0.0"),
+    (lambda agent: setattr(agent, "prefecture", "x"), "cannot be changed to 'x'"),
+    (derive, "Mine would never be used"),
+]
+"""What would leave the model as it is, and how it is refused."""
+
+
+@pytest.mark.parametrize(("act", "message"), ACTS)
+@pytest.mark.parametrize("kind", [DataCentre, AIFirm])
+def test_what_an_agent_cannot_do_is_refused_with_the_way_to_do_it(
+    kind: type[View], act: Callable[[Any], object], message: str
+) -> None:
+    model = run(2)
+    agents = list(model.agents)
+    with pytest.raises(
+        (RuntimeError, AttributeError, TypeError), match=f"{message}.*by a function of your own"
+    ):
+        act(of_kind(model, kind)[0])
+    assert list(model.agents) == agents
+    model.step()
+
+
+def test_agents_have_names(model: EcosystemModel) -> None:
+    world = model.setting.world
+    for kind, them in model.agents_by_type.items():
+        names = [agent.name for agent in them]
+        assert all(names) and len(set(names)) == len(names), kind
+        assert all(agent.name in repr(agent) for agent in them)
+    firms = {firm.name for firm in run(0).agents_by_type[AIFirm]}
+    assert set(world.firms.name) - {""} < firms
+    assert [agent.name for agent in of_kind(model, Government)] == [
+        *world.prefectures.name_en, world.province.name_en, "nation"
+    ]  # fmt: skip
+
+
+def test_histories_are_what_agents_showed_quarter_by_quarter() -> None:
+    """Of firms that have left as well, and never of an earlier or later firm of their slot."""
+    model = run(0, config="article")
+    assert of_kind(model, DataCentre)[0].history.empty
+    assert "cash" in of_kind(model, DataCentre)[0].history
+    shown: dict[View, list[dict[str, Any]]] = {}
+    while model.period < 30:
+        model.step()
+        for agent in model.agents:
+            names = {"adoption", "cash", "readiness", "sales", "servers", "staff", "price"}
+            row = {name: getattr(agent, name) for name in names if hasattr(agent, name)}
+            shown.setdefault(agent, []).append(row | {"period": model.quarter})
+    for agent, rows in shown.items():
+        history = agent.history
+        assert list(history.index) == [row.pop("period") for row in rows]
+        assert history[list(rows[0])].to_dict("records") == rows
+    firms = [agent for agent in shown if isinstance(agent, AIFirm)]
+    assert any(not firm.alive for firm in firms)
+    assert len({firm.row for firm in firms}) < len(firms), "no slot was taken again"
+    assert len({firm.name for firm in firms}) == len(firms)
+
+
+def test_a_history_has_periods_in_order_and_a_column_for_each_number() -> None:
+    model = run(24)
+    centre, university = of_kind(model, DataCentre)[1], of_kind(model, University)[0]
+    assert centre.history.index.max() == "2025Q4"
+    assert list(centre.history.loc["2024Q4":"2025Q1"].index) == ["2024Q4", "2025Q1"]
+    pipeline = centre.history.filter(like="server_pipeline_").iloc[-1]
+    np.testing.assert_array_equal(pipeline, centre.server_pipeline)
+    np.testing.assert_array_equal(
+        university.history.filter(like="knowledge_").iloc[-1], university.knowledge
+    )
+    dispatch = of_kind(model, DispatchCentre)[0]
+    np.testing.assert_array_equal(
+        dispatch.history.filter(like="pooled_share_").iloc[-1], dispatch.pooled_share.ravel()
+    )
 
 
 def test_facts_of_the_world_are_spelled_out(model: EcosystemModel) -> None:
@@ -109,7 +195,6 @@ def test_facts_of_the_world_are_spelled_out(model: EcosystemModel) -> None:
     for firm in of_kind(model, AIFirm):
         assert firm.prefecture == world.prefectures.prefecture[world.firms.prefecture[firm.row]]
         assert firm.domain == world.domains.domain[world.firms.domain[firm.row]]
-    assert {firm.name_en for firm in run(0).agents_by_type[AIFirm]} == set(world.firms.name)
     buyers = [(buyer.region, buyer.workload) for buyer in of_kind(model, ComputeBuyer)]
     assert buyers == [(g, w) for g in world.regions.region for w in world.workloads.workload]
     assert of_kind(model, ComputeBuyer)[0].kind == world.kinds[world.workloads.kind[0]]

@@ -1,184 +1,17 @@
-"""Mesa agents that show one row of the state each.
-
-A view stores where its row stands and nothing else: what it says is read from the model's state
-at that moment, and cannot be set. Columns of the state become properties of the agent, and so do
-columns of the world table that stands behind it, unless the state has one of the same name.
-"""
+"""The kinds of agents as Mesa agents, each a view of one row of the state."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, get_type_hints
+from collections.abc import Mapping
+from typing import Any
 
-import mesa
 import numpy as np
 
-from ecosystem.inputs import catalogue
-from ecosystem.inputs.faults import nearest
-from ecosystem.inputs.world.assemble import Rows
 from ecosystem.inputs.world.schema import Column, read_schema
 from ecosystem.maths.arrays import Array
+from ecosystem.mesa.view import AgentGoneError, Index, Moment, Shown, View, columns_of
 from ecosystem.stages.dispatch import dispatch_rules
 from ecosystem.state.state import State
-
-if TYPE_CHECKING:
-    from ecosystem.mesa.model import EcosystemModel
-
-Index = tuple[Any, ...]
-
-
-class AgentGoneError(RuntimeError):
-    """An AI firm that has left was asked for its state."""
-
-
-def plain(values: Array) -> Any:
-    """Return one number as a float, more of them as a read-only array."""
-    if values.size == 1:
-        return float(values.item())
-    shown = values.view()
-    shown.flags.writeable = False
-    return shown
-
-
-def columns_of(owner: str) -> tuple[str, ...]:
-    """Return the columns that an owner has in the state."""
-    return tuple(field.name for field in fields(get_type_hints(State)[owner]))
-
-
-def live(owner: str, name: str) -> property:
-    """Return a property that reads a column of the state."""
-
-    def read(self: View) -> Any:
-        return plain(getattr(getattr(self.model.state, owner), name)[self._index(name)])
-
-    column = catalogue.state_columns()[f"{owner}.{name}"]
-    return property(read, doc=said(column.meaning, column.unit))
-
-
-def fixed(column: Column) -> property:
-    """Return a property that reads a column of a world table."""
-
-    def read(self: View) -> Any:
-        return self._fact(column)
-
-    return property(read, doc=said(column.meaning, column.unit))
-
-
-def said(meaning: str, unit: str) -> str:
-    """Return the documentation of a column as its table gives it."""
-    return f"{meaning[:1].upper()}{meaning[1:]}{f' ({unit})' if unit else ''}."
-
-
-class View(mesa.Agent):
-    """An agent of the model as a Mesa agent that reads its row of the arrays.
-
-    Parameters
-    ----------
-    model
-        The model whose state is shown.
-    row
-        Row of the agent in its table, in the order of the world's arrays.
-
-    Raises
-    ------
-    AttributeError
-        Where something is read that agents of this kind do not have; names what they have.
-    """
-
-    model: EcosystemModel
-    owner: ClassVar[str] = ""
-    by_world: ClassVar[Mapping[str, str]] = {}
-    """Columns whose last axis is not the agents', and the world column that says which entry."""
-
-    def __init__(self, model: EcosystemModel, row: int) -> None:
-        super().__init__(model)
-        self.row = row
-
-    def __init_subclass__(
-        cls,
-        owners: Sequence[str] = (),
-        tables: Sequence[str] = (),
-        facts: Container[str] | None = None,
-        **rest: Any,
-    ) -> None:
-        """Make the properties of a kind of agent, and say what it decides.
-
-        Parameters
-        ----------
-        owners
-            Parts of the state that the kind shows, its own first.
-        tables
-            World tables that it shows.
-        facts
-            Columns of these tables that are shown, by default all but the id.
-        """
-        super().__init_subclass__(**rest)
-        if owners:
-            cls.owner = owners[0]
-        for table in tables:
-            for name, column in read_schema()[table].items():
-                if name != "id" and (facts is None or name in facts):
-                    setattr(cls, name, fixed(column))
-        for owner in owners:
-            for name in columns_of(owner):
-                setattr(cls, name, live(owner, name))
-        kind = cls.__name__
-        decisions = [row.decision for row in catalogue.agents().values() if row.class_name == kind]
-        if decisions:
-            listed = "\n".join(f"    - {decision}." for decision in decisions)
-            cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Decisions:\n\n{listed}\n    "
-
-    @property
-    def alive(self) -> bool:
-        """Whether the agent is still there; only AI firms leave."""
-        return True
-
-    def __repr__(self) -> str:
-        """Return the kind of agent, its row and, where it has one, its name."""
-        name = getattr(self, "name_en", "") or getattr(self, "place", "")
-        return f"{type(self).__name__}({self.row}{f', {name}' if name else ''})"
-
-    @property
-    def _rows(self) -> Rows:
-        return getattr(self.model.setting.world, self.owner)
-
-    def _index(self, name: str) -> Index:
-        """Return where the agent's part of a column of the state stands."""
-        by = self.by_world.get(name)
-        return 0, ..., (self.row if by is None else self._rows.columns[by][self.row])
-
-    def _fact(self, column: Column) -> Any:
-        return self._spell(column, self._rows.columns[column.name][self.row])
-
-    def _spell(self, column: Column, value: Any) -> Any:
-        """Return a value of a world table as it was written: names instead of positions."""
-        if column.type == "reference":
-            table, key = column.reference.split(".")
-            return getattr(self.model.setting.world, table).columns[key][value]
-        if column.choices and isinstance(value, np.integer):
-            return column.choices[value]
-        return value.item() if isinstance(value, np.generic) else value
-
-    def _names(self) -> tuple[str, ...]:
-        return names_of(type(self))
-
-    def __getattr__(self, name: str) -> Any:
-        """Raise the AttributeError of what is not there."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        valid = self._names()
-        hint = nearest(name, valid)
-        hint = f"; nearest: {hint}" if hint else ""
-        kind = type(self).__name__
-        raise AttributeError(f"{kind} has no {name!r}{hint}; there are {', '.join(valid)}")
-
-
-def names_of(cls: type[View]) -> tuple[str, ...]:
-    """Return the names of all properties of a kind of agent."""
-    views = [base for base in cls.__mro__ if issubclass(base, View)]
-    found = {name for base in views for name, a in vars(base).items() if isinstance(a, property)}
-    return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
 class DataCentre(View, owners=["centres"], tables=["data_centres"]):
@@ -207,33 +40,40 @@ class AIFirm(View, owners=["firms"], tables=["ai_firm_slots"], facts=("prefectur
     The slot may be taken again; a view shows the firm for which it was made, and none after it.
     """
 
-    def __init__(self, model: EcosystemModel, row: int) -> None:
+    def __init__(self, model: Shown, row: int) -> None:
         self._generation = model.state.firms.generation[0, row]
         super().__init__(model, row)
 
     @property
     def alive(self) -> bool:
         """Whether the firm is still there."""
-        firms = self.model.state.firms
+        return self._is_in(self.model.state)
+
+    @property
+    def name_en(self) -> str:
+        """Name in the world table; for others place, domain, slot and which firm of it this is."""
+        world, rows = self.model.setting.world, self._rows
+        if self._generation == 1 and rows.name[self.row]:
+            return str(rows.name[self.row])
+        place = world.prefectures.name_en[rows.prefecture[self.row]]
+        domain = world.domains.domain[rows.domain[self.row]]
+        return f"{place} {domain} firm {rows.id[self.row]}-{int(self._generation)}"
+
+    def _is_in(self, state: State) -> bool:
+        firms = state.firms
         return bool(
             firms.active[0, self.row] > 0 and firms.generation[0, self.row] == self._generation
         )
 
-    @property
-    def name_en(self) -> str:
-        """Name of a firm of the world table; empty for others."""
-        return str(self._rows.name[self.row]) if self._generation == 1 else ""
-
-    def _index(self, name: str) -> Index:
+    def _check_shown(self, name: str) -> None:
         if not self.alive:
-            raise AgentGoneError(f"AI firm {self.unique_id} has left; read `alive` first")
-        return super()._index(name)
+            raise AgentGoneError(f"{self!r} has left; read `alive` first, or `history`")
 
 
 class ComputeBuyer(View, owners=["buyers"]):
     """The buyers of one demand region for one workload."""
 
-    def __init__(self, model: EcosystemModel, row: int) -> None:
+    def __init__(self, model: Shown, row: int) -> None:
         super().__init__(model, row)
         self._place = divmod(row, model.setting.world.workloads.count)
 
@@ -276,22 +116,29 @@ class DispatchCentre(View):
     """The centre that sends work to data centres; its rules are those of the last quarter."""
 
     @property
+    def name_en(self) -> str:
+        """What there is one of."""
+        return "dispatch centre"
+
+    @property
     def pooled_share(self) -> Array:
         """Share of demand that any centre may serve, (kinds, prefectures)."""
-        return self._rule(0, "pooled_share")
+        return self._shown(self._now)["pooled_share"]
 
     @property
     def search_exponent(self) -> Array:
         """How well buyers find free capacity, (kinds, prefectures)."""
-        return self._rule(1, "search_exponent")
+        return self._shown(self._now)["search_exponent"]
 
-    def _rule(self, order: int, parameter: str) -> Array:
-        """Return one of the two rules; before the first quarter it is the parameter itself."""
-        setting, last = self.model.setting, self.model.last
+    def _shown(self, moment: Moment) -> dict[str, Array]:
+        """Return both rules; before the first quarter they are the parameters themselves."""
+        setting = self.model.setting
         shape = len(setting.world.kinds), setting.world.prefectures.count
-        if last is None:
-            return np.full(shape, setting.parameters[parameter].item())
-        return dispatch_rules(last.policy, setting)[order].reshape(shape)
+        names = "pooled_share", "search_exponent"
+        if moment.policy is None:
+            return {name: np.full(shape, setting.parameters[name].item()) for name in names}
+        rules = dispatch_rules(moment.policy, setting)
+        return {name: rule.reshape(shape) for name, rule in zip(names, rules, strict=True)}
 
 
 NATION, PROVINCE, PREFECTURE = "nation", "province", "prefecture"
@@ -319,7 +166,7 @@ class Government(
     readiness and its people. `place` is the short name of its territory.
     """
 
-    def __init__(self, model: EcosystemModel, row: int) -> None:
+    def __init__(self, model: Shown, row: int) -> None:
         places = model.setting.world.prefectures
         self.level = (PREFECTURE, PROVINCE, NATION)[max(0, row - places.count + 1)]
         super().__init__(model, row)
@@ -331,9 +178,20 @@ class Government(
             return NATION
         return str(self._fact(read_schema()[TABLES[self.level]][self.level]))
 
-    def _index(self, name: str) -> Index:
+    @property
+    def name(self) -> str:
+        """Name of the territory, in English."""
+        return NATION if self.level == NATION else str(self.name_en)
+
+    def _check_shown(self, name: str) -> None:
         if name not in SHOWN[self.level]:
             raise AttributeError(name)
+
+    def _columns(self) -> Mapping[str, str]:
+        shown = SHOWN[self.level]
+        return {name: owner for name, owner in self.columns.items() if name in shown}
+
+    def _index(self, name: str) -> Index:
         if name == "cash" or self.level == PREFECTURE:
             return 0, self.row
         return (0,)
@@ -349,4 +207,5 @@ class Government(
     def _names(self) -> tuple[str, ...]:
         level = self.__dict__.get("level", NATION)
         facts = set(read_schema().get(TABLES[level], {})) - {"id"}
-        return tuple(sorted({"alive", "level", "place", *SHOWN[level], *facts}))
+        own = {"alive", "history", "level", "name", "place"}
+        return tuple(sorted({*own, *SHOWN[level], *facts}))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from functools import partial
+from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import mesa
 import numpy as np
+from mesa.datacollection import DataCollector
 
+from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import HORIZON, period_label
-from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.catalogue import outcomes as outcome_table
+from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.options import Options
+from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.mesa.agents import (
     AIFirm,
@@ -24,19 +30,23 @@ from ecosystem.mesa.agents import (
     Government,
     IndustrialPark,
     University,
-    View,
 )
+from ecosystem.mesa.view import WAY, Moment, View, plain
+from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import Quarter, step
 from ecosystem.runs.core import keep_memory
 from ecosystem.state.setting import Parameters
 from ecosystem.state.state import State
 
+T = TypeVar("T")
 ShockItem = str | Mapping[str, Any]
+SEEDS = 2**31
+"""A seed that nobody has given is drawn from so many."""
 
 
 class EcosystemModel(mesa.Model):
-    """One run of the model; a step is a quarter, the first one 2020Q1, the last one 2035Q4.
+    """One run of the model; a step is a quarter, the first one 2020Q1.
 
     The numbers are bit for bit those of replicate `replicate` of ``simulate(..., seed=rng)``.
     The generators ``model.rng`` and ``model.random`` are the user's: the model draws from neither.
@@ -46,8 +56,8 @@ class EcosystemModel(mesa.Model):
     config
         Package name, TOML file or `Scenario`.
     rng
-        Seed, a whole number of at least 0. `mesa.batch_run` passes it as a parameter on Mesa 3.3
-        and as its own argument ``rng=[...]`` on Mesa 3.5.
+        Seed, a whole number of at least 0. Without one the luck is new each time, as Mesa has it:
+        the iterations of `mesa.batch_run` differ, and `seed` says how to repeat each.
     replicate
         Which replicate of that seed.
     world
@@ -58,22 +68,35 @@ class EcosystemModel(mesa.Model):
         Values that hold instead of defaults or draws.
     shocks
         Names, or mappings with ``name`` and, if wanted, ``amplitude`` and ``start``.
+    until
+        Last quarter, such as ``2030Q4``.
+    seed
+        Another name for `rng`, under which `mesa.batch_run` of Mesa 3.5 passes its argument
+        ``rng=[...]``; it then leaves ``parameters={"rng": [...]}``, the way of Mesa 3.3, alone.
 
     Attributes
     ----------
     config
         The resolved scenario.
+    seed
+        The seed, also where it was drawn.
     setting
         World, parameters, schedule and luck of the run.
     state
         Arrays at the start of quarter `period`, with a runs axis of length 1.
     last
         Record of the last quarter; None before the first step.
+    past
+        What agents read their history from: the state at the end of each quarter so far, 10 MB
+        after all quarters of the full world.
+    datacollector
+        A `mesa.DataCollector` of the quarter, the seed and the headline outcomes, collected at
+        the end of each step. One that is put in its place is its owner's to collect.
 
     Raises
     ------
     InputError
-        With what is wrong about the arguments.
+        With everything that is wrong about the arguments.
     RuntimeError
         From ``step`` after the last quarter.
     """
@@ -81,28 +104,37 @@ class EcosystemModel(mesa.Model):
     def __init__(
         self,
         config: str | Path | Scenario = "history",
-        rng: int = 1,
+        rng: int | None = None,
         replicate: int = 0,
         world: str | Path = "full",
         fixed_parameters: bool = False,
         parameters: Mapping[str, float] | None = None,
         shocks: Sequence[ShockItem] | ShockItem = (),
+        until: str = period_label(HORIZON - 1),
+        seed: int | None = None,
     ) -> None:
-        check_whole(rng=rng, replicate=replicate)
-        super().__init__(rng=int(rng))
-        self._numbers = count(1)
+        self.config, tables, asked = checked(
+            config, rng, seed, replicate, world, shocks,
+            fixed_parameters=fixed_parameters, parameters=parameters, until=until,
+        )  # fmt: skip
+        super().__init__(rng=asked.seed)
+        self._making, self._made = True, 0
         keep_memory()
-        self.config = resolve(with_additions(config, parameters or {}, shocks))
+        self.seed = asked.seed
         self.setting = make_setting(
-            self.config, load_world(world), int(rng), [int(replicate)], fixed_parameters
+            self.config, tables, asked.seed, [int(replicate)], asked.fixed_parameters
         )
         self.state: State = initial_state(self.setting)
         self.last: Quarter | None = None
+        self.past: list[Moment] = []
+        self._quarters = asked.last + 1
+        self._outcomes: dict[str, Any] = {}
+        self._firms: dict[int, AIFirm] = {}
         for kind, rows in members(self.setting.world):
             for row in range(rows):
                 kind(self, row)
-        self._firms: dict[int, AIFirm] = {}
         self._follow_firms(np.flatnonzero(self.state.firms.active[0]))
+        self.datacollector = self._headlines = DataCollector(reporters())
 
     @property
     def params(self) -> Parameters:
@@ -119,25 +151,42 @@ class EcosystemModel(mesa.Model):
         """The last quarter done, such as ``2025Q3``; None before the first step."""
         return period_label(self.period - 1) if self.period else None
 
+    @property
+    def outcomes(self) -> Mapping[str, Any]:
+        """All outcomes of the last quarter by name, as in ``simulate(...).series``.
+
+        A number each, or an array by region, tier, kind or domain; none before the first step.
+        """
+        if self.last is not None and not self._outcomes:
+            values = measure(self.last, self.setting)
+            self._outcomes = {name: plain(value[0]) for name, value in values.items()}
+        return self._outcomes
+
     def step(self) -> None:
         """Run one quarter; firms that were born or have left come and go as agents."""
-        if self.period >= HORIZON:
+        if self.period >= self._quarters:
             raise RuntimeError(f"the model ends with {self.quarter}")
         before = self.state.firms
         self.state, self.last = step(self.state, self.setting)
+        self._outcomes = {}
+        self.past.append(Moment(self.state, self.last.policy))
         after = self.state.firms
         changed = (before.active != after.active) | (before.generation != after.generation)
         self._follow_firms(np.flatnonzero(changed[0]))
-        if self.period == HORIZON:
+        if self.datacollector is self._headlines:
+            self.datacollector.collect(self)
+        if self.period == self._quarters:
             self.running = False
 
     def _follow_firms(self, rows: np.ndarray) -> None:
         """Make the agents of these slots those of the firms that are there now."""
+        self._making = True
         for row in rows.tolist():
             if row in self._firms:
                 self._firms.pop(row).remove()
             if self.state.firms.active[0, row] > 0:
                 self._firms[row] = AIFirm(self, row)
+        self._making = False
 
     def register_agent(self, agent: mesa.Agent) -> None:
         """Register an agent, as Mesa does when one is made.
@@ -145,29 +194,80 @@ class EcosystemModel(mesa.Model):
         Mesa 3.3 numbers agents by a table of the class that keeps every model alive; there the
         model counts them itself. Mesa 3.5 numbers them here.
         """
+        if isinstance(agent, View) and not self._making:
+            raise RuntimeError(f"no second {type(agent).__name__} of a row can be made: {WAY}")
         super().register_agent(agent)
         numbers = getattr(mesa.Agent, "_ids", None)
         if numbers is not None:
             numbers.pop(self, None)
-            agent.unique_id = next(self._numbers)
+            self._made += 1
+            agent.unique_id = self._made
+
+    def deregister_agent(self, agent: mesa.Agent) -> None:
+        """Let an agent go, as Mesa does when one is removed; AI firms go when they have left."""
+        if isinstance(agent, View) and agent.alive:
+            raise RuntimeError(f"{agent!r} cannot be removed, for its row would live on: {WAY}")
+        super().deregister_agent(agent)
 
 
-def check_whole(**values: object) -> None:
-    """Raise `InputError` for arguments that are not whole numbers of at least 0."""
+def outcome(model: EcosystemModel, name: str) -> Any:
+    """Return an outcome of the last quarter; a reporter of the data collector."""
+    return model.outcomes[name]
+
+
+def reporters() -> dict[str, Any]:
+    """Return what a model's data collector reports: quarter, seed and headline outcomes."""
+    headlines = [name for name, row in outcome_table().items() if row.headline]
+    return {"quarter": "quarter", "seed": "seed"} | {
+        name: partial(outcome, name=name) for name in headlines
+    }
+
+
+def checked(
+    config: object,
+    rng: object,
+    seed: object,
+    replicate: object,
+    world: object,
+    shocks: object,
+    **options: object,
+) -> tuple[ResolvedScenario, World, Options]:
+    """Return scenario, world and options that a model is asked for with.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong about them.
+    """
     faults = FaultList()
-    for name, value in values.items():
-        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
-            faults.add(name, value, "a whole number of at least 0")
+    for name, value in (("rng", rng), ("seed", seed)):
+        if value is not None:
+            faults.whole(name, value, 0)
+    if rng is not None and seed is not None:
+        faults.add("seed", seed, "nothing beside `rng`, for which it is another name")
+    faults.whole("replicate", replicate, 0)
+    asked = Options.collected(faults, **options)
+    tables = tried(faults, lambda: load_world(Options.of(world=world).world))
+    values = asked.parameters if asked else {}
+    resolved = tried(faults, lambda: resolve(with_additions(config, values, shocks)))
     faults.raise_if_any()
+    assert asked is not None and tables is not None and resolved is not None
+    given = [int(value) for value in (rng, seed) if isinstance(value, Integral)]
+    return resolved, tables, asked.with_(seed=given[0] if given else secrets.randbelow(SEEDS))
 
 
-def with_additions(
-    config: str | Path | Scenario,
-    parameters: Mapping[str, float],
-    shocks: Sequence[ShockItem] | ShockItem,
-) -> Scenario:
+def tried(faults: FaultList, read: Callable[[], T]) -> T | None:
+    """Return what is read, or None after noting everything that is wrong with it."""
+    try:
+        return read()
+    except InputError as error:
+        faults.faults += error.faults
+    return None
+
+
+def with_additions(config: Any, parameters: Mapping[str, float], shocks: object) -> Scenario:
     """Return a scenario with parameter values and shocks added to it."""
-    added = (shocks,) if isinstance(shocks, str | Mapping) else tuple(shocks)
+    added = () if shocks is None else tuple(listed(shocks))
     if not isinstance(config, Scenario):
         return Scenario([config], added, parameters)
     return replace(
