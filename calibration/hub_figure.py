@@ -1,22 +1,22 @@
 """The figure of the search: servers, halls and published compute of the hub against the points."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from numpy.typing import ArrayLike, NDArray
 
-from calibration.hub_search import Floats, Paths, Points
 from calibration.observe import observation_model
-from ecosystem.inputs.calendar import FIRST_YEAR, QUARTERS_A_YEAR, period_label
+from ecosystem.inputs.calendar import FIRST_YEAR, QUARTERS_A_YEAR
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 FIRST_SHOWN = 2022
 LIMITS = (30.0, 300_000.0)
 """Axis of compute, PFLOPS; in 2022 and before, single servers decide."""
@@ -48,43 +48,9 @@ ALT = (
 )
 
 
-def end_of(periods: np.ndarray) -> Floats:
+def end_of(periods: ArrayLike) -> NDArray[np.float64]:
     """Return the ends of quarters as decimal years."""
     return FIRST_YEAR + (np.asarray(periods) + 1) / QUARTERS_A_YEAR
-
-
-def band_table(fixed: Paths, drawn: Paths) -> pd.DataFrame:
-    """Return quantiles over runs of every stock and quarter, one row each."""
-    import pandas as pd
-
-    rows = []
-    for name, paths in zip(PARAMETERS, (fixed, drawn), strict=True):
-        stocks = (paths.servers, paths.halls, paths.published())
-        for stock, runs in zip(STOCKS, stocks, strict=True):
-            quantiles = np.quantile(runs[0], LEVELS, axis=0).T
-            for period, values in enumerate(quantiles):
-                row = {"mark": "band", "parameters": name, "stock": stock, "period": period}
-                row |= {f"q{level:.2f}": value for level, value in zip(LEVELS, values, strict=True)}
-                rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def point_table(points: Points, held_out: Points) -> pd.DataFrame:
-    """Return the published points, one row each."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        {
-            "mark": "fitted" if group is points else "not used",
-            "stock": "servers" if target.period < observation_model().break_period else "halls",
-            "period": target.period,
-            "date": target.date,
-            "published": target.value,
-            "bound": target.bound,
-        }
-        for group in (points, held_out)
-        for target in group.targets
-    )
 
 
 def draw_bands(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
@@ -133,9 +99,6 @@ def set_axes(axes: Axes, last: float) -> None:
 
 def add_words(figure: Figure) -> None:
     """Add the title and the key of bands and points."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     dot: dict[str, Any] = {
         "marker": "o",
         "linestyle": "",
@@ -157,14 +120,11 @@ def add_words(figure: Figure) -> None:
     figure.suptitle(TITLE, x=0.01, ha="left", fontsize=12, fontweight="bold")
 
 
-def picture(bands: pd.DataFrame, marks: pd.DataFrame) -> Figure:
+def picture(path: pd.DataFrame) -> Figure:
     """Return the figure: a column a stock, a row with fixed and one with drawn parameters."""
-    import seaborn as sns
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     palette = sns.color_palette("colorblind").as_hex()
     colours = {"servers": palette[0], "halls": palette[1]}
+    bands, marks = path[path["mark"] == "band"], path[path["mark"] != "band"]
     figure = Figure(figsize=(9.0, 6.2), layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(PARAMETERS), len(STOCKS), sharex=True, sharey=True)
@@ -173,8 +133,7 @@ def picture(bands: pd.DataFrame, marks: pd.DataFrame) -> Figure:
             mine = (bands["parameters"] == parameters) & (bands["stock"] == stock)
             for part, rows in segments(stock, bands[mine]):
                 draw_bands(axes, rows, colours[part])
-            shown = marks if stock == "published" else marks[marks["stock"] == stock]
-            draw_points(axes, shown)
+            draw_points(axes, marks if stock == "published" else marks[marks["stock"] == stock])
             set_axes(axes, float(end_of(bands["period"].max())))
             if parameters == "defaults":
                 axes.set_title(title, loc="left")
@@ -183,32 +142,20 @@ def picture(bands: pd.DataFrame, marks: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw(fixed: Paths, drawn: Paths, points: Points, held_out: Points, stem: Path) -> None:
-    """Write the figure as PNG and SVG, its numbers as CSV and its description as text.
+def draw(path: pd.DataFrame, stem: Path) -> None:
+    """Write the figure as PNG and SVG and its description as text.
 
     Parameters
     ----------
-    fixed, drawn : Paths
-        One candidate each: the shipped defaults, and replicates with their own parameters.
-    points, held_out : Points
-        Drawn filled and hollow.
+    path : DataFrame
+        The `calibration.hub_search.Findings.path`.
     stem : Path
         File name without ending.
     """
-    import matplotlib as mpl
-    import pandas as pd
-    import seaborn as sns
-
-    bands, marks = band_table(fixed, drawn), point_table(points, held_out)
-    numbers = pd.concat([bands, marks], ignore_index=True)
-    numbers["period"] = [period_label(period) for period in numbers["period"]]
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    numbers.to_csv(stem.with_suffix(".csv"), index=False, encoding="utf-8-sig", float_format="%.6g")
-    years = FIRST_SHOWN, int(end_of(bands["period"].max()))
-    alt = ALT.format(first=years[0], last=years[1])
+    alt = ALT.format(first=FIRST_SHOWN, last=int(end_of(path["period"].max())))
     stem.with_suffix(".txt").write_text(alt + "\n", encoding="utf-8")
     with mpl.rc_context():
         sns.set_theme(style="whitegrid", palette="colorblind", color_codes=False, rc=THEME)
-        figure = picture(bands, marks)
+        figure = picture(path)
         figure.savefig(stem.with_suffix(".png"), dpi=300, metadata={"Description": alt})
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Description": alt})

@@ -8,7 +8,7 @@ two stocks, one after the other, and the break between them is no growth.
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,16 +69,10 @@ def observation_model() -> ObservationModel:
         With every fault of the table.
     """
     text = (files("calibration") / "observation.csv").read_text(encoding="utf-8-sig")
-    value = {name: row.value for name, row in read_rows(text, Constant, "observation.csv").items()}
-    return ObservationModel(
-        break_period=int(value["break_period"]),
-        log_sd_before=value["log_sd_before"],
-        log_sd_after=value["log_sd_after"],
-        lead=int(value["lead"]),
-        weight_a=value["weight_a"],
-        weight_b=value["weight_b"],
-        weight_c=value["weight_c"],
-    )
+    rows = read_rows(text, Constant, "observation.csv").values()
+    value: dict[str, Any] = {row.name: row.value for row in rows}
+    value |= {name: int(value[name]) for name in ("break_period", "lead")}
+    return ObservationModel(**value)
 
 
 def published_compute(
@@ -153,23 +147,3 @@ def log_error_sd(periods: ArrayLike, model: ObservationModel) -> Floats:
     """
     after = np.asarray(periods) >= model.break_period
     return np.where(after, model.log_sd_after, model.log_sd_before)
-
-
-def standard_errors_off(modelled: ArrayLike, observed: ArrayLike, log_sd: ArrayLike) -> Floats:
-    """Return by how many standard deviations of its log the observed exceeds the modelled.
-
-    Parameters
-    ----------
-    modelled : array_like, shape (runs, targets)
-        Modelled values, not negative; 0 is infinitely far away.
-    observed, log_sd : array_like, shape (targets,)
-        Published values and the standard deviations of their logs.
-
-    Returns
-    -------
-    ndarray, shape (runs, targets)
-        Positive where more was published than modelled.
-    """
-    with np.errstate(divide="ignore"):
-        gap = np.log(np.asarray(observed, dtype=float)) - np.log(np.asarray(modelled, dtype=float))
-    return gap / np.asarray(log_sd, dtype=float)

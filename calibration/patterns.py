@@ -1,22 +1,20 @@
 """Patterns that are known of such places, and whether the model shows them.
 
-``python -m calibration.patterns`` runs `history` at the defaults and at draws of all parameters
-and writes ``docs/patterns.md``. What each pattern says, its tolerance and its class stand in
-``patterns.csv``: *input* (assumed), *fitted* (in view when parameters were set) or *emergent*.
-Only the last is evidence (pattern-oriented modelling: Grimm and Railsback 2012).
+``python -m calibration.patterns`` runs `history` at the defaults and at draws of all parameters.
+What each pattern says, its tolerance and its class stand in ``patterns.csv``: *input* (assumed),
+*fitted* (in view when parameters were set) or *emergent*. Only the last is evidence
+(pattern-oriented modelling: Grimm and Railsback 2012).
 """
 
-from __future__ import annotations
-
-import sys
+import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
 from calibration.pattern_measures import MEASURES, follow
@@ -27,7 +25,7 @@ from ecosystem.maths.arrays import Array
 from ecosystem.quarter.start import make_setting
 from ecosystem.runs.core import keep_memory
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "patterns.md"
+RECORD = Path(__file__).with_name("patterns_found.csv")
 DRAWS, LUCK, SEED = 200, 32, 3
 """Draws of all parameters, runs at the defaults, and the seed of both."""
 CHUNK = 100
@@ -99,89 +97,52 @@ def measured(
     return {name: np.concatenate([part[name] for part in parts]) for name in patterns()}
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What came out for one pattern."""
+def findings(defaults: Mapping[str, Array], draws: Mapping[str, Array]) -> pd.DataFrame:
+    """Hold measures at the defaults and at draws against the tolerances.
 
-    name: str
-    default: float  # median at the defaults, of the runs that have a value
-    passes: bool  # whether it is within the tolerance
-    share: float  # of draws within the tolerance
-    low: float  # 5 % of draws
-    high: float  # 95 % of draws
+    Parameters
+    ----------
+    defaults, draws : dict
+        Measures by pattern, (runs,) each; NaN where a run has no such value.
 
-
-def findings(defaults: Mapping[str, Array], draws: Mapping[str, Array]) -> list[Finding]:
-    """Hold measures at the defaults and at draws against the tolerances."""
-    found = []
+    Returns
+    -------
+    DataFrame
+        A row a pattern: ``default``, the median at the defaults of the runs that have a value;
+        ``holds``, 1 if it is within the tolerance; ``share`` of draws within it; ``draws_low`` and
+        ``draws_high``, 5 % and 95 % of draws.
+    """
+    rows = []
     for name, pattern in patterns().items():
         seen = defaults[name][np.isfinite(defaults[name])]
-        middle = float(np.median(seen)) if len(seen) else float("nan")
+        middle = float(np.median(seen)) if len(seen) else np.nan
         seen = draws[name][np.isfinite(draws[name])]
         low, high = np.quantile(seen, (0.05, 0.95)) if len(seen) else (np.nan, np.nan)
-        share = float(pattern.holds(draws[name]).mean())
-        passes = bool(pattern.holds(np.array(middle)))
-        found.append(Finding(name, middle, passes, share, float(low), float(high)))
-    return found
+        holds, share = int(pattern.holds(np.array(middle))), pattern.holds(draws[name]).mean()
+        rows.append([name, middle, holds, share, low, high])
+    columns = ["name", "default", "holds", "share", "draws_low", "draws_high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def tolerance(pattern: Pattern) -> str:
-    """Return the tolerance in words."""
-    if pattern.high is None:
-        return f"at least {pattern.low:g}"
-    if pattern.low is None:
-        return f"at most {pattern.high:g}"
-    return f"{pattern.low:g} to {pattern.high:g}"
-
-
-def figure(value: float) -> str:
-    """Return a value to three figures; years and large counts to two places."""
-    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def page(found: list[Finding], luck: int = LUCK, draws: int = DRAWS) -> str:
-    """Return the page of the documentation."""
-    table = patterns()
-    evidence = [one for one in found if table[one.name].class_ == "emergent"]
-    failing = [one for one in found if not one.passes]
-    names = ", ".join(f"`{one.name}`" for one in failing) or "none"
-    passing = sum(one.passes for one in evidence)
-    parts = [
-        "# Patterns: what the model shows, and what it was given",
-        "<!-- Written by `python -m calibration.patterns` from calibration/patterns.csv. -->",
-        f"Each pattern is measured in `history` on the full world: {luck} runs at the defaults, of "
-        f"which the median is held against the tolerance, and {draws} draws of all parameters, "
-        "whose share within the tolerance stands beside it, with 5 % to 95 % of their values. "
-        "Tolerances were written down before the first run and are not moved to fit. Where a run "
-        "has no such value (no fall, so no recovery), the draw counts as outside.",
-        f"**Of {len(evidence)} emergent patterns {passing} hold at the defaults.** "
-        f"Outside their tolerance at the defaults, of all classes: {names}.",
-    ]
-    for class_, meaning in CLASSES.items():
-        head = "| Fact | Pattern | Tolerance | Default | Holds | Draws | 5 % to 95 % |"
-        rows = [head, "|---" * 7 + "|"]
-        notes = []
-        for one in found:
-            row = table[one.name]
-            if row.class_ != class_:
-                continue
-            span = f"{figure(one.low)} to {figure(one.high)}"
-            rows.append(
-                f"| {row.fact} | {row.sentence} (`{one.name}`) | {tolerance(row)} "
-                f"| {figure(one.default)} | {'yes' if one.passes else '**no**'} "
-                f"| {100 * one.share:.0f} % | {span} |"
-            )
-            notes.append(f"- `{one.name}`: {row.measure}. *{row.why}.*")
-        parts += [f"## {class_.capitalize()}", meaning, "\n".join(rows), "\n".join(notes)]
-    return "\n\n".join(parts) + "\n"
-
-
-def main() -> int:
-    """Measure all patterns and write the page."""
+def main(arguments: list[str] | None = None) -> None:
+    """Measure all patterns, print what came out, and write it if asked to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m calibration.patterns",
+        description=f"Measure every pattern of patterns.csv in `history` on the full world, in "
+        f"{LUCK} runs at the defaults and {DRAWS} draws of all parameters, and print what came "
+        "out; about half a minute.",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help=f"also write calibration/{RECORD.name}; then run python -m docs.make",
+    )
+    given = parser.parse_args(arguments)
     found = findings(measured(LUCK, fixed=True), measured(DRAWS, fixed=False))
-    PAGE.write_text(page(found), encoding="utf-8", newline="\n")
-    return 0
+    print(found.to_string(index=False, float_format="%.3g"))
+    if given.write:
+        found.to_csv(RECORD, index=False, float_format="%.6g", lineterminator="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

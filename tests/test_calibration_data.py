@@ -9,13 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.observe import (
-    earlier,
-    log_error_sd,
-    observation_model,
-    published_compute,
-    standard_errors_off,
-)
+from calibration.observe import earlier, log_error_sd, observation_model, published_compute
 from calibration.records import INFORMATION_END, quarter_of, sources, statistics
 from calibration.targets import load_targets, observables
 from ecosystem.inputs.faults import InputError
@@ -51,22 +45,13 @@ def test_every_figure_has_its_source_and_every_source_a_figure() -> None:
 def test_figures_are_distinct_and_well_formed() -> None:
     keys = Counter((item.series, item.region, item.date, item.bound) for item in statistics())
     assert [key for key, count in keys.items() if count > 1] == []
-    assert {item.kind for item in statistics()} <= {
-        "observation",
-        "plan",
-        "forecast",
-        "rule",
-        "prior",
-    }
+    kinds = {"observation", "plan", "forecast", "rule", "prior"}
+    assert {item.kind for item in statistics()} <= kinds
     assert {item.grade for item in statistics()} == {"A", "B", "C"}
     assert {item.bound for item in statistics()} == {"", "lower", "upper"}
     assert all(np.isfinite(item.value) and item.unit for item in statistics())
-    assert {item.access for item in sources().values()} == {
-        "original",
-        "copy",
-        "transcription",
-        "secondary",
-    }
+    ways = {"original", "copy", "transcription", "secondary"}
+    assert {item.access for item in sources().values()} == ways
 
 
 @pytest.mark.parametrize(
@@ -192,10 +177,3 @@ def test_error_is_wider_after_the_break() -> None:
         model.log_sd_after,
     ]
     assert observation_model().break_period == quarter_of("2024-12") == 19
-
-
-def test_errors_are_counted_in_standard_deviations_of_the_log() -> None:
-    modelled = np.array([[1.0, np.e, 0.0]])
-    errors = standard_errors_off(modelled, [np.e, 1.0, 1.0], [0.1, 0.5, 0.1])
-    assert errors[0, :2] == pytest.approx([10, -2])
-    assert errors[0, 2] == np.inf

@@ -6,27 +6,29 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from calibration import fit_hub
-from calibration.fit_hub import better_share, markdown, report, scored
-from calibration.hub_figure import draw, end_of
+from calibration import fit_hub, hub_search
+from calibration.hub_figure import end_of
 from calibration.hub_search import (
     TOLERANCE,
+    Findings,
     Paths,
-    Points,
+    better_share,
     grid,
     hub_paths,
     hub_points,
     loss,
-    rank,
+    passing,
+    path_table,
+    scored,
     shipped,
     worst_factor,
 )
 from calibration.targets import load_targets
 from ecosystem.inputs.calendar import period_label
 
-ROOT = Path(__file__).resolve().parents[1]
 LAST_FITTED = "2024-09-30"
 
 
@@ -38,7 +40,7 @@ def made_up_paths(candidates: int = 2, runs: int = 20) -> Paths:
 
 
 def record() -> list[dict[str, str]]:
-    lines = (ROOT / "calibration/hub_search.csv").read_text(encoding="utf-8").splitlines()
+    lines = fit_hub.RECORD.read_text(encoding="utf-8").splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
@@ -50,11 +52,12 @@ def test_search_finds_the_known_optimum_of_a_linear_model() -> None:
 
     axis = [-1.0, -0.5, 0.0, 0.5, 1.0]
     x = np.array(list(product(axis, axis))) - optimum
-    order, losses, factors = rank(points.values * np.exp(x @ slopes.T), points)
-    assert x[order[0]].tolist() == [0, 0]
-    assert losses[order[0]] == pytest.approx(0, abs=1e-20)
-    assert factors[order[0]] == pytest.approx(1)
-    assert (np.diff(losses[order]) >= 0).all()
+    modelled = points.values * np.exp(x @ slopes.T)
+    losses = loss(modelled, points)
+    best = losses.argmin()
+    assert x[best].tolist() == [0, 0]
+    assert losses[best] == pytest.approx(0, abs=1e-20)
+    assert worst_factor(modelled, points)[best] == pytest.approx(1)
     quadratic = np.einsum("ni,ij,nj->n", x, slopes.T @ (points.weights[:, None] * slopes), x)
     assert losses == pytest.approx(quadratic)
 
@@ -94,6 +97,7 @@ def test_points_held_out_are_never_in_the_objective() -> None:
     ]
     assert len(scores) == 8
     assert tables[0][scores].equals(tables[1][scores])
+    assert tables[0]["loss_break"].is_monotonic_increasing
 
 
 def test_grid_holds_the_shipped_defaults_once() -> None:
@@ -125,7 +129,10 @@ def test_the_record_is_of_this_grid_and_these_defaults() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "replicates"),
-    [(fit_hub.SEED, fit_hub.REPLICATES), (fit_hub.FRESH_SEED, fit_hub.FRESH_REPLICATES)],
+    [
+        (hub_search.SEED, hub_search.REPLICATES),
+        (hub_search.FRESH_SEED, hub_search.FRESH_REPLICATES),
+    ],
 )
 def test_shipped_defaults_lie_within_the_factor_and_the_record_is_up_to_date(
     seed: int, replicates: int
@@ -135,7 +142,7 @@ def test_shipped_defaults_lie_within_the_factor_and_the_record_is_up_to_date(
     modelled = hub_paths([shipped(list(grid()[0]))], replicates, seed, jobs=1).at(points)[0]
     assert worst_factor(modelled, points) <= TOLERANCE
     row = next(row for row in record() if row["shipped"] == "1")
-    if seed == fit_hub.SEED:
+    if seed == hub_search.SEED:
         recorded = [float(row[f"servers_{period_label(p)}"]) for p in points.periods]
         assert modelled == pytest.approx(recorded, rel=0.05), f"run {fit_hub.COMMAND} again"
     else:
@@ -143,30 +150,38 @@ def test_shipped_defaults_lie_within_the_factor_and_the_record_is_up_to_date(
         assert worst_factor(modelled, points) == pytest.approx(recorded_factor, rel=0.05)
 
 
-@pytest.mark.slow
-def test_report_and_figure_from_made_up_paths(tmp_path: Path) -> None:
+def test_share_of_single_runs_within_the_tolerance() -> None:
+    points = hub_points("fit")
+    path = np.zeros((1, 4, 22))
+    path[..., points.periods] = 1.0
+    path[0, :, points.periods] = points.values[:, None] * [1.0, 1.4, 1 / 1.4, 1.6]
+    paths = Paths(path, path)
+    assert passing(paths, points) == 0.5  # two readings of September lie 1.1 apart
+
+
+def test_made_up_findings_are_written_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     points, held_out = hub_points("fit"), hub_points("hold_out")
     paths = made_up_paths()
-    table = scored([shipped(list(grid()[0])), grid()[0]], paths, points, held_out)
-    table["fresh_loss"], table["fresh_worst_factor"], table["beats_shipped"] = 0.1, 1.2, 0.5
     one = Paths(paths.servers[:1], paths.halls[:1])
-    found = fit_hub.Findings(table, one, one, points, held_out)
-    text = report(found)
-    assert "not used" in text
-    assert "halls all along" in text
-    draw(one, one, points, held_out, tmp_path / "figure")
+    table = scored([shipped(list(grid()[0])), grid()[0]], paths, points, held_out)
+    found = Findings(table, path_table(one, one, points, held_out))
+    fit_hub.write(found, tmp_path / "record.csv", tmp_path / "figure")
     files = sorted(path.name for path in tmp_path.iterdir())
-    assert files == ["figure.csv", "figure.png", "figure.svg", "figure.txt"]
-    lines = (tmp_path / "figure.csv").read_text(encoding="utf-8-sig").splitlines()
-    rows = list(csv.DictReader(lines))
-    marks = [row["mark"] for row in rows]
-    assert (marks.count("fitted"), marks.count("not used")) == (4, 2)
-    assert marks.count("band") == 2 * 3 * 22
+    assert files == ["figure.csv", "figure.png", "figure.svg", "figure.txt", "record.csv"]
+    again = pd.read_csv(tmp_path / "record.csv", comment="#")
+    pd.testing.assert_frame_equal(again, table, rtol=1e-5, check_dtype=False)
+    rows = pd.read_csv(tmp_path / "figure.csv")
+    counts = rows["mark"].value_counts()
+    assert dict(counts) == {"band": 2 * 3 * 22, "fitted": 4, "not used": 2}
+    assert rows["period"].iloc[21] == "2025Q2"
+
+    monkeypatch.setattr(fit_hub, "find", lambda progress: found)
+    monkeypatch.setattr(fit_hub, "write", lambda found: pytest.fail("nobody asked to write"))
+    fit_hub.main([])
+    assert "worst_factor_break" in capsys.readouterr().out
 
 
-def test_small_things() -> None:
-    import pandas as pd
-
-    assert end_of(np.array([15])) == pytest.approx(2024)
-    assert markdown(pd.DataFrame({"a": ["x"], "b": [0.123444]})).splitlines()[2] == "| x | 0.1234 |"
-    assert isinstance(hub_points("fit"), Points)
+def test_ends_of_quarters() -> None:
+    assert end_of([15]) == pytest.approx(2024)

@@ -1,20 +1,19 @@
 """Patterns: each has a class, a measure and a tolerance; the stored page says what comes out."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import quarters, setting_of
 
 from calibration import patterns as module
 from calibration.pattern_measures import MEASURES, fall_of_use, follow, skewness, yearly_mean
-from calibration.patterns import CLASSES, PAGE, Pattern, findings, measured, page, patterns
+from calibration.patterns import CLASSES, RECORD, Pattern, findings, measured, patterns
 from ecosystem.maths.arrays import Array
 
 RUNS, OTHER_SEED = 60, 11
-ROW = re.compile(r"^\| (\d) \| .*\(`(\w+)`\) \| [^|]+ \| ([^|]+) \| ([^|]+) \| (\d+) % \|", re.M)
 
 
 def test_every_pattern_has_a_class_a_reason_a_measure_and_a_bound() -> None:
@@ -28,17 +27,8 @@ def test_every_pattern_has_a_class_a_reason_a_measure_and_a_bound() -> None:
 
 
 def test_what_is_no_number_does_not_hold() -> None:
-    pattern = Pattern.model_validate(
-        {
-            "name": "x",
-            "fact": 1,
-            "sentence": "",
-            "class": "input",
-            "why": "",
-            "measure": "",
-            "low": 0,
-        }
-    )
+    words = dict.fromkeys(("sentence", "why", "measure"), "")
+    pattern = Pattern.model_validate({"name": "x", "fact": 1, "class": "input", "low": 0, **words})
     assert pattern.holds(np.array([-1, 0, np.nan, 1e9])).tolist() == [False, True, False, True]
 
 
@@ -56,12 +46,14 @@ def test_it_runs_and_gives_one_number_a_run() -> None:
     assert (found["funnel_order"] >= 1 - 1e-12).all()  # by construction
 
 
-def test_the_page_shows_every_pattern_and_names_what_fails() -> None:
-    found = findings(teaching(), teaching())
-    words = page(found, luck=3, draws=3)
-    assert {name for _, name, *_ in ROW.findall(words)} == set(patterns())
-    head = words.split("##")[0]
-    assert all((f"`{one.name}`" in head) == (not one.passes) for one in found)
+def test_findings_hold_measures_against_tolerances() -> None:
+    found = findings(teaching(), teaching()).set_index("name")
+    assert list(found.index) == list(patterns())
+    for name, pattern in patterns().items():
+        assert found["holds"][name] == pattern.holds(found["default"][name])
+        assert found["share"][name] == pattern.holds(teaching()[name]).mean()
+    nothing = {name: np.full(3, np.nan) for name in patterns()}
+    assert not findings(nothing, nothing)[["holds", "share"]].to_numpy().any()
 
 
 def test_yearly_mean() -> None:
@@ -108,32 +100,20 @@ def test_measures_follow_the_run_itself() -> None:
     assert MEASURES["many_stand_idle"](course)[0] == pytest.approx(np.mean(use < 0.3))
 
 
-def stored() -> dict[str, tuple[str, str, float]]:
-    """Return value at the defaults, whether it holds, and share of draws, by pattern."""
-    words = PAGE.read_text(encoding="utf-8")
-    return {
-        name: (value, holds, int(share) / 100)
-        for _, name, value, holds, share in ROW.findall(words)
-    }
-
-
-def test_the_stored_page_has_every_pattern_and_names_what_fails() -> None:
-    kept, head = stored(), PAGE.read_text(encoding="utf-8").split("##")[0]
-    assert set(kept) == set(patterns())
-    for name, (value, holds, _) in kept.items():
-        shown = float(value)
-        slack = 0.005 * (1.0 if abs(shown) >= 100 else abs(shown))  # three figures are shown
-        near = patterns()[name].holds(shown + slack * np.array([-1.0, 1.0]))
-        assert near.any() if holds == "yes" else not near.all(), name
-        assert (f"`{name}`" in head) == (holds != "yes"), name
+def test_the_record_has_every_pattern_and_fits_the_tolerances_of_today() -> None:
+    record = pd.read_csv(RECORD)
+    assert list(record["name"]) == list(patterns())
+    for name, shown, holds in record[["name", "default", "holds"]].itertuples(index=False):
+        near = patterns()[name].holds(shown * (1 + 1e-5 * np.array([-1.0, 1.0])))
+        assert near.any() if holds else not near.all(), name
 
 
 @pytest.mark.slow
-def test_the_stored_page_agrees_with_a_fresh_run() -> None:
+def test_the_record_agrees_with_a_fresh_run() -> None:
     """Other draws and other luck: shares differ by less than four standard errors."""
     draws = measured(RUNS, fixed=False, seed=OTHER_SEED)
-    for name, (_, _, share) in stored().items():
-        fresh = float(patterns()[name].holds(draws[name]).mean())
+    for name, share in pd.read_csv(RECORD, index_col="name")["share"].items():
+        fresh = float(patterns()[str(name)].holds(draws[str(name)]).mean())
         both = (RUNS * fresh + module.DRAWS * share) / (RUNS + module.DRAWS)
         error = np.sqrt(both * (1 - both) * (1 / RUNS + 1 / module.DRAWS))
         assert abs(fresh - share) <= 4 * error + 0.01, (name, fresh, share)

@@ -1,0 +1,128 @@
+"""Pages of the documentation: prose from templates, numbers and names from the tables."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from calibration import fit_hub, hub_search, patterns
+from docs.make.mechanisms import REPLICATES, STRENGTHS
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.calendar import period_label
+
+DOCS = Path(__file__).resolve().parents[1]
+MODEL = DOCS / "model.md"
+
+
+def pages() -> dict[str, str]:
+    """Return every page that has a template, by file name."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        finalize=cell,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["by"] = by
+    environment.globals.update(contents())
+    return {
+        name.removesuffix(".j2"): environment.get_template(name).render()
+        for name in environment.list_templates(["j2"])
+    }
+
+
+def contents() -> dict[str, Any]:
+    """Return what templates may name: rows of the tables, records of runs, parts of model.md."""
+    return {
+        "agents": list(catalogue.agents().values()),
+        "instruments": list(catalogue.instruments().values()),
+        "loops": list(catalogue.loops().values()),
+        "outcomes": catalogue.outcomes(),
+        "parameters": catalogue.parameters(),
+        "state_columns": list(catalogue.state_columns().values()),
+        "systems": list(catalogue.systems().values()),
+        "acts_in": acts_in(),
+        "submodels": submodels(),
+        "rationale": Markup(section("Where building changed the design")),
+        "pairs": REPLICATES,
+        "strengths": {row["name"]: row for row in record(STRENGTHS)},
+        "study": patterns,
+        "patterns": [
+            patterns.patterns()[row["name"]].model_dump() | row for row in record(patterns.RECORD)
+        ],
+        "search": hub_search,
+        "candidates": record(fit_hub.RECORD),
+        "path": record(fit_hub.FIGURE.with_suffix(".csv")),
+        "period_label": period_label,
+    }
+
+
+def cell(value: object) -> object:
+    """Return a value as it stands in a cell of a Markdown table; marked text stays as it is."""
+    if isinstance(value, Markup):
+        return value
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def by(rows: Iterable[Any], attribute: str) -> dict[str, list[Any]]:
+    """Return rows by the value of an attribute, in the order in which values come first."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, attribute), []).append(row)
+    return found
+
+
+def record(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a CSV file of results, numbers as numbers; lines with # are comments."""
+    text = path.read_text(encoding="utf-8-sig")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return [{name: number(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+
+
+def number(text: str) -> float | str:
+    """Return a number, or the text if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def acts_in() -> dict[str, str]:
+    """Return where each instrument acts, as the model page says."""
+    rows = re.findall(r"^\| \d+ \| .*? \| `(\w+)` \| (.*?) \|$", MODEL.read_text("utf-8"), re.M)
+    return dict(rows)
+
+
+def section(title: str) -> str:
+    """Return what stands under the heading of the model page that starts with a title."""
+    found = re.search(
+        rf"^## {title}.*?\n(.*?)(?=^## |\Z)", MODEL.read_text("utf-8"), re.M | re.DOTALL
+    )
+    if found is None:
+        raise ValueError(f"{MODEL.name} has no heading {title!r}")
+    return found.group(1).strip()
+
+
+def submodels() -> list[dict[str, Any]]:
+    """Return title, files and parameters of each stage, as the model page names them."""
+    found = []
+    for title in re.findall(r"^## (S\d [^\n]*)$", MODEL.read_text("utf-8"), re.M):
+        body = section(re.escape(title))
+        named = set(re.findall(r"`([a-z][a-z0-9_]*\*?)`", body))
+        found.append(
+            {
+                "title": title,
+                "files": sorted(set(re.findall(r"`(stages/\w+\.py)", body))),
+                "parameters": sorted(
+                    name for name in named if name in catalogue.parameters() or name.endswith("*")
+                ),
+            }
+        )
+    return found
