@@ -1,19 +1,11 @@
 """How far a sensitivity study can be trusted: on toys with known answers, over many seeds.
 
-``python -m benchmarks.false_alarms`` runs `benchmarks.toys` through the pipeline of
-`experiments.sensitivity_analysis.study`
-and writes `results/false_alarms.*`; ``--quick`` takes five seeds and
-writes nothing. Three questions:
-
 * How often is a factor said to matter? Those with a true total index below the near-dummy's share
   must not be; those above three times that share should be; those between are not counted.
 * How far are indices from the truth at 1,024 blocks?
 * How often does the interval of the share of chance hold the truth?
 """
 
-from __future__ import annotations
-
-import argparse
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import toys
-from benchmarks.record import Row, markdown, write
+from benchmarks.record import Row, command
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_analysis.salib_study import LEVELS, MAIN, NEAR_SHARE
 from experiments.sensitivity_analysis.study import sensitivity
@@ -104,31 +96,27 @@ def coverage(share: float, method: str, seeds: int) -> list[Row]:
     ]
 
 
-def main() -> None:
-    """Measure, print and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="five seeds, no record")
-    quick = parser.parse_args().quick
+def rows(quick: bool) -> list[Row]:
+    """Return the answers to the three questions."""
     many, few = (5, 2) if quick else (SEEDS, FEWER)
-    rows = [
+    called = [
         row
         for method, (_, sizes) in SIZES.items()
         for size in sizes
         for case in CASES
         for row in calls(case, method, size, many)
     ]
-    rows += [errors(case, few) for case in list(CASES)[:-1]]
-    rows += [row for method in SIZES for share in SHARES for row in coverage(share, method, many)]
-    if quick:
-        print(markdown(rows))
-    else:
-        notes = (
-            f"Calls: share of {many} seeds, one sample a factor of the group; the near-dummy has "
-            f"{NEAR_SHARE:.0%} of variance. Where luck is by run, a study says so and calls "
-            f"nothing: these are the calls that it would make. Errors: {few} seeds."
-        )
-        write("false_alarms", "python -m benchmarks.false_alarms", rows, notes)
+    wrong = [errors(case, few) for case in list(CASES)[:-1]]
+    held = [row for method in SIZES for share in SHARES for row in coverage(share, method, many)]
+    return [*called, *wrong, *held]
 
+
+NOTES = (
+    f"Calls: share of {SEEDS} seeds, one sample a factor of the group; the near-dummy has "
+    f"{NEAR_SHARE:.0%} of variance. Where luck is by run, a study says so and calls nothing: these "
+    f"are the calls that it would make. Errors: {FEWER} seeds."
+)
 
 if __name__ == "__main__":
-    main()
+    about = "How often a sensitivity study errs on functions whose indices are known, over many "
+    command("false_alarms", f"{about}seeds; some minutes. --quick takes five seeds.", rows, NOTES)

@@ -1,13 +1,8 @@
-"""Peak memory of a worker process at 1,000 and 10,000 runs, headline outcomes at the end only.
+"""Peak memory of a worker process, headline outcomes at the end only.
 
-``python -m benchmarks.memory`` runs each size in a process of its own, one job, and writes
-`results/memory.*`; ``--quick`` takes 20 and 200 runs and writes nothing. The quarters are all 64,
-so 10,000 runs take some minutes of one core.
+Each size runs in a process of its own, one job, all 64 quarters.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
 import os
 import resource
@@ -15,17 +10,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.record import Row, markdown, write
+from benchmarks.record import Row, command
+from ecosystem import simulate
+from ecosystem.inputs.catalogue import outcomes
 
 ROOT = Path(__file__).parents[1]
 MEBI = 2**20
+SIZES, QUICK = (1000, 10_000), (20, 200)
+"""Runs: growth is from the first size to the second."""
 
 
 def measure(runs: int) -> dict[str, float]:
     """Return MiB of this process at its peak: with everything loaded, after the runs, results."""
-    from ecosystem import simulate
-    from ecosystem.inputs.catalogue import outcomes
-
     headline = [name for name, row in outcomes().items() if row.headline]
     simulate("history", replicates=1, jobs=1, until="2020Q1", outcomes=headline, series=False)
     loaded = peak()
@@ -42,38 +38,33 @@ def peak() -> float:
 
 def in_process(runs: int) -> dict[str, float]:
     """Return `measure` of a process of its own with one thread."""
+    code = f"import json; from benchmarks.memory import measure; print(json.dumps(measure({runs})))"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks.memory", "--worker", str(runs)]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     return json.loads(done.stdout)
 
 
-def main() -> None:
-    """Measure, print and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="20 and 200 runs, no record")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.worker:
-        print(json.dumps(measure(arguments.worker)))
-        return
-    sizes = (20, 200) if arguments.quick else (1000, 10_000)
-    rows, peaks = [], []
-    for runs in sizes:
-        found = in_process(runs)
-        peaks.append(found["peak"])
-        for what, value in found.items():
-            rows.append(Row(f"memory, {what}", f"{runs:,} runs", "MiB", (value,)))
-    growth = 100 * (peaks[1] / peaks[0] - 1)
-    case = f"from {sizes[0]:,} to {sizes[1]:,} runs"
-    rows.append(Row("growth of the peak", case, "%", (growth,)))
-    if arguments.quick:
-        print(markdown(rows))
-    else:
-        write("memory", "python -m benchmarks.memory", rows)
+def rows(quick: bool) -> list[Row]:
+    """Return the memory at both sizes, and how much the peak grows between them."""
+    small, large = QUICK if quick else SIZES
+    found = {runs: in_process(runs) for runs in (small, large)}
+    growth = 100 * (found[large]["peak"] / found[small]["peak"] - 1)
+    return [
+        *(
+            Row(f"memory, {what}", f"{runs:,} runs", "MiB", (value,))
+            for runs, values in found.items()
+            for what, value in values.items()
+        ),
+        Row("growth of the peak", f"from {small:,} to {large:,} runs", "%", (growth,)),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    command("memory", f"{__doc__} 1,000 and 10,000 runs take some minutes of one core.", rows)

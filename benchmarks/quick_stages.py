@@ -39,10 +39,6 @@ def fixed_lookups(agents: Any) -> Record:
     return {
         "near": reach(p.partner_distance),
         "spillover": reach(p.spillover_distance),
-        "lead": [
-            [math.exp(-km / p.lead_firm_distance) for km in place.distance_km]
-            for place in agents.prefectures
-        ],
         "rows": rows,
     }
 
@@ -57,22 +53,6 @@ def update(thing: Any, **changes: Any) -> Any:
 
 
 # ---- innovation
-
-
-def lead_weights(agents: Any, policy: Record, investment: Record) -> list[float]:
-    """Return the weight of lead firms' knowledge in each prefecture, coupling C4."""
-    p = agents.p
-    megawatt = [0.0] * len(agents.prefectures)
-    servers, power = investment["servers"], investment["power"]
-    for c, centre in enumerate(agents.centres):
-        megawatt[centre.prefecture] += servers[c] * power[c] / 1000
-    present = [1 - math.exp(-power / p.lead_firm_scale) for power in megawatt]
-    most = p.lead_firm_knowledge
-    most *= 1 + p.anchor_knowledge_gain * policy["lever"]["anchor_tenants"][0]
-    return [
-        min(1.0, most * min(1.0, sum(map(float.__mul__, present, row))))
-        for row in agents.fixed["lead"]
-    ]
 
 
 def known_in(agents: Any, domain: int) -> list[float]:
@@ -93,13 +73,6 @@ def partner_shares(agents: Any, place: int, domain: int) -> list[float]:
         weights = list(map(float.__mul__, known_in(agents, domain), agents.fixed["near"][place]))
         found = agents.memo[key] = shares(weights)
     return found
-
-
-def partners(agents: Any, place: int, domain: int, lead: float, frontier: float) -> float:
-    """Return partners' knowledge of a cell, (5.2) and coupling C4."""
-    share = partner_shares(agents, place, domain)
-    academic = sum(map(float.__mul__, share, known_in(agents, domain)))
-    return (1 - lead) * academic + lead * frontier
 
 
 def intensity(agents: Any, place: int, domain: int, lever: float) -> float:
@@ -178,18 +151,7 @@ def affordability(agents: Any, place: int, domain: int, price: float) -> float:
     return cheap * math.sqrt(min(1.0, there / agents.p.integrators))
 
 
-# ---- location, clearing and exits of centres
-
-
-def new_unit_cost(agents: Any, drivers: Record, policy: Record, centre: Any) -> float:
-    """Return the variable cost of a unit built now, yuan/PFh (2.1)."""
-    standard = agents.memo.get("standard")
-    if standard is None:
-        saved = agents.p.green_pue_gain * policy["lever"]["green_standard"][0]
-        standard = agents.memo["standard"] = max(agents.p.new_pue - saved, 1.0)
-    pue = min(centre.pue, standard)
-    tariff = drivers["electricity"][centre.prefecture]
-    return drivers["power"][centre.kind] * pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
+# ---- clearing and exits of centres
 
 
 def clear(capacity: list[float], offer: list[float], demand: float, width: float) -> list[float]:
@@ -328,16 +290,7 @@ def slot_number(slot: Any) -> int:
 
 
 REPLACED: dict[str, tuple[Any, ...]] = {
-    "innovation": (
-        lead_weights,
-        partner_shares,
-        partners,
-        intensity,
-        acceptance,
-        patent_rate,
-        affordability,
-    ),
-    "location": (new_unit_cost,),
+    "innovation": (partner_shares, intensity, acceptance, patent_rate, affordability),
     "dispatch": (clear,),
     "exits": (heir_shares,),
     "labour": (births,),

@@ -1,11 +1,10 @@
-"""What a benchmark writes down: a table, the command, the date and the machine."""
+"""What a benchmark is as a command, and what it writes down: a table, the date, the machine."""
 
-from __future__ import annotations
-
+import argparse
 import csv
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -77,3 +76,33 @@ def write(name: str, command: str, rows: Sequence[Row], notes: str = "") -> None
     text += f"\n{notes}\n" if notes else ""
     (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
+
+
+def command(
+    name: str, about: str, measure: Callable[[bool], Sequence[Row]], notes: str = ""
+) -> None:
+    """Run a benchmark as a command, ``python -m benchmarks.NAME``.
+
+    Parameters
+    ----------
+    name
+        Of the module and of its record.
+    about
+        What is measured and how long it takes.
+    measure
+        Returns the rows; its argument says whether small sizes are asked for.
+    notes
+        What a reader of the record has to know.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=about)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    sizes.add_argument(
+        "--write", action="store_true", help=f"also write benchmarks/results/{name}.md and .csv"
+    )
+    given = parser.parse_args()
+    rows = measure(given.quick)
+    if given.write:
+        write(name, f"{parser.prog} --write", rows, notes)
+    else:
+        print(markdown(rows))

@@ -1,20 +1,20 @@
 """How long the default Morris study takes, and what a large Sobol study would.
 
-``python -m benchmarks.sensitivity`` runs the Morris study of all packages on the full world with
-one worker a core, 20 trajectories, and a part of a Sobol study of eight packages and their
-reference in one process, and writes `results/sensitivity.*`; ``--quick`` does both on the teaching
-world with few blocks and writes nothing.
+The Morris study of all packages runs on the full world with one worker a core, 20 trajectories; of
+a Sobol study of eight packages and their reference a part runs in one process.
 """
 
-from __future__ import annotations
-
-import argparse
 import tempfile
 import time
 
 import numpy as np
 
-from benchmarks.record import Row, markdown, write
+from benchmarks.record import Row, command
+from ecosystem.inputs.scenario import resolve
+from experiments.comparison.compare import scenarios_with_reference
+from experiments.sensitivity_analysis.plan import plan_study, run_study
+from experiments.sensitivity_analysis.salib_study import analyse
+from experiments.sensitivity_analysis.study import Sensitivity, quantities
 
 EIGHT = (
     *("article", "article_supply", "article_demand", "article_ecosystem"),
@@ -27,10 +27,6 @@ ANALYSED = 8
 
 def morris(world: str, trajectories: int) -> list[Row]:
     """Return seconds of the Morris study of all packages: runs, and their analysis."""
-    from experiments.comparison.compare import scenarios_with_reference
-    from experiments.sensitivity_analysis.plan import plan_study, run_study
-    from experiments.sensitivity_analysis.study import Sensitivity
-
     scenarios, reference = scenarios_with_reference(None, "history")
     study = plan_study(
         scenarios, reference, trajectories=trajectories, seed=1, until="2035Q4", world=world
@@ -59,11 +55,6 @@ def sobol(world: str) -> list[Row]:
 
     The analysis is timed on a few quantities of the large sample, whose values are random.
     """
-    from ecosystem.inputs.scenario import resolve
-    from experiments.sensitivity_analysis.plan import plan_study, run_study
-    from experiments.sensitivity_analysis.salib_study import analyse
-    from experiments.sensitivity_analysis.study import quantities
-
     scenarios = [resolve(name) for name in ("history", *EIGHT)]
     part, large = (
         plan_study(
@@ -93,19 +84,16 @@ def sobol(world: str) -> list[Row]:
     ]  # fmt: skip
 
 
-def main() -> None:
-    """Measure, print and record."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="teaching world, no record")
-    quick = parser.parse_args().quick
-    rows = morris("teaching" if quick else "full", 4 if quick else 20)
-    rows += sobol("teaching" if quick else "full")
-    notes = "Goals: study under 360 s on two cores, analysis under 60 s of it."
-    if quick:
-        print(markdown(rows))
-    else:
-        write("sensitivity", "python -m benchmarks.sensitivity", rows, notes)
+def rows(quick: bool) -> list[Row]:
+    """Return the rows of both studies."""
+    world = "teaching" if quick else "full"
+    return [*morris(world, 4 if quick else 20), *sobol(world)]
 
 
 if __name__ == "__main__":
-    main()
+    command(
+        "sensitivity",
+        f"{__doc__} Some ten minutes; --quick takes the teaching world.",
+        rows,
+        "Goals: study under 360 s on two cores, analysis under 60 s of it.",
+    )

@@ -1,12 +1,14 @@
-"""What is timed against the core computes the same: Mesa objects on the teaching world."""
+"""Benchmarks and other commands: what is timed computes the same, and --help runs nothing."""
 
-from __future__ import annotations
-
+import runpy
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import record
 from benchmarks.mesa_objects import ObjectModel, columns
 from benchmarks.record import Row, markdown, ratio
 from ecosystem.inputs.scenario import Scenario, resolve
@@ -15,6 +17,14 @@ from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 from ecosystem.state.state import State
 
+ROOT = Path(__file__).resolve().parents[1]
+COMMANDS = [
+    path
+    for folder in ("ecosystem", "calibration", "experiments", "docs", "benchmarks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
+]
+"""What runs as `python -m`."""
 TOLERANCE = 1e-9  # of a number, of the largest of its column, or of one unit
 QUARTERS = 8
 AFTER_PACKAGES = 28
@@ -76,3 +86,31 @@ def test_ratios_are_taken_round_by_round() -> None:
     found = ratio("slow over fast", "x", slow, fast)
     assert found.samples == (10.0, 20.0, 20.0)
     assert markdown([found]).splitlines()[-1] == "| slow over fast | x | times | 20 | 10 | 20 | 3 |"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_help_of_a_command_says_what_it_does_and_does_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [path.stem, "--help"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # put back afterwards: one command sets it
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(path), run_name="__main__")
+    assert end.value.code == 0
+    words = capsys.readouterr().out
+    assert words.lower().startswith("usage: ") and len(words.split()) > 20
+
+
+def test_a_benchmark_records_only_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results")
+    for arguments in (["--quick"], [], ["--write"]):
+        assert not (tmp_path / "results").exists()
+        monkeypatch.setattr(sys, "argv", ["toy", *arguments])
+        record.command("toy", "A toy.", lambda quick: [Row("x", "quick", "s", (quick,))], "Note.")
+        assert "| x | quick | s |" in capsys.readouterr().out
+    written = (tmp_path / "results" / "toy.md").read_text(encoding="utf-8")
+    assert written.startswith("`python -m benchmarks.toy --write`") and "Note." in written
+    assert (tmp_path / "results" / "toy.csv").exists()
