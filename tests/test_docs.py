@@ -10,7 +10,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
+from docs.make import __main__ as command
+from docs.make.pages import DOCS, cell, pages
 from ecosystem.inputs import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +111,31 @@ def test_model_page_names_every_parameter() -> None:
 def test_model_page_names_every_instrument_and_shock() -> None:
     names = {*catalogue.instruments(), *catalogue.shocks()}
     assert names <= model_patterns()
+
+
+def test_pages_made_from_tables_are_up_to_date() -> None:
+    stale = [
+        name for name, text in pages().items() if (DOCS / name).read_text(encoding="utf-8") != text
+    ]
+    assert not stale, "run python -m docs.make"
+
+
+def test_docs_make_writes_what_is_stale_and_only_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "DOCS", tmp_path)
+    monkeypatch.setattr(command, "pages", lambda: {"a.md": "words"})
+    assert command.main(["--check"]) == 1 and not (tmp_path / "a.md").exists()
+    assert "docs/a.md does not fit" in capsys.readouterr().out
+    assert command.main([]) == 0 and (tmp_path / "a.md").read_text() == "words"
+    assert command.main(["--check"]) == 0
+    capsys.readouterr()
+    assert command.main([]) == 0 and capsys.readouterr().out == ""
+
+
+def test_a_value_breaks_no_table() -> None:
+    assert cell("all|shells\n") == r"all\|shells "
+    assert cell(Markup("| a |\n")) == "| a |\n"
 
 
 def test_readme_is_a_page_with_a_place_for_results() -> None:

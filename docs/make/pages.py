@@ -96,15 +96,18 @@ def number(text: str) -> float | str:
 
 def acts_in() -> dict[str, str]:
     """Return where each instrument acts, as the model page says."""
-    rows = re.findall(r"^\| \d+ \| .*? \| `(\w+)` \| (.*?) \|$", MODEL.read_text("utf-8"), re.M)
-    return dict(rows)
+    words = MODEL.read_text(encoding="utf-8")
+    found = dict(re.findall(r"^\| \d+ \| .*? \| `(\w+)` \| (.*?) \|$", words, re.M))
+    missing = [name for name in catalogue.instruments() if name not in found]
+    if missing:
+        raise ValueError(f"{MODEL.name} does not say where these act: {', '.join(missing)}")
+    return found
 
 
 def section(title: str) -> str:
     """Return what stands under the heading of the model page that starts with a title."""
-    found = re.search(
-        rf"^## {title}.*?\n(.*?)(?=^## |\Z)", MODEL.read_text("utf-8"), re.M | re.DOTALL
-    )
+    words = MODEL.read_text(encoding="utf-8")
+    found = re.search(rf"^## {title}.*?\n(.*?)(?=^## |\Z)", words, re.M | re.DOTALL)
     if found is None:
         raise ValueError(f"{MODEL.name} has no heading {title!r}")
     return found.group(1).strip()
@@ -113,7 +116,7 @@ def section(title: str) -> str:
 def submodels() -> list[dict[str, Any]]:
     """Return title, files and parameters of each stage, as the model page names them."""
     found = []
-    for title in re.findall(r"^## (S\d [^\n]*)$", MODEL.read_text("utf-8"), re.M):
+    for title in re.findall(r"^## (S\d [^\n]*)$", MODEL.read_text(encoding="utf-8"), re.M):
         body = section(re.escape(title))
         named = set(re.findall(r"`([a-z][a-z0-9_]*\*?)`", body))
         found.append(
