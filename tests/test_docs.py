@@ -17,7 +17,8 @@ from docs.make.pages import DOCS, cell, pages
 from ecosystem.inputs import catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+READMES = ("README.md", "CONTRIBUTING.md", "benchmarks/README.md", "calibration/README.md")
+PAGES = sorted([*(ROOT / name for name in READMES), *(ROOT / "docs").glob("*.md")])
 MODEL = ROOT / "docs" / "model.md"
 BASES = ("", "ecosystem")
 """Folders from which places are named."""
@@ -50,7 +51,7 @@ def names_in(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-@pytest.fixture(params=PAGES, ids=lambda path: path.stem)
+@pytest.fixture(params=PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def page(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 
