@@ -138,6 +138,8 @@ def main(arguments: list[str] | None = None) -> None:
         help=f"also write calibration/{RECORD.name}; then run python -m docs.make",
     )
     given = parser.parse_args(arguments)
+    if given.write and not (RECORD.parents[1] / "docs").is_dir():
+        parser.error("--write needs a checkout: there is no docs/ beside calibration/")
     found = findings(measured(LUCK, fixed=True), measured(DRAWS, fixed=False))
     print(found.to_string(index=False, float_format="%.3g"))
     if given.write:

@@ -7,16 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ecosystem.inputs.calendar import QUARTERS_A_YEAR, period_index
-from ecosystem.inputs.catalogue import instruments, parameters
+from docs.make.mechanisms import summarise
+from docs.make.mechanisms import with_values as with_values
+from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
-from ecosystem.outcomes import measure
-from ecosystem.quarter.start import initial_state, make_setting
-from ecosystem.quarter.step import step
-from ecosystem.runs.core import Recorder, keep_memory
-from ecosystem.state.setting import Parameters, Setting
+from ecosystem.quarter.start import make_setting
+from ecosystem.state.setting import Setting
 
 FALSE_ALARM = 0.01
 """Chance that any of a family of tests passes where nothing differs."""
@@ -50,25 +49,9 @@ def given(
     return replace(setting, neutral=frozenset(neutral))
 
 
-def with_values(setting: Setting, **values: float) -> Setting:
-    """Return the setting with parameters of the given values, in or out of their ranges."""
-    columns = {name: setting.parameters[name][:, 0] for name in parameters()}
-    for name, value in values.items():
-        columns[name] = np.full_like(columns[name], value)
-    return replace(setting, parameters=Parameters(columns))
-
-
 def summary(setting: Setting, names: Iterable[str], until: str) -> dict[str, Array]:
     """Return outcomes on their own time base, summed over their entries, (runs,) each."""
-    keep_memory()
-    last = period_index(until)
-    recorder = Recorder(setting, tuple(names), last, False)
-    state = initial_state(setting)
-    for t in range(last + 1):
-        state, quarter = step(state, setting)
-        if t >= recorder.since or t > last - QUARTERS_A_YEAR:
-            recorder.add(t, measure(quarter, setting))
-    return {name: value.sum(axis=1) for name, value in recorder.summary.items()}
+    return summarise(setting, names, period_index(until))
 
 
 def change(new: Array, old: Array) -> Array:

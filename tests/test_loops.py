@@ -60,6 +60,6 @@ def test_spread_of_concentration_grows_with_the_agglomeration_exponent() -> None
     for exponent in (0.0, 1.2):
         setting = arm(None, replicates=32, package="none")
         values = alike | {"agglomeration": exponent, "lumpy_projects": 1.0}
-        final = summarise(with_values(setting, values), ["herfindahl"])["herfindahl"]
+        final = summarise(with_values(setting, **values), ["herfindahl"])["herfindahl"]
         spread.append(final.std())
     assert spread[1] > 1.5 * spread[0]

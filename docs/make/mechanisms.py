@@ -32,7 +32,7 @@ REPLICATES, SEED = 32, 2
 STRENGTHS = Path(__file__).resolve().parents[1] / "loops.csv"
 
 
-def with_values(setting: Setting, values: Mapping[str, float]) -> Setting:
+def with_values(setting: Setting, **values: float) -> Setting:
     """Return the setting with parameters of the given values, in or out of their ranges."""
     columns = {name: setting.parameters[name][:, 0] for name in parameters()}
     columns |= {name: np.full_like(columns[name], value) for name, value in values.items()}
@@ -57,7 +57,7 @@ def arm(
     ]
     scenario = with_overrides(unscaled(resolve(package)), settings)
     setting = make_setting(scenario, load_world(world), seed, range(replicates), fixed)
-    return with_values(setting, {"lumpy_projects": 0.0} | (row.values if row else {}))
+    return with_values(setting, **{"lumpy_projects": 0.0} | (row.values if row else {}))
 
 
 def summarise(setting: Setting, names: Iterable[str], last: int = LAST) -> dict[str, Array]:
