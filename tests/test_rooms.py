@@ -47,8 +47,6 @@ WAIT = {
 STILL: set[str] = {
     "ecosystem/inputs/arguments.py",
     "ecosystem/maths/kernels.py",
-    "ecosystem/mesa/agents.py",
-    "ecosystem/mesa/model.py",
     "ecosystem/quarter/step.py",
     "ecosystem/quarter/turnover.py",
     "ecosystem/runs/chunks.py",
