@@ -13,8 +13,9 @@ from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import fp32, measure
 from ecosystem.quarter.start import initial_state
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 EARLY, LATE = period_index("2022Q4"), period_index("2025Q2")

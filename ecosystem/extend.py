@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import fields, is_dataclass, replace
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from ecosystem.inputs.faults import Fault, FaultList, nearest
 from ecosystem.inputs.functions import Hook, HookError
 from ecosystem.maths.arrays import Array, total
 from ecosystem.state.ledger import SECTORS, Flow, Ledger
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -46,9 +48,7 @@ def hooked(record: Record, state: State, setting: Setting) -> Record:
     return record
 
 
-def add_flows(
-    ledger: Ledger, state: State, setting: Setting, **records: object
-) -> tuple[Flow, ...]:
+def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow, ...]:
     """Book the flows that the user's functions add, and return them.
 
     Such a function sees the records of all earlier stages as attributes, ``record.market.sold``.
@@ -58,10 +58,9 @@ def add_flows(
     HookError
         If a function fails, or returns a flow of wrong shape, not finite, negative or unbalanced.
     """
-    added: list[Flow] = []
+    state, added = quarter.state, list[Flow]()
     for hook in due("flows", state, setting):
-        given = SimpleNamespace(**{name: protect(item) for name, item in records.items()})
-        answer = call(hook, given, state, setting)
+        answer = call(hook, protect(quarter), state, setting)
         where, faults = place(hook.stage, [hook], state), FaultList()
         if not isinstance(answer, list | tuple):
             faults.add(where, short(answer), "a list of flows")
@@ -142,9 +141,10 @@ def protect(value: Any) -> Any:
         view.flags.writeable = False
         return view
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{f.name: protect(getattr(value, f.name)) for f in fields(value) if f.init}
-        )
+        guarded = copy(value)
+        for name, item in vars(value).items():
+            object.__setattr__(guarded, name, protect(item))
+        return guarded
     if isinstance(value, Mapping):
         return MappingProxyType({key: protect(item) for key, item in value.items()})
     return value

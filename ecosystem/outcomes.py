@@ -11,13 +11,13 @@ from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
 from ecosystem.maths.clearing import segment_sum, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
-from ecosystem.quarter.step import Quarter
 from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.flows import place_totals
 from ecosystem.stages.labour import domain_sum
 from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import park_outlay
 from ecosystem.state.ledger import Flow
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 TIERS, RING_2 = 4, 2

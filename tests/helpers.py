@@ -23,7 +23,16 @@ from ecosystem.inputs.scenario import (
 )
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.quarter.start import initial_state, make_setting
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
+from ecosystem.stages.accounts import account
+from ecosystem.stages.dispatch import sell
+from ecosystem.stages.drivers import drive
+from ecosystem.stages.innovation import innovate
+from ecosystem.stages.investment import invest
+from ecosystem.stages.labour import employ, trade
+from ecosystem.stages.policy import govern
+from ecosystem.stages.supply_chain import supply_equipment
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -99,6 +108,30 @@ def setting_of(
     resolved = resolve(scenario)
     resolved = replace(resolved, parameters={**resolved.parameters, **values})
     return make_setting(resolved, world_of(world), seed, replicates, fixed)
+
+
+STAGES = {
+    "drivers": drive,
+    "policy": govern,
+    "investment": invest,
+    "supply": supply_equipment,
+    "market": sell,
+    "innovation": innovate,
+    "labour": employ,
+    "business": trade,
+    "accounts": account,
+}
+"""Stages in the order of a quarter, by the record that they return."""
+
+
+def quarter_of(state: State, setting: Setting, last: str = "accounts", **given: Any) -> Quarter:
+    """Return the quarter that a state opens, up to a record; records `given` stand as they are."""
+    quarter = Quarter(state)
+    for name, stage in STAGES.items():
+        setattr(quarter, name, given[name] if name in given else stage(quarter, setting))
+        if name == last:
+            break
+    return quarter
 
 
 def quarters(setting: Setting, until: int = LAST) -> Iterator[tuple[Quarter, State]]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import final, quarters, setting_of
+from helpers import final, quarter_of, quarters, setting_of
 
 from ecosystem.inputs.world.assemble import Rows
 from ecosystem.inputs.world.loader import load_world
@@ -12,9 +12,8 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
-from ecosystem.stages.dispatch import Market, sell
-from ecosystem.stages.drivers import INTELLIGENT, drive
-from ecosystem.stages.investment import advance, invest
+from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.stages.investment import advance
 from ecosystem.stages.location import (
     Support,
     by_cell,
@@ -23,7 +22,7 @@ from ecosystem.stages.location import (
     place_halls,
     profit_index,
 )
-from ecosystem.stages.policy import govern
+from ecosystem.state.records import Market
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -80,8 +79,7 @@ def test_constant_build_leads_to_build_over_decay() -> None:
             halls=start * 0 + 1e9,
         )
         state = replace(state, centres=centres)
-        drivers = drive(state, setting)
-        built = invest(state, drivers, govern(state, drivers, setting), setting)
+        built = quarter_of(state, setting, "investment").investment
         expected = order / decay + (start - order / decay) * (1 - decay) ** t
         np.testing.assert_allclose(built.servers, expected, rtol=1e-9)
         state = replace(state, centres=replace(centres, servers=built.servers))
@@ -114,7 +112,7 @@ def test_profitability_is_one_at_break_even_use() -> None:
     for replicates, subsidy, output in (((0,), 0.0, 0.0), ((0, 1, 2), 0.1, 0.05)):
         setting = setting_of(replicates=replicates, fixed=False)
         state = initial_state(setting)
-        drivers = drive(state, setting)
+        drivers = quarter_of(state, setting, "drivers").drivers
         p, kind = setting.parameters, setting.world.centres.kind
         wear = spread(setting.by_kind("server_depreciation"), kind)
         decline = spread(drivers.price_decline, kind)
@@ -142,11 +140,10 @@ def test_profitability_is_one_at_break_even_use() -> None:
 
 def sales(setting: Setting, state: State, lever: float) -> Market:
     """Return the market of a state with the dispatch lever set by hand."""
-    drivers = drive(state, setting)
-    policy = govern(state, drivers, setting)
+    policy = quarter_of(state, setting, "policy").policy
     column = np.full_like(policy.lever["unified_dispatch"], lever)
     policy = replace(policy, lever={**policy.lever, "unified_dispatch": column})
-    return sell(state, drivers, policy, invest(state, drivers, policy, setting), setting)
+    return quarter_of(state, setting, "market", policy=policy).market
 
 
 def test_without_search_friction_and_with_a_pool_the_dispatch_centre_is_worth_nothing() -> None:
@@ -177,10 +174,10 @@ def test_without_hype_expectations_do_not_see_growth(weight: float) -> None:
     shares = {}
     for name, setting in (("calm", calm), ("hyped", hyped)):
         for speed in (1.0, 3.0):
-            drivers = drive(state, setting)
+            drivers = quarter_of(state, setting, "drivers").drivers
             drivers = replace(drivers, growth=speed * drivers.growth)
-            policy = govern(state, drivers, setting)
-            shares[name, speed] = place_halls(state, drivers, policy, setting).share
+            quarter = quarter_of(state, setting, "policy", drivers=drivers)
+            shares[name, speed] = place_halls(quarter, setting).share
     np.testing.assert_array_equal(shares["calm", 1.0], shares["calm", 3.0])
     assert not np.allclose(shares["hyped", 1.0], shares["hyped", 3.0])
 

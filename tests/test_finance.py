@@ -28,11 +28,11 @@ from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.quarter.step import Quarter
 from ecosystem.stages.drivers import INTELLIGENT, drive
 from ecosystem.stages.finance import Books, Rates, keep_books
 from ecosystem.stages.investment import equity, invest
 from ecosystem.stages.location import full_cost
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 MOMENTS = (20, 40, 60)
@@ -326,7 +326,7 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
         earned, lived = (earned + ratio) * stays, (lived + 1) * stays
         if t in (41, 63):
             earning = (earned >= lived) & (lived > 0) & (state.centres.servers > 1)
-            insolvent = equity(state, quarter.policy, setting) < -1e-3
+            insolvent = equity(state.centres, quarter.policy.local_settlement) < -1e-3
             assert earning.sum() >= 10
             assert (insolvent & earning).sum() < 0.2 * earning.sum()
 
@@ -349,10 +349,7 @@ def test_less_soft_budget_never_builds_more() -> None:
     ]
     bound = 0
     for quarter, _ in quarters(settings_by_softness[2]):
-        orders = [
-            invest(quarter.state, quarter.drivers, quarter.policy, setting)
-            for setting in settings_by_softness
-        ]
+        orders = [invest(quarter, setting) for setting in settings_by_softness]
         for harder, softer in zip(orders, orders[1:], strict=False):
             assert (harder.hall_order <= softer.hall_order * (1 + 1e-12)).all()
             assert (harder.server_order <= softer.server_order * (1 + 1e-12)).all()
@@ -374,7 +371,7 @@ def test_where_profit_is_poor_less_soft_budget_slows_the_national_build() -> Non
         growth = table[:, t + 1, INTELLIGENT] / table[:, t, INTELLIGENT]
         now = quarter.state.nation.capacity[:, INTELLIGENT]
         built = [
-            drive(quarter.state, setting).capacity_next[:, INTELLIGENT]
+            drive(quarter, setting).capacity_next[:, INTELLIGENT]
             for setting in settings_by_softness
         ]
         slow = built[0] < now * growth

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from moments import Moment, moment
 
-from ecosystem.stages.dispatch import sell
-from ecosystem.stages.innovation import accept_offers, university_effort
+from ecosystem.stages.innovation import accept_offers, partner_knowledge, university_effort
 from ecosystem.stages.investment import finance_limit
 from ecosystem.stages.labour import close_firms, compete
 from ecosystem.stages.location import place_halls, place_utility
@@ -73,29 +72,20 @@ def test_owners_reach_different_finance() -> None:
         owners = np.array(world.centres.owner)
         owners[second] = owner
         here = pair.with_table("centres", {"owner": owners})
-        location = place_halls(here.state, here.drivers(), here.policy(), here.setting)
-        limit = finance_limit(
-            here.state, here.drivers(), here.policy(), location.lender_index, here.setting
-        )
+        quarter = here.quarter("policy")
+        index = place_halls(quarter, here.setting).lender_index
+        limit = finance_limit(quarter, index, here.setting)
         limits.append(float(limit[0, second]))
     assert len(set(np.round(limits, 6))) == len(world.owners)
 
 
 def test_only_the_failing_centre_leaves() -> None:
     """After a year of negative equity a centre can leave; its solvent twin stays."""
-    from ecosystem.stages.accounts import account
-    from ecosystem.stages.labour import employ, trade
-
     pair, first, second = centre_pair()
     insolvent = np.array(pair.state.centres.insolvent)
     insolvent[:, [first, second]] = [0, 8]
     pair = pair.with_columns("centres", insolvent=insolvent).with_parameters(soft_budget=0)
-    state, setting = pair.state, pair.setting
-    parts = pair.drivers(), pair.policy(), pair.investment(), pair.supply(), pair.market()
-    made = pair.innovation()
-    labour = employ(state, *parts[:4], made, setting)
-    business = trade(state, *parts[:2], made, labour, setting)
-    left = account(state, *parts, made, labour, business, setting).exits.left
+    left = pair.quarter().accounts.exits.left
     assert np.all(left[:, second] == 1)
     assert np.all(left[:, first] == 0)
 
@@ -106,8 +96,8 @@ def test_the_readier_prefecture_draws_more_halls() -> None:
     outside = int(np.flatnonzero(places.hub == 0)[0])
     for place in (0, outside):
         ready = here.raised("governments", "readiness", 1.1, place)
-        before = place_utility(here.state, here.policy(), here.setting)
-        after = place_utility(ready.state, ready.policy(), ready.setting)
+        before = place_utility(here.quarter("policy"), here.setting)
+        after = place_utility(ready.quarter("policy"), ready.setting)
         cell = INTELLIGENT * places.count + place
         assert np.all(after[:, cell] > before[:, cell])
 
@@ -192,13 +182,9 @@ def test_the_firm_short_of_cash_and_the_young_firm_leave(
 
 def test_the_firm_near_strong_universities_learns_from_better_partners() -> None:
     """Two firms of one domain that differ in nothing but where they are."""
-    from ecosystem.stages.innovation import partner_knowledge
-
     here = moment()
     frontier = np.full((here.setting.runs, 1), 10.0)
-    partners = partner_knowledge(
-        here.state, here.policy(), here.investment(), frontier, here.setting
-    )
+    partners = partner_knowledge(here.quarter("investment"), frontier, here.setting)
     count = here.setting.world.prefectures.count
     external = partners.external.reshape(here.setting.runs, count, -1)
     assert np.all(external.max(axis=1) > external.min(axis=1))
@@ -276,9 +262,7 @@ def test_buyers_differ_by_distance_and_by_experience() -> None:
     near = near.with_columns("buyers", **columns)
 
     def province_share(at: Moment) -> np.ndarray:
-        return sell(at.state, at.drivers(), at.policy(), at.investment(), at.setting).routing.share[
-            ..., 2
-        ]
+        return at.market().routing.share[..., 2]
 
     equal = province_share(near)
     assert np.allclose(equal[:, first], equal[:, second])

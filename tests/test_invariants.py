@@ -15,13 +15,13 @@ from ecosystem.inputs.catalogue import state_columns
 from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
-from ecosystem.quarter.step import Quarter
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.investment import advance
 from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, matrix
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -310,8 +310,8 @@ def test_where_all_is_pooled_demand_or_capacity_is_used_up() -> None:
     start = setting.world.centres.cell_start
     for quarter, _ in quarters(setting, 40):
         market, built = quarter.market, quarter.investment
-        before, policy = (quarter.state, quarter.drivers), quarter.policy
-        weight = contract_weights(*before, policy, market.routing, setting)
+        policy = quarter.policy
+        weight = contract_weights(quarter, market.routing, setting)
         (real_time, batch), _ = class_demand(market.routing, weight, policy, setting)
         capacity = np.add.reduceat(HOURS * built.servers, start, axis=1)
         sold = np.add.reduceat(market.sold, start, axis=1)

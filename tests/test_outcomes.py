@@ -8,7 +8,7 @@ from ecosystem.maths.arrays import total
 from ecosystem.maths.kernels import gini, shannon
 from ecosystem.maths.survival import SPAN, five_year_survival
 from ecosystem.outcomes import measure
-from ecosystem.quarter.step import Quarter
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 

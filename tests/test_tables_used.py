@@ -20,9 +20,10 @@ from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import TIERS, measure
 from ecosystem.quarter.start import initial_state
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
 from ecosystem.runs.core import Recorder
 from ecosystem.stages.drivers import drive, national_capacity_table
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters, Setting
 
 STAGES = {
@@ -147,7 +148,7 @@ def test_what_an_instrument_buys_is_read_by_a_stage(name: str) -> None:
 def test_every_channel_of_a_shock_is_read_by_the_drivers_and_no_other() -> None:
     setting = given(scenario(), world="teaching", replicates=1)
     paths = WatchedPaths(setting.shocks)
-    drive(initial_state(setting), replace(setting, shocks=paths))
+    drive(Quarter(initial_state(setting)), replace(setting, shocks=paths))
     channels = {name for row in shocks().values() for name in (row.channel, row.second_channel)}
     assert paths.read == channels - {""}
 

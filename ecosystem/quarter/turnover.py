@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_period
@@ -13,10 +11,8 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.labour import domain_sum
 from ecosystem.stages.policy import readiness_part
 from ecosystem.state import state as agents
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
-
-if TYPE_CHECKING:
-    from ecosystem.quarter.step import Quarter
 
 
 def next_state(quarter: Quarter, setting: Setting) -> agents.State:

@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from ecosystem.extend import add_flows, check_flows
-from ecosystem.maths.arrays import Array, total
+from ecosystem.maths.arrays import total
 from ecosystem.stages import flows
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.exits import Exits, exit_centres
-from ecosystem.stages.finance import Books
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.labour import Business, Labour
-from ecosystem.stages.policy import Policy
-from ecosystem.stages.settlement import Settlement, settle
-from ecosystem.stages.supply_chain import Supply
-from ecosystem.state.ledger import Flow, Ledger
+from ecosystem.stages.exits import exit_centres
+from ecosystem.stages.settlement import settle
+from ecosystem.state.ledger import Ledger
+from ecosystem.state.records import Accounts, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 
-@dataclass(frozen=True)
-class Accounts:
-    """Flows and balances of the quarter, M¥."""
-
-    flows: tuple[Flow, ...]
-    cash: Mapping[str, Array]  # closing deposits by sector (runs, members)
-    books: Books  # of centres (runs, centres)
-    exits: Exits  # of centres
-    settlement: Settlement
-    taxes: Array  # (runs, 2): local, national
-    sector_taxes: Mapping[str, Array]  # (runs, 1)
-    local_receipts: Array  # local taxes of centres and AI firms (runs, 1)
-    value_added: Mapping[str, Array]  # gross, by sector (runs, members)
-    wages: Mapping[str, Array]  # by sector (runs, members)
-    power_bill: Array  # of centres before relief (runs, centres)
-    exports: Array  # of compute (runs, 1)
-    imports: Array  # of compute (runs, 1)
-    added: tuple[Flow, ...]  # those of the flows that a user's functions add
-
-
-def account(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    supply: Supply,
-    market: Market,
-    innovation: Innovation,
-    labour: Labour,
-    business: Business,
-    setting: Setting,
-) -> Accounts:
+def account(quarter: Quarter, setting: Setting) -> Accounts:
     """List the flows of the quarter, book them and close every account.
 
     Source: the transaction matrix of the model; each row sums to zero by construction.
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
+    investment, supply, market = quarter.investment, quarter.supply, quarter.market
+    innovation, labour, business = quarter.innovation, quarter.labour, quarter.business
     ledger = Ledger(state)
     settlement = settle(state.period, drivers, policy, investment, market, innovation, setting)
     compute = flows.compute_sales(ledger, drivers, market, settlement, setting)
@@ -83,10 +44,7 @@ def account(
     ledger.add("generation", "grid", grid - outside, "households")
     exits = exit_centres(state, investment, books, policy.local_settlement, setting)
     flows.sell_centres(ledger, exits)
-    added = add_flows(
-        ledger, state, setting, drivers=drivers, policy=policy, investment=investment,
-        supply=supply, market=market, innovation=innovation, labour=labour, business=business,
-    )  # fmt: skip
+    added = add_flows(ledger, quarter, setting)
     flows.wind_up(ledger, business)
     check_flows(ledger.flows, state, setting)
     return Accounts(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import clear, segment_share, segment_sum, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT, Drivers
-from ecosystem.stages.investment import Investment
+from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.location import cell_kind, running_pue
-from ecosystem.stages.policy import Policy
 from ecosystem.stages.routing import (
     HOME,
     RIVAL,
-    Routing,
     home_latency,
     kind_of_workload,
     kind_sum,
@@ -25,49 +20,27 @@ from ecosystem.stages.routing import (
     route,
     served_quality,
 )
+from ecosystem.state.records import Drivers, Market, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
-@dataclass(frozen=True)
-class Market:
-    """What was sold, at what price, and what was not."""
-
-    routing: Routing
-    sold: Array  # PFh (runs, centres)
-    by_class: Array  # PFh (runs, 2, centres): real-time, batch
-    inflow: Array  # PFh (runs, 2, kinds)
-    served: Array  # PFh (runs, 2, kinds)
-    lost: Array  # PFh turned away or never found a centre (runs, 2, kinds)
-    leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
-    helped: Array  # PFh of batch work that neighbours' idle centres take (runs, kinds)
-    helped_home: Array  # of it, for buyers of the home region (runs, workloads)
-    use: Array  # contracted use (runs, centres)
-    revenue: Array  # M¥ paid by buyers and vouchers (runs, centres)
-    posted: Array  # M¥ at posted prices, before the output subsidy's cut (runs, centres)
-    delivered: Array  # PFh (runs, regions, workloads)
-    payments: Array  # M¥ (runs, regions, workloads)
-    mark_next: Array  # (runs, centres)
-    tenants_next: Array  # (runs, centres)
-    experience_next: Array  # (runs, regions, workloads)
-    energy: Array  # MWh (runs, centres)
-    national_use: Array  # (runs, kinds)
-    rival_use: Array  # (runs, kinds)
-    firm_fulfilment: Array  # share of home intelligent demand that is served (runs, 1)
-
-
-def sell(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Market:
+def sell(quarter: Quarter, setting: Setting) -> Market:
     """Return the quarter's sales of compute.
 
     Source: model equations (4.4)-(4.7) with the exact pool of the last section: contracts are
     matched first (den Haan, Ramey & Watson 2000), a share and what stays unserved is pooled.
     """
+    state, drivers, policy, investment = (
+        quarter.state,
+        quarter.drivers,
+        quarter.policy,
+        quarter.investment,
+    )
     world, p = setting.world, setting.parameters
-    routing = route(state, drivers, policy, investment, setting)
+    routing = route(quarter, setting)
     free = HOURS * investment.servers * availability(drivers, setting)
-    weight = contract_weights(state, drivers, policy, routing, setting)
+    weight = contract_weights(quarter, routing, setting)
     pooled, exponent = dispatch_rules(policy, setting)
     wanted, nowhere = class_demand(routing, weight, policy, setting)
     linkage = np.minimum(policy.lever["hub_linkage"], 1)
@@ -102,7 +75,7 @@ def sell(
     inflow = np.stack(arrived, axis=1)
     served_kinds = np.stack(served, axis=1)
     revenue, delivered, payments = settle_sales(
-        routing, drivers, policy, by_class, stand_in, inflow, served_kinds, setting
+        quarter, routing, by_class, stand_in, inflow, served_kinds, setting
     )
     helped_home = help_for_home(helped, routing, setting)
     elsewhere = routing.rival_served + helped
@@ -135,7 +108,7 @@ def sell(
             p.tenant_persistence,
             p.tenant_sd,
         ),
-        experience_next=learn(state, routing, policy, setting),
+        experience_next=learn(quarter, routing, setting),
         energy=investment.power * pue * load * investment.servers * HOURS / 1000,
         national_use=anywhere / (drivers.capacity * HOURS),
         rival_use=safe_ratio(elsewhere, routing.rival_capacity * HOURS),
@@ -186,14 +159,13 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
     return pooled, p.search_exponent * (1 + p.dispatch_search_gain * lever)
 
 
-def contract_weights(
-    state: State, drivers: Drivers, policy: Policy, routing: Routing, setting: Setting
-) -> Array:
+def contract_weights(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
+    state, drivers = quarter.state, quarter.drivers
     p, kind = setting.parameters, setting.world.centres.kind
     relative = np.log(routing.offer.price / spread(drivers.price, kind))
     tenants = state.centres.tenants
-    quality = served_quality(state, policy, setting)
+    quality = served_quality(quarter, setting)
     return np.asarray(
         routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
     )
@@ -301,9 +273,8 @@ def help_from_neighbours(lost: Array, routing: Routing, policy: Policy, setting:
 
 
 def settle_sales(
+    quarter: Quarter,
     routing: Routing,
-    drivers: Drivers,
-    policy: Policy,
     by_class: Array,
     stand_in: Array,
     inflow: Array,
@@ -315,6 +286,7 @@ def settle_sales(
     All buyers of a kind and class are served in the same proportion; a centre earns its posted
     price times the mean multiplier of the workloads it serves.
     """
+    drivers, policy = quarter.drivers, quarter.policy
     world = setting.world
     work, kind = world.workloads, world.centres.kind
     order = np.where(work.real_time, 0, 1)
@@ -358,11 +330,12 @@ def move_mark(state: State, use: Array, setting: Setting) -> Array:
     return np.clip(moved, p.mark_low, p.mark_high)
 
 
-def learn(state: State, routing: Routing, policy: Policy, setting: Setting) -> Array:
+def learn(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads).
 
     The share s counts what anchor tenants brought along.
     """
+    state, policy = quarter.state, quarter.policy
     p, kind = setting.parameters, setting.world.workloads.kind
     wide = p.experience_half[:, :, None]
     share = move_anchors(routing.share, policy, setting)[..., HOME]

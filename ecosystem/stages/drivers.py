@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.inputs.calendar import (
@@ -18,39 +16,11 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, sigmoid
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.state.records import Drivers, Quarter
 from ecosystem.state.setting import Parameters, Setting
 from ecosystem.state.state import State
 
 GENERAL, INTELLIGENT, SUPER = 0, 1, 2  # kinds of compute
-
-
-@dataclass(frozen=True)
-class Drivers:
-    """Exogenous values of one quarter."""
-
-    year: float
-    capacity: Array  # PFLOPS (runs, kinds), national, at the start of the quarter
-    capacity_next: Array  # PFLOPS (runs, kinds), at its end
-    growth: Array  # log growth a year, mean of four quarters (runs, kinds)
-    demand_ratio_next: Array  # (runs, kinds)
-    demand: Array  # PFLOPS-hours (runs, regions, workloads), 0 for the home region
-    real_time_share: Array  # of intelligent work (runs, 1)
-    noise: Array  # (runs, regions, workloads)
-    price: Array  # yuan/PFh (runs, kinds), reference
-    server_cost: Array  # million yuan/PFLOPS (runs, kinds)
-    hall_cost: Array  # million yuan/PFLOPS (runs, kinds)
-    power: Array  # kW/PFLOPS of new servers (runs, kinds)
-    price_decline: Array  # log decline a year (runs, kinds)
-    electricity: Array  # yuan/kWh (prefectures,)
-    rival_price: Array  # of rival hubs over the reference (runs, 1)
-    supply: float  # share of servers that power lets run
-    poaching: float  # pull of the east, 1 without
-    efficiency: float  # work done by a unit of compute, 1 without a jump
-    grid_decline: Array  # factor on all grid CO2 factors (runs, 1)
-    accelerators: float  # share of ordered servers delivered
-    hub_availability: float  # share of hub capacity that runs
-    fiscal: float  # factor on local envelopes and cash
-    open_source: Array  # floor of algorithm quality (runs, 1)
 
 
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
@@ -93,12 +63,13 @@ def halved(value: Array, year: float, halving_time: Array, reference_year: Array
     return np.asarray(value * np.exp2(-(year - reference_year) / halving_time))
 
 
-def drive(state: State, setting: Setting) -> Drivers:
+def drive(quarter: Quarter, setting: Setting) -> Drivers:
     """Return the drivers of the quarter `state.period`.
 
     Source: model equations (0.1)-(0.4); national capacity is a state after the last observed
     quarter, built at the rate that expected profit supports (section "option not to build").
     """
+    state = quarter.state
     world, p, t = setting.world, setting.parameters, state.period
     year = mid_year(t)
     horizon = setting.by_kind("price_halving_time")

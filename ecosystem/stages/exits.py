@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, segment_sum, spread
-from ecosystem.stages.finance import Books
-from ecosystem.stages.investment import Investment
+from ecosystem.state.records import Books, Exits, Investment
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
-
-
-@dataclass(frozen=True)
-class Exits:
-    """Centres after exits."""
-
-    left: Array  # 1 or 0 (runs, centres)
-    servers: Array  # PFLOPS (runs, centres)
-    server_pipeline: Array  # PFLOPS (runs, quarters, centres)
-    halls: Array  # MW (runs, centres)
-    halls_pipeline: Array  # MW (runs, quarters, centres)
-    power: Array  # kW/PFLOPS (runs, centres)
-    pue: Array  # (runs, centres)
-    book_servers: Array  # M¥ (runs, centres)
-    book_halls: Array  # M¥ (runs, centres)
-    paid: Array  # M¥ by buyers (runs, centres)
-    received: Array  # M¥ by sellers (runs, centres)
-    repaid: Array  # M¥ of their loans (runs, centres)
-    left_over: Array  # M¥ for their owners (runs, centres)
-    overdraft: Array  # M¥ that buyers borrow (runs, centres)
-    loan: Array  # M¥ (runs, centres)
-    written_off: Array  # M¥ that banks lose (runs, centres)
-    insolvent: Array  # quarters in default (runs, centres)
 
 
 def exit_centres(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.state.records import Books
 
 
 @dataclass(frozen=True)
@@ -25,32 +26,6 @@ class Rates:
     income_tax: Array
     payout: Array  # share of free profit paid as dividend
     reserve_quarters: Array  # of costs and interest kept before a dividend
-
-
-@dataclass(frozen=True)
-class Books:
-    """What the quarter did to a centre, M¥."""
-
-    surplus: Array  # gross operating surplus
-    headquarters_take: Array
-    headquarters_pay: Array
-    depreciation: Array
-    interest: Array
-    repayment: Array
-    borrowed: Array  # for capital
-    overdraft: Array  # borrowed because cash ran out
-    value_added_tax: Array
-    income_tax: Array
-    dividend: Array
-    cash: Array
-    loan: Array
-    book_servers: Array
-    book_halls: Array
-
-    def equity(self, local_settlement: Array) -> Array:
-        """Return E = cash + local share * book - loan, M¥."""
-        book = self.book_servers + self.book_halls
-        return np.asarray(self.cash + local_settlement * book - self.loan)
 
 
 def keep_books(

@@ -8,18 +8,24 @@ import numpy as np
 
 from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
 from ecosystem.maths.clearing import segment_sum, spread
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.exits import Exits
-from ecosystem.stages.finance import Books, Rates, keep_books
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.labour import Business, Labour
-from ecosystem.stages.policy import Policy, readiness_part
+from ecosystem.stages.finance import Rates, keep_books
+from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.routing import RIVAL
-from ecosystem.stages.settlement import Settlement, park_outlay, power_bill
-from ecosystem.stages.supply_chain import Supply
+from ecosystem.stages.settlement import park_outlay, power_bill
 from ecosystem.state.ledger import Ledger, by_level, split_evenly
+from ecosystem.state.records import (
+    Books,
+    Business,
+    Drivers,
+    Exits,
+    Innovation,
+    Investment,
+    Labour,
+    Market,
+    Policy,
+    Settlement,
+    Supply,
+)
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 

@@ -10,68 +10,38 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import segment_sum, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import INTELLIGENT, Drivers, reference_prices
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import INTELLIGENT, reference_prices
 from ecosystem.stages.routing import park_output
+from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
-@dataclass(frozen=True)
-class Innovation:
-    """Knowledge, patents and use of AI in the quarter."""
-
-    research_spending: Array  # M¥ of AI firms out of their own money (runs, slots)
-    grants: Array  # M¥ of research grants to AI firms (runs, slots)
-    university_grants: Array  # M¥ (runs, universities)
-    compute: Array  # PFh used by each firm, with free quota (runs, slots)
-    patents: Array  # invention patents (runs, slots)
-    collaboration: Array  # intensity (runs, prefectures, domains)
-    absorptive: Array  # absorptive capacity (runs, slots)
-    knowledge_next: Array  # (runs, slots)
-    research_next: Array  # stock, M¥ (runs, slots)
-    university_knowledge_next: Array  # (runs, domains, universities)
-    quality: Array  # algorithm quality A (runs, domains)
-    relative_quality: Array  # 1 - exp(-A/A_0) (runs, domains)
-    frontier: Array  # world frontier of knowledge (runs, 1)
-    deployment_next: Array  # (runs, prefectures, domains)
-    adoption_next: Array  # of parks (runs, parks)
-    park_servers_next: Array  # PFLOPS (runs, parks)
-    park_order: Array  # PFLOPS (runs, parks)
-    park_output: Array  # M¥ (runs, parks)
-    density: Array  # mean share of possible ties that is active (runs, 1)
-
-
 def innovate(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    market: Market,
+    quarter: Quarter,
     setting: Setting,
 ) -> Innovation:
     """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
+    state, policy = quarter.state, quarter.policy
     p, world, f = setting.parameters, setting.world, state.firms
     cell = world.firms.cell
     pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
     frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
-    grants, university_grants = research_grants(state, policy, setting)
+    grants, university_grants = research_grants(quarter, setting)
     own = p.research_intensity * f.sales
     effort = own + (1 + p.research_additionality) * grants
-    partners = partner_knowledge(state, policy, investment, frontier, setting)
-    compute = usable_compute(state, market, policy, investment, setting)
-    patents = invent(state, drivers, effort, compute, partners, setting)
+    partners = partner_knowledge(quarter, frontier, setting)
+    compute = usable_compute(quarter, setting)
+    patents = invent(quarter, effort, compute, partners, setting)
     gap = np.maximum(spread(partners.external, cell) - f.knowledge, 0)
     absorptive = -np.expm1(-f.research / p.absorption_scale)
     learning = spread(partners.intensity, cell) * absorptive
     absorbed = learning * gap * np.exp(-gap / p.cognitive_distance)
     gain = towards_frontier(p.knowledge_per_patent * patents + absorbed, f.knowledge, frontier)
-    quality = algorithm_quality(state, drivers, setting)
-    affordable = affordability(state, market, setting)
-    deployed, relative = deploy(state, drivers, policy, affordable, quality, setting)
-    adoption, servers, order = modernise(state, policy, affordable, relative, setting)
+    quality = algorithm_quality(quarter, setting)
+    affordable = affordability(quarter, setting)
+    deployed, relative = deploy(quarter, affordable, quality, setting)
+    adoption, servers, order = modernise(quarter, affordable, relative, setting)
     return Innovation(
         research_spending=own,
         grants=grants,
@@ -82,7 +52,7 @@ def innovate(
         absorptive=absorptive,
         knowledge_next=f.active * (f.knowledge * (1 - p.knowledge_depreciation) + gain),
         research_next=f.active * (f.research * (1 - p.research_depreciation) + effort),
-        university_knowledge_next=teach(state, policy, partners, patents, frontier, setting),
+        university_knowledge_next=teach(quarter, partners, patents, frontier, setting),
         quality=quality,
         relative_quality=relative,
         frontier=frontier,
@@ -95,12 +65,13 @@ def innovate(
     )
 
 
-def research_grants(state: State, policy: Policy, setting: Setting) -> tuple[Array, Array]:
+def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return research grants to firms (runs, slots) and universities (runs, universities), M¥.
 
     Firms share by their own research, universities by their funds. The local fiscal loop (C2)
     adds a share of what local receipts rose to the grants of firms.
     """
+    state, policy = quarter.state, quarter.policy
     p, f, world = setting.parameters, state.firms, setting.world
     loop = p.fiscal_loop_grant_share * policy.fiscal_extra
     to_firms = p.grant_share_firms * policy.grants + loop
@@ -123,14 +94,13 @@ class Partners:
     effort: Array  # of universities by domain, mean 1 (runs, domains, universities)
 
 
-def partner_knowledge(
-    state: State, policy: Policy, investment: Investment, frontier: Array, setting: Setting
-) -> Partners:
+def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Partners:
     """Return partners' knowledge by cell; partner choice factorises (5.2).
 
     K_ext = sum_u E kappa^2 / sum_u E kappa with E = exp(-b d); lead firms and anchor tenants
     bring frontier knowledge where centres stand (coupling C4).
     """
+    state, policy = quarter.state, quarter.policy
     p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
     distance = world.distance_km[:, world.universities.prefecture]
     near = setting.once("near", lambda: np.exp(-distance / p.partner_distance[:, :, None]))
@@ -148,7 +118,7 @@ def partner_knowledge(
     consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
     if "firm.partner" in setting.neutral:
         university = np.tile(kappa.mean(axis=2), (1, world.prefectures.count))
-    lead = lead_firms(investment, policy, setting)
+    lead = lead_firms(quarter, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(
         external=(1 - lead) * university + lead * frontier,
@@ -159,11 +129,12 @@ def partner_knowledge(
     )
 
 
-def lead_firms(investment: Investment, policy: Policy, setting: Setting) -> Array:
+def lead_firms(quarter: Quarter, setting: Setting) -> Array:
     """Return the weight of lead firms' knowledge by prefecture, (runs, prefectures).
 
     w_p = s min(1, sum_q (1 - exp(-MW_q/scale)) exp(-d_pq/range)), MW of servers in operation.
     """
+    investment, policy = quarter.investment, quarter.policy
     p, world = setting.parameters, setting.world
     centres = world.centres
     by_place = np.eye(world.prefectures.count)[centres.prefecture]
@@ -205,8 +176,7 @@ def university_effort(state: State, setting: Setting) -> Array:
 
 
 def teach(
-    state: State,
-    policy: Policy,
+    quarter: Quarter,
     partners: Partners,
     patents: Array,
     frontier: Array,
@@ -216,6 +186,7 @@ def teach(
 
     Gain kappa (g + g_c lever accepted) effort + back-flow, towards the frontier.
     """
+    state, policy = quarter.state, quarter.policy
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
     lever = policy.lever["joint_innovation"][:, :, None]
     rate = p.university_growth[:, :, None]
@@ -236,10 +207,14 @@ def towards_frontier(gain: Array, knowledge: Array, frontier: Array) -> Array:
     return np.asarray(np.maximum(frontier - knowledge, 0) * -np.expm1(-gain / frontier))
 
 
-def usable_compute(
-    state: State, market: Market, policy: Policy, investment: Investment, setting: Setting
-) -> Array:
+def usable_compute(quarter: Quarter, setting: Setting) -> Array:
     """Return compute each firm can use, PFh (runs, slots): bought plus free quota (C3)."""
+    state, market, policy, investment = (
+        quarter.state,
+        quarter.market,
+        quarter.policy,
+        quarter.investment,
+    )
     p, f = setting.parameters, state.firms
     kind = setting.world.centres.kind == INTELLIGENT
     idle = (HOURS * investment.servers - market.sold) * kind
@@ -250,8 +225,7 @@ def usable_compute(
 
 
 def invent(
-    state: State,
-    drivers: Drivers,
+    quarter: Quarter,
     effort: Array,
     compute: Array,
     partners: Partners,
@@ -261,6 +235,7 @@ def invent(
 
     Rate = l_0(t)/4 (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     years = np.minimum(drivers.year - p.patent_propensity_start, p.patent_propensity_years)
     propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
@@ -280,16 +255,18 @@ def invent(
     return kernels.poisson_inverse(spread(draw, world.firms.order), mean)
 
 
-def algorithm_quality(state: State, drivers: Drivers, setting: Setting) -> Array:
+def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return A_j, size-weighted knowledge of active firms plus the open floor (runs, domains)."""
+    state, drivers = quarter.state, quarter.drivers
     f, world = state.firms, setting.world
     cells = segment_sum(f.share * f.knowledge, world.firms.cell_start)
     domains = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1)
     return np.asarray(domains + drivers.open_source)
 
 
-def affordability(state: State, market: Market, setting: Setting) -> Array:
+def affordability(quarter: Quarter, setting: Setting) -> Array:
     """Return how affordable AI is, (runs, prefectures, domains): local price and integrators."""
+    state, market = quarter.state, quarter.market
     p, world = setting.parameters, setting.world
     firms = segment_sum(state.firms.active, world.firms.cell_start)
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
@@ -301,9 +278,7 @@ def affordability(state: State, market: Market, setting: Setting) -> Array:
 
 
 def deploy(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
+    quarter: Quarter,
     affordable: Array,
     quality: Array,
     setting: Setting,
@@ -313,6 +288,7 @@ def deploy(
     Bass diffusion (Bass 1969) whose rates rise with quality and with affordable local compute
     and integrators; model equations (5.6)-(5.7).
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p = setting.parameters
     scale = p.quality_scale * np.exp(p.quality_growth * (drivers.year - p.quality_year))
     relative = -np.expm1(-quality / scale)
@@ -328,13 +304,14 @@ def deploy(
 
 
 def modernise(
-    state: State, policy: Policy, affordable: Array, relative: Array, setting: Setting
+    quarter: Quarter, affordable: Array, relative: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
     Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own; it
     builds towards C* = adoption * output * intensity (2.10).
     """
+    state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks
     adoption = k.adoption
     if "park.adopt" in setting.neutral:

@@ -2,63 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.maths.arrays import Array, combine, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls, standard_pue
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.stages.location import by_cell, hall_capacity, place_halls, standard_pue
+from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
+from ecosystem.state.state import Centres
 
 
-@dataclass(frozen=True)
-class Investment:
-    """Capacity of the quarter and what was ordered."""
-
-    location: Location
-    halls: Array  # MW in place (runs, centres)
-    halls_pipeline: Array  # MW (runs, hall quarters, centres)
-    capacity: Array  # PFLOPS that the halls can carry (runs, centres)
-    servers: Array  # PFLOPS running (runs, centres)
-    server_pipeline: Array  # PFLOPS (runs, server quarters, centres)
-    arrived: Array  # PFLOPS of servers (runs, centres)
-    scrapped: Array  # PFLOPS cut because halls cannot hold them (runs, centres)
-    power: Array  # kW/PFLOPS, mean of the vintages (runs, centres)
-    pue: Array  # mean of the vintages (runs, centres)
-    hall_order: Array  # PFLOPS (runs, centres)
-    server_order: Array  # PFLOPS (runs, centres)
-    hall_outlay: Array  # M¥ gross (runs, centres)
-    server_outlay: Array  # M¥ gross (runs, centres)
-    rationed: Array  # share of planned outlay that finance allowed (runs, centres)
-    fill: Array  # servers over halls, leaning on neutral where nothing stands (runs, cells)
-
-
-def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Investment:
+def invest(quarter: Quarter, setting: Setting) -> Investment:
     """Return arrivals and orders of the quarter.
 
     Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
     Source: model equations (2.6)-(2.11) and the finance limit.
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     c, p, centres = state.centres, setting.parameters, setting.world.centres
-    location = place_halls(state, drivers, policy, setting)
+    location = place_halls(quarter, setting)
     halls = c.halls * (1 - p.hall_depreciation) + c.halls_pipeline[:, 0]
     capacity = hall_capacity(halls, drivers, setting)
-    kept, arrived, waiting = receive_servers(state, drivers, setting)
+    kept, arrived, waiting = receive_servers(quarter, setting)
     servers = np.minimum(kept + arrived, capacity)
     old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
     pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
-    want = wanted_servers(state, setting, halls, capacity, servers, waiting, drivers)
+    want = wanted_servers(quarter, setting, halls, capacity, servers, waiting)
     hall_price = spread(drivers.hall_cost, centres.kind)
-    server_price = spread(home_discount(state, drivers, setting), centres.kind)
+    server_price = spread(home_discount(quarter, setting), centres.kind)
     outlay = location.bid * hall_price + want * server_price
-    limit = finance_limit(state, drivers, policy, location.lender_index, setting)
+    limit = finance_limit(quarter, location.lender_index, setting)
     rationed = np.minimum(1, safe_ratio(limit, outlay, empty=1.0))
     hall_order, server_order = location.bid * rationed, want * rationed
     return Investment(
@@ -86,12 +63,13 @@ def advance(pipeline: Array, order: Array) -> Array:
     return np.concatenate([pipeline[:, 1:], order[:, None]], axis=1)
 
 
-def receive_servers(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array, Array]:
+def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     """Return servers kept, servers delivered, and the pipeline with what slipped (PFLOPS).
 
     Of the servers due only the share that the market for accelerators supplies arrives; the
     rest slips by one quarter. Source: model equation (2.8).
     """
+    state, drivers = quarter.state, quarter.drivers
     c = state.centres
     decay = spread(setting.by_kind("server_depreciation"), setting.world.centres.kind)
     due = c.server_pipeline[:, 0]
@@ -108,13 +86,12 @@ def receive_servers(state: State, drivers: Drivers, setting: Setting) -> tuple[A
 
 
 def wanted_servers(
-    state: State,
+    quarter: Quarter,
     setting: Setting,
     halls: Array,
     capacity: Array,
     servers: Array,
     waiting: Array,
-    drivers: Drivers,
 ) -> Array:
     """Return server orders before finance, PFLOPS (runs, centres).
 
@@ -122,6 +99,7 @@ def wanted_servers(
     threshold use, shared by room; a share of the halls that arrive next quarter is filled from
     the start, so the room counts them. Source: model equation (2.11), orders by prefecture.
     """
+    state, drivers = quarter.state, quarter.drivers
     p, centres = setting.parameters, setting.world.centres
     next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)
     pending = waiting.sum(axis=1)
@@ -141,11 +119,12 @@ def wanted_servers(
     return order
 
 
-def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
+def home_discount(quarter: Quarter, setting: Setting) -> Array:
     """Return the server price with what equipment learnt at home saves, M¥/P (runs, kinds).
 
     Coupling C7, intelligent servers: price * [1 - s (share bought at home)(1 - home cost)].
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     stage = world.stages.index("servers")
     makers = world.makers.stage == stage
@@ -156,21 +135,19 @@ def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(drivers.server_cost * (1 - saved))
 
 
-def equity(state: State, policy: Policy, setting: Setting) -> Array:
+def equity(centres: Centres, local_settlement: Array) -> Array:
     """Return E = cash + local share * book - loan, M¥ (runs, centres)."""
-    c = state.centres
-    book = c.book_servers + c.book_halls
-    return np.asarray(c.cash + policy.local_settlement * book - c.loan)
+    book = centres.book_servers + centres.book_halls
+    return np.asarray(centres.cash + local_settlement * book - centres.loan)
 
 
-def finance_limit(
-    state: State, drivers: Drivers, policy: Policy, index: Array, setting: Setting
-) -> Array:
+def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     """Return what each operator can spend this quarter, M¥ (runs, centres).
 
     limit = max(cash, 0) + l max(E, 0) + M [soft + (1 - soft) min(1, index^3)], with soft the
     soft-budget factor of state owners (Kornai 1986).
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     owner, kind = world.centres.owner, world.centres.kind
     leverage = spread(p.stack("leverage", world.owners), owner)
@@ -180,7 +157,7 @@ def finance_limit(
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
     strict = np.minimum(1, index**3)
-    reach = np.maximum(equity(state, policy, setting), 0)
+    reach = np.maximum(equity(state.centres, quarter.policy.local_settlement), 0)
     return np.asarray(
         np.maximum(state.centres.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
@@ -12,12 +10,9 @@ from ecosystem.inputs.schedule import RING_1
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import first_free, segment_sum, spread
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.routing import potential_adopters
-from ecosystem.stages.supply_chain import Supply
+from ecosystem.state.records import Business, Innovation, Labour, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -25,58 +20,21 @@ OPEN_UNIT = (1e-12, 1 - 1e-12)
 """Uniform numbers are kept inside, so that no quantile is infinite."""
 
 
-@dataclass(frozen=True)
-class Labour:
-    """The labour market of the quarter."""
-
-    graduates: Array  # persons (runs, prefectures of study)
-    retained: Array  # persons by prefecture of work (runs, prefectures)
-    left: Array  # persons who move out (runs, prefectures)
-    moved_in: Array  # staff of branches who come along (runs, prefectures)
-    branches_next: Array  # recruited branches (runs, prefectures)
-    branch_peak_next: Array  # MW of servers at their highest (runs, prefectures)
-    talent_next: Array  # thousand (runs, prefectures)
-    wage_next: Array  # k¥ a quarter (runs, prefectures)
-    tightness: Array  # vacancies over searchers (runs, prefectures)
-    centre_jobs: Array  # (runs, centres)
-    maker_jobs: Array  # (runs, makers)
-    hires: Array  # of AI firms (runs, slots)
-    staff: Array  # of AI firms (runs, slots)
-
-
-@dataclass(frozen=True)
-class Business:
-    """Sales, births and exits of AI firms."""
-
-    pool: Array  # M¥ (runs, domains)
-    local_pool: Array  # M¥ of it from local deployments (runs, domains)
-    sales: Array  # M¥ (runs, slots)
-    share: Array  # of the domain (runs, slots), before births and exits
-    born: Array  # 1 or 0 (runs, slots)
-    exits: Array  # 1 or 0 (runs, slots)
-    overflow: Array  # births that found no slot (runs, 1)
-    founders: Array  # knowledge of entrants (runs, slots)
-
-
 def employ(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    supply: Supply,
-    innovation: Innovation,
+    quarter: Quarter,
     setting: Setting,
 ) -> Labour:
     """Return talent, hiring and wages; model equations (6.1)-(6.2).
 
     Centres, makers and AI firms draw on one pool of searchers (coupling C5).
     """
+    state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
     place = np.eye(world.prefectures.count)
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
     maker_jobs = supply.sales / p.maker_productivity
     stay = 1 - p.separation_rate
-    target = wanted_staff(state, innovation, setting)
+    target = wanted_staff(quarter, setting)
     open_posts = np.maximum(target - stay * f.staff, 0)
     firm_cells = segment_sum(open_posts, world.firms.cell_start)
     firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
@@ -85,7 +43,7 @@ def employ(
     maker_posts = p.separation_rate * p.maker_talent_share * maker_jobs
     other_posts = combine(centre_posts, place[world.centres.prefecture])
     other_posts = other_posts + combine(maker_posts, place[world.makers.prefecture])
-    branches, peak, recruited = recruit(state, investment, setting)
+    branches, peak, recruited = recruit(quarter, setting)
     staffed = p.branch_staff * recruited
     moved_in = p.branch_movers * staffed
     vacancies = firm_posts + other_posts + staffed - moved_in
@@ -95,7 +53,7 @@ def employ(
     hired = open_posts * spread(filled, world.firms.prefecture)
     staff = f.active * (np.minimum(stay * f.staff, target) + hired)
     tightness = safe_ratio(vacancies, searchers)
-    graduates, retained, left = move_talent(state, drivers, policy, tightness, setting)
+    graduates, retained, left = move_talent(quarter, tightness, setting)
     return Labour(
         graduates=graduates,
         retained=retained,
@@ -113,11 +71,12 @@ def employ(
     )
 
 
-def recruit(state: State, investment: Investment, setting: Setting) -> tuple[Array, Array, Array]:
+def recruit(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     """Return branches next quarter, the peak of operation (MW), and branches recruited (runs, P).
 
     Coupling C1: firms from elsewhere register where servers run; new = r max(MW - peak, 0).
     """
+    state, investment = quarter.state, quarter.investment
     p, world, s = setting.parameters, setting.world, state.society
     place = np.eye(world.prefectures.count)[world.centres.prefecture]
     megawatt = combine(investment.servers * investment.power / 1000, place)
@@ -126,8 +85,9 @@ def recruit(state: State, investment: Investment, setting: Setting) -> tuple[Arr
     return kept + recruited, np.maximum(megawatt, s.branch_peak), recruited
 
 
-def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Array:
+def wanted_staff(quarter: Quarter, setting: Setting) -> Array:
     """Return staff that AI firms want: for sales and for research, persons (runs, slots)."""
+    state, innovation = quarter.state, quarter.innovation
     p, f = setting.parameters, state.firms
     wage = spread(state.society.wage, setting.world.firms.prefecture)
     research = innovation.research_spending + innovation.grants
@@ -138,10 +98,9 @@ def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Arra
     return f.active * np.maximum(wanted, p.smallest_staff)
 
 
-def move_talent(
-    state: State, drivers: Drivers, policy: Policy, tightness: Array, setting: Setting
-) -> tuple[Array, Array, Array]:
+def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return graduates by place of study, retained by place of work, and leavers (persons)."""
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
     lever = policy.lever["talent_retention"] + policy.fiscal_talent
     graduates = combine(
@@ -180,22 +139,19 @@ def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
 
 
 def trade(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    innovation: Innovation,
-    labour: Labour,
+    quarter: Quarter,
     setting: Setting,
 ) -> Business:
     """Return sales, births and exits of AI firms; model equations (6.3)-(6.4)."""
+    state = quarter.state
     world, f = setting.world, state.firms
-    pool, local = market_pools(state, drivers, innovation, setting)
+    pool, local = market_pools(quarter, setting)
     share = compete(state, setting)
     sales = share * spread(pool, world.firms.domain)
     fate = spread(
         setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
     )
-    born, overflow, founders = found_firms(state, policy, innovation, fate, setting)
+    born, overflow, founders = found_firms(quarter, fate, setting)
     exits = close_firms(state, fate, setting)
     return Business(
         pool=pool,
@@ -209,10 +165,9 @@ def trade(
     )
 
 
-def market_pools(
-    state: State, drivers: Drivers, innovation: Innovation, setting: Setting
-) -> tuple[Array, Array]:
+def market_pools(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return sales open to local AI firms, M¥ (runs, domains): all, and local deployments."""
+    state, drivers, innovation = quarter.state, quarter.drivers, quarter.innovation
     p = setting.parameters
     fresh = innovation.deployment_next - state.society.deployment
     fee = p.deployment_fee_new[:, :, None] * fresh
@@ -255,14 +210,13 @@ def domain_sum(values: Array, setting: Setting) -> Array:
     return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1))
 
 
-def found_firms(
-    state: State, policy: Policy, innovation: Innovation, fate: Array, setting: Setting
-) -> tuple[Array, Array, Array]:
+def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
     Poisson with mean b H^a (1 + C/C_0)^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
     C_0 grows with the national market, else calendar time alone would multiply births.
     """
+    state, policy, innovation = quarter.state, quarter.policy, quarter.innovation
     p, world, f = setting.parameters, setting.world, state.firms
     domains = len(world.domains.domain)
     talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))

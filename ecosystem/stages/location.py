@@ -13,8 +13,8 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, segment_sum, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.policy import Policy, settlement_gap
+from ecosystem.stages.policy import settlement_gap
+from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -22,39 +22,29 @@ Index = NDArray[np.intp]
 TIERS = ("core", "ring_1", "ring_2", "other")
 
 
-@dataclass(frozen=True)
-class Location:
-    """Where the footloose build of the quarter goes."""
-
-    footloose: Array  # PFLOPS of new halls for the west (runs, kinds)
-    share: Array  # of the prefectures and, last, the rivals (runs, kinds, prefectures + 1)
-    placed: Array  # PFLOPS of new halls (runs, kinds * prefectures)
-    bid: Array  # PFLOPS of new halls won by each centre (runs, centres)
-    lender_index: Array  # profitability as lenders see it (runs, centres)
-
-
-def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Location:
+def place_halls(quarter: Quarter, setting: Setting) -> Location:
     """Return new halls by prefecture and by operator.
 
     Source: model equations (2.1)-(2.6); prefectures first, so that empty operator slots do not
     change totals (no red-bus/blue-bus effect).
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world = setting.world
     centres = world.centres
-    cost = new_unit_costs(state, drivers, policy, setting)
-    price = posted_price(state, drivers, setting, cost)
+    cost = new_unit_costs(quarter, setting)
+    price = posted_price(quarter, setting, cost)
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
-    support = expected_support(drivers, policy, setting)
+    support = expected_support(quarter, setting)
     where = centres.prefecture
     index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
     full = np.ones_like(setting.parameters.foresight)
     lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
     footloose = footloose_build(drivers, setting)
-    share = location_shares(state, drivers, policy, support, setting, price, cost)
+    share = location_shares(quarter, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
-    placed = draw_projects(footloose, share, drivers, state, setting)
+    placed = draw_projects(quarter, footloose, share, setting)
     weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
     sensitivity = setting.parameters.profit_sensitivity
     if "centre.bid" not in setting.neutral:
@@ -86,8 +76,9 @@ def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(1000 * halls / spread(drivers.power, setting.world.centres.kind))
 
 
-def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
+def variable_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     tariff = drivers.electricity[setting.world.centres.prefecture]
     relief = policy.rate["tariff_discount"]
     pue = running_pue(state.centres.pue, policy, setting)
@@ -101,8 +92,9 @@ def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
     return np.maximum(pue - saved, 1)
 
 
-def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
+def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     centres = setting.world.centres
     pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
     pue = running_pue(pue, policy, setting)
@@ -116,8 +108,9 @@ def standard_pue(policy: Policy, setting: Setting) -> Array:
     return np.maximum(p.new_pue - p.green_pue_gain * policy.lever["green_standard"], 1)
 
 
-def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:
+def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
     """Return p = max(variable cost, reference * exp(mark)), yuan/PFh (runs, centres)."""
+    state, drivers = quarter.state, quarter.drivers
     reference = spread(drivers.price, setting.world.centres.kind)
     return np.maximum(cost, reference * np.exp(state.centres.mark))
 
@@ -182,8 +175,9 @@ class Support:
     diffusion: Array  # the same by prefecture, second ring only (runs, prefectures)
 
 
-def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Support:
+def expected_support(quarter: Quarter, setting: Setting) -> Support:
     """Return what the transfers of this quarter promise a new unit."""
+    drivers, policy = quarter.drivers, quarter.policy
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
@@ -219,9 +213,7 @@ def footloose_build(drivers: Drivers, setting: Setting) -> Array:
 
 
 def location_shares(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
+    quarter: Quarter,
     support: Support,
     setting: Setting,
     price: Array,
@@ -231,6 +223,7 @@ def location_shares(
 
     Multinomial logit with size (McFadden 1974); model equation (2.5).
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world, p, kind = setting.world, setting.parameters, cell_kind(setting)
     halls = by_cell(hall_capacity(state.centres.halls, drivers, setting), setting)
     servers = by_cell(state.centres.servers, setting)
@@ -255,12 +248,12 @@ def location_shares(
         + p.agglomeration * np.log(halls + p.agglomeration_size)
         - p.diversification * halls / spread(market, kind)
         + p.fill_feedback * (fill - neutral)
-        + place_utility(state, policy, setting)
+        + place_utility(quarter, setting)
     )
     utility = np.where(policy.gate > 0, -np.inf, utility)
     utility = utility.reshape(setting.runs, len(world.kinds), world.prefectures.count)
     built = halls.reshape(utility.shape).sum(axis=2)
-    rival = rival_utility(state, drivers, setting, built, market)
+    rival = rival_utility(quarter, setting, built, market)
     return kernels.softmax(np.concatenate([utility, rival[:, :, None]], axis=2))
 
 
@@ -279,8 +272,9 @@ def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     return np.asarray((1 - moved) * share + moved * brought)
 
 
-def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
+def place_utility(quarter: Quarter, setting: Setting) -> Array:
     """Return what speaks for a place apart from profit and size, (runs, cells)."""
+    state, policy = quarter.state, quarter.policy
     world, p, g = setting.world, setting.parameters, state.governments
     kind, prefecture = cell_kind(setting), cell_prefecture(setting)
     hub = (world.prefectures.hub == 1)[prefecture]
@@ -298,13 +292,12 @@ def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
     return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
 
 
-def rival_utility(
-    state: State, drivers: Drivers, setting: Setting, built: Array, market: Array
-) -> Array:
+def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Array) -> Array:
     """Return the utility of the rival hubs taken together, (runs, kinds).
 
     `built` are the province's halls and `market` all halls for the footloose, PFLOPS.
     """
+    state, drivers = quarter.state, quarter.drivers
     world, p = setting.world, setting.parameters
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
@@ -331,14 +324,13 @@ def rival_utility(
     )
 
 
-def draw_projects(
-    footloose: Array, share: Array, drivers: Drivers, state: State, setting: Setting
-) -> Array:
+def draw_projects(quarter: Quarter, footloose: Array, share: Array, setting: Setting) -> Array:
     """Return new halls by cell, lumpy in projects, PFLOPS (runs, cells).
 
     The number is Poisson with mean F s / size; the sum of n lognormal sizes is drawn as one
     lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
     """
+    drivers, state = quarter.drivers, quarter.state
     p, kind = setting.parameters, cell_kind(setting)
     expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
     scale = drivers.capacity / setting.by_kind("project_size_reference")

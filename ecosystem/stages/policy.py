@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.schedule import RING_2
 from ecosystem.maths.arrays import Array, combine, safe_ratio
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
+from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
-@dataclass(frozen=True)
-class Policy:
-    """Levers and payments of one quarter."""
-
-    lever: Mapping[str, Array]  # programmes: strength bought, (runs, 1)
-    rate: Mapping[str, Array]  # transfers: expected effective rate r * paid share, (runs, 1)
-    promised: Mapping[str, float]  # transfers: rate on paper
-    envelope: Array  # M¥ this quarter for transfers (runs, instruments)
-    programme_paid: Array  # M¥ this quarter (runs, instruments)
-    programme_claimed: Array  # M¥ this quarter (runs, instruments)
-    level_paid: Array  # M¥ of programmes by level (runs, 3): nation, province, prefectures
-    prefecture_paid: Array  # M¥ of programmes and readiness (runs, prefectures)
-    prefecture_left: Array  # M¥ still free for transfers (runs, prefectures)
-    province_left: Array  # M¥ (runs, 1)
-    co_funding: Array  # share of the national part that is paid (runs, prefectures)
-    match: Array  # share of prefecture dues met (runs, prefectures)
-    infrastructure: Array  # M¥ this quarter (runs, prefectures)
-    own_readiness: Array  # M¥ of it from the prefecture's own decision (runs, prefectures)
-    readiness_next: Array  # (runs, prefectures)
-    ambition_next: Array  # (runs, prefectures)
-    gate: Array  # 1 where new halls are refused (runs, cells)
-    shells_only: bool  # the capital subsidy pays for halls only
-    envelope_weight: Array  # (runs, instruments)
-    grants: Array  # M¥ of research grants inside programmes (runs, 1)
-    fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
-    local_settlement: Array  # share of centres' surplus that is settled here (runs, 1)
-    advantage: Array  # of the province by subsidies, in log profit (runs, 1)
-    fiscal_talent: Array  # what it adds to the talent lever (runs, 1)
-
-
-def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
+def govern(quarter: Quarter, setting: Setting) -> Policy:
     """Return what the three levels of government do this quarter.
 
     Source: model equations (1.1)-(1.5), the spending-lever law and the occupancy gate.
     """
+    state, drivers = quarter.state, quarter.drivers
     p, t, schedule = setting.parameters, state.period, setting.schedule
     observed = schedule.observed[t]
     weight = envelope_weights(state, setting)
@@ -100,7 +69,7 @@ def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
         grants=p.joint_innovation_grant_share * paid[:, [joint]],
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
-        advantage=advantage(state, drivers, setting),
+        advantage=advantage(quarter, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
 
@@ -333,8 +302,9 @@ def settlement_gap(state: State, setting: Setting) -> Array:
     return np.maximum(p.settlement_floor - p.local_settlement, 0) * float(rule)
 
 
-def advantage(state: State, drivers: Drivers, setting: Setting) -> Array:
+def advantage(quarter: Quarter, setting: Setting) -> Array:
     """Return what subsidies add to the log of profitability of intelligent compute, (runs, 1)."""
+    state, drivers = quarter.state, quarter.drivers
     schedule, p = setting.schedule, setting.parameters
     output = expected_rate(state, setting, schedule.column("output_subsidy"))
     capital = expected_rate(state, setting, schedule.column("capital_subsidy"))

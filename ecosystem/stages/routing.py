@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.inputs.schedule import RING_2
@@ -11,76 +9,32 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
-from ecosystem.stages.investment import Investment
+from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, workload_mix
 from ecosystem.stages.location import by_cell, posted_price, variable_costs
-from ecosystem.stages.policy import Policy
+from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 
 
-@dataclass(frozen=True)
-class LocalDemand:
-    """Demand of the home region, PFh."""
-
-    users: Array  # (runs, users, workloads), users in the order of `flows.USERS`
-    by_firm: Array  # (runs, slots)
-    by_park: Array  # (runs, parks)
-    park_own: Array  # PFh that parks serve themselves (runs, parks)
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What the province offers to buyers."""
-
-    cost: Array  # variable cost yuan/PFh (runs, centres)
-    price: Array  # posted price yuan/PFh (runs, centres)
-    market: Array  # what the market pays before the floor at cost, yuan/PFh (runs, centres)
-    size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
-    size_by_kind: Array  # (runs, kinds)
-    relative_price: Array  # to users here, after support, over the reference (runs, kinds)
-    outside_price: Array  # the same to users elsewhere (runs, kinds)
-    quality: Array  # of service, with local experience (runs, kinds)
-
-
-@dataclass(frozen=True)
-class Routing:
-    """Where demand goes."""
-
-    offer: Offer
-    local: LocalDemand
-    demand: Array  # PFh (runs, regions, workloads)
-    share: Array  # (runs, regions, workloads, alternatives)
-    inflow: Array  # PFh that reaches the province (runs, regions, workloads)
-    overflow: Array  # PFh that eastern centres could not serve (runs, regions, workloads)
-    captured: Array  # PFh of it re-routed west (runs, regions, workloads)
-    own_served: Array  # PFh (runs, regions, kinds)
-    rival_demand: Array  # PFh (runs, kinds)
-    rival_served: Array  # PFh (runs, kinds)
-    rival_capacity: Array  # PFLOPS (runs, kinds)
-    price_paid: Array  # share-weighted, over the reference (runs, regions, workloads)
-
-
-def route(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Routing:
+def route(quarter: Quarter, setting: Setting) -> Routing:
     """Return buyers' choice among their own region, rival hubs and the province.
 
     Source: model equations (4.1)-(4.3); multinomial logit with size (McFadden 1974).
     """
+    drivers, policy, investment = quarter.drivers, quarter.policy, quarter.investment
     world, p = setting.world, setting.parameters
     work, regions = world.workloads, world.regions
-    offer = make_offer(state, drivers, policy, investment, setting)
-    local = local_demand(state, drivers, offer, setting)
+    offer = make_offer(quarter, setting)
+    local = local_demand(quarter, offer, setting)
     demand = np.where(
         (regions.home == 1)[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand
     )
     own = eastern_capacity(drivers, setting)
     servers = kind_sum(investment.servers, setting)
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
-    share, price_paid = routing_shares(state, drivers, policy, setting, own, rival, offer)
+    share, price_paid = routing_shares(quarter, setting, own, rival, offer)
     flow = move_anchors(demand[..., None] * share, policy, setting)
     to_kind = kind_of_workload(setting)
     own_demand = combine(flow[..., OWN], to_kind)
@@ -150,13 +104,17 @@ def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
     return np.asarray((weight / weight.sum())[:, None] * settled[:, None, :])
 
 
-def make_offer(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Offer:
+def make_offer(quarter: Quarter, setting: Setting) -> Offer:
     """Return prices, visible size and service quality of the province's centres."""
+    state, drivers, policy, investment = (
+        quarter.state,
+        quarter.drivers,
+        quarter.policy,
+        quarter.investment,
+    )
     p, centres = setting.parameters, setting.world.centres
-    cost = variable_costs(state, drivers, policy, setting)
-    price = posted_price(state, drivers, setting, cost)
+    cost = variable_costs(quarter, setting)
+    price = posted_price(quarter, setting, cost)
     empty = np.maximum(investment.capacity - investment.servers, 0)
     size = investment.servers + p.empty_hall_weight * empty
     seen = kind_sum(size, setting)
@@ -166,7 +124,7 @@ def make_offer(
     output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
     mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
     mean_price = mean_price * output
-    served = served_quality(state, policy, setting)
+    served = served_quality(quarter, setting)
     quality = safe_ratio(kind_sum(size * served, setting), seen, empty=1.0)
     return Offer(
         cost=cost,
@@ -176,38 +134,41 @@ def make_offer(
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),
         outside_price=mean_price * (1 - p.voucher_export_share * voucher),
-        quality=quality * local_experience(state, drivers, setting),
+        quality=quality * local_experience(quarter, setting),
     )
 
 
-def served_quality(state: State, policy: Policy, setting: Setting) -> Array:
+def served_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return service quality of centres with what the second ring gains (runs, centres)."""
+    state, policy = quarter.state, quarter.policy
     world = setting.world
     second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
     return np.asarray(state.centres.quality * (1 + policy.lever["second_ring_quality"] * second))
 
 
-def local_experience(state: State, drivers: Drivers, setting: Setting) -> Array:
+def local_experience(quarter: Quarter, setting: Setting) -> Array:
     """Return the quality gained by serving local users, 1 + e (1 - exp(-L/L_0)), (runs, 1).
 
     Coupling C8; L is local continuous use in PFLOPS, L_0 grows with the national market.
     """
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     used = total(state.firms.compute) / HOURS
     scale = p.local_experience_scale * drivers.capacity[:, 1:2] / p.finance_reference_capacity
     return np.asarray(1 + p.local_experience * -np.expm1(-used / scale))
 
 
-def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> LocalDemand:
+def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDemand:
     """Return demand of the home region's users, PFh; model equation (4.2)."""
+    state, drivers = quarter.state, quarter.drivers
     world, p = setting.world, setting.parameters
     work = world.workloads
     mix = workload_mix(setting, drivers.real_time_share)
     intelligent = work.kind == INTELLIGENT
     real_time = intelligent & work.real_time
-    by_firm = firm_demand(state, drivers, offer, setting)
+    by_firm = firm_demand(quarter, offer, setting)
     adopters = adopters_by_cell(state, setting)
-    by_park, own = park_demand(state, drivers, setting)
+    by_park, own = park_demand(quarter, setting)
     government = (
         p.government_compute_share
         * world.province.budget_expenditure
@@ -227,7 +188,7 @@ def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting)
             total(by_park - own) * batch_mix / batch_mix.sum(),
             government * (general & work.real_time),
             science * (work.kind == SUPER),
-            branch_demand(state, drivers, setting) * mix * intelligent,
+            branch_demand(quarter, setting) * mix * intelligent,
         ],
         axis=1,
     )
@@ -242,19 +203,21 @@ def compute_share(drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(p.compute_share_of_sales * risen)
 
 
-def branch_demand(state: State, drivers: Drivers, setting: Setting) -> Array:
+def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
     wanted = compute_share(drivers, setting) * sales * 1e6 / drivers.price[:, [INTELLIGENT]]
     return np.asarray(wanted)
 
 
-def firm_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> Array:
+def firm_demand(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
     """Return compute wanted by each AI firm, PFh (runs, slots).
 
     A share of sales that rises with the spread of large models, spent at the local price.
     """
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     share = compute_share(drivers, setting)
     local = offer.relative_price[:, [INTELLIGENT]]
@@ -279,8 +242,9 @@ def potential_adopters(setting: Setting) -> Array:
     return np.asarray(p.potential_adopters[:, :, None] * share[:, None] / count * np.ones(count))
 
 
-def park_demand(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array]:
+def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return compute wanted by parks and the part their own centres serve, PFh (runs, parks)."""
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     output = park_output(state, setting)
     spend = p.park_compute_share * state.parks.adoption * output
@@ -311,9 +275,7 @@ def widen(column: Array) -> Array:
 
 
 def routing_shares(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
+    quarter: Quarter,
     setting: Setting,
     own: Array,
     rival: Array,
@@ -323,6 +285,7 @@ def routing_shares(
 
     U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world, p = setting.world, setting.parameters
     work, regions, network = world.workloads, world.regions, world.network
     kind, home = work.kind, regions.home == 1

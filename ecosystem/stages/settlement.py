@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.inputs.schedule import RING_2
 from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
 from ecosystem.maths.clearing import spread
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import GENERAL, Drivers
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import GENERAL
 from ecosystem.state.ledger import by_level
+from ecosystem.state.records import Drivers, Innovation, Investment, Market, Policy, Settlement
 from ecosystem.state.setting import Setting
 
 TRANSFERS = {
@@ -26,18 +21,6 @@ TRANSFERS = {
     "industrial_centres": "parks",
 }
 """Transfers and who claims them."""
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """Transfers of the quarter, M¥."""
-
-    claims: dict[str, Array]  # by claimant (runs, centres or parks)
-    received: dict[str, Array]  # by claimant (runs, centres or parks)
-    claimed: Array  # (runs, instruments)
-    paid: Array  # (runs, instruments)
-    paid_share: Array  # (runs, instruments)
-    payers: dict[str, Array]  # who pays (runs, prefectures + 2)
 
 
 def settle(

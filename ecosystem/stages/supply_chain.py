@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import redistribute, segment_sum, spread
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.state.records import Quarter, Supply
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
 
 
-@dataclass(frozen=True)
-class Supply:
-    """Orders and sales of equipment in the quarter, M¥."""
-
-    orders: Array  # equipment ordered by centres (runs, stages)
-    local_share: Array  # wanted from home makers (runs, stages)
-    to_centres: Array  # equipment sold to centres (runs, makers)
-    local_sales: Array  # the same by stage (runs, stages)
-    imports: Array  # equipment from outside (runs, stages)
-    intermediate: Array  # sales of upstream stages to home makers (runs, stages)
-    exports: Array  # sales of upstream stages outside (runs, stages)
-    sales: Array  # (runs, makers)
-    investment: Array  # capital spending of makers (runs, makers)
-    capacity_next: Array  # M¥ a quarter (runs, makers)
-    cumulative_next: Array  # M¥ (runs, makers)
-    cost_next: Array  # index (runs, makers)
-    expected_next: Array  # M¥ a quarter (runs, makers)
-
-
-def supply_equipment(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Supply:
+def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
+    state, drivers, policy, investment = (
+        quarter.state,
+        quarter.drivers,
+        quarter.policy,
+        quarter.investment,
+    )
     world, p, m = setting.world, setting.parameters, state.makers
     makers, stages = world.makers, world.stages
     start, stage = makers.stage_start, makers.stage

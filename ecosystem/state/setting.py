@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecosystem.inputs.functions import Hook
+from ecosystem.inputs.schedule import Schedule
+from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
-
-if TYPE_CHECKING:
-    from ecosystem.inputs.functions import Hook
-    from ecosystem.inputs.schedule import Schedule
-    from ecosystem.inputs.world.loader import World
-    from ecosystem.maths.chance import Chance
+from ecosystem.maths.chance import Chance
 
 
 class Parameters:
