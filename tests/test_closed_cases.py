@@ -12,11 +12,9 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
-from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.stages.investment import advance
 from ecosystem.stages.location import (
     Support,
-    by_cell,
     full_cost,
     hall_capacity,
     place_halls,
@@ -48,17 +46,16 @@ def test_with_instant_orders_a_place_has_what_its_contracts_need() -> None:
     setting = setting_of(
         hall_seed_share=0.0, order_speed=1.0, replicates=(0, 1), **NO_FINANCE_LIMIT
     )
-    kinds = np.repeat(np.arange(3), setting.world.prefectures.count)
-    threshold = spread(setting.by_kind("order_use"), kinds)
+    threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)
     for quarter, _ in quarters(setting, 40):
         old, built = quarter.state.centres, quarter.investment
-        due = by_cell(old.sold, setting) / HOURS / threshold
+        due = setting.world.centres.sum(old.sold, "cell") / HOURS / threshold
         waiting = built.server_pipeline.sum(axis=1) - built.server_order
-        have = by_cell(built.servers + waiting, setting)
+        have = setting.world.centres.sum(built.servers + waiting, "cell")
         arriving = hall_capacity(old.halls_pipeline[:, 1], quarter.drivers, setting)
         room = np.maximum(built.capacity + arriving - built.servers - waiting, 0)
-        expected = np.minimum(np.maximum(due, have), have + by_cell(room, setting))
-        owned = by_cell(built.servers + built.server_pipeline.sum(axis=1), setting)
+        expected = np.minimum(np.maximum(due, have), have + setting.world.centres.sum(room, "cell"))
+        owned = setting.world.centres.sum(built.servers + built.server_pipeline.sum(axis=1), "cell")
         np.testing.assert_allclose(owned, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -213,15 +210,15 @@ def identical_places(agglomeration: float, replicates: int, until: int) -> Array
         if isinstance(values, np.ndarray) and name not in ("id", "hub"):
             places[name] = np.full_like(values, values[model])
     centres = dict(world.centres.columns)
-    first = np.zeros(world.centres.count)
-    first[world.centres.cell_start] = 1.0
+    first = np.zeros(centres.count)
+    first[centres.cell_start] = 1.0
     centres["servers"] = 5.0 * first
-    centres["pue"] = np.full(world.centres.count, 1.2)
-    centres["owner"] = np.zeros(world.centres.count, dtype=int)
+    centres["pue"] = np.full(centres.count, 1.2)
+    centres["owner"] = np.zeros(centres.count, dtype=int)
     even = replace(
         world,
         prefectures=Rows(world.prefectures.count, places),
-        centres=Rows(world.centres.count, centres),
+        centres=Rows(centres.count, centres),
     )
     effects = {
         name: 0.0
@@ -247,7 +244,7 @@ def identical_places(agglomeration: float, replicates: int, until: int) -> Array
         **NO_FINANCE_LIMIT,
     )
     built = sum(q.investment.location.placed for q, _ in quarters(setting, until))
-    cells = np.asarray(built).reshape(replicates, len(world.kinds), -1)[:, INTELLIGENT]
+    cells = np.asarray(built)[:, world.cells.intelligent]
     return cells / cells.sum(axis=1, keepdims=True)
 
 

@@ -28,7 +28,7 @@ from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.stages.drivers import INTELLIGENT, drive
+from ecosystem.stages.drivers import drive
 from ecosystem.stages.finance import Books, Rates, keep_books
 from ecosystem.stages.investment import equity, invest
 from ecosystem.stages.location import full_cost
@@ -368,10 +368,11 @@ def test_where_profit_is_poor_less_soft_budget_slows_the_national_build() -> Non
         if t < POLICY_START:
             continue
         table = settings_by_softness[0].national_table
-        growth = table[:, t + 1, INTELLIGENT] / table[:, t, INTELLIGENT]
-        now = quarter.state.nation.capacity[:, INTELLIGENT]
+        intelligent = settings_by_softness[0].world.kinds.intelligent
+        growth = table[:, t + 1, intelligent] / table[:, t, intelligent]
+        now = quarter.state.nation.capacity[:, intelligent]
         built = [
-            drive(quarter, setting).capacity_next[:, INTELLIGENT]
+            drive(quarter, setting).capacity_next[:, intelligent]
             for setting in settings_by_softness
         ]
         slow = built[0] < now * growth

@@ -16,13 +16,11 @@ from ecosystem.stages.labour import close_firms, compete
 from ecosystem.stages.location import place_halls, place_utility
 from ecosystem.stages.policy import push_readiness
 
-INTELLIGENT = 1
-
 
 def centre_pair() -> tuple[Moment, int, int]:
     """Return a moment with two equal intelligent centres in one cell, and their rows."""
     world = moment().setting.world
-    rows = np.flatnonzero((world.centres.kind == INTELLIGENT) & (world.centres.prefecture == 0))
+    rows = np.flatnonzero(world.centres.intelligent & (world.centres.prefecture == 0))
     servers = moment().state.centres.servers.min(axis=0)[rows]
     first = int(rows[np.argmax(servers)])
     second = int(next(row for row in rows if row != first))
@@ -92,13 +90,13 @@ def test_only_the_failing_centre_leaves() -> None:
 
 def test_the_readier_prefecture_draws_more_halls() -> None:
     here = moment()
-    places = here.setting.world.prefectures
-    outside = int(np.flatnonzero(places.hub == 0)[0])
+    world = here.setting.world
+    outside = int(np.flatnonzero(~world.prefectures.hub)[0])
     for place in (0, outside):
         ready = here.raised("governments", "readiness", 1.1, place)
         before = place_utility(here.quarter("policy"), here.setting)
         after = place_utility(ready.quarter("policy"), ready.setting)
-        cell = INTELLIGENT * places.count + place
+        cell = world.cells.intelligent & (world.cells.prefecture == place)
         assert np.all(after[:, cell] > before[:, cell])
 
 

@@ -16,9 +16,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.investment import advance
-from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, matrix
 from ecosystem.state.records import Quarter
@@ -101,31 +99,24 @@ def check_loans(quarter: Quarter, after: State, setting: Setting) -> None:
 def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     """A3, A4: demand is served, lost, leaked or helped; nothing sells more than it has."""
     market, built = quarter.market, quarter.investment
-    work = setting.world.workloads
+    work, centres, kinds = setting.world.workloads, setting.world.centres, setting.world.kinds
+    arrived = market.routing.inflow.sum(axis=1)
     routed = np.stack(
-        [
-            [
-                (market.routing.inflow * (work.real_time == real_time) * (work.kind == kind)).sum(
-                    axis=(1, 2)
-                )
-                for kind in range(len(setting.world.kinds))
-            ]
-            for real_time in (True, False)
-        ]
-    ).transpose(2, 0, 1)
+        [work.sum(arrived * (work.real_time == first), "kind") for first in (True, False)], axis=1
+    )
     helped = np.stack([0 * market.helped, market.helped], axis=1)
     close(market.served + market.lost + market.leaked + helped, routed)
     assert (market.helped >= 0).all()
     close(market.inflow, routed)
-    available = HOURS * kind_sum(built.servers, setting)
+    available = HOURS * centres.sum(built.servers, "kind")
     assert (market.served <= market.inflow * (1 + ROUNDING)).all()
-    assert (kind_sum(market.sold, setting) <= available * (1 + ROUNDING)).all()
-    by_class = np.stack([kind_sum(market.by_class[:, c], setting) for c in (0, 1)], axis=1)
-    stand_in = kind_sum(market.sold - market.by_class.sum(axis=1), setting)
-    done = setting.parameters.substitution_ratio * stand_in[:, [INTELLIGENT]]
-    by_class[:, 1, [GENERAL]] += done
+    assert (centres.sum(market.sold, "kind") <= available * (1 + ROUNDING)).all()
+    by_class = np.stack([centres.sum(market.by_class[:, c], "kind") for c in (0, 1)], axis=1)
+    stand_in = centres.sum(market.sold - market.by_class.sum(axis=1), "kind")
+    done = setting.parameters.substitution_ratio * stand_in[:, kinds.intelligent]
+    by_class[:, 1, kinds.general] += done
     close(market.served, by_class)
-    close(stand_in * (np.arange(len(setting.world.kinds)) != INTELLIGENT), 0 * stand_in)
+    close(stand_in * ~kinds.intelligent, 0 * stand_in)
     assert (market.by_class >= 0).all()
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()

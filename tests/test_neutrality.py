@@ -183,7 +183,7 @@ def permuted(world: World, seed: int) -> World:
         order = np.lexsort((rng.random(rows.count), block))
         columns: dict[str, Any] = {}
         for name, values in rows.columns.items():
-            if name in ("cell_start", "stage_start"):
+            if name in ("cell_start", "stage_start", "cell_axes", "groups"):
                 columns[name] = values
             elif name == "knowledge":
                 columns[name] = values[:, order]

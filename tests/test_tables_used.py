@@ -18,7 +18,7 @@ from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import instruments, outcomes, parameters, shocks
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
-from ecosystem.outcomes import TIERS, measure
+from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.runs.core import Recorder
@@ -125,7 +125,7 @@ def entries_of(world: World) -> dict[str, int]:
     """Return the number of entries of each dimension of an outcome."""
     return {
         "": 1,
-        "tier": TIERS,
+        "tier": len(world.tiers),
         "kind": len(world.kinds),
         "region": world.regions.count,
         "domain": world.domains.count,

@@ -1,7 +1,8 @@
 """The tables of what can be set and what is reported, read from CSV and checked.
 
 One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
-`state_columns`, `systems` and `loops` return the rows by name in the order of the table.
+`state_columns`, `systems`, `loops`, `kinds` and `tiers` return the rows by name in the order of
+the table.
 Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
@@ -260,6 +261,15 @@ class System(Mechanism):
         return tuple(self.instruments.split("|"))
 
 
+class Group(Row):
+    """A kind of compute or a tier of prefectures; tables of a world name it or give its place."""
+
+    title_en: str
+    title_zh: str
+    precision: str = ""
+    meaning: str
+
+
 class Loop(Mechanism):
     """A feedback loop of the model, or a coupling of compute and the rest."""
 
@@ -340,6 +350,8 @@ agents = _table("agents.csv", AgentKind)
 state_columns = _table("state.csv", StateColumn)
 systems = _table("systems.csv", System)
 loops = _table("loops.csv", Loop)
+kinds = _table("kinds.csv", Group)
+tiers = _table("tiers.csv", Group)
 
 
 def check_references() -> None:

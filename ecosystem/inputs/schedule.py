@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-RING_1, RING_2 = 1, 2
 """Tiers of the prefectures around the core."""
 
 
@@ -71,12 +70,11 @@ class Schedule:
         proportion to their budgets. Rows sum to 1, or to 0 where a world has no such place.
         """
         budget = world.prefectures.budget_expenditure
-        tier = world.prefectures.tier.astype(int)
         there = {
             "": np.ones_like(budget),
             "hub": world.prefectures.hub,
-            "ring_1": tier == RING_1,
-            "ring_2": tier == RING_2,
+            "ring_1": world.prefectures.ring_1,
+            "ring_2": world.prefectures.ring_2,
         }
         weight = budget * np.array([there[row.place] for row in instruments().values()])
         whole = weight.sum(axis=1, keepdims=True)

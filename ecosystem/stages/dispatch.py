@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import clear, segment_share, segment_sum, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT
-from ecosystem.stages.location import cell_kind, running_pue
+from ecosystem.stages.location import running_pue
 from ecosystem.stages.routing import (
     HOME,
     RIVAL,
     home_latency,
-    kind_of_workload,
-    kind_sum,
     move_anchors,
     route,
     served_quality,
@@ -57,7 +54,7 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
             demand, offered, weight, routing, drivers, order, pooled, exponent, linkage, setting
         )
         sold.append(quantity)
-        served.append(kind_sum(quantity, setting))
+        served.append(world.centres.sum(quantity, "kind"))
         lost.append(unserved + nowhere[order])
         leaked.append(outside)
         left = np.maximum(left - quantity, 0)
@@ -65,13 +62,13 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
     stand_in = substitute(lost[1], left, linkage, setting)
     quantity = by_class[:, 0] + by_class[:, 1] + stand_in
     work_done = p.substitution_ratio * total(stand_in)
-    general = np.arange(len(world.kinds)) == GENERAL
+    general = world.kinds.general
     served[1] = served[1] + work_done * general
     lost[1] = lost[1] - work_done * general
     helped = help_from_neighbours(lost[1], routing, policy, setting)
     lost[1] = lost[1] - helped
     use = safe_ratio(quantity, HOURS * investment.servers)
-    arrived = [cells_by_kind(wanted[c], setting) + nowhere[c] for c in (0, 1)]
+    arrived = [world.cells.sum(wanted[c], "kind") + nowhere[c] for c in (0, 1)]
     inflow = np.stack(arrived, axis=1)
     served_kinds = np.stack(served, axis=1)
     revenue, delivered, payments = settle_sales(
@@ -120,7 +117,7 @@ def help_for_home(helped: Array, routing: Routing, setting: Setting) -> Array:
     """Return the home region's part of what neighbours take, PFh (runs, workloads)."""
     work = setting.world.workloads
     batch = routing.inflow * ~work.real_time
-    whole = combine(batch.sum(axis=1), kind_of_workload(setting))
+    whole = work.sum(batch.sum(axis=1), "kind")
     here = batch[:, setting.world.regions.home_index]
     return np.asarray(here * spread(safe_ratio(helped, whole), work.kind))
 
@@ -130,7 +127,7 @@ def home_fulfilment(
 ) -> Array:
     """Return the share of the home region's intelligent demand served anywhere, (runs, 1)."""
     work, home = setting.world.workloads, setting.world.regions.home_index
-    intelligent = work.kind == INTELLIGENT
+    intelligent = work.intelligent
     rival = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
     got = delivered[:, home] + (routing.demand * routing.share[..., RIVAL])[:, home] * rival
     got = got + helped_home
@@ -139,13 +136,7 @@ def home_fulfilment(
 
 def availability(drivers: Drivers, setting: Setting) -> Array:
     """Return the share of each centre's servers that runs (centres,): less where the hub is out."""
-    hub = (setting.world.prefectures.hub == 1)[setting.world.centres.prefecture]
-    return np.where(hub, drivers.hub_availability, 1.0) * drivers.supply
-
-
-def cells_by_kind(values: Array, setting: Setting) -> Array:
-    """Return (runs, cells) summed by kind, (runs, kinds)."""
-    return np.asarray(values.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2))
+    return np.where(setting.world.centres.in_hub, drivers.hub_availability, 1.0) * drivers.supply
 
 
 def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
@@ -153,7 +144,7 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
 
     The dispatch centre raises both; general and super compute respond in part.
     """
-    p, kind = setting.parameters, cell_kind(setting)
+    p, kind = setting.parameters, setting.world.cells.kind
     lever = spread(policy.lever["unified_dispatch"] * setting.by_kind("dispatch_factor"), kind)
     pooled = np.minimum(p.pooled_share + lever, 1)
     return pooled, p.search_exponent * (1 + p.dispatch_search_gain * lever)
@@ -182,15 +173,14 @@ def class_demand(
     """
     world = setting.world
     work, places = world.workloads, world.prefectures
-    to_kind = kind_of_workload(setting)
-    cells = segment_sum(weight, world.centres.cell_start)
+    cells = world.centres.sum(weight, "cell")
     cells = cells.reshape(setting.runs, len(world.kinds), places.count)
     reach = home_latency(policy, setting)[:, :, None] + places.latency_extra_ms
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
     masks = ((reach <= limit).astype(float), np.ones_like(reach))
     wanted, nowhere = [], []
     for real_time, mask in zip((True, False), masks, strict=True):
-        inflow = combine(routing.inflow * (work.real_time == real_time), to_kind).swapaxes(1, 2)
+        inflow = work.sum(routing.inflow * (work.real_time == real_time), "kind").swapaxes(1, 2)
         reachable = np.matvec(mask[:, None], cells)  # (R, K, G)
         density = safe_ratio(inflow, reachable)
         spread_out = np.vecmat(density, mask[:, None])
@@ -239,11 +229,11 @@ def serve_class(
         rest = linked * pool
         kinds = start[:: world.prefectures.count]
         dispatched = dispatched + clear(
-            left - dispatched, offer, cells_by_kind(rest, setting), width, kinds, centres.kind
+            left - dispatched, offer, world.cells.sum(rest, "kind"), width, kinds, centres.kind
         )
     outside = pooled * p.pool_leak * unserved
-    lost = cells_by_kind(demand - outside, setting) - kind_sum(contracted + dispatched, setting)
-    return contracted + dispatched, np.maximum(lost, 0), cells_by_kind(outside, setting)
+    lost = world.cells.sum(demand - outside, "kind") - centres.sum(contracted + dispatched, "kind")
+    return contracted + dispatched, np.maximum(lost, 0), world.cells.sum(outside, "kind")
 
 
 def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Setting) -> Array:
@@ -259,9 +249,9 @@ def substitute(lost: Array, idle: Array, linkage: Array, setting: Setting) -> Ar
 
     A share of general batch work without a centre runs on it at a poor ratio.
     """
-    p, kind = setting.parameters, setting.world.centres.kind
-    free = idle * (kind == INTELLIGENT)
-    wanted = p.substitution_share * linkage * lost[:, [GENERAL]] / p.substitution_ratio
+    p, world = setting.parameters, setting.world
+    free = idle * world.centres.intelligent
+    wanted = p.substitution_share * linkage * lost[:, world.kinds.general] / p.substitution_ratio
     return np.asarray(free * np.minimum(1, safe_ratio(wanted, total(free))))
 
 
@@ -292,23 +282,22 @@ def settle_sales(
     order = np.where(work.real_time, 0, 1)
     ratio = safe_ratio(served, inflow)
     delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
-    to_kind = kind_of_workload(setting)
     revenue = np.zeros_like(routing.offer.price)
     payments = np.zeros_like(delivered)
     discount = price_cut(policy, setting)
     for c in (0, 1):
         mine = delivered * (order == c)
         value = mine * work.price_multiplier
-        by_kind_value = combine(value, to_kind).sum(axis=1)
-        multiplier = safe_ratio(by_kind_value, combine(mine, to_kind).sum(axis=1))
+        by_kind_value = work.sum(value, "kind").sum(axis=1)
+        multiplier = safe_ratio(by_kind_value, work.sum(mine, "kind").sum(axis=1))
         earned = routing.offer.price * by_class[:, c] * spread(multiplier, kind) * discount / 1e6
-        income = kind_sum(earned, setting)
+        income = world.centres.sum(earned, "kind")
         unit = safe_ratio(income, by_kind_value)
         revenue = revenue + earned
         payments = payments + value * unit[:, None, work.kind]
     ratio = setting.parameters.substitution_ratio
-    earned = stand_in * ratio * drivers.price[:, [GENERAL]] * discount / 1e6
-    batch = routing.inflow * ((order == 1) & (work.kind == GENERAL))
+    earned = stand_in * ratio * drivers.price[:, world.kinds.general] * discount / 1e6
+    batch = routing.inflow * ((order == 1) & work.general)
     whole = batch.sum(axis=(1, 2), keepdims=True)
     payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
     return revenue + earned, delivered, payments
@@ -324,8 +313,9 @@ def move_mark(state: State, use: Array, setting: Setting) -> Array:
     """Return price marks after use: m' = clip((1 - k) m + e (u - u*)), (runs, centres)."""
     p = setting.parameters
     if "centre.mark" in setting.neutral:
-        running = kind_sum((use > 0).astype(float), setting)
-        use = spread(safe_ratio(kind_sum(use, setting), running), setting.world.centres.kind)
+        centres = setting.world.centres
+        running = centres.sum((use > 0).astype(float), "kind")
+        use = spread(safe_ratio(centres.sum(use, "kind"), running), centres.kind)
     moved = (1 - p.mark_fading) * state.centres.mark + p.mark_speed * (use - p.target_use)
     return np.clip(moved, p.mark_low, p.mark_high)
 

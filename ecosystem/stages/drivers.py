@@ -20,8 +20,6 @@ from ecosystem.state.records import Drivers, Quarter
 from ecosystem.state.setting import Parameters, Setting
 from ecosystem.state.state import State
 
-GENERAL, INTELLIGENT, SUPER = 0, 1, 2  # kinds of compute
-
 
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """Return national capacity at the start of each quarter as published and extrapolated.
@@ -128,8 +126,8 @@ def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
     horizon = setting.by_kind("price_halving_time")
     servers = halved(setting.by_kind("server_cost"), year, horizon, reference)
     halls = halved(p.hall_cost_intelligent, year, p.power_halving_time_intelligent, reference)
-    kinds = np.arange(servers.shape[1])
-    return servers, np.where(kinds == INTELLIGENT, halls, p.hall_cost_share * servers)
+    intelligent = setting.world.kinds.intelligent
+    return servers, np.where(intelligent, halls, p.hall_cost_share * servers)
 
 
 def reference_prices(setting: Setting) -> Array:
@@ -168,7 +166,7 @@ def workload_mix(setting: Setting, inference: Array) -> Array:
     work = setting.world.workloads
     batch_of_intelligent = (1 - inference) * work.share_within_kind
     path = np.where(work.real_time, inference, batch_of_intelligent)
-    return np.where(work.kind == INTELLIGENT, path, work.share_within_kind + 0 * inference)
+    return np.where(work.intelligent, path, work.share_within_kind + 0 * inference)
 
 
 def potential_demand(
@@ -182,9 +180,9 @@ def potential_demand(
     world, p, t = setting.world, setting.parameters, state.period
     work, regions = world.workloads, world.regions
     national = state.nation.demand_ratio * setting.national_table[:, t]
-    national = national * np.where(np.arange(len(world.kinds)) == INTELLIGENT, surge, 1.0)
+    national = national * np.where(world.kinds.intelligent, surge, 1.0)
     by_workload = workload_mix(setting, inference) * spread(national, work.kind) * HOURS
-    share = np.where(regions.home == 1, 0.0, regions.demand_share)
+    share = np.where(regions.home, 0.0, regions.demand_share)
     reaction = np.exp(
         -p.demand_elasticity[:, :, None] * np.log(state.buyers.price)
         + noise
@@ -208,7 +206,8 @@ def build_nation(
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
     the option not to build. An export control holds back a part of what is built.
     """
-    p, t, kind = setting.parameters, state.period, np.array([INTELLIGENT])
+    p, t, kinds = setting.parameters, state.period, setting.world.kinds
+    kind = np.flatnonzero(kinds.intelligent)
     table = setting.national_table
     if t < POLICY_START:
         return table[:, t + 1]
@@ -244,7 +243,7 @@ def build_nation(
         p.national_build_low,
         p.national_build_high,
     )
-    pace = np.where(np.arange(capacity.shape[1]) == INTELLIGENT, soft + (1 - soft) * reaction, 1.0)
+    pace = np.where(kinds.intelligent, soft + (1 - soft) * reaction, 1.0)
     gross = capacity * np.expm1(tabled) + decay * capacity
     delivered = float(setting.shocks["accelerators"][t])
     return np.asarray(capacity + gross * pace * delivered - decay * capacity)

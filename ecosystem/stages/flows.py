@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
-from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
+from ecosystem.maths.clearing import spread
 from ecosystem.stages.finance import Rates, keep_books
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.routing import RIVAL
@@ -344,7 +344,7 @@ def park_flows(
     power = output * intensity * tariff / 1000
     wages = p.park_wage_share * output
     goods = p.park_goods_share * output
-    servers = park_outlay(innovation, drivers)
+    servers = park_outlay(innovation, drivers, setting)
     support = settlement.received["industrial_centres"]
     bought = k.cash - ledger.balance["parks"]  # compute and AI services net of vouchers
     added = output - goods - power - bought
@@ -423,7 +423,7 @@ def tax_flows(ledger: Ledger, results: dict[str, Result], setting: Setting) -> t
         local = p.vat_local_share * result.value_added_tax
         local = local + p.income_tax_local_share * result.income_tax
         paid = result.value_added_tax + result.income_tax
-        to_place = place_totals(local, sector, setting)
+        to_place = getattr(setting.world, sector).sum(local, "prefecture")
         got = by_level(
             total(paid) - total(local),
             (1 - p.prefecture_tax_share) * total(local),
@@ -435,13 +435,3 @@ def tax_flows(ledger: Ledger, results: dict[str, Result], setting: Setting) -> t
         if sector in ("centres", "firms"):
             receipts = receipts + total(local)
     return np.concatenate([local_total, national_total], axis=1), receipts
-
-
-def place_totals(values: Array, sector: str, setting: Setting) -> Array:
-    """Return member values of a sector summed by prefecture, (runs, prefectures)."""
-    world = setting.world
-    if sector == "firms":
-        cells = segment_sum(values, world.firms.cell_start)
-        return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2))
-    place = getattr(world, sector).prefecture
-    return combine(values, np.eye(world.prefectures.count)[place])

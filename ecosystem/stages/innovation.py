@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import INTELLIGENT, reference_prices
+from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
@@ -136,9 +136,7 @@ def lead_firms(quarter: Quarter, setting: Setting) -> Array:
     """
     investment, policy = quarter.investment, quarter.policy
     p, world = setting.parameters, setting.world
-    centres = world.centres
-    by_place = np.eye(world.prefectures.count)[centres.prefecture]
-    megawatt = combine(investment.servers * investment.power / 1000, by_place)
+    megawatt = world.centres.sum(investment.servers * investment.power / 1000, "prefecture")
     present = -np.expm1(-megawatt / p.lead_firm_scale)
     reach = setting.once(
         "lead", lambda: np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
@@ -164,9 +162,7 @@ def accept_offers(state: State, setting: Setting) -> Array:
 def university_effort(state: State, setting: Setting) -> Array:
     """Return effort per domain, mean one over domains (runs, domains, universities)."""
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    firms = segment_sum(state.firms.active, world.firms.cell_start)
-    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
-    demand = firms.sum(axis=1)
+    demand = world.firms.sum(state.firms.active, "domain")
     demand = (1 + demand) / (1 + demand).mean(axis=1, keepdims=True)
     pull = p.university_focus[:, :, None] * np.log(kappa * demand[:, :, None])
     effort = kernels.softmax(pull, axis=1) * kappa.shape[1]
@@ -191,7 +187,7 @@ def teach(
     lever = policy.lever["joint_innovation"][:, :, None]
     rate = p.university_growth[:, :, None]
     rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
-    by_cell = segment_sum(patents, world.firms.cell_start) * partners.intensity
+    by_cell = world.firms.sum(patents, "cell") * partners.intensity
     by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
     back = p.university_back_flow * by_domain / kappa.shape[2]
     gain = kappa * rate * partners.effort + back[:, :, None]
@@ -216,8 +212,7 @@ def usable_compute(quarter: Quarter, setting: Setting) -> Array:
         quarter.investment,
     )
     p, f = setting.parameters, state.firms
-    kind = setting.world.centres.kind == INTELLIGENT
-    idle = (HOURS * investment.servers - market.sold) * kind
+    idle = (HOURS * investment.servers - market.sold) * setting.world.centres.intelligent
     strength = 1 + p.quota_consortium_gain * policy.lever["joint_innovation"]
     quota = p.free_quota * strength * total(np.maximum(idle, 0))
     each = quota / (total(f.active) + setting.world.universities.count)
@@ -240,8 +235,8 @@ def invent(
     years = np.minimum(drivers.year - p.patent_propensity_start, p.patent_propensity_years)
     propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
     by_cell = propensity * np.exp(p.university_elasticity * np.log1p(partners.spillover))
-    reference = p.compute_reference * HOURS * reference_prices(setting)[:, [INTELLIGENT]]
-    reference = reference / drivers.price[:, [INTELLIGENT]]
+    reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
+    reference = reference / drivers.price[:, world.kinds.intelligent]
     annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
     if "firm.research" in setting.neutral:
         mean = total(annual * state.firms.active) / np.maximum(total(state.firms.active), 1)
@@ -259,20 +254,18 @@ def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return A_j, size-weighted knowledge of active firms plus the open floor (runs, domains)."""
     state, drivers = quarter.state, quarter.drivers
     f, world = state.firms, setting.world
-    cells = segment_sum(f.share * f.knowledge, world.firms.cell_start)
-    domains = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1)
-    return np.asarray(domains + drivers.open_source)
+    return np.asarray(world.firms.sum(f.share * f.knowledge, "domain") + drivers.open_source)
 
 
 def affordability(quarter: Quarter, setting: Setting) -> Array:
     """Return how affordable AI is, (runs, prefectures, domains): local price and integrators."""
     state, market = quarter.state, quarter.market
     p, world = setting.parameters, setting.world
-    firms = segment_sum(state.firms.active, world.firms.cell_start)
+    firms = world.firms.sum(state.firms.active, "cell")
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
     branches = (p.branch_weight * state.society.branches)[:, :, None] / firms.shape[2]
     integrators = np.sqrt(np.minimum(1, (firms + branches) / p.integrators[:, :, None]))
-    price = market.routing.offer.relative_price[:, [INTELLIGENT]]
+    price = market.routing.offer.relative_price[:, world.kinds.intelligent]
     cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
     return np.asarray(cheap[:, :, None] * integrators)
 
@@ -319,14 +312,16 @@ def modernise(
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
     push = 1 + policy.lever["strong_industry"]
     wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
-    progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]
+    general = setting.world.kinds.general
+    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
+    progress = now[:, general] / first[:, general]
     target = wanted * progress
     if "park.centre" in setting.neutral:
         target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
     own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
     rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
     adoption_next = kernels.logistic_step(adoption, rate)
-    decay = setting.by_kind("server_depreciation")[:, :1]
+    decay = setting.by_kind("server_depreciation")[:, general]
     kept = k.servers * (1 - decay)
     support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]
     order = p.park_build_speed * support * np.maximum(target - kept, 0)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import INTELLIGENT
-from ecosystem.stages.location import by_cell, hall_capacity, place_halls, standard_pue
+from ecosystem.stages.location import hall_capacity, place_halls, standard_pue
 from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Centres
@@ -104,17 +103,15 @@ def wanted_servers(
     next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)
     pending = waiting.sum(axis=1)
     room = np.maximum(capacity + next_halls - servers - pending, 0)
-    cell_kinds = centres.cell[centres.cell_start] // setting.world.prefectures.count
-    threshold = spread(setting.by_kind("order_use"), cell_kinds)
-    contracts = by_cell(state.centres.sold, setting) / HOURS
-    have = by_cell(servers + pending, setting)
+    threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)
+    contracts = centres.sum(state.centres.sold, "cell") / HOURS
+    have = centres.sum(servers + pending, "cell")
     want = p.order_speed * np.maximum(contracts / threshold - have, 0)
     shared = segment_share(room, centres.cell_start, centres.cell)
     seed = p.hall_seed_share * next_halls
     order = np.minimum(shared * spread(want, centres.cell) + seed, room)
     if "centre.order" in setting.neutral:
-        kinds = np.eye(len(setting.world.kinds))[centres.kind]
-        filled = safe_ratio(combine(order, kinds), combine(room, kinds))
+        filled = safe_ratio(centres.sum(order, "kind"), centres.sum(room, "kind"))
         order = room * spread(filled, centres.kind)
     return order
 
@@ -130,8 +127,8 @@ def home_discount(quarter: Quarter, setting: Setting) -> Array:
     makers = world.makers.stage == stage
     cost = spread(state.makers.cost, np.flatnonzero(makers)).mean(axis=1, keepdims=True)
     home = state.makers.local_share[:, stage : stage + 1]
-    intelligent = np.arange(len(world.kinds)) == INTELLIGENT
-    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0) * intelligent
+    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0)
+    saved = saved * world.kinds.intelligent
     return np.asarray(drivers.server_cost * (1 - saved))
 
 
@@ -151,8 +148,8 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     p, world = setting.parameters, setting.world
     owner, kind = world.centres.owner, world.centres.kind
     leverage = spread(p.stack("leverage", world.owners), owner)
-    market = drivers.capacity[:, 1:2] / p.finance_reference_capacity
-    market = market * drivers.server_cost[:, 1:2] / p.finance_reference_cost
+    market = drivers.capacity[:, world.kinds.intelligent] / p.finance_reference_capacity
+    market = market * drivers.server_cost[:, world.kinds.intelligent] / p.finance_reference_cost
     factor = spread(setting.by_kind("finance_factor"), kind)
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
@@ -165,7 +162,7 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
 
 def cell_fill(servers: Array, capacity: Array, setting: Setting) -> Array:
     """Return fill C/S by cell, leaning on the neutral fill where nothing stands (runs, cells)."""
-    p = setting.parameters
+    p, centres = setting.parameters, setting.world.centres
     prior = p.use_prior_capacity
-    filled = by_cell(servers, setting) + prior * p.neutral_fill
-    return np.asarray(filled / (by_cell(capacity, setting) + prior))
+    filled = centres.sum(servers, "cell") + prior * p.neutral_fill
+    return np.asarray(filled / (centres.sum(capacity, "cell") + prior))

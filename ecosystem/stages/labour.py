@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ecosystem.inputs.schedule import RING_1
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import first_free, segment_sum, spread
-from ecosystem.stages.drivers import INTELLIGENT
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import first_free, spread
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.state.records import Business, Innovation, Labour, Quarter
 from ecosystem.state.setting import Setting
@@ -30,19 +28,17 @@ def employ(
     """
     state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
-    place = np.eye(world.prefectures.count)
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
     maker_jobs = supply.sales / p.maker_productivity
     stay = 1 - p.separation_rate
     target = wanted_staff(quarter, setting)
     open_posts = np.maximum(target - stay * f.staff, 0)
-    firm_cells = segment_sum(open_posts, world.firms.cell_start)
-    firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
+    firm_posts = world.firms.sum(open_posts, "prefecture")
     before = p.jobs_per_megawatt * state.centres.servers * state.centres.power / 1000
     centre_posts = p.separation_rate * centre_jobs + np.maximum(centre_jobs - before, 0)
     maker_posts = p.separation_rate * p.maker_talent_share * maker_jobs
-    other_posts = combine(centre_posts, place[world.centres.prefecture])
-    other_posts = other_posts + combine(maker_posts, place[world.makers.prefecture])
+    other_posts = world.centres.sum(centre_posts, "prefecture")
+    other_posts = other_posts + world.makers.sum(maker_posts, "prefecture")
     branches, peak, recruited = recruit(quarter, setting)
     staffed = p.branch_staff * recruited
     moved_in = p.branch_movers * staffed
@@ -78,8 +74,7 @@ def recruit(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     """
     state, investment = quarter.state, quarter.investment
     p, world, s = setting.parameters, setting.world, state.society
-    place = np.eye(world.prefectures.count)[world.centres.prefecture]
-    megawatt = combine(investment.servers * investment.power / 1000, place)
+    megawatt = world.centres.sum(investment.servers * investment.power / 1000, "prefecture")
     recruited = p.branch_rate * np.maximum(megawatt - s.branch_peak, 0)
     kept = p.branch_survival * s.branches
     return kept + recruited, np.maximum(megawatt, s.branch_peak), recruited
@@ -103,10 +98,8 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
     lever = policy.lever["talent_retention"] + policy.fiscal_talent
-    graduates = combine(
-        np.broadcast_to(world.universities.graduates, (setting.runs, world.universities.count)),
-        np.eye(world.prefectures.count)[world.universities.prefecture],
-    )
+    graduates = world.universities.graduates * np.ones((setting.runs, 1))
+    graduates = world.universities.sum(graduates, "prefecture")
     relative = np.log(s.wage / p.eastern_wage)
     stay = sigmoid(
         p.retention_intercept
@@ -192,22 +185,15 @@ def compete(state: State, setting: Setting) -> Array:
     """
     p, f, world = setting.parameters, state.firms, setting.world
     strength = np.exp(p.competition_exponent * np.log(np.maximum(f.knowledge, p.knowledge_floor)))
-    mean = domain_sum(f.share * strength, setting)
+    mean = world.firms.sum(f.share * strength, "domain")
     relative = strength / spread(np.maximum(mean, p.knowledge_floor), world.firms.domain)
     luck = spread(
         setting.chance.normal("sales", state.period, world.firms.count), world.firms.order
     )
     moved = f.share * np.maximum(1 + p.replicator_speed * (relative - 1), 0)
     moved = moved * np.exp(p.sales_noise_sd * luck)
-    whole = domain_sum(moved, setting)
+    whole = world.firms.sum(moved, "domain")
     return moved * spread(safe_ratio(np.ones_like(whole), whole), world.firms.domain)
-
-
-def domain_sum(values: Array, setting: Setting) -> Array:
-    """Return slot values summed by domain, (runs, domains)."""
-    world = setting.world
-    cells = segment_sum(values, world.firms.cell_start)
-    return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1))
 
 
 def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array, Array, Array]:
@@ -220,14 +206,14 @@ def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array,
     p, world, f = setting.parameters, setting.world, state.firms
     domains = len(world.domains.domain)
     talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
-    intelligent = world.centres.kind == INTELLIGENT
-    idle = place_sum(state.centres.servers * (1 - state.centres.use) * intelligent, setting)
+    idle = state.centres.servers * (1 - state.centres.use) * world.centres.intelligent
+    idle = world.cells.sum(world.centres.sum(idle, "cell"), "prefecture")
     market = state.nation.capacity / setting.national_table[:, 0]
-    size = p.birth_compute_size * market[:, [INTELLIGENT]]
+    size = p.birth_compute_size * market[:, world.kinds.intelligent]
     compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
     quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
     mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
-    nursery = 1 + policy.lever["ecosystem_incubation"] * (world.prefectures.tier == RING_1)
+    nursery = 1 + policy.lever["ecosystem_incubation"] * world.prefectures.ring_1
     mean = (mean * (1 + state.society.deployment) * nursery[:, :, None]).reshape(setting.runs, -1)
     draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
     number = kernels.poisson_inverse(draw, mean)
@@ -249,12 +235,6 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     wisdom = knowledge * level[run, setting.world.firms.domain[slot]]
     founders[run, slot] = np.minimum(wisdom, innovation.frontier[run, 0])
     return founders
-
-
-def place_sum(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by prefecture, (runs, prefectures)."""
-    cells = segment_sum(values, setting.world.centres.cell_start)
-    return np.asarray(cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=1))
 
 
 def close_firms(state: State, fate: Array, setting: Setting) -> Array:

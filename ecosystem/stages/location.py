@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
-from ecosystem.inputs.schedule import RING_1, RING_2
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio
-from ecosystem.maths.clearing import segment_share, segment_sum, spread
+from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.policy import settlement_gap
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
@@ -19,7 +18,6 @@ from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 Index = NDArray[np.intp]
-TIERS = ("core", "ring_1", "ring_2", "other")
 
 
 def place_halls(quarter: Quarter, setting: Setting) -> Location:
@@ -54,23 +52,6 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     return Location(footloose, share, placed, bid, lender)
 
 
-def by_cell(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by (kind, prefecture) cell, (runs, cells), kind-major."""
-    return segment_sum(values, setting.world.centres.cell_start)
-
-
-def cell_kind(setting: Setting) -> NDArray[np.intp]:
-    """Return the kind of compute of each cell, (cells,)."""
-    world = setting.world
-    return np.repeat(np.arange(len(world.kinds)), world.prefectures.count)
-
-
-def cell_prefecture(setting: Setting) -> NDArray[np.intp]:
-    """Return the prefecture of each cell, (cells,)."""
-    world = setting.world
-    return np.tile(np.arange(world.prefectures.count), len(world.kinds))
-
-
 def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
     """Return what halls of given IT power (MW) can carry this quarter, PFLOPS (runs, centres)."""
     return np.asarray(1000 * halls / spread(drivers.power, setting.world.centres.kind))
@@ -87,8 +68,8 @@ def variable_costs(quarter: Quarter, setting: Setting) -> Array:
 
 def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
     """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
-    second = (setting.world.prefectures.tier == RING_2)[setting.world.centres.prefecture]
-    saved = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"] * second
+    gain = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"]
+    saved = gain * setting.world.centres.ring_2
     return np.maximum(pue - saved, 1)
 
 
@@ -181,7 +162,7 @@ def expected_support(quarter: Quarter, setting: Setting) -> Support:
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
     eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
-    second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
+    second = setting.world.prefectures.ring_2
     return Support(
         diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
@@ -191,10 +172,10 @@ def expected_support(quarter: Quarter, setting: Setting) -> Support:
 
 def cell_use(state: State, setting: Setting) -> Array:
     """Return contracted use by cell, leaning on national use where little stands (runs, cells)."""
-    p, kind = setting.parameters, cell_kind(setting)
+    p, kind = setting.parameters, setting.world.cells.kind
     prior = p.use_prior_capacity
-    sold = by_cell(state.centres.sold, setting) / HOURS
-    servers = by_cell(state.centres.servers, setting)
+    sold = setting.world.centres.sum(state.centres.sold, "cell") / HOURS
+    servers = setting.world.centres.sum(state.centres.servers, "cell")
     return np.asarray((sold + prior * spread(state.nation.use, kind)) / (servers + prior))
 
 
@@ -224,22 +205,22 @@ def location_shares(
     Multinomial logit with size (McFadden 1974); model equation (2.5).
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    world, p, kind = setting.world, setting.parameters, cell_kind(setting)
-    halls = by_cell(hall_capacity(state.centres.halls, drivers, setting), setting)
-    servers = by_cell(state.centres.servers, setting)
+    world, p, kind = setting.world, setting.parameters, setting.world.cells.kind
+    halls = world.centres.sum(hall_capacity(state.centres.halls, drivers, setting), "cell")
+    servers = world.centres.sum(state.centres.servers, "cell")
     market = p.footloose_share / p.national_fill * drivers.capacity
     weight = state.centres.servers + p.use_prior_capacity
-    total = by_cell(weight, setting)
+    total = world.centres.sum(weight, "cell")
     use = expected_use(cell_use(state, setting), spread(drivers.growth, kind), setting)
     index = profit_index(
-        by_cell(weight * price, setting) / total,
-        by_cell(weight * cost, setting) / total,
+        world.centres.sum(weight * price, "cell") / total,
+        world.centres.sum(weight * cost, "cell") / total,
         use,
         drivers,
         support,
         setting,
         kind,
-        cell_prefecture(setting),
+        world.cells.prefecture,
     )
     prior, neutral = p.use_prior_capacity, p.neutral_fill
     fill = (servers + prior * neutral) / (halls + prior)
@@ -264,7 +245,9 @@ def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     not to places that the gate has closed.
     """
     places = setting.world.prefectures
-    open_there = (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.tier <= RING_1) * 1.0
+    open_there = (
+        (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.core | places.ring_1) * 1.0
+    )
     moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
     theirs = safe_ratio(open_there, open_there.sum(axis=2, keepdims=True))
     moved = moved * (theirs.sum(axis=2, keepdims=True) > 0)
@@ -276,20 +259,19 @@ def place_utility(quarter: Quarter, setting: Setting) -> Array:
     """Return what speaks for a place apart from profit and size, (runs, cells)."""
     state, policy = quarter.state, quarter.policy
     world, p, g = setting.world, setting.parameters, state.governments
-    kind, prefecture = cell_kind(setting), cell_prefecture(setting)
-    hub = (world.prefectures.hub == 1)[prefecture]
-    tier = world.prefectures.tier.astype(int)
-    effects = np.concatenate(
-        [p.stack(f"location_effect_{name}", [TIERS[i] for i in tier]) for name in world.kinds],
-        axis=1,
-    )
+    kind, prefecture = setting.world.cells.kind, setting.world.cells.prefecture
+    tier = world.prefectures.tier
+    effects = [
+        spread(p.stack(f"location_effect_{name}", world.tiers), tier) for name in world.kinds
+    ]
     designated = float(state.period >= HUB_START)
     ready = spread(g.readiness, prefecture)
     at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
     at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
     ambition = ambition - p.settlement_aversion * settlement_gap(state, setting)
-    return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
+    by_site = np.where(world.cells.in_hub, at_hub, p.readiness_effect * ready)
+    return np.asarray(np.concatenate(effects, axis=1) + by_site + ambition)
 
 
 def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Array) -> Array:
@@ -331,7 +313,7 @@ def draw_projects(quarter: Quarter, footloose: Array, share: Array, setting: Set
     lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
     """
     drivers, state = quarter.drivers, quarter.state
-    p, kind = setting.parameters, cell_kind(setting)
+    p, kind = setting.parameters, setting.world.cells.kind
     expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
     scale = drivers.capacity / setting.by_kind("project_size_reference")
     size = spread(setting.by_kind("project_size") * scale, kind)

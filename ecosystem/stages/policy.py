@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
-from ecosystem.inputs.schedule import RING_2
 from ecosystem.maths.arrays import Array, combine, safe_ratio
-from ecosystem.stages.drivers import INTELLIGENT
 from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -271,7 +269,7 @@ def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting)
 def diffusion_readiness(state: State, setting: Setting) -> Array:
     """Return diffusion money of last quarter that went into readiness, M¥ (runs, P)."""
     places = setting.world.prefectures
-    spread_out = (places.tier == RING_2) * places.budget_expenditure
+    spread_out = places.ring_2 * places.budget_expenditure
     spread_out = spread_out / max(spread_out.sum(), 1.0)
     return np.asarray(state.governments.diffusion * spread_out)
 
@@ -309,8 +307,8 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
     output = expected_rate(state, setting, schedule.column("output_subsidy"))
     capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
     if schedule.shells_only[state.period]:
-        hall = drivers.hall_cost[:, [INTELLIGENT]] / p.expected_fill
-        capital = capital * hall / (drivers.server_cost[:, [INTELLIGENT]] + hall)
+        hall = drivers.hall_cost[:, setting.world.kinds.intelligent] / p.expected_fill
+        capital = capital * hall / (drivers.server_cost[:, setting.world.kinds.intelligent] + hall)
     diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
     diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
     kept = 1 - p.output_subsidy_price_share
@@ -320,8 +318,8 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
 def second_ring_share(state: State, setting: Setting) -> Array:
     """Return the second ring's share of the province's halls for intelligent compute, (runs, 1)."""
     world = setting.world
-    halls = state.centres.halls * (world.centres.kind == INTELLIGENT)
-    there = (world.prefectures.tier == RING_2)[world.centres.prefecture]
+    halls = state.centres.halls * world.centres.intelligent
+    there = world.centres.ring_2
     whole = halls.sum(axis=1, keepdims=True)
     return safe_ratio((halls * there).sum(axis=1, keepdims=True), whole)
 
@@ -345,5 +343,5 @@ def occupancy_gate(state: State, setting: Setting) -> Array:
     fill = state.centres.fill_history.mean(axis=1)
     if "government.gate" in setting.neutral:
         fill = np.broadcast_to(fill.mean(axis=1, keepdims=True), fill.shape)
-    outside = np.tile(world.prefectures.hub == 0, len(world.kinds))
+    outside = ~world.cells.in_hub
     return ((fill < p.gate_threshold) & outside & active).astype(float)

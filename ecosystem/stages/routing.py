@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecosystem.inputs.schedule import RING_2
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, workload_mix
-from ecosystem.stages.location import by_cell, posted_price, variable_costs
+from ecosystem.stages.drivers import workload_mix
+from ecosystem.stages.location import posted_price, variable_costs
 from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -28,16 +27,13 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     work, regions = world.workloads, world.regions
     offer = make_offer(quarter, setting)
     local = local_demand(quarter, offer, setting)
-    demand = np.where(
-        (regions.home == 1)[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand
-    )
+    demand = np.where(regions.home[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand)
     own = eastern_capacity(drivers, setting)
-    servers = kind_sum(investment.servers, setting)
+    servers = world.centres.sum(investment.servers, "kind")
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
     share, price_paid = routing_shares(quarter, setting, own, rival, offer)
     flow = move_anchors(demand[..., None] * share, policy, setting)
-    to_kind = kind_of_workload(setting)
-    own_demand = combine(flow[..., OWN], to_kind)
+    own_demand = work.sum(flow[..., OWN], "kind")
     own_served = kernels.match(
         own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
     )
@@ -46,7 +42,7 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     capture = np.minimum(1, p.overflow_capture + policy.lever["overflow_takeup"])
     captured = capture[..., None] * work.movable * overflow
     west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
-    rival_demand = combine(flow[..., RIVAL] + captured * (1 - west), to_kind).sum(axis=1)
+    rival_demand = work.sum(flow[..., RIVAL] + captured * (1 - west), "kind").sum(axis=1)
     rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
     arrivals = flow[..., HOME] + captured * west
     unserved = rival_demand - rival_served
@@ -70,10 +66,8 @@ def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Set
     """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
     work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
     shared = policy.lever["compute_corridor"] * p.neighbour_share * unserved
-    batch = demand * (regions.neighbour == 1)[:, None] * ~work.real_time
-    part = safe_ratio(
-        batch, spread(combine(batch.sum(axis=1), kind_of_workload(setting)), work.kind)[:, None]
-    )
+    batch = demand * regions.neighbour[:, None] * ~work.real_time
+    part = safe_ratio(batch, spread(work.sum(batch.sum(axis=1), "kind"), work.kind)[:, None])
     return np.asarray(part * spread(shared, work.kind)[:, None, :])
 
 
@@ -85,21 +79,10 @@ def move_anchors(flow: Array, policy: Policy, setting: Setting) -> Array:
     return np.stack([flow[..., OWN] - moved, flow[..., RIVAL], flow[..., HOME] + moved], axis=3)
 
 
-def kind_sum(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by kind of compute, (runs, kinds)."""
-    cells = by_cell(values, setting)
-    return cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2)
-
-
-def kind_of_workload(setting: Setting) -> Array:
-    """Return the indicator matrix (workloads, kinds)."""
-    return np.asarray(np.eye(len(setting.world.kinds))[setting.world.workloads.kind])
-
-
 def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
     """Return capacity that is not footloose, by region, PFLOPS (runs, regions, kinds)."""
     regions = setting.world.regions
-    weight = np.where(regions.home == 1, 0.0, regions.demand_share)
+    weight = np.where(regions.home, 0.0, regions.demand_share)
     settled = (1 - setting.parameters.footloose_share) * drivers.capacity
     return np.asarray((weight / weight.sum())[:, None] * settled[:, None, :])
 
@@ -117,15 +100,14 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
     price = posted_price(quarter, setting, cost)
     empty = np.maximum(investment.capacity - investment.servers, 0)
     size = investment.servers + p.empty_hall_weight * empty
-    seen = kind_sum(size, setting)
-    hub = (setting.world.prefectures.hub == 1)[centres.prefecture]
-    hub_share = safe_ratio(kind_sum(size * hub, setting), seen)
+    seen = centres.sum(size, "kind")
+    hub_share = safe_ratio(centres.sum(size * centres.in_hub, "kind"), seen)
     voucher = policy.rate["compute_voucher"] * hub_share
     output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
-    mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
+    mean_price = safe_ratio(centres.sum(size * price, "kind"), seen * drivers.price, empty=1.0)
     mean_price = mean_price * output
     served = served_quality(quarter, setting)
-    quality = safe_ratio(kind_sum(size * served, setting), seen, empty=1.0)
+    quality = safe_ratio(centres.sum(size * served, "kind"), seen, empty=1.0)
     return Offer(
         cost=cost,
         price=price,
@@ -142,8 +124,8 @@ def served_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return service quality of centres with what the second ring gains (runs, centres)."""
     state, policy = quarter.state, quarter.policy
     world = setting.world
-    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
-    return np.asarray(state.centres.quality * (1 + policy.lever["second_ring_quality"] * second))
+    gain = policy.lever["second_ring_quality"] * world.centres.ring_2
+    return np.asarray(state.centres.quality * (1 + gain))
 
 
 def local_experience(quarter: Quarter, setting: Setting) -> Array:
@@ -154,7 +136,11 @@ def local_experience(quarter: Quarter, setting: Setting) -> Array:
     state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     used = total(state.firms.compute) / HOURS
-    scale = p.local_experience_scale * drivers.capacity[:, 1:2] / p.finance_reference_capacity
+    scale = (
+        p.local_experience_scale
+        * drivers.capacity[:, setting.world.kinds.intelligent]
+        / p.finance_reference_capacity
+    )
     return np.asarray(1 + p.local_experience * -np.expm1(-used / scale))
 
 
@@ -164,7 +150,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     world, p = setting.world, setting.parameters
     work = world.workloads
     mix = workload_mix(setting, drivers.real_time_share)
-    intelligent = work.kind == INTELLIGENT
+    intelligent = work.intelligent
     real_time = intelligent & work.real_time
     by_firm = firm_demand(quarter, offer, setting)
     adopters = adopters_by_cell(state, setting)
@@ -174,11 +160,15 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
         * world.province.budget_expenditure
         / 4
         * 1e6
-        / drivers.price[:, [GENERAL]]
+        / drivers.price[:, world.kinds.general]
     )
     national = state.nation.demand_ratio * setting.national_table[:, state.period]
-    science = world.regions.demand_share[world.regions.home_index] * national[:, [SUPER]] * HOURS
-    general = work.kind == GENERAL
+    science = (
+        world.regions.demand_share[world.regions.home_index]
+        * national[:, world.kinds.super]
+        * HOURS
+    )
+    general = work.general
     batch = general & ~work.real_time
     batch_mix = np.where(batch, work.share_within_kind, 0.0)
     users = np.stack(
@@ -187,7 +177,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
             total(adopters) * p.deployment_compute * real_time,
             total(by_park - own) * batch_mix / batch_mix.sum(),
             government * (general & work.real_time),
-            science * (work.kind == SUPER),
+            science * work.super,
             branch_demand(quarter, setting) * mix * intelligent,
         ],
         axis=1,
@@ -208,7 +198,12 @@ def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
-    wanted = compute_share(drivers, setting) * sales * 1e6 / drivers.price[:, [INTELLIGENT]]
+    wanted = (
+        compute_share(drivers, setting)
+        * sales
+        * 1e6
+        / drivers.price[:, setting.world.kinds.intelligent]
+    )
     return np.asarray(wanted)
 
 
@@ -220,13 +215,15 @@ def firm_demand(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
     state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     share = compute_share(drivers, setting)
-    local = offer.relative_price[:, [INTELLIGENT]]
+    local = offer.relative_price[:, setting.world.kinds.intelligent]
     reaction = np.exp(-p.firm_compute_elasticity * np.log(local))
     sales = state.firms.sales
     if "firm.compute" in setting.neutral:
         active = np.maximum(total(state.firms.active), 1)
         sales = state.firms.active * total(sales) / active
-    return np.asarray(sales * (share * reaction * 1e6 / drivers.price[:, [INTELLIGENT]]))
+    return np.asarray(
+        sales * (share * reaction * 1e6 / drivers.price[:, setting.world.kinds.intelligent])
+    )
 
 
 def adopters_by_cell(state: State, setting: Setting) -> Array:
@@ -248,7 +245,7 @@ def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     p = setting.parameters
     output = park_output(state, setting)
     spend = p.park_compute_share * state.parks.adoption * output
-    wanted = spend * 1e6 / drivers.price[:, [GENERAL]]
+    wanted = spend * 1e6 / drivers.price[:, setting.world.kinds.general]
     own = np.minimum(wanted, state.parks.servers * HOURS)
     return wanted, own
 
@@ -288,7 +285,7 @@ def routing_shares(
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world, p = setting.world, setting.parameters
     work, regions, network = world.workloads, world.regions, world.network
-    kind, home = work.kind, regions.home == 1
+    kind, home = work.kind, regions.home
     size, price = widen(p.routing_size), widen(p.routing_price)
     corridor = policy.lever["compute_corridor"]
     carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
@@ -309,9 +306,9 @@ def routing_shares(
         home_latency(policy, setting)[:, :, None],
     ]
     home_effect = setting.by_kind("province_effect")[:, None, kind]
-    pairing = policy.lever["regional_pairing"][:, :, None] * (regions.paired == 1)[:, None]
-    moved_west = ~work.real_time & (work.movable == 1) & (kind != SUPER)
-    eligible = (kind == INTELLIGENT) | ((kind == GENERAL) & ~work.real_time)
+    pairing = policy.lever["regional_pairing"][:, :, None] * regions.paired[:, None]
+    moved_west = ~work.real_time & (work.movable == 1) & ~work.super
+    eligible = work.intelligent | (work.general & ~work.real_time)
     extra = [
         widen(p.own_region_effect),
         np.zeros((1, 1, 1)),

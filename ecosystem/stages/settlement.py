@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ecosystem.inputs.schedule import RING_2
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
-from ecosystem.stages.drivers import GENERAL
 from ecosystem.state.ledger import by_level
 from ecosystem.state.records import Drivers, Innovation, Investment, Market, Policy, Settlement
 from ecosystem.state.setting import Setting
@@ -39,11 +37,8 @@ def settle(
     """
     world, schedule = setting.world, setting.schedule
     claims = claims_by_member(drivers, policy, investment, market, innovation, setting)
-    where = {name: getattr(world, sector).prefecture for name, sector in TRANSFERS.items()}
-    by_place = {
-        name: combine(claim, np.eye(world.prefectures.count)[where[name]])
-        for name, claim in claims.items()
-    }
+    claimants = {name: getattr(world, sector) for name, sector in TRANSFERS.items()}
+    by_place = {name: claimants[name].sum(claim, "prefecture") for name, claim in claims.items()}
     column = {name: schedule.column(name) for name in TRANSFERS}
     within = {
         name: np.minimum(
@@ -78,7 +73,7 @@ def settle(
         )
         nation, province_part, prefecture = (part * by_place[name] for part in parts)
         payers[name] = by_level(total(nation), total(province_part), prefecture)
-        received[name] = claims[name] * spread(add_up(parts), where[name])
+        received[name] = claims[name] * spread(add_up(parts), claimants[name].prefecture)
         here = np.arange(count) == column[name]
         claimed = claimed + total(by_place[name]) * here
         paid = paid + total(payers[name]) * here
@@ -118,29 +113,31 @@ def claims_by_member(
     """Return what each transfer is asked for, rate on paper times base, M¥ (runs, members)."""
     world = setting.world
     rate = policy.promised
-    hub = (world.prefectures.hub == 1)[world.centres.prefecture]
     at_home = total(market.payments[:, world.regions.home_index])
     everybody = total(market.payments)
     foreign = setting.parameters.voucher_export_share * (everybody - at_home)
     eligible = safe_ratio(at_home + foreign, everybody)
     whole = investment.hall_outlay + investment.server_outlay
     capital = investment.hall_outlay if policy.shells_only else whole
-    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
     p = setting.parameters
     permitted = 1 - p.diffusion_readiness_share * p.investment_limit  # no projects, no claims
     return {
         "capital_subsidy": rate["capital_subsidy"] * capital,
-        "compute_voucher": rate["compute_voucher"] * eligible * market.revenue * hub,
+        "compute_voucher": rate["compute_voucher"]
+        * eligible
+        * market.revenue
+        * world.centres.in_hub,
         "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
         "output_subsidy": rate["output_subsidy"] * market.posted,
-        "even_diffusion": rate["even_diffusion"] * second * whole * permitted,
-        "industrial_centres": rate["industrial_centres"] * park_outlay(innovation, drivers),
+        "even_diffusion": rate["even_diffusion"] * world.centres.ring_2 * whole * permitted,
+        "industrial_centres": rate["industrial_centres"]
+        * park_outlay(innovation, drivers, setting),
     }
 
 
-def park_outlay(innovation: Innovation, drivers: Drivers) -> Array:
+def park_outlay(innovation: Innovation, drivers: Drivers, setting: Setting) -> Array:
     """Return what parks spend on their own servers, M¥ (runs, parks)."""
-    return np.asarray(innovation.park_order * drivers.server_cost[:, [GENERAL]])
+    return np.asarray(innovation.park_order * drivers.server_cost[:, setting.world.kinds.general])
 
 
 def power_bill(drivers: Drivers, market: Market, setting: Setting) -> Array:

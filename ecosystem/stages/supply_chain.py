@@ -6,7 +6,7 @@ import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, total
-from ecosystem.maths.clearing import redistribute, segment_sum, spread
+from ecosystem.maths.clearing import redistribute, spread
 from ecosystem.state.records import Quarter, Supply
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -29,7 +29,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     mix = mix / mix.sum(axis=1, keepdims=True)
     spending = total(investment.server_outlay)
     orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
-    mean_cost = segment_sum(m.cost * m.capacity, start) / segment_sum(m.capacity, start)
+    mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
     price = spread(mean_cost, stage) if "maker.price" in setting.neutral else m.cost
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
     chain = policy.lever["equipment_chain"]
@@ -37,8 +37,8 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
         p.stack("home_preference", stages), mean_cost * (1 - chain), p.armington_elasticity
     )
     downstream = redistribute(orders * share, weight, m.capacity, start, stage)
-    sold = segment_sum(downstream, start)
-    using = sold[:, [stages.index("communications")]] + sold[:, [stages.index("servers")]]
+    sold = makers.sum(downstream, "stage")
+    using = sold[:, stages.communications] + sold[:, stages.servers]
     year = drivers.year - world_start(setting)
     outside = {
         name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * year)
@@ -50,7 +50,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     material = p.material_content * packed
     materials = sales_of("materials", material + outside["materials"], weight, m.capacity, setting)
     sales = downstream + packaging + materials
-    by_stage = segment_sum(sales, start)
+    by_stage = makers.sum(sales, "stage")
     demands = {
         "packaging": (chip, outside["packaging"]),
         "materials": (material, outside["materials"]),
@@ -79,13 +79,13 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
 
 def world_start(setting: Setting) -> float:
     """Return the calendar year in which outside demand is measured."""
-    return float(setting.world.national_path[setting.world.kinds[1]].year[0])
+    return float(setting.world.national_path["intelligent"].year[0])
 
 
 def sales_of(name: str, demand: Array, weight: Array, capacity: Array, setting: Setting) -> Array:
     """Return sales of one upstream stage's makers, M¥ (runs, makers), zero elsewhere."""
     makers = setting.world.makers
-    column = np.arange(len(setting.world.stages)) == setting.world.stages.index(name)
+    column = np.array([stage == name for stage in setting.world.stages])
     return redistribute(demand * column, weight, capacity, makers.stage_start, makers.stage)
 
 
@@ -113,8 +113,7 @@ def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Arr
     supplier = [stages.index("packaging")] * len(stages)
     supplier[stages.index("packaging")] = stages.index("materials")
     inputs = spread(mean_cost, np.array(supplier))
-    first = np.arange(len(stages)) == stages.index("materials")
-    factor = 1 + p.input_cost_share * np.where(first, 0.0, inputs - 1)
+    factor = 1 + p.input_cost_share * np.where(stages.materials, 0.0, inputs - 1)
     return np.asarray(own * spread(factor, makers.stage))
 
 
@@ -132,7 +131,7 @@ def expand(state: State, expected: Array, chain: Array, setting: Setting) -> tup
     wanted = speed * np.maximum(expected / p.maker_target_use - kept, 0)
     if "maker.capacity" in setting.neutral:
         makers = setting.world.makers
-        shared = segment_sum(wanted, makers.stage_start) / segment_sum(kept, makers.stage_start)
+        shared = makers.sum(wanted, "stage") / makers.sum(kept, "stage")
         wanted = kept * spread(shared, makers.stage)
     cost = p.maker_capital_intensity * wanted
     worth = p.maker_capital_intensity * m.capacity + m.cash
