@@ -9,6 +9,7 @@ import numpy as np
 
 from ecosystem.inputs.calendar import QUARTERS_A_YEAR, period_index
 from ecosystem.inputs.catalogue import instruments, parameters
+from ecosystem.inputs.functions import Hook
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
@@ -43,11 +44,11 @@ def given(
     replicates: int,
     seed: int = 1,
     fixed: bool = True,
-    neutral: Iterable[str] = (),
+    means: Iterable[str] = (),
 ) -> Setting:
-    """Return the setting of an arm; rules in `neutral` are replaced by their mean."""
-    setting = make_setting(resolved, load_world(world), seed, range(replicates), fixed)
-    return replace(setting, neutral=frozenset(neutral))
+    """Return the setting of an arm; rules in `means` are replaced by their mean."""
+    resolved = replace(resolved, hooks=tuple(map(Hook.from_mean, means)))
+    return make_setting(resolved, load_world(world), seed, range(replicates), fixed)
 
 
 def with_values(setting: Setting, **values: float) -> Setting:

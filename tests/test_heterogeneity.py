@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from moments import Moment, moment
 
-from ecosystem.stages.innovation import accept_offers, partner_knowledge, university_effort
+from ecosystem.stages.innovation import accept_offers, divide_effort, partner_knowledge
 from ecosystem.stages.investment import finance_limit
-from ecosystem.stages.labour import close_firms, compete
+from ecosystem.stages.labour import close_firm, compete
 from ecosystem.stages.location import place_halls, place_utility
 from ecosystem.stages.policy import push_readiness
 
@@ -104,8 +104,8 @@ def test_the_more_ambitious_prefecture_spends_more_on_readiness() -> None:
     here = moment()
     count = here.setting.world.prefectures.count
     ambition = np.tile(np.linspace(0.2, 0.8, count), (here.setting.runs, 1))
-    here = here.with_columns("governments", ambition=ambition, readiness=0 * ambition + 0.3)
-    spent = push_readiness(here.state, here.setting, np.full_like(ambition, 10.0))
+    here = here.with_columns("governments", ambition=ambition)
+    spent = push_readiness(here.quarter("drivers"), here.setting)
     assert np.all(np.diff(spent, axis=1) > 0)
 
 
@@ -173,7 +173,7 @@ def test_the_firm_short_of_cash_and_the_young_firm_leave(
     values[:, second] = poor
     rates = {"exit_base": 0.0, "exit_young": 0.0, "exit_cash": 0.0, hazard: 1.0}
     pair = pair.with_columns("firms", **{column: values}).with_parameters(**rates)
-    left = close_firms(pair.state, np.full_like(values, 0.5), pair.setting)
+    left = close_firm(pair.quarter("drivers"), pair.setting) > 0.5
     assert np.all(left[:, second] == 1)
     assert np.all(left[:, first] == 0)
 
@@ -191,11 +191,11 @@ def test_the_firm_near_strong_universities_learns_from_better_partners() -> None
 
 def test_the_university_that_knows_more_accepts_more_and_turns_to_its_strength() -> None:
     here = moment().twins("universities", "universities", 0, 1)
-    accepted = accept_offers(here.state, here.setting)
+    accepted = accept_offers(here.quarter("drivers"), here.setting)
     assert np.allclose(accepted[:, :, 0], accepted[:, :, 1])
     strong = here.raised("universities", "knowledge", 1.5, 0, 1)
-    accepted = accept_offers(strong.state, strong.setting)
-    effort = university_effort(strong.state, strong.setting)
+    accepted = accept_offers(strong.quarter("drivers"), strong.setting)
+    effort = divide_effort(strong.quarter("drivers"), strong.setting)
     assert np.all(accepted[:, 0, 1] > accepted[:, 0, 0])
     assert np.all(effort[:, 0, 1] > effort[:, 0, 0])
 

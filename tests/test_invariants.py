@@ -4,14 +4,13 @@ Each check reads the records of a quarter and the states before and after it; th
 compares come from different stages, so that a stage that forgets a part is caught.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from helpers import FEW, MANY, ONE_YUAN, Configuration, configurations, quarters, setting_of
 from hypothesis import given
 
 from ecosystem.inputs.catalogue import state_columns
+from ecosystem.inputs.scenario import Scenario
 from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
@@ -295,9 +294,8 @@ def test_they_hold_in_the_full_world(point: Configuration) -> None:
 
 def test_where_all_is_pooled_demand_or_capacity_is_used_up() -> None:
     """A3: pooled and with no centre that withdraws, a place sells min(demand, capacity)."""
-    setting = replace(
-        setting_of(pooled_share=1.0, replicates=range(3)), neutral=frozenset({"centre.withdraw"})
-    )
+    mine = Scenario(["history"], rules={"offer_idle": "mean"})
+    setting = setting_of(mine, pooled_share=1.0, replicates=range(3))
     start = setting.world.centres.cell_start
     for quarter, _ in quarters(setting, 40):
         market, built = quarter.market, quarter.investment

@@ -111,8 +111,8 @@ def agents_section(table: Table, code: Code) -> str:
             "distances and latencies, demand regions and rival hubs. Households, the bank, the "
             "grid and the world outside only pay and receive.",
             table(["Agent", "Class", "Full world", "Teaching world"], entities),
-            "Decisions, what they read, and the mean that takes their place in tests:",
-            table(["Decision", "In words", "Reads", "Neutral form", "Stage"], decisions),
+            "Decisions, what they read, and the mean that can take their place (`rules`):",
+            table(["Decision", "In words", "Reads", "Mean", "Stage"], decisions),
             "State at the start of a quarter:",
             table(["Owner", "Column", "Unit", "Low", "High", "Meaning"], columns),
         ]

@@ -175,8 +175,10 @@ class Outcome(Row):
 class AgentKind(Row):
     """A decision of a kind of agent, and what its test expects when the rule is replaced.
 
-    ``expected_size`` is the relative change of ``expected_outcome`` between the rule and
-    ``neutral``, its mean; it was written down before the test was run.
+    The rule is the function of this name in ``stage_file``: it takes the quarter, the setting and
+    the columns that ``arguments`` names, and returns ``answer``. ``expected_size`` is the relative
+    change of ``expected_outcome`` between the rule and ``neutral``, its mean; it was written down
+    before the test was run.
     """
 
     kind: str
@@ -186,9 +188,16 @@ class AgentKind(Row):
     decision: str
     reads: str
     stage_file: str
+    arguments: str = ""
+    answer: str
     neutral: str
     expected_outcome: str
     expected_size: float = Field(gt=0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that the rule takes after quarter and setting."""
+        return tuple(filter(None, self.arguments.split("|")))
 
 
 class StateColumn(Row):

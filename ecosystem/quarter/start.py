@@ -8,6 +8,7 @@ import numpy as np
 
 from ecosystem.inputs.calendar import mid_year
 from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import build_schedule, shock_paths
 from ecosystem.inputs.world.loader import World
@@ -15,6 +16,7 @@ from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.chance import Chance
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.quarter.rules import rules_of
 from ecosystem.stages.drivers import halved, national_capacity_table, unit_costs
 from ecosystem.stages.supply_chain import initial_cumulative
 from ecosystem.state import state as agents
@@ -47,7 +49,8 @@ def make_setting(
         shocks=shock_paths(scenario),
         chance=chance,
         national_table=national_capacity_table(world, parameters),
-        hooks=scenario.hooks,
+        rules=rules_of(hook for hook in scenario.hooks if hook.stage not in STAGES),
+        hooks=tuple(hook for hook in scenario.hooks if hook.stage in STAGES),
     )
 
 

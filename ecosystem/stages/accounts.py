@@ -42,7 +42,7 @@ def account(quarter: Quarter, setting: Setting) -> Accounts:
     outside = setting.parameters.generation_outside_share * grid
     ledger.add("generation", "grid", outside, "world")
     ledger.add("generation", "grid", grid - outside, "households")
-    exits = exit_centres(state, investment, books, policy.local_settlement, setting)
+    exits = exit_centres(quarter, books, setting)
     flows.sell_centres(ledger, exits)
     added = add_flows(ledger, quarter, setting)
     flows.wind_up(ledger, business)

@@ -19,7 +19,6 @@ from ecosystem.stages.routing import (
 )
 from ecosystem.state.records import Drivers, Market, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 
 def sell(quarter: Quarter, setting: Setting) -> Market:
@@ -45,13 +44,11 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
     left = free
     for order, demand in enumerate(wanted):
         share = safe_ratio(demand, add_up(wanted[order:]), empty=1.0)
-        offered = left
-        if "dispatch.classes" in setting.neutral:
-            offered = left * spread(share, world.centres.cell)
+        offered = setting.rules.offer_capacity(quarter, setting, left, share)
         if order == 0:
             offered = offered * (1 - reserve_for_batch(wanted[1], left, policy, setting))
         quantity, unserved, outside = serve_class(
-            demand, offered, weight, routing, drivers, order, pooled, exponent, linkage, setting
+            quarter, demand, offered, weight, routing, order, pooled, exponent, linkage, setting
         )
         sold.append(quantity)
         served.append(world.centres.sum(quantity, "kind"))
@@ -95,7 +92,7 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
         posted=revenue / price_cut(policy, setting),
         delivered=delivered,
         payments=payments,
-        mark_next=move_mark(state, use, setting),
+        mark_next=np.clip(setting.rules.mark_up(quarter, setting, use), p.mark_low, p.mark_high),
         tenants_next=kernels.ar1_step(
             state.centres.tenants,
             spread(
@@ -190,11 +187,11 @@ def class_demand(
 
 
 def serve_class(
+    quarter: Quarter,
     demand: Array,
     free: Array,
     weight: Array,
     routing: Routing,
-    drivers: Drivers,
     order: int,
     pooled: Array,
     exponent: Array,
@@ -214,14 +211,12 @@ def serve_class(
     unserved = segment_sum(own - contracted, start)
     unserved = unserved + np.maximum((1 - pooled) * demand - segment_sum(own, start), 0)
     pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    reference = spread(drivers.price, centres.kind)
+    reference = spread(quarter.drivers.price, centres.kind)
     charge = p.latency_charge * world.prefectures.latency_extra_ms[centres.prefecture]
     offer = routing.offer.cost / reference + charge * (order == 0)
     margin = (routing.offer.market / reference - offer) / p.merit_order_width
-    willing = sigmoid(np.minimum(margin, p.margin_cap))
-    if "centre.withdraw" in setting.neutral:
-        willing = np.ones_like(willing)
-    left = np.maximum(free - contracted, 0) * willing
+    idle = np.maximum(free - contracted, 0)
+    left = idle * setting.rules.offer_idle(quarter, setting, margin)
     width = p.merit_order_width
     linked = linkage * (order == 1)
     dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
@@ -234,6 +229,25 @@ def serve_class(
     outside = pooled * p.pool_leak * unserved
     lost = world.cells.sum(demand - outside, "kind") - centres.sum(contracted + dispatched, "kind")
     return contracted + dispatched, np.maximum(lost, 0), world.cells.sum(outside, "kind")
+
+
+def offer_capacity(quarter: Quarter, setting: Setting, left: Array, share: Array) -> Array:
+    """Return capacity that is offered to a class of work, PFh (runs, centres): a rule.
+
+    Called for real-time work and then for batch work. `left` is what stands idle, PFh (runs,
+    centres), and `share` the part of this class in the demand that is still to be served, by cell.
+    Each class may have all that is left, so real-time work comes first.
+    """
+    return left
+
+
+def offer_idle(quarter: Quarter, setting: Setting, margin: Array) -> Array:
+    """Return the share of its idle capacity that each centre offers (runs, centres): a rule.
+
+    `margin` is the price that the market pays less the centre's own cost, in widths of the merit
+    order: who would lose money withholds capacity.
+    """
+    return sigmoid(np.minimum(margin, setting.parameters.margin_cap))
 
 
 def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Setting) -> Array:
@@ -309,15 +323,14 @@ def price_cut(policy: Policy, setting: Setting) -> Array:
     return np.asarray(1 - share * policy.rate["output_subsidy"])
 
 
-def move_mark(state: State, use: Array, setting: Setting) -> Array:
-    """Return price marks after use: m' = clip((1 - k) m + e (u - u*)), (runs, centres)."""
+def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:
+    """Return the mark on the reference price of each centre next quarter (runs, centres): a rule.
+
+    m' = (1 - k) m + e (u - u*), with `use` u of the quarter; the stage keeps it within bounds.
+    """
     p = setting.parameters
-    if "centre.mark" in setting.neutral:
-        centres = setting.world.centres
-        running = centres.sum((use > 0).astype(float), "kind")
-        use = spread(safe_ratio(centres.sum(use, "kind"), running), centres.kind)
-    moved = (1 - p.mark_fading) * state.centres.mark + p.mark_speed * (use - p.target_use)
-    return np.clip(moved, p.mark_low, p.mark_high)
+    kept = (1 - p.mark_fading) * quarter.state.centres.mark
+    return np.asarray(kept + p.mark_speed * (use - p.target_use))
 
 
 def learn(quarter: Quarter, routing: Routing, setting: Setting) -> Array:

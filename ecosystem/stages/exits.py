@@ -6,18 +6,15 @@ import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, segment_sum, spread
-from ecosystem.state.records import Books, Exits, Investment
+from ecosystem.state.records import Books, Exits, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
 
 
 def exit_centres(
-    state: State,
-    investment: Investment,
+    quarter: Quarter,
     books: Books,
-    local_settlement: Array,
     setting: Setting,
 ) -> Exits:
     """Return centres after exits; model equation (6.5).
@@ -28,17 +25,15 @@ def exit_centres(
     of its soft budget. The others of its cell take its halls over at recovery value, and its
     servers too unless they are scrapped.
     """
+    state, investment = quarter.state, quarter.investment
+    local_settlement = quarter.policy.local_settlement
     world, p = setting.world, setting.parameters
     centres = world.centres
     start, cell = centres.cell_start, centres.cell
     draw = setting.chance.uniform("centre exits", state.period, 2 * centres.count)
     draw = draw.reshape(setting.runs, centres.count, 2)
     leave_draw, scrap_draw = (spread(draw[:, :, i], centres.order) for i in (0, 1))
-    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), centres.owner)
-    if "centre.exit" in setting.neutral:
-        soft = np.ones_like(soft)
-    insolvent = state.centres.insolvent >= p.exit_quarters
-    left = (insolvent & (leave_draw >= soft)).astype(float)
+    left = setting.rules.close_centre(quarter, setting, leave_draw)
     size = investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
     heir = segment_share(size * (1 - left), start, cell)
     taken = left * (spread(segment_sum(heir, start), cell) > 0)
@@ -101,3 +96,15 @@ def exit_centres(
         written_off=written_off,
         insolvent=np.where(default, (state.centres.insolvent + 1) * (1 - left), 0.0),
     )
+
+
+def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
+    """Return 1 for each centre that leaves, else 0 (runs, centres): a rule.
+
+    After a year in default; state owners stay with the probability of their soft budget, which
+    `luck` decides, uniform numbers (runs, centres).
+    """
+    p, world = setting.parameters, setting.world
+    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), world.centres.owner)
+    insolvent = quarter.state.centres.insolvent >= p.exit_quarters
+    return (insolvent & (luck >= soft)).astype(float)

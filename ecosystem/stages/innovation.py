@@ -14,7 +14,6 @@ from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 
 def innovate(
@@ -28,7 +27,7 @@ def innovate(
     pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
     frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
     grants, university_grants = research_grants(quarter, setting)
-    own = p.research_intensity * f.sales
+    own = setting.rules.spend_on_research(quarter, setting)
     effort = own + (1 + p.research_additionality) * grants
     partners = partner_knowledge(quarter, frontier, setting)
     compute = usable_compute(quarter, setting)
@@ -63,6 +62,11 @@ def innovate(
         park_output=park_output(state, setting),
         density=partners.intensity.mean(axis=1, keepdims=True),
     )
+
+
+def spend_on_research(quarter: Quarter, setting: Setting) -> Array:
+    """Return what each AI firm spends on research out of its sales, M¥ (runs, slots): a rule."""
+    return setting.parameters.research_intensity * quarter.state.firms.sales
 
 
 def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
@@ -103,21 +107,15 @@ def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Pa
     state, policy = quarter.state, quarter.policy
     p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
     distance = world.distance_km[:, world.universities.prefecture]
-    near = setting.once("near", lambda: np.exp(-distance / p.partner_distance[:, :, None]))
+    near = nearness(setting)
     reach = setting.once("reach", lambda: np.exp(-distance / p.spillover_distance[:, :, None]))
-    accepted = accept_offers(state, setting)
-    effort = university_effort(state, setting)
+    accepted = setting.rules.accept_offers(quarter, setting)
+    effort = setting.rules.divide_effort(quarter, setting)
     offered = policy.lever["joint_innovation"]
 
-    def to_cells(values: Array, weight: Array) -> Array:
-        by_place = np.matvec(weight[:, None], values)
-        return by_place.swapaxes(1, 2).reshape(setting.runs, -1)
-
+    university = setting.rules.choose_partners(quarter, setting)
     pull = to_cells(kappa, near)
-    university = safe_ratio(to_cells(kappa**2, near), pull)
     consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
-    if "firm.partner" in setting.neutral:
-        university = np.tile(kappa.mean(axis=2), (1, world.prefectures.count))
     lead = lead_firms(quarter, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(
@@ -127,6 +125,29 @@ def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Pa
         accepted=accepted,
         effort=effort,
     )
+
+
+def nearness(setting: Setting) -> Array:
+    """Return how near universities are to firms, exp(-distance/range) (runs, P, universities)."""
+    world, scale = setting.world, setting.parameters.partner_distance[:, :, None]
+    distance = world.distance_km[:, world.universities.prefecture]
+    return setting.once("near", lambda: np.exp(-distance / scale))
+
+
+def to_cells(values: Array, weight: Array) -> Array:
+    """Return (runs, domains, universities) weighted and summed by (prefecture, domain) cell."""
+    by_place = np.matvec(weight[:, None], values)
+    return by_place.swapaxes(1, 2).reshape(len(values), -1)
+
+
+def choose_partners(quarter: Quarter, setting: Setting) -> Array:
+    """Return the knowledge of the universities that firms of each cell work with: a rule.
+
+    (runs, cells of prefecture and domain): sum_u E kappa^2 / sum_u E kappa, E = exp(-b d), since
+    firms choose a university by its knowledge and by how near it is.
+    """
+    kappa, near = quarter.state.universities.knowledge, nearness(setting)
+    return safe_ratio(to_cells(kappa**2, near), to_cells(kappa, near))
 
 
 def lead_firms(quarter: Quarter, setting: Setting) -> Array:
@@ -146,29 +167,30 @@ def lead_firms(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(np.minimum(1, weight * np.minimum(1, np.vecmat(present, reach))))
 
 
-def accept_offers(state: State, setting: Setting) -> Array:
-    """Return which consortium offers universities accept, 0 to 1 (runs, domains, universities).
+def accept_offers(quarter: Quarter, setting: Setting) -> Array:
+    """Return how far each university accepts consortium offers: a rule.
 
-    A university accepts where its own knowledge stands out from the mean of its domain.
+    (runs, domains, universities), 1 where its own knowledge is the mean of the domain, up to 2
+    where it stands out.
     """
-    p, kappa = setting.parameters, state.universities.knowledge
+    p, kappa = setting.parameters, quarter.state.universities.knowledge
     mean = kappa.mean(axis=2, keepdims=True)
     accepted = sigmoid(p.consortium_selectivity[:, :, None] * np.log(kappa / mean))
-    if "university.accept" in setting.neutral:
-        accepted = np.broadcast_to(accepted.mean(axis=2, keepdims=True), accepted.shape)
     return np.asarray(2 * accepted)
 
 
-def university_effort(state: State, setting: Setting) -> Array:
-    """Return effort per domain, mean one over domains (runs, domains, universities)."""
+def divide_effort(quarter: Quarter, setting: Setting) -> Array:
+    """Return how each university divides its effort: a rule.
+
+    (runs, domains, universities), mean one over domains: more where it knows more and where local
+    firms are many.
+    """
+    state = quarter.state
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
     demand = world.firms.sum(state.firms.active, "domain")
     demand = (1 + demand) / (1 + demand).mean(axis=1, keepdims=True)
     pull = p.university_focus[:, :, None] * np.log(kappa * demand[:, :, None])
-    effort = kernels.softmax(pull, axis=1) * kappa.shape[1]
-    if "university.effort" in setting.neutral:
-        effort = np.ones_like(effort)
-    return np.asarray(effort)
+    return np.asarray(kernels.softmax(pull, axis=1) * kappa.shape[1])
 
 
 def teach(
@@ -238,9 +260,6 @@ def invent(
     reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
     reference = reference / drivers.price[:, world.kinds.intelligent]
     annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
-    if "firm.research" in setting.neutral:
-        mean = total(annual * state.firms.active) / np.maximum(total(state.firms.active), 1)
-        annual = np.maximum(mean, p.research_floor)
     scale = np.exp(
         p.research_elasticity * np.log(annual)
         + p.compute_elasticity * np.log1p(drivers.efficiency * compute / reference)
@@ -306,23 +325,34 @@ def modernise(
     """
     state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks
-    adoption = k.adoption
-    if "park.adopt" in setting.neutral:
-        adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
     push = 1 + policy.lever["strong_industry"]
-    wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
-    general = setting.world.kinds.general
-    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
-    progress = now[:, general] / first[:, general]
-    target = wanted * progress
-    if "park.centre" in setting.neutral:
-        target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
+    target = setting.rules.build_servers(quarter, setting)
     own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
     rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
-    adoption_next = kernels.logistic_step(adoption, rate)
-    decay = setting.by_kind("server_depreciation")[:, general]
+    adoption_next = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
+    decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
     kept = k.servers * (1 - decay)
     support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]
     order = p.park_build_speed * support * np.maximum(target - kept, 0)
     return adoption_next, kept + order, order
+
+
+def adopt_ai(quarter: Quarter, setting: Setting, adoption: Array, rate: Array) -> Array:
+    """Return the share of its work in which each park uses AI next quarter (runs, parks): a rule.
+
+    Logistic growth from `adoption` at `rate` a year, (runs, parks) each. The rate rises with the
+    quality of algorithms, with cheap compute and with servers of its own.
+    """
+    return kernels.logistic_step(adoption, rate)
+
+
+def build_servers(quarter: Quarter, setting: Setting) -> Array:
+    """Return the servers that each park wants of its own, PFLOPS (runs, parks): a rule.
+
+    In proportion to adoption and output; what work needs grows with capacity in the nation.
+    """
+    p, state, general = setting.parameters, quarter.state, setting.world.kinds.general
+    wanted = p.park_compute_intensity * state.parks.adoption * park_output(state, setting)
+    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
+    return np.asarray(wanted * (now[:, general] / first[:, general]))

@@ -30,7 +30,7 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
     pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
-    want = wanted_servers(quarter, setting, halls, capacity, servers, waiting)
+    want = wanted_servers(quarter, setting, capacity, servers, waiting)
     hall_price = spread(drivers.hall_cost, centres.kind)
     server_price = spread(home_discount(quarter, setting), centres.kind)
     outlay = location.bid * hall_price + want * server_price
@@ -85,35 +85,38 @@ def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, A
 
 
 def wanted_servers(
-    quarter: Quarter,
-    setting: Setting,
-    halls: Array,
-    capacity: Array,
-    servers: Array,
-    waiting: Array,
+    quarter: Quarter, setting: Setting, capacity: Array, servers: Array, waiting: Array
 ) -> Array:
-    """Return server orders before finance, PFLOPS (runs, centres).
+    """Return server orders before finance, PFLOPS (runs, centres), at most the room in halls.
 
-    A prefecture orders what lifts its servers towards last quarter's contracts over the
-    threshold use, shared by room; a share of the halls that arrive next quarter is filled from
-    the start, so the room counts them. Source: model equation (2.11), orders by prefecture.
+    The room counts the halls that arrive next quarter and the servers under way.
     """
-    state, drivers = quarter.state, quarter.drivers
+    kind = setting.world.centres.kind
+    pipeline = quarter.state.centres.halls_pipeline
+    next_halls = 1000 * pipeline[:, 1] / spread(quarter.drivers.power, kind)
+    owned = servers + waiting.sum(axis=1)
+    room = np.maximum(capacity + next_halls - servers - waiting.sum(axis=1), 0)
+    order = setting.rules.order_servers(quarter, setting, room, owned, next_halls)
+    return np.clip(order, 0, room)
+
+
+def order_servers(
+    quarter: Quarter, setting: Setting, room: Array, owned: Array, next_halls: Array
+) -> Array:
+    """Return the servers that each centre orders, PFLOPS (runs, centres): a rule.
+
+    A prefecture orders what lifts its servers (`owned`, with those under way) towards last
+    quarter's contracts over the threshold use, shared by `room`; a share of the halls that arrive
+    next quarter (`next_halls`) is filled from the start. All in PFLOPS (runs, centres).
+    Source: model equation (2.11), orders by prefecture.
+    """
     p, centres = setting.parameters, setting.world.centres
-    next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)
-    pending = waiting.sum(axis=1)
-    room = np.maximum(capacity + next_halls - servers - pending, 0)
     threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)
-    contracts = centres.sum(state.centres.sold, "cell") / HOURS
-    have = centres.sum(servers + pending, "cell")
-    want = p.order_speed * np.maximum(contracts / threshold - have, 0)
+    contracts = centres.sum(quarter.state.centres.sold, "cell") / HOURS
+    want = p.order_speed * np.maximum(contracts / threshold - centres.sum(owned, "cell"), 0)
     shared = segment_share(room, centres.cell_start, centres.cell)
     seed = p.hall_seed_share * next_halls
-    order = np.minimum(shared * spread(want, centres.cell) + seed, room)
-    if "centre.order" in setting.neutral:
-        filled = safe_ratio(centres.sum(order, "kind"), centres.sum(room, "kind"))
-        order = room * spread(filled, centres.kind)
-    return order
+    return np.minimum(shared * spread(want, centres.cell) + seed, room)
 
 
 def home_discount(quarter: Quarter, setting: Setting) -> Array:

@@ -31,7 +31,8 @@ def employ(
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
     maker_jobs = supply.sales / p.maker_productivity
     stay = 1 - p.separation_rate
-    target = wanted_staff(quarter, setting)
+    wanted = np.maximum(setting.rules.want_staff(quarter, setting), p.smallest_staff)
+    target = f.active * wanted
     open_posts = np.maximum(target - stay * f.staff, 0)
     firm_posts = world.firms.sum(open_posts, "prefecture")
     before = p.jobs_per_megawatt * state.centres.servers * state.centres.power / 1000
@@ -80,17 +81,17 @@ def recruit(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     return kept + recruited, np.maximum(megawatt, s.branch_peak), recruited
 
 
-def wanted_staff(quarter: Quarter, setting: Setting) -> Array:
-    """Return staff that AI firms want: for sales and for research, persons (runs, slots)."""
+def want_staff(quarter: Quarter, setting: Setting) -> Array:
+    """Return the staff that each AI firm wants, persons (runs, slots): a rule.
+
+    For its sales, with some growth, and for its research at local wages.
+    """
     state, innovation = quarter.state, quarter.innovation
     p, f = setting.parameters, state.firms
     wage = spread(state.society.wage, setting.world.firms.prefecture)
     research = innovation.research_spending + innovation.grants
     researchers = (1 - p.research_purchase_share) * 1000 * research / wage
-    wanted = (1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers
-    if "firm.hire" in setting.neutral:
-        wanted = total(wanted) / np.maximum(total(f.active), 1)
-    return f.active * np.maximum(wanted, p.smallest_staff)
+    return np.asarray((1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers)
 
 
 def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[Array, Array, Array]:
@@ -145,7 +146,7 @@ def trade(
         setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
     )
     born, overflow, founders = found_firms(quarter, fate, setting)
-    exits = close_firms(state, fate, setting)
+    exits = (fate < setting.rules.close_firm(quarter, setting)).astype(float)
     return Business(
         pool=pool,
         local_pool=local,
@@ -237,20 +238,18 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     return founders
 
 
-def close_firms(state: State, fate: Array, setting: Setting) -> Array:
-    """Return exits, 1 or 0 (runs, slots).
+def close_firm(quarter: Quarter, setting: Setting) -> Array:
+    """Return the chance that each AI firm closes this quarter (runs, slots): a rule.
 
     Hazard h_0 + h_1 s((6 - months of cash)/3) + h_2 for the young; births most often die early.
     """
+    state = quarter.state
     p, f, world = setting.parameters, state.firms, setting.world
     wage = spread(state.society.wage, world.firms.prefecture) / 1000
     monthly = np.maximum(f.staff * wage, p.smallest_cost) / 3
     months = f.cash / monthly
-    hazard = (
+    return np.asarray(
         p.exit_base
         + p.exit_cash * sigmoid((p.exit_cash_months - months) / p.exit_cash_spread)
         + p.exit_young * (f.age < p.young_quarters)
     )
-    if "firm.exit" in setting.neutral:
-        hazard = total(hazard * f.active) / np.maximum(total(f.active), 1)
-    return (fate < hazard).astype(float)

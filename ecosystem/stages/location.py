@@ -43,13 +43,21 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     share = location_shares(quarter, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
     placed = draw_projects(quarter, footloose, share, setting)
-    weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    sensitivity = setting.parameters.profit_sensitivity
-    if "centre.bid" not in setting.neutral:
-        weight = weight * np.exp(sensitivity * np.log(index))
+    weight = setting.rules.bid_for_halls(quarter, setting, index)
     won = segment_share(weight, centres.cell_start, centres.cell)
     bid = won * spread(placed, centres.cell)
     return Location(footloose, share, placed, bid, lender)
+
+
+def bid_for_halls(quarter: Quarter, setting: Setting, index: Array) -> Array:
+    """Return the weight of each centre's bid for new halls of its cell (runs, centres): a rule.
+
+    Size times `index`, the profitability of a new unit at its own cost, price and use, to the
+    power of the profit sensitivity.
+    """
+    centres = setting.world.centres
+    size = quarter.state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
+    return np.asarray(size * np.exp(setting.parameters.profit_sensitivity * np.log(index)))
 
 
 def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:

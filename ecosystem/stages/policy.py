@@ -20,7 +20,9 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     state, drivers = quarter.state, quarter.drivers
     p, t, schedule = setting.parameters, state.period, setting.schedule
     observed = schedule.observed[t]
-    weight = envelope_weights(state, setting)
+    weight = state.governments.envelope_weight
+    if t >= POLICY_START and t % QUARTERS_A_YEAR == 0:
+        weight = setting.rules.move_envelopes(quarter, setting)
     fiscal = np.where(observed, 1.0, drivers.fiscal)
     tilt = history_tilt(setting, t)
     planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt * permitted(setting, t)
@@ -29,7 +31,7 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     maintenance = routine_maintenance(state, setting)
     envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * ~schedule.programme
     paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
-        state, setting, planned * fiscal, envelope, observed, cash
+        quarter, setting, planned * fiscal, envelope, observed, cash
     )
     lever = {
         name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
@@ -39,7 +41,9 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     ready = schedule.column("hub_readiness")
     works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
     programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
-    own = push_readiness(state, setting, left[0]) * permitted(setting, t)[:, [ready]]
+    below = state.governments.readiness < p.readiness_ceiling
+    own = setting.rules.push_readiness(quarter, setting) * left[0] * below
+    own = own * permitted(setting, t)[:, [ready]]
     infrastructure = programme + own + maintenance + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
@@ -61,7 +65,7 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
         own_readiness=maintenance + own,
         readiness_next=improve_readiness(state.governments.readiness, infrastructure, setting),
         ambition_next=yardstick(state, setting),
-        gate=occupancy_gate(state, setting),
+        gate=occupancy_gate(quarter, setting),
         shells_only=bool(schedule.shells_only[t]),
         envelope_weight=weight,
         grants=p.joint_innovation_grant_share * paid[:, [joint]],
@@ -138,15 +142,13 @@ def history_tilt(setting: Setting, t: int) -> Array:
     return np.where(column, factor[:, [t]], 1.0)
 
 
-def envelope_weights(state: State, setting: Setting) -> Array:
-    """Return the factor on every plan, (runs, instruments), decided by the province once a year.
+def move_envelopes(quarter: Quarter, setting: Setting) -> Array:
+    """Return the factor on every plan, (runs, instruments): a rule of the province, once a year.
 
     Money moves from envelopes that were not used up to those that were rationed, and all are cut
     in proportion when receipts fell.
     """
-    g, p, t = state.governments, setting.parameters, state.period
-    if t < POLICY_START or t % QUARTERS_A_YEAR:
-        return g.envelope_weight
+    g, p, t = quarter.state.governments, setting.parameters, quarter.state.period
     schedule = setting.schedule
     plan = np.maximum(
         (schedule.envelope[t - 4 : t] + schedule.spending[t - 4 : t]).sum(axis=0) / QUARTERS_A_YEAR,
@@ -166,8 +168,6 @@ def envelope_weights(state: State, setting: Setting) -> Array:
     receipts = g.receipts.sum(axis=1, keepdims=True)
     fall = np.maximum(1 - safe_ratio(receipts, g.receipts_before), 0)
     cut = np.where(g.receipts_before > 0, 1 - p.receipts_pressure * fall, 1.0)
-    if "government.envelopes" in setting.neutral:
-        return np.ones_like(g.envelope_weight)
     return np.asarray(weight * np.maximum(cut, p.envelope_floor))
 
 
@@ -193,7 +193,7 @@ def routine_maintenance(state: State, setting: Setting) -> Array:
 
 
 def pay_programmes(
-    state: State,
+    quarter: Quarter,
     setting: Setting,
     due: Array,
     envelope: Array,
@@ -212,25 +212,21 @@ def pay_programmes(
         prefecture (runs, P); cash left (prefectures, province); share of prefecture dues met
         (runs, P); paid share of the national part (runs, P).
     """
-    schedule, world, p = setting.schedule, setting.world, setting.parameters
+    schedule, world = setting.schedule, setting.world
     place = schedule.place(world)  # (I, P): whose prefecture share it is
     split = schedule.split  # (I, 3): nation, province, prefecture
     due = due * schedule.programme
     free = due * ~observed
     prefecture_due = combine(free * split[:, 2], place)
-    met = np.minimum(1, safe_ratio(cash[0], prefecture_due, empty=1.0))
-    if "government.match" in setting.neutral:
-        met = np.broadcast_to(met.mean(axis=1, keepdims=True), met.shape)
+    met = setting.rules.pay_match(quarter, setting, cash[0], prefecture_due)
     province_due = ((free + envelope * ~observed) * split[:, 1]).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
     local = np.where(split[:, [2]] > 0, met[:, None], 1.0)  # (R, I, P)
     province = np.where(split[:, [1]] > 0, province_met[:, None], 1.0)
     matched = np.where(observed[:, None], 1.0, np.minimum(local, province)) * place
     share = matched.sum(axis=2)
-    failed_match = np.minimum(1, state.governments.match_last_year / p.match_threshold)
-    if "government.co_funding" in setting.neutral:
-        failed_match = np.broadcast_to(failed_match.mean(axis=1, keepdims=True), failed_match.shape)
-    national = np.where(observed, 1.0, combine(failed_match, place.T))
+    funded = setting.rules.withhold_funding(quarter, setting)
+    national = np.where(observed, 1.0, combine(funded, place.T))
     by_level = [
         (due * share * split[:, 0] * national),
         (due * share * split[:, 1]),
@@ -242,21 +238,33 @@ def pay_programmes(
     left = np.maximum(cash[0] - (by_place * ~observed[:, None]).sum(axis=1), 0)
     province_left = np.maximum(cash[1] - (by_level[1] * ~observed).sum(axis=1, keepdims=True), 0)
     levels = np.stack([level.sum(axis=1) for level in by_level], axis=1)
-    return paid, levels, prefecture_paid, (left, province_left), met, failed_match
+    return paid, levels, prefecture_paid, (left, province_left), met, funded
 
 
-def push_readiness(state: State, setting: Setting, left: Array) -> Array:
-    """Return readiness spending that prefectures decide on themselves, M¥ (runs, P).
+def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:
+    """Return the share of its dues that each prefecture meets (runs, prefectures): a rule.
 
-    A prefecture spends a share of its free programme cash that grows with its ambition, that is
-    with its distance to the fastest grower (yardstick competition).
+    It pays as far as its own `cash` for programmes goes; `cash` and `due` in M¥.
     """
-    p, g = setting.parameters, state.governments
-    ambition = g.ambition
-    if "government.readiness" in setting.neutral:
-        ambition = np.broadcast_to(ambition.mean(axis=1, keepdims=True), ambition.shape)
-    below = g.readiness < p.readiness_ceiling
-    return np.asarray(p.readiness_push * ambition * left * below)
+    return np.minimum(1, safe_ratio(cash, due, empty=1.0))
+
+
+def withhold_funding(quarter: Quarter, setting: Setting) -> Array:
+    """Return the paid part of the national share by prefecture (runs, prefectures): a rule.
+
+    The nation pays in full where last year's local match reached the threshold.
+    """
+    last_year = quarter.state.governments.match_last_year
+    return np.minimum(1, last_year / setting.parameters.match_threshold)
+
+
+def push_readiness(quarter: Quarter, setting: Setting) -> Array:
+    """Return the share of its free programme cash that each prefecture puts into its own readiness.
+
+    A rule, (runs, prefectures). The share grows with ambition, that is with the distance to the
+    fastest grower (yardstick competition); above the readiness ceiling nothing is spent.
+    """
+    return setting.parameters.readiness_push * quarter.state.governments.ambition
 
 
 def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting) -> Array:
@@ -332,16 +340,19 @@ def yardstick(state: State, setting: Setting) -> Array:
     return np.clip(faded + p.ambition_gain * gap, 0, 1)
 
 
-def occupancy_gate(state: State, setting: Setting) -> Array:
-    """Return 1 where new halls are refused, (runs, cells).
+def occupancy_gate(quarter: Quarter, setting: Setting) -> Array:
+    """Return 1 where new halls are refused, (runs, cells): nowhere without the instrument."""
+    state, schedule = quarter.state, setting.schedule
+    active = schedule.rate[state.period, schedule.column("occupancy_gate")] > 0
+    fill = state.centres.fill_history.mean(axis=1)
+    return setting.rules.refuse_halls(quarter, setting, fill) * float(active)
 
-    The rule: no new halls outside the hub where the four-quarter mean fill lies below the
+
+def refuse_halls(quarter: Quarter, setting: Setting, fill: Array) -> Array:
+    """Return 1 where the province refuses new halls, else 0 (runs, cells): a rule.
+
+    Outside the hub where `fill`, servers over halls as a mean of four quarters, lies below the
     threshold.
     """
-    world, p = setting.world, setting.parameters
-    active = setting.schedule.rate[state.period, setting.schedule.column("occupancy_gate")] > 0
-    fill = state.centres.fill_history.mean(axis=1)
-    if "government.gate" in setting.neutral:
-        fill = np.broadcast_to(fill.mean(axis=1, keepdims=True), fill.shape)
-    outside = ~world.cells.in_hub
-    return ((fill < p.gate_threshold) & outside & active).astype(float)
+    low = fill < setting.parameters.gate_threshold
+    return (low & ~setting.world.cells.in_hub).astype(float)

@@ -152,7 +152,8 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     mix = workload_mix(setting, drivers.real_time_share)
     intelligent = work.intelligent
     real_time = intelligent & work.real_time
-    by_firm = firm_demand(quarter, offer, setting)
+    price_here = offer.relative_price[:, world.kinds.intelligent]
+    by_firm = setting.rules.buy_compute(quarter, setting, price_here)
     adopters = adopters_by_cell(state, setting)
     by_park, own = park_demand(quarter, setting)
     government = (
@@ -207,23 +208,17 @@ def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(wanted)
 
 
-def firm_demand(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
-    """Return compute wanted by each AI firm, PFh (runs, slots).
+def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
+    """Return compute that each AI firm wants, PFh (runs, slots): a rule.
 
-    A share of sales that rises with the spread of large models, spent at the local price.
+    A share of sales that rises with the spread of large models, spent at the local `price` of
+    intelligent compute, over the reference (runs, 1).
     """
-    state, drivers = quarter.state, quarter.drivers
-    p = setting.parameters
-    share = compute_share(drivers, setting)
-    local = offer.relative_price[:, setting.world.kinds.intelligent]
-    reaction = np.exp(-p.firm_compute_elasticity * np.log(local))
-    sales = state.firms.sales
-    if "firm.compute" in setting.neutral:
-        active = np.maximum(total(state.firms.active), 1)
-        sales = state.firms.active * total(sales) / active
-    return np.asarray(
-        sales * (share * reaction * 1e6 / drivers.price[:, setting.world.kinds.intelligent])
-    )
+    drivers, p = quarter.drivers, setting.parameters
+    reference = drivers.price[:, setting.world.kinds.intelligent]
+    reaction = np.exp(-p.firm_compute_elasticity * np.log(price))
+    bought = compute_share(drivers, setting) * reaction * 1e6 / reference
+    return np.asarray(quarter.state.firms.sales * bought)
 
 
 def adopters_by_cell(state: State, setting: Setting) -> Array:
@@ -294,11 +289,11 @@ def routing_shares(
     price_here = np.where(
         home[:, None], offer.relative_price[:, None, kind], offer.outside_price[:, None, kind]
     )
-    prices = [
-        widen(p.own_region_price) * np.ones((len(home), len(kind))),
-        widen(drivers.rival_price) + carriage,
-        price_here + nearer,
-    ]
+    here = price_here + nearer
+    prices = np.empty((*here.shape, 3))
+    prices[..., OWN] = widen(p.own_region_price)
+    prices[..., RIVAL] = widen(drivers.rival_price) + carriage
+    prices[..., HOME] = here
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
     latency = [
         network.latency_own_ms[:, None],
@@ -319,14 +314,19 @@ def routing_shares(
         + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
         + widen(p.routing_experience) * state.buyers.experience,
     ]
-    utility = [
-        size * np.log1p(sizes[a]) - price * prices[a] - delay * np.nan_to_num(latency[a]) + extra[a]
-        for a in (OWN, RIVAL, HOME)
-    ]
-    utility[OWN] = np.where(home[:, None], -np.inf, utility[OWN])
-    share = kernels.softmax(np.stack(utility, axis=3))
-    if "buyer.route" in setting.neutral:
-        mean = share[:, ~home].mean(axis=1, keepdims=True)
-        share = np.where(home[:, None, None], share, mean)
-    paid = sum(share[..., a] * prices[a] for a in (OWN, RIVAL, HOME))
-    return share, np.asarray(paid)
+    utility = np.empty_like(prices)
+    for a in (OWN, RIVAL, HOME):
+        pull = size * np.log1p(sizes[a]) - price * prices[..., a]
+        utility[..., a] = pull - delay * np.nan_to_num(latency[a]) + extra[a]
+    utility[:, home, :, OWN] = -np.inf
+    share = setting.rules.route_work(quarter, setting, utility, prices)
+    return share, np.asarray((share * prices).sum(axis=3))
+
+
+def route_work(quarter: Quarter, setting: Setting, utility: Array, price: Array) -> Array:
+    """Return the shares of own region, rivals and province in each buyer's work: a rule.
+
+    All are (runs, regions, workloads, 3). `utility` is minus infinity where an alternative is
+    closed, `price` is over the reference. Multinomial logit (McFadden 1974).
+    """
+    return kernels.softmax(utility)

@@ -9,7 +9,6 @@ from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import redistribute, spread
 from ecosystem.state.records import Quarter, Supply
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
 
@@ -30,7 +29,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     spending = total(investment.server_outlay)
     orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
     mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
-    price = spread(mean_cost, stage) if "maker.price" in setting.neutral else m.cost
+    price = setting.rules.ask_price(quarter, setting)
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
     chain = policy.lever["equipment_chain"]
     share = kernels.armington_share(
@@ -58,7 +57,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     intermediate = split_sales(by_stage, demands, setting)
     upstream = np.array([name in UPSTREAM for name in stages])
     expected = m.sales + p.sales_adaptation * (sales - m.sales)
-    capital, capacity_next = expand(state, expected, chain, setting)
+    capital, capacity_next = expand(quarter, expected, setting)
     cumulative = m.cumulative + sales
     return Supply(
         orders=orders,
@@ -123,16 +122,29 @@ def initial_cumulative(setting: Setting) -> Array:
     return np.asarray(p.initial_experience_quarters * p.maker_target_use * makers.capacity)
 
 
-def expand(state: State, expected: Array, chain: Array, setting: Setting) -> tuple[Array, Array]:
-    """Return capital spending M¥ and next capacity M¥ a quarter; model equation (3.6)."""
-    p, m = setting.parameters, state.makers
-    kept = m.capacity * (1 - p.maker_depreciation)
+def ask_price(quarter: Quarter, setting: Setting) -> Array:
+    """Return the price that each maker asks, index (runs, makers): a rule. Its unit cost."""
+    return quarter.state.makers.cost
+
+
+def expand_capacity(quarter: Quarter, setting: Setting, expected: Array) -> Array:
+    """Return the capacity that each maker would add, M¥ a quarter (runs, makers): a rule.
+
+    A part of what `expected` sales (M¥ a quarter) need at the target use beyond what is left of
+    its capacity. Source: model equation (3.6).
+    """
+    p = setting.parameters
+    kept = quarter.state.makers.capacity * (1 - p.maker_depreciation)
+    chain = quarter.policy.lever["equipment_chain"]
     speed = p.maker_expansion_speed * (1 + p.chain_expansion_gain * chain)
-    wanted = speed * np.maximum(expected / p.maker_target_use - kept, 0)
-    if "maker.capacity" in setting.neutral:
-        makers = setting.world.makers
-        shared = makers.sum(wanted, "stage") / makers.sum(kept, "stage")
-        wanted = kept * spread(shared, makers.stage)
+    return np.asarray(speed * np.maximum(expected / p.maker_target_use - kept, 0))
+
+
+def expand(quarter: Quarter, expected: Array, setting: Setting) -> tuple[Array, Array]:
+    """Return capital spending M¥ and next capacity M¥ a quarter, as far as money goes."""
+    p, m = setting.parameters, quarter.state.makers
+    kept = m.capacity * (1 - p.maker_depreciation)
+    wanted = setting.rules.expand_capacity(quarter, setting, expected)
     cost = p.maker_capital_intensity * wanted
     worth = p.maker_capital_intensity * m.capacity + m.cash
     limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(worth, 0)
