@@ -13,7 +13,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.settlement import park_outlay
 from ecosystem.state.ledger import Flow
-from ecosystem.state.records import Quarter
+from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
 
 
@@ -198,7 +198,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "use_second_ring": safe_ratio(
             by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
         )[:, world.tiers.ring_2],
-        "batch_served": total(market.by_class[:, 1] * weight),
+        "batch_served": total(market.by_class[:, BATCH] * weight),
         "fit_of_kind": fit_of_kind(built.servers, setting),
         "unit_cost": unit_cost(quarter, setting),
         "rival_displacement": safe_ratio(

@@ -95,7 +95,7 @@ class Scenario:
         Functions ``f(record, state, setting)`` by the stage that they follow, each a function or
         a text such as ``my_file.py:my_function``; see `docs/your_own_policy.md`.
     rules : dict
-        What replaces decision rules of agents, by the name of the rule (`ecosystem list agents`):
+        What replaces decision rules of agents, by the name of the rule (`docs/your_own_policy.md`):
         a function ``f(quarter, setting, *columns)``, a text as for hooks, or ``"mean"``.
     name : str
         Name in results; by default the names of the policies joined by ``+``.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import clear, segment_share, segment_sum, spread
+from ecosystem.maths.clearing import clear, segment_share, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.location import running_pue
 from ecosystem.stages.routing import (
@@ -17,8 +19,20 @@ from ecosystem.stages.routing import (
     route,
     served_quality,
 )
-from ecosystem.state.records import Drivers, Market, Policy, Quarter, Routing
+from ecosystem.state.records import BATCH, REAL_TIME, Drivers, Market, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """What centres here did for the two classes of work, before anybody stands in."""
+
+    inflow: Array  # PFh that arrived (runs, 2, kinds)
+    by_class: Array  # PFh sold (runs, 2, centres)
+    lost: Array  # PFh without a centre (runs, 2, kinds)
+    leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
+    left: Array  # PFh that stand idle (runs, centres)
 
 
 def sell(quarter: Quarter, setting: Setting) -> Market:
@@ -27,64 +41,33 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
     Source: model equations (4.4)-(4.7) with the exact pool of the last section: contracts are
     matched first (den Haan, Ramey & Watson 2000), a share and what stays unserved is pooled.
     """
-    state, drivers, policy, investment = (
-        quarter.state,
-        quarter.drivers,
-        quarter.policy,
-        quarter.investment,
-    )
-    world, p = setting.world, setting.parameters
+    world, p, drivers, policy = setting.world, setting.parameters, quarter.drivers, quarter.policy
     routing = route(quarter, setting)
-    free = HOURS * investment.servers * availability(drivers, setting)
-    weight = contract_weights(quarter, routing, setting)
-    pooled, exponent = dispatch_rules(policy, setting)
-    wanted, nowhere = class_demand(routing, weight, policy, setting)
-    linkage = np.minimum(policy.lever["hub_linkage"], 1)
-    sold, served, lost, leaked = [], [], [], []
-    left = free
-    for order, demand in enumerate(wanted):
-        share = safe_ratio(demand, add_up(wanted[order:]), empty=1.0)
-        offered = setting.rules.offer_capacity(quarter, setting, left, share)
-        if order == 0:
-            offered = offered * (1 - reserve_for_batch(wanted[1], left, policy, setting))
-        quantity, unserved, outside = serve_class(
-            quarter, demand, offered, weight, routing, order, pooled, exponent, linkage, setting
-        )
-        sold.append(quantity)
-        served.append(world.centres.sum(quantity, "kind"))
-        lost.append(unserved + nowhere[order])
-        leaked.append(outside)
-        left = np.maximum(left - quantity, 0)
-    by_class = np.stack(sold, axis=1)
-    stand_in = substitute(lost[1], left, linkage, setting)
-    quantity = by_class[:, 0] + by_class[:, 1] + stand_in
-    work_done = p.substitution_ratio * total(stand_in)
-    general = world.kinds.general
-    served[1] = served[1] + work_done * general
-    lost[1] = lost[1] - work_done * general
-    helped = help_from_neighbours(lost[1], routing, policy, setting)
-    lost[1] = lost[1] - helped
-    use = safe_ratio(quantity, HOURS * investment.servers)
-    arrived = [world.cells.sum(wanted[c], "kind") + nowhere[c] for c in (0, 1)]
-    inflow = np.stack(arrived, axis=1)
-    served_kinds = np.stack(served, axis=1)
-    revenue, delivered, payments = settle_sales(
-        quarter, routing, by_class, stand_in, inflow, served_kinds, setting
-    )
+    dispatch = serve_classes(quarter, routing, setting)
+    stand_in = substitute(dispatch, policy, setting)
+    by_class = dispatch.by_class
+    sold = by_class[:, REAL_TIME] + by_class[:, BATCH] + stand_in
+    served, lost = world.centres.sum(by_class, "kind"), dispatch.lost.copy()
+    done = p.substitution_ratio * total(stand_in) * world.kinds.general
+    served[:, BATCH] += done
+    lost[:, BATCH] -= done
+    helped = help_from_neighbours(lost[:, BATCH], routing, policy, setting)
+    lost[:, BATCH] -= helped
     helped_home = help_for_home(helped, routing, setting)
+    revenue, delivered, payments = settle_sales(
+        quarter, routing, by_class, stand_in, dispatch.inflow, served, setting
+    )
+    use = safe_ratio(sold, HOURS * quarter.investment.servers)
     elsewhere = routing.rival_served + helped
-    anywhere = routing.own_served.sum(axis=1) + elsewhere + served_kinds.sum(axis=1)
-    pue = running_pue(investment.pue, policy, setting)
-    idle = p.idle_power_share
-    load = idle + (1 - idle) * p.work_per_contract * use
+    anywhere = routing.own_served.sum(axis=1) + elsewhere + served.sum(axis=1)
     return Market(
         routing=routing,
-        sold=quantity,
+        sold=sold,
         by_class=by_class,
-        inflow=inflow,
-        served=served_kinds,
-        lost=np.stack(lost, axis=1),
-        leaked=np.stack(leaked, axis=1),
+        inflow=dispatch.inflow,
+        served=served,
+        lost=lost,
+        leaked=dispatch.leaked,
         helped=helped,
         helped_home=helped_home,
         use=use,
@@ -93,20 +76,59 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
         delivered=delivered,
         payments=payments,
         mark_next=np.clip(setting.rules.mark_up(quarter, setting, use), p.mark_low, p.mark_high),
-        tenants_next=kernels.ar1_step(
-            state.centres.tenants,
-            spread(
-                setting.chance.normal("tenants", state.period, world.centres.count),
-                world.centres.order,
-            ),
-            p.tenant_persistence,
-            p.tenant_sd,
-        ),
+        tenants_next=move_tenants(quarter.state, setting),
         experience_next=learn(quarter, routing, setting),
-        energy=investment.power * pue * load * investment.servers * HOURS / 1000,
+        energy=energy_used(quarter, use, setting),
         national_use=anywhere / (drivers.capacity * HOURS),
         rival_use=safe_ratio(elsewhere, routing.rival_capacity * HOURS),
         firm_fulfilment=home_fulfilment(routing, delivered, helped_home, setting),
+    )
+
+
+def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispatch:
+    """Return what centres do for real-time work and then, with what is left, for batch work."""
+    policy, cells = quarter.policy, setting.world.cells
+    weight = contract_weights(quarter, routing, setting)
+    wanted, nowhere = class_demand(routing, weight, policy, setting)
+    left = HOURS * quarter.investment.servers * availability(quarter.drivers, setting)
+    sold, lost, leaked = [], [], []
+    for order in (REAL_TIME, BATCH):
+        share = safe_ratio(wanted[order], add_up(wanted[order:]), empty=1.0)
+        offered = setting.rules.offer_capacity(quarter, setting, left, share)
+        if order == REAL_TIME:
+            offered = offered * (1 - reserve_for_batch(wanted[BATCH], left, policy, setting))
+        quantity, unserved, outside = serve_class(
+            quarter, routing, wanted[order], offered, weight, order, setting
+        )
+        sold.append(quantity)
+        lost.append(unserved + nowhere[order])
+        leaked.append(outside)
+        left = np.maximum(left - quantity, 0)
+    arrived = [cells.sum(wanted[order], "kind") + nowhere[order] for order in (REAL_TIME, BATCH)]
+    return Dispatch(
+        inflow=np.stack(arrived, axis=1),
+        by_class=np.stack(sold, axis=1),
+        lost=np.stack(lost, axis=1),
+        leaked=np.stack(leaked, axis=1),
+        left=left,
+    )
+
+
+def energy_used(quarter: Quarter, use: Array, setting: Setting) -> Array:
+    """Return power drawn by work done and, in part, by idling, MWh (runs, centres)."""
+    p, built = setting.parameters, quarter.investment
+    idle = p.idle_power_share
+    load = idle + (1 - idle) * p.work_per_contract * use
+    pue = running_pue(built.pue, quarter.policy, setting)
+    return np.asarray(built.power * pue * load * built.servers * HOURS / 1000)
+
+
+def move_tenants(state: State, setting: Setting) -> Array:
+    """Return each centre's luck with tenants next quarter, which fades (runs, centres)."""
+    p, centres = setting.parameters, setting.world.centres
+    luck = setting.chance.normal("tenants", state.period, centres.count)
+    return kernels.ar1_step(
+        state.centres.tenants, spread(luck, centres.order), p.tenant_persistence, p.tenant_sd
     )
 
 
@@ -188,47 +210,63 @@ def class_demand(
 
 def serve_class(
     quarter: Quarter,
+    routing: Routing,
     demand: Array,
     free: Array,
     weight: Array,
-    routing: Routing,
     order: int,
-    pooled: Array,
-    exponent: Array,
-    linkage: Array,
     setting: Setting,
 ) -> tuple[Array, Array, Array]:
     """Return sales (runs, centres), demand lost and demand leaked (runs, kinds) of one class.
 
-    Batch work of the pool clears in the prefecture or, with linkage, in the whole province.
+    Contracts first: each centre is matched with its share of demand. What is pooled, and a part of
+    what stayed unserved, then clears in merit order.
     """
     world, p = setting.world, setting.parameters
     centres = world.centres
-    start, cell = centres.cell_start, centres.cell
-    own = segment_share(weight, start, cell) * spread((1 - pooled) * demand, cell)
+    cell = centres.cell
+    pooled, exponent = dispatch_rules(quarter.policy, setting)
+    own = segment_share(weight, centres.cell_start, cell) * spread((1 - pooled) * demand, cell)
     contracted = kernels.match(own, free, spread(exponent, cell))
     contracted = np.minimum(contracted, np.minimum(own, free))
-    unserved = segment_sum(own - contracted, start)
-    unserved = unserved + np.maximum((1 - pooled) * demand - segment_sum(own, start), 0)
+    unserved = centres.sum(own - contracted, "cell")
+    unserved = unserved + np.maximum((1 - pooled) * demand - centres.sum(own, "cell"), 0)
     pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    reference = spread(quarter.drivers.price, centres.kind)
-    charge = p.latency_charge * world.prefectures.latency_extra_ms[centres.prefecture]
-    offer = routing.offer.cost / reference + charge * (order == 0)
-    margin = (routing.offer.market / reference - offer) / p.merit_order_width
     idle = np.maximum(free - contracted, 0)
+    sold = contracted + clear_pool(quarter, routing, pool, idle, order, setting)
+    outside = pooled * p.pool_leak * unserved
+    lost = world.cells.sum(demand - outside, "kind") - centres.sum(sold, "kind")
+    return sold, np.maximum(lost, 0), world.cells.sum(outside, "kind")
+
+
+def clear_pool(
+    quarter: Quarter, routing: Routing, pool: Array, idle: Array, order: int, setting: Setting
+) -> Array:
+    """Return what idle centres get of the pool in merit order, PFh (runs, centres).
+
+    The pool of batch work clears in the prefecture or, with linkage, in the whole province.
+    """
+    world, p = setting.world, setting.parameters
+    centres, places = world.centres, world.prefectures
+    start, cell, width = centres.cell_start, centres.cell, p.merit_order_width
+    reference = spread(quarter.drivers.price, centres.kind)
+    charge = p.latency_charge * places.latency_extra_ms[centres.prefecture]
+    offer = routing.offer.cost / reference + charge * (order == REAL_TIME)
+    margin = (routing.offer.market / reference - offer) / width
     left = idle * setting.rules.offer_idle(quarter, setting, margin)
-    width = p.merit_order_width
-    linked = linkage * (order == 1)
+    linked = linkage(quarter.policy) * (order == BATCH)
     dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
     if linked.any():
-        rest = linked * pool
-        kinds = start[:: world.prefectures.count]
-        dispatched = dispatched + clear(
-            left - dispatched, offer, world.cells.sum(rest, "kind"), width, kinds, centres.kind
-        )
-    outside = pooled * p.pool_leak * unserved
-    lost = world.cells.sum(demand - outside, "kind") - centres.sum(contracted + dispatched, "kind")
-    return contracted + dispatched, np.maximum(lost, 0), world.cells.sum(outside, "kind")
+        kinds = start[:: places.count]
+        rest = world.cells.sum(linked * pool, "kind")
+        left = left - dispatched
+        dispatched = dispatched + clear(left, offer, rest, width, kinds, centres.kind)
+    return dispatched
+
+
+def linkage(policy: Policy) -> Array:
+    """Return how far the province is one pool, and kinds stand in for one another (runs, 1)."""
+    return np.minimum(policy.lever["hub_linkage"], 1)
 
 
 def offer_capacity(quarter: Quarter, setting: Setting, left: Array, share: Array) -> Array:
@@ -253,19 +291,20 @@ def offer_idle(quarter: Quarter, setting: Setting, margin: Array) -> Array:
 def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Setting) -> Array:
     """Return the share of capacity kept for batch work when it goes first, (runs, centres)."""
     centres = setting.world.centres
-    cover = safe_ratio(batch, segment_sum(free, centres.cell_start), empty=0.0)
+    cover = safe_ratio(batch, centres.sum(free, "cell"), empty=0.0)
     lever = np.minimum(policy.lever["latency_insensitive_first"], 1)
     return spread(lever * np.minimum(1, cover), centres.cell)
 
 
-def substitute(lost: Array, idle: Array, linkage: Array, setting: Setting) -> Array:
+def substitute(dispatch: Dispatch, policy: Policy, setting: Setting) -> Array:
     """Return idle intelligent capacity that does general work, PFh FP16 (runs, centres).
 
     A share of general batch work without a centre runs on it at a poor ratio.
     """
     p, world = setting.parameters, setting.world
-    free = idle * world.centres.intelligent
-    wanted = p.substitution_share * linkage * lost[:, world.kinds.general] / p.substitution_ratio
+    free = dispatch.left * world.centres.intelligent
+    lost = dispatch.lost[:, BATCH][:, world.kinds.general]
+    wanted = p.substitution_share * linkage(policy) * lost / p.substitution_ratio
     return np.asarray(free * np.minimum(1, safe_ratio(wanted, total(free))))
 
 
@@ -293,13 +332,13 @@ def settle_sales(
     drivers, policy = quarter.drivers, quarter.policy
     world = setting.world
     work, kind = world.workloads, world.centres.kind
-    order = np.where(work.real_time, 0, 1)
+    order = np.where(work.real_time, REAL_TIME, BATCH)
     ratio = safe_ratio(served, inflow)
     delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
     revenue = np.zeros_like(routing.offer.price)
     payments = np.zeros_like(delivered)
     discount = price_cut(policy, setting)
-    for c in (0, 1):
+    for c in (REAL_TIME, BATCH):
         mine = delivered * (order == c)
         value = mine * work.price_multiplier
         by_kind_value = work.sum(value, "kind").sum(axis=1)
@@ -311,7 +350,7 @@ def settle_sales(
         payments = payments + value * unit[:, None, work.kind]
     ratio = setting.parameters.substitution_ratio
     earned = stand_in * ratio * drivers.price[:, world.kinds.general] * discount / 1e6
-    batch = routing.inflow * ((order == 1) & work.general)
+    batch = routing.inflow * (~work.real_time & work.general)
     whole = batch.sum(axis=(1, 2), keepdims=True)
     payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
     return revenue + earned, delivered, payments

@@ -78,18 +78,8 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
     capacity_next = build_nation(state, setting, growth, price, server_cost, hall_cost, power)
-    noise = kernels.ar1_step(
-        state.buyers.noise,
-        setting.chance.normal("demand", t, state.buyers.noise[0].size).reshape(
-            state.buyers.noise.shape
-        ),
-        p.demand_noise_persistence[:, :, None],
-        p.demand_noise_sd[:, :, None],
-    )
-    inference = p.real_time_share_start + (
-        p.real_time_share_end - p.real_time_share_start
-    ) * sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
-    inference = inference + (1 - inference) * (float(setting.shocks["inference"][t]) - 1)
+    noise = demand_noise(state, setting)
+    inference = real_time_share(setting, t, year)
     tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
     surge = tasks * float(setting.shocks["demand"][t])
     return Drivers(
@@ -118,6 +108,25 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
         open_source=open_source_floor(setting, year)
         + p.open_source_surge * (float(setting.shocks["open_source"][t]) - 1),
     )
+
+
+def demand_noise(state: State, setting: Setting) -> Array:
+    """Return the luck of demand, which fades (runs, regions, workloads)."""
+    p, before = setting.parameters, state.buyers.noise
+    luck = setting.chance.normal("demand", state.period, before[0].size).reshape(before.shape)
+    fading, spread_out = p.demand_noise_persistence, p.demand_noise_sd
+    return kernels.ar1_step(before, luck, fading[:, :, None], spread_out[:, :, None])
+
+
+def real_time_share(setting: Setting, t: int, year: float) -> Array:
+    """Return the share of intelligent work in real time, logistic over the years (runs, 1).
+
+    A shift towards inference takes a part of the rest.
+    """
+    p, start = setting.parameters, setting.parameters.real_time_share_start
+    risen = sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
+    share = start + (p.real_time_share_end - start) * risen
+    return np.asarray(share + (1 - share) * (float(setting.shocks["inference"][t]) - 1))
 
 
 def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
@@ -206,44 +215,52 @@ def build_nation(
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
     the option not to build. An export control holds back a part of what is built.
     """
-    p, t, kinds = setting.parameters, state.period, setting.world.kinds
-    kind = np.flatnonzero(kinds.intelligent)
-    table = setting.national_table
+    p, t, intelligent = setting.parameters, state.period, setting.world.kinds.intelligent
+    table, capacity = setting.national_table, state.nation.capacity
     if t < POLICY_START:
         return table[:, t + 1]
-    capacity = state.nation.capacity
     tabled = np.log(table[:, t + 1] / table[:, t])
     reference_growth = np.log(table[:, t] / table[:, t - QUARTERS_A_YEAR])
-    decay = setting.by_kind("server_depreciation")
-    cost = spread(server_cost + hall_cost / p.expected_fill, kind)
-    variable = spread(power, kind) * p.rival_pue * p.rival_electricity_price
+    prices = (values[:, intelligent] for values in (price, server_cost, hall_cost, power))
+    price, server_cost, hall_cost, power = prices
 
-    def index(use: Array, hype: Array, growing: Array) -> Array:
-        hyped = np.minimum(1, p.target_use * (1 + hype * spread(growing, kind)))
-        expected = p.use_weight * use + (1 - p.use_weight) * hyped
-        decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
-        value = kernels.profitability(
-            price=spread(price, kind),
-            variable_cost=variable,
-            use=expected,
-            capital_cost=cost,
-            maintenance=p.maintenance_share * spread(server_cost, kind),
-            income_factor=kernels.present_value_factor(
-                p.interest_rate, spread(decay, kind), decline
-            ),
-            upkeep_factor=kernels.present_value_factor(p.interest_rate, spread(decay, kind)),
-        )
-        return np.maximum(value, p.profit_floor)
+    def profit(use: Array, hype: Array, growing: Array) -> Array:
+        hyped = np.minimum(1, p.target_use * (1 + hype * growing[:, intelligent]))
+        expected = p.use_weight * use[:, intelligent] + (1 - p.use_weight) * hyped
+        return national_profit(expected, price, server_cost, hall_cost, power, setting)
 
-    profit = index(spread(state.nation.use, kind), p.hype, growth)
-    benchmark = index(spread(state.nation.use_2024, kind), p.hype_reference, reference_growth)
+    now = profit(state.nation.use, p.hype, growth)
+    benchmark = profit(state.nation.use_2024, p.hype_reference, reference_growth)
     soft = p.soft_build_share * p.soft_budget
     reaction = np.clip(
-        np.exp(p.national_build_sensitivity * np.log(profit / benchmark)),
+        np.exp(p.national_build_sensitivity * np.log(now / benchmark)),
         p.national_build_low,
         p.national_build_high,
     )
-    pace = np.where(kinds.intelligent, soft + (1 - soft) * reaction, 1.0)
+    pace = np.where(intelligent, soft + (1 - soft) * reaction, 1.0)
+    decay = setting.by_kind("server_depreciation")
     gross = capacity * np.expm1(tabled) + decay * capacity
     delivered = float(setting.shocks["accelerators"][t])
     return np.asarray(capacity + gross * pace * delivered - decay * capacity)
+
+
+def national_profit(
+    use: Array, price: Array, server_cost: Array, hall_cost: Array, power: Array, setting: Setting
+) -> Array:
+    """Return the profitability of new intelligent compute in the nation, (runs, 1).
+
+    As `location.profit_index`, at the power price and PUE of the rival hubs and without support.
+    """
+    p = setting.parameters
+    wear = setting.by_kind("server_depreciation")[:, setting.world.kinds.intelligent]
+    decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
+    value = kernels.profitability(
+        price=price,
+        variable_cost=power * p.rival_pue * p.rival_electricity_price,
+        use=use,
+        capital_cost=server_cost + hall_cost / p.expected_fill,
+        maintenance=p.maintenance_share * server_cost,
+        income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
+        upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
+    )
+    return np.maximum(value, p.profit_floor)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.maths.arrays import Array, combine, safe_ratio
@@ -12,55 +13,54 @@ from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
+@dataclass(frozen=True)
+class Programmes:
+    """What programmes are paid in a quarter, M¥."""
+
+    paid: Array  # (runs, instruments)
+    by_level: Array  # (runs, 3): nation, province, prefectures
+    by_prefecture: Array  # (runs, prefectures)
+    prefecture_left: Array  # cash of prefectures after them (runs, prefectures)
+    province_left: Array  # (runs, 1)
+    match: Array  # share of its dues that each prefecture meets (runs, prefectures)
+    co_funding: Array  # paid part of the national share (runs, prefectures)
+
+
 def govern(quarter: Quarter, setting: Setting) -> Policy:
     """Return what the three levels of government do this quarter.
 
     Source: model equations (1.1)-(1.5), the spending-lever law and the occupancy gate.
     """
-    state, drivers = quarter.state, quarter.drivers
+    state, fiscal_factor = quarter.state, quarter.drivers.fiscal
     p, t, schedule = setting.parameters, state.period, setting.schedule
-    observed = schedule.observed[t]
     weight = state.governments.envelope_weight
     if t >= POLICY_START and t % QUARTERS_A_YEAR == 0:
         weight = setting.rules.move_envelopes(quarter, setting)
-    fiscal = np.where(observed, 1.0, drivers.fiscal)
+    fiscal = np.where(schedule.observed[t], 1.0, fiscal_factor)
     tilt = history_tilt(setting, t)
     planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt * permitted(setting, t)
-    claimed = planned * np.ones((setting.runs, 1))
-    cash = fiscal_cash(setting, drivers.fiscal)
-    maintenance = routine_maintenance(state, setting)
     envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * ~schedule.programme
-    paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
-        quarter, setting, planned * fiscal, envelope, observed, cash
-    )
-    lever = {
-        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
-        for i, name in enumerate(schedule.names)
-        if setting.schedule.programme[i]
-    }
-    ready = schedule.column("hub_readiness")
-    works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
-    programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
-    below = state.governments.readiness < p.readiness_ceiling
-    own = setting.rules.push_readiness(quarter, setting) * left[0] * below
-    own = own * permitted(setting, t)[:, [ready]]
-    infrastructure = programme + own + maintenance + diffusion_readiness(state, setting)
+    programmes = pay_programmes(quarter, setting, planned * fiscal, envelope)
+    own = own_readiness(quarter, programmes.prefecture_left, setting)
+    maintenance = routine_maintenance(state, setting)
+    infrastructure = hub_works(programmes.paid, setting, t) + own + maintenance
+    infrastructure = infrastructure + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
     joint = schedule.column("joint_innovation")
     return Policy(
-        lever=lever,
+        lever=levers(programmes.paid, setting),
         rate={name: expected_rate(state, setting, i) for i, name in enumerate(schedule.names)},
         promised={name: float(schedule.rate[t, i]) for i, name in enumerate(schedule.names)},
         envelope=envelope,
-        programme_paid=paid,
-        programme_claimed=claimed,
-        level_paid=by_level,
-        prefecture_paid=pref_paid + maintenance + own,
-        prefecture_left=left[0] - own,
-        province_left=left[1],
-        co_funding=co_funding,
-        match=match,
+        programme_paid=programmes.paid,
+        programme_claimed=planned * np.ones((setting.runs, 1)),
+        level_paid=programmes.by_level,
+        prefecture_paid=programmes.by_prefecture + maintenance + own,
+        prefecture_left=programmes.prefecture_left - own,
+        province_left=programmes.province_left,
+        co_funding=programmes.co_funding,
+        match=programmes.match,
         infrastructure=infrastructure,
         own_readiness=maintenance + own,
         readiness_next=improve_readiness(state.governments.readiness, infrastructure, setting),
@@ -68,12 +68,43 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
         gate=occupancy_gate(quarter, setting),
         shells_only=bool(schedule.shells_only[t]),
         envelope_weight=weight,
-        grants=p.joint_innovation_grant_share * paid[:, [joint]],
+        grants=p.joint_innovation_grant_share * programmes.paid[:, [joint]],
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
         advantage=advantage(quarter, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
+
+
+def levers(paid: Array, setting: Setting) -> dict[str, Array]:
+    """Return the lever that each programme buys with what it is paid in a quarter, (runs, 1)."""
+    schedule = setting.schedule
+    return {
+        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
+        for i, name in enumerate(schedule.names)
+        if schedule.programme[i]
+    }
+
+
+def hub_works(paid: Array, setting: Setting, t: int) -> Array:
+    """Return works that the hub programme pays, M¥ (runs, P); those on record count in full."""
+    schedule, p = setting.schedule, setting.parameters
+    ready = schedule.column("hub_readiness")
+    effective = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
+    return np.asarray(effective * paid[:, [ready]] * schedule.place(setting.world)[ready])
+
+
+def own_readiness(quarter: Quarter, left: Array, setting: Setting) -> Array:
+    """Return readiness spending that prefectures decide on themselves, M¥ (runs, P).
+
+    A share of their cash that is `left` after programmes; nothing above the readiness ceiling, and
+    nothing where new projects are forbidden.
+    """
+    state = quarter.state
+    below = state.governments.readiness < setting.parameters.readiness_ceiling
+    spent = setting.rules.push_readiness(quarter, setting) * left * below
+    ready = setting.schedule.column("hub_readiness")
+    return np.asarray(spent * permitted(setting, state.period)[:, [ready]])
 
 
 def permitted(setting: Setting, t: int) -> Array:
@@ -192,53 +223,44 @@ def routine_maintenance(state: State, setting: Setting) -> Array:
     return np.asarray(need * world.prefectures.hub)
 
 
-def pay_programmes(
-    quarter: Quarter,
-    setting: Setting,
-    due: Array,
-    envelope: Array,
-    observed: NDArray[np.bool_],
-    cash: tuple[Array, Array],
-) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:
+def pay_programmes(quarter: Quarter, setting: Setting, due: Array, envelope: Array) -> Programmes:
     """Pay programmes as far as the local match allows.
 
     Where the province cannot pay all that is planned, programmes and the envelopes of transfers
-    are cut alike.
-
-    Returns
-    -------
-    tuple
-        Paid by instrument (runs, I); by level (runs, 3: nation, province, prefectures); by
-        prefecture (runs, P); cash left (prefectures, province); share of prefecture dues met
-        (runs, P); paid share of the national part (runs, P).
+    are cut alike. `due` and `envelope` in M¥ (runs, instruments).
     """
     schedule, world = setting.schedule, setting.world
+    observed = schedule.observed[quarter.state.period]
+    cash = fiscal_cash(setting, quarter.drivers.fiscal)
     place = schedule.place(world)  # (I, P): whose prefecture share it is
-    split = schedule.split  # (I, 3): nation, province, prefecture
+    nation, province, prefecture = schedule.split.T  # (I,) each: who pays which share
     due = due * schedule.programme
     free = due * ~observed
-    prefecture_due = combine(free * split[:, 2], place)
-    met = setting.rules.pay_match(quarter, setting, cash[0], prefecture_due)
-    province_due = ((free + envelope * ~observed) * split[:, 1]).sum(axis=1, keepdims=True)
+    met = setting.rules.pay_match(quarter, setting, cash[0], combine(free * prefecture, place))
+    province_due = ((free + envelope * ~observed) * province).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
-    local = np.where(split[:, [2]] > 0, met[:, None], 1.0)  # (R, I, P)
-    province = np.where(split[:, [1]] > 0, province_met[:, None], 1.0)
-    matched = np.where(observed[:, None], 1.0, np.minimum(local, province)) * place
+    by_prefecture = np.where(prefecture[:, None] > 0, met[:, None], 1.0)  # (R, I, P)
+    by_province = np.where(province[:, None] > 0, province_met[:, None], 1.0)
+    matched = np.where(observed[:, None], 1.0, np.minimum(by_prefecture, by_province)) * place
     share = matched.sum(axis=2)
     funded = setting.rules.withhold_funding(quarter, setting)
     national = np.where(observed, 1.0, combine(funded, place.T))
-    by_level = [
-        (due * share * split[:, 0] * national),
-        (due * share * split[:, 1]),
-        (due * share * split[:, 2]),
-    ]
-    paid = by_level[0] + by_level[1] + by_level[2]
-    by_place = (due * split[:, 2])[:, :, None] * matched
-    prefecture_paid = by_place.sum(axis=1)
-    left = np.maximum(cash[0] - (by_place * ~observed[:, None]).sum(axis=1), 0)
-    province_left = np.maximum(cash[1] - (by_level[1] * ~observed).sum(axis=1, keepdims=True), 0)
-    levels = np.stack([level.sum(axis=1) for level in by_level], axis=1)
-    return paid, levels, prefecture_paid, (left, province_left), met, funded
+    from_nation = due * share * nation * national
+    from_province = due * share * province
+    from_prefectures = due * share * prefecture
+    by_place = (due * prefecture)[:, :, None] * matched
+    spent = (by_place * ~observed[:, None]).sum(axis=1)
+    spent_province = (from_province * ~observed).sum(axis=1, keepdims=True)
+    levels = (from_nation, from_province, from_prefectures)
+    return Programmes(
+        paid=from_nation + from_province + from_prefectures,
+        by_level=np.stack([level.sum(axis=1) for level in levels], axis=1),
+        by_prefecture=by_place.sum(axis=1),
+        prefecture_left=np.maximum(cash[0] - spent, 0),
+        province_left=np.maximum(cash[1] - spent_province, 0),
+        match=met,
+        co_funding=funded,
+    )
 
 
 def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:

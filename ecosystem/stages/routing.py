@@ -267,60 +267,61 @@ def widen(column: Array) -> Array:
 
 
 def routing_shares(
-    quarter: Quarter,
-    setting: Setting,
-    own: Array,
-    rival: Array,
-    offer: Offer,
+    quarter: Quarter, setting: Setting, own: Array, rival: Array, offer: Offer
 ) -> tuple[Array, Array]:
     """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
 
     U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
     """
-    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    world, p = setting.world, setting.parameters
+    policy, p, world = quarter.policy, setting.parameters, setting.world
     work, regions, network = world.workloads, world.regions, world.network
     kind, home = work.kind, regions.home
-    size, price = widen(p.routing_size), widen(p.routing_price)
-    corridor = policy.lever["compute_corridor"]
-    carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
-    nearer = carriage * widen(1 - p.corridor_price_gain * corridor)
-    delay = work.latency_disutility * widen(p.latency_disutility) / 10
-    price_here = np.where(
-        home[:, None], offer.relative_price[:, None, kind], offer.outside_price[:, None, kind]
-    )
-    here = price_here + nearer
-    prices = np.empty((*here.shape, 3))
-    prices[..., OWN] = widen(p.own_region_price)
-    prices[..., RIVAL] = widen(drivers.rival_price) + carriage
-    prices[..., HOME] = here
+    price = prices_to_buyers(quarter, offer, setting)
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
     latency = [
         network.latency_own_ms[:, None],
         network.latency_rival_ms[:, None],
         home_latency(policy, setting)[:, :, None],
     ]
-    home_effect = setting.by_kind("province_effect")[:, None, kind]
+    delay = work.latency_disutility * widen(p.latency_disutility) / 10
     pairing = policy.lever["regional_pairing"][:, :, None] * regions.paired[:, None]
-    moved_west = ~work.real_time & (work.movable == 1) & ~work.super
     eligible = work.intelligent | (work.general & ~work.real_time)
+    moved_west = ~work.real_time & (work.movable == 1) & ~work.super
     extra = [
         widen(p.own_region_effect),
         np.zeros((1, 1, 1)),
-        home_effect
+        setting.by_kind("province_effect")[:, None, kind]
         + pairing * eligible
         + policy.lever["scenario_import"][:, :, None] * moved_west * ~home[:, None]
         + widen(p.home_bias) * home[:, None]
         + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
-        + widen(p.routing_experience) * state.buyers.experience,
+        + widen(p.routing_experience) * quarter.state.buyers.experience,
     ]
-    utility = np.empty_like(prices)
+    utility = np.empty_like(price)
     for a in (OWN, RIVAL, HOME):
-        pull = size * np.log1p(sizes[a]) - price * prices[..., a]
+        pull = widen(p.routing_size) * np.log1p(sizes[a]) - widen(p.routing_price) * price[..., a]
         utility[..., a] = pull - delay * np.nan_to_num(latency[a]) + extra[a]
-    utility[:, home, :, OWN] = -np.inf
-    share = setting.rules.route_work(quarter, setting, utility, prices)
-    return share, np.asarray((share * prices).sum(axis=3))
+    utility[:, home, :, OWN] = -np.inf  # for the home region the province is its own region
+    share = setting.rules.route_work(quarter, setting, utility, price)
+    return share, np.asarray((share * price).sum(axis=3))
+
+
+def prices_to_buyers(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
+    """Return prices with carriage, over the reference (runs, regions, workloads, alternatives)."""
+    world, p = setting.world, setting.parameters
+    work, home, network = world.workloads, world.regions.home, world.network
+    carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
+    corridor = quarter.policy.lever["compute_corridor"]
+    local, outside = (
+        each[:, None, work.kind] for each in (offer.relative_price, offer.outside_price)
+    )
+    here = np.where(home[:, None], local, outside)
+    here = here + carriage * widen(1 - p.corridor_price_gain * corridor)
+    price = np.empty((*here.shape, 3))
+    price[..., OWN] = widen(p.own_region_price)
+    price[..., RIVAL] = widen(quarter.drivers.rival_price) + carriage
+    price[..., HOME] = here
+    return price
 
 
 def route_work(quarter: Quarter, setting: Setting, utility: Array, price: Array) -> Array:

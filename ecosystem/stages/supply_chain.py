@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ecosystem.maths import kernels
@@ -15,50 +17,24 @@ UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "co
 
 def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
-    state, drivers, policy, investment = (
-        quarter.state,
-        quarter.drivers,
-        quarter.policy,
-        quarter.investment,
-    )
-    world, p, m = setting.world, setting.parameters, state.makers
+    world, p, m = setting.world, setting.parameters, quarter.state.makers
     makers, stages = world.makers, world.stages
-    start, stage = makers.stage_start, makers.stage
-    mix = p.stack("equipment_share", BOUGHT)
-    mix = mix / mix.sum(axis=1, keepdims=True)
-    spending = total(investment.server_outlay)
-    orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
+    orders = equipment_orders(total(quarter.investment.server_outlay), setting)
     mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
     price = setting.rules.ask_price(quarter, setting)
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
-    chain = policy.lever["equipment_chain"]
+    preference = mean_cost * (1 - quarter.policy.lever["equipment_chain"])
     share = kernels.armington_share(
-        p.stack("home_preference", stages), mean_cost * (1 - chain), p.armington_elasticity
+        p.stack("home_preference", stages), preference, p.armington_elasticity
     )
-    downstream = redistribute(orders * share, weight, m.capacity, start, stage)
+    downstream = redistribute(orders * share, weight, m.capacity, makers.stage_start, makers.stage)
     sold = makers.sum(downstream, "stage")
-    using = sold[:, stages.communications] + sold[:, stages.servers]
-    year = drivers.year - world_start(setting)
-    outside = {
-        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * year)
-        for name in UPSTREAM
-    }
-    chip = p.packaging_content * p.packaging_home_share * using
-    packaging = sales_of("packaging", chip + outside["packaging"], weight, m.capacity, setting)
-    packed = total(packaging)
-    material = p.material_content * packed
-    materials = sales_of("materials", material + outside["materials"], weight, m.capacity, setting)
-    sales = downstream + packaging + materials
-    by_stage = makers.sum(sales, "stage")
-    demands = {
-        "packaging": (chip, outside["packaging"]),
-        "materials": (material, outside["materials"]),
-    }
-    intermediate = split_sales(by_stage, demands, setting)
-    upstream = np.array([name in UPSTREAM for name in stages])
+    upstream, intermediate = sell_upstream(quarter, sold, weight, setting)
+    sales = downstream + upstream
     expected = m.sales + p.sales_adaptation * (sales - m.sales)
     capital, capacity_next = expand(quarter, expected, setting)
     cumulative = m.cumulative + sales
+    is_upstream = np.array([name in UPSTREAM for name in stages])
     return Supply(
         orders=orders,
         local_share=share,
@@ -66,7 +42,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
         local_sales=sold,
         imports=orders - sold,
         intermediate=intermediate,
-        exports=by_stage * upstream - intermediate,
+        exports=makers.sum(sales, "stage") * is_upstream - intermediate,
         sales=sales,
         investment=capital,
         capacity_next=capacity_next,
@@ -74,6 +50,38 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
         cost_next=learn_by_doing(cumulative, setting, mean_cost),
         expected_next=expected,
     )
+
+
+def equipment_orders(spending: Array, setting: Setting) -> Array:
+    """Return what centres order of each stage, M¥ (runs, stages): servers, switches, cooling."""
+    mix = setting.parameters.stack("equipment_share", BOUGHT)
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    return np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
+
+
+def sell_upstream(
+    quarter: Quarter, sold: Array, weight: Array, setting: Setting
+) -> tuple[Array, Array]:
+    """Return sales of upstream makers (runs, makers), and what home makers buy of them, M¥.
+
+    Packaging goes into the communications gear and servers that are `sold`, materials into
+    packaging; the second is (runs, stages). Most demand for both comes from outside.
+    """
+    p, stages, capacity = setting.parameters, setting.world.stages, quarter.state.makers.capacity
+    years = quarter.drivers.year - world_start(setting)
+    outside = {
+        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * years)
+        for name in UPSTREAM
+    }
+    using = sold[:, stages.communications] + sold[:, stages.servers]
+    chip = p.packaging_content * p.packaging_home_share * using
+    packaging = sales_of("packaging", chip + outside["packaging"], weight, capacity, setting)
+    material = p.material_content * total(packaging)
+    materials = sales_of("materials", material + outside["materials"], weight, capacity, setting)
+    home = {"packaging": chip, "materials": material}
+    upstream = packaging + materials
+    by_stage = setting.world.makers.sum(upstream, "stage")
+    return upstream, split_sales(by_stage, home, outside, setting)
 
 
 def world_start(setting: Setting) -> float:
@@ -89,14 +97,17 @@ def sales_of(name: str, demand: Array, weight: Array, capacity: Array, setting: 
 
 
 def split_sales(
-    by_stage: Array, demands: dict[str, tuple[Array, Array]], setting: Setting
+    by_stage: Array, home: Mapping[str, Array], outside: Mapping[str, Array], setting: Setting
 ) -> Array:
-    """Return the part of upstream sales that goes to home makers, M¥ (runs, stages)."""
-    columns = []
-    for i, name in enumerate(setting.world.stages):
-        home, outside = demands.get(name, (0 * by_stage[:, [0]], 1 + 0 * by_stage[:, [0]]))
-        columns.append(by_stage[:, [i]] * safe_ratio(home, home + outside))
-    return np.concatenate(columns, axis=1)
+    """Return the part of upstream sales that goes to home makers, M¥ (runs, stages).
+
+    `home` and `outside` are what either side wants of an upstream stage, M¥ (runs, 1).
+    """
+    bought = np.zeros_like(by_stage)
+    for name in UPSTREAM:
+        stage = getattr(setting.world.stages, name)
+        bought[:, stage] = by_stage[:, stage] * safe_ratio(home[name], home[name] + outside[name])
+    return bought
 
 
 def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Array:

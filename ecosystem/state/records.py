@@ -14,6 +14,8 @@ from ecosystem.maths.arrays import Array
 from ecosystem.state.ledger import Flow
 from ecosystem.state.state import State
 
+REAL_TIME, BATCH = 0, 1  # classes of work, in the order in which they are served
+
 
 @dataclass(frozen=True)
 class Drivers:
