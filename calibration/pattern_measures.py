@@ -11,7 +11,7 @@ from ecosystem.inputs.calendar import HORIZON, HUB_START, QUARTERS_A_YEAR, mid_y
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.outcomes import fp32, measure
+from ecosystem.outcomes import cost_of_centres, fp32, measure
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.state.records import Quarter
@@ -217,10 +217,7 @@ def cost_slope(course: Course) -> Array:
         quarter.investment.servers,
         quarter.market.sold,
     )
-    books, accounts = quarter.accounts.books, quarter.accounts
-    upkeep = setting.parameters.maintenance_share * spread(quarter.drivers.server_cost, kind) / 4
-    cost = accounts.power_bill + accounts.wages["centres"] + books.depreciation + books.interest
-    cost = cost + upkeep * servers
+    cost = cost_of_centres(quarter, setting)
     slopes = []
     for run in range(setting.runs):
         on = (sold[run] > 0) & (servers[run] > 0)

@@ -17,7 +17,7 @@ from ecosystem.inputs.calendar import POLICY_START, period_label
 from ecosystem.inputs.faults import Fault, FaultList, nearest
 from ecosystem.inputs.functions import Hook, HookError
 from ecosystem.maths.arrays import Array, total
-from ecosystem.state.ledger import SECTORS, Flow, Ledger
+from ecosystem.state.ledger import SECTORS, Flow, Ledger, Purpose
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Rules, Setting
 from ecosystem.state.state import State
@@ -100,7 +100,7 @@ def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow,
         ]
         raise_hook_error(faults)
         for flow in flows:
-            ledger.add(flow.label, flow.payer, flow.paid, flow.receiver, flow.received)
+            ledger.book(flow)
         added += flows
     return tuple(added)
 
@@ -259,6 +259,7 @@ def checked_flow(flow: Any, where: str, ledger: Ledger, state: State, faults: Fa
         return flow
     where = f"{where} ({flow.label})"
     before, amounts = len(faults.faults), {}
+    faults.name(f"{where}, purpose", flow.purpose, [*Purpose])
     for role, side in (("payer", "paid"), ("receiver", "received")):
         sector = faults.name(f"{where}, {role}", getattr(flow, role), SECTORS)
         if sector is None:
@@ -279,7 +280,7 @@ def checked_flow(flow: Any, where: str, ledger: Ledger, state: State, faults: Fa
         run = int(np.argmax(gap))
         words = f"paid {paid[run, 0]:g}, received {received[run, 0]:g}"
         faults.add(where, words, "the same sum paid and received in every run")
-    return replace(flow, **amounts)
+    return replace(flow, **amounts, purpose=Purpose(flow.purpose))
 
 
 def short(value: object) -> str:

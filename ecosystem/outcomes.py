@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ecosystem.maths import kernels
@@ -11,8 +9,9 @@ from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
-from ecosystem.stages.settlement import park_outlay
-from ecosystem.state.ledger import Flow
+from ecosystem.stages.charges import charges_due
+from ecosystem.stages.settlement import park_energy, upkeep
+from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
 from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
 
@@ -56,9 +55,8 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
         getattr(world, name).sum(accounts.value_added[name], "prefecture") for name in chain
     )
     received, books = accounts.settlement.received, accounts.books
-    vouchers = [flow for flow in accounts.flows if flow.label == "vouchers"]
-    to_firms = add_up(flow.received for flow in vouchers if flow.receiver == "firms")
-    to_others = 1 - safe_ratio(total(to_firms), add_up(total(flow.received) for flow in vouchers))
+    to_firms = accounts.vouchers["firms"]
+    to_others = 1 - safe_ratio(total(to_firms), add_up(map(total, accounts.vouchers.values())))
     counted = received["output_subsidy"] + received["tariff_discount"]
     counted = counted + received["compute_voucher"] * to_others
     centre = quarter.policy.local_settlement * (books.depreciation + counted)
@@ -72,21 +70,17 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
 def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return value added, public money and the spread over prefectures."""
     world, p, t = setting.world, setting.parameters, quarter.state.period
-    accounts, policy = quarter.accounts, quarter.policy
+    accounts = quarter.accounts
     gross, net = value_added_by_place(quarter, setting)
-    spent_more, received_more = public_side(accounts.added)
-    payers = add_up(accounts.settlement.payers.values()) + spent_more
-    count = world.prefectures.count
-    prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
-    province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
-    nation = payers[:, [count + 1]] + policy.level_paid[:, [0]]
+    cost = public_cost(accounts.flows)
+    prefecture, province, nation = total(cost[:, :-2]), cost[:, [-2]], cost[:, [-1]]
     cost = prefecture + province + nation
     schedule = setting.schedule
     planned = (schedule.spending[t].sum() + schedule.envelope[t].sum()) / 4
     spent = total(accounts.settlement.paid)
     people = world.prefectures.population
     wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
-    taxes = extra_taxes(quarter, setting) + received_more
+    taxes = tax_receipts(quarter, setting)
     between, within = kernels.theil_between_within(
         wealth, people, world.prefectures.tier.astype(int)
     )
@@ -106,44 +100,23 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "theil_within": within[:, None],
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
-        "investment": capital_spending(quarter, setting),
+        "investment": amount(select(accounts.flows, Purpose.INVESTMENT)),
     }
 
 
-def capital_spending(quarter: Quarter, setting: Setting) -> Array:
-    """Return capital spending of centres, equipment makers and parks, M¥ (runs, 1)."""
-    built = quarter.investment
-    centres = total(built.hall_outlay) + total(built.server_outlay)
-    parks = park_outlay(quarter.innovation, quarter.drivers, setting)
-    return centres + total(quarter.supply.investment) + total(parks)
-
-
-def public_side(added: Sequence[Flow]) -> tuple[Array | float, Array | float]:
-    """Return what flows of the user cost governments and bring them in, M¥.
-
-    Cost is (runs, prefectures + 2); what one government pays another costs the one and relieves
-    the other. Income from others is (runs, 1). Both are 0 without such flows.
-    """
-    cost: Array | float = 0.0
-    income: Array | float = 0.0
-    for flow in added:
-        pays, gets = (side == "government" for side in (flow.payer, flow.receiver))
-        if pays:
-            cost = cost + flow.paid - (flow.received if gets else 0.0)
-        elif gets:
-            income = income + total(flow.received)
-    return cost, income
-
-
-def extra_taxes(quarter: Quarter, setting: Setting) -> Array:
-    """Return taxes of centres, makers and AI firms, and of what adoption adds in parks (runs, 1).
+def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
+    """Return taxes and charges, of parks only taxes on what their adoption adds, M¥ (runs, 1).
 
     Taxes on the rest of the parks' output do not depend on the chain and would hide it.
     """
-    taxes = quarter.accounts.sector_taxes
     output = total(quarter.innovation.park_output)
     added = output - base_park_output(quarter, setting)
-    return taxes["centres"] + taxes["makers"] + taxes["firms"] + taxes["parks"] * added / output
+    return add_up(
+        total(flow.paid) * added / output
+        if (flow.payer, flow.purpose) == ("parks", Purpose.TAX)
+        else total(flow.paid)
+        for flow in receipts(quarter.accounts.flows)
+    )
 
 
 def base_park_output(quarter: Quarter, setting: Setting) -> Array:
@@ -227,14 +200,17 @@ def fit_of_kind(servers: Array, setting: Setting) -> Array:
 
 
 def unit_cost(quarter: Quarter, setting: Setting) -> Array:
-    """Return power, upkeep, wages, depreciation and interest over compute sold, yuan/PFh."""
-    accounts = quarter.accounts
-    p, kind = setting.parameters, setting.world.centres.kind
-    upkeep = p.maintenance_share * spread(quarter.drivers.server_cost, kind) / 4
-    cost = total(accounts.power_bill) + total(upkeep * quarter.investment.servers)
-    cost = cost + total(accounts.wages["centres"])
-    cost = cost + total(accounts.books.depreciation + accounts.books.interest)
+    """Return what compute costs centres over what they sell, yuan/PFh (runs, 1)."""
+    cost = total(cost_of_centres(quarter, setting))
     return safe_ratio(1e6 * cost, total(quarter.market.sold * fp32(setting)))
+
+
+def cost_of_centres(quarter: Quarter, setting: Setting) -> Array:
+    """Return power, upkeep, wages, charges, depreciation and interest, M¥ (runs, centres)."""
+    books, accounts = quarter.accounts.books, quarter.accounts
+    cost = accounts.power_bill + upkeep(quarter, setting) + accounts.wages["centres"]
+    cost = cost + charges_due("centres", quarter, setting)
+    return np.asarray(cost + books.depreciation + books.interest)
 
 
 def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -319,12 +295,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
 
 def park_intensity(quarter: Quarter, setting: Setting) -> Array:
     """Return power per output of parks, MWh/M¥ (runs, 1)."""
-    p, parks = setting.parameters, setting.world.parks
-    lever = quarter.policy.lever["strong_industry"]
-    saved = p.park_energy_gain + p.strong_industry_energy_gain * lever
-    used = quarter.innovation.park_output * parks.energy_intensity
-    used = used * (1 - saved * quarter.state.parks.adoption)
-    return total(used) / total(quarter.innovation.park_output)
+    return total(park_energy(quarter, setting)) / total(quarter.innovation.park_output)
 
 
 def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:

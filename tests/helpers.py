@@ -2,15 +2,18 @@
 
 import csv
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import parameters as parameter_table
 from ecosystem.inputs.catalogue import shocks as shock_table
@@ -210,3 +213,18 @@ def append_row(folder: Path, table: str, /, **changes: object) -> None:
         writer = csv.DictWriter(file, list(new), lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, new])
+
+
+def with_new_row(table: Callable[[], dict[str, Any]], *rows: Any) -> Callable[[], dict[str, Any]]:
+    """Return a table that has more rows at its end."""
+    extended = {**table(), **{row.name: row for row in rows}}
+    return lambda: extended
+
+
+def use_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, table: Any) -> None:
+    """Put a table in the place of the given one in every module that has read it."""
+    old = getattr(catalogue, name)
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("ecosystem"):
+            if getattr(module, name, None) is old:
+                monkeypatch.setattr(module, name, table)

@@ -17,7 +17,7 @@ from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.investment import advance
 from ecosystem.stages.settlement import TRANSFERS
-from ecosystem.state.ledger import SECTORS, matrix
+from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -59,6 +59,8 @@ def check_money(quarter: Quarter, after: State, setting: Setting) -> None:
         received = [flow.received for flow in flows if flow.receiver == sector]
         net = sum(received) - sum(paid)
         close_money(later[sector], opening + net, np.abs(opening) + sum(received) + sum(paid))
+    own = [flow for flow in flows if all(flow is not added for added in quarter.accounts.added)]
+    assert not select(own, Purpose.OTHER)
     for flow in flows:
         close_money(whole(flow.paid), whole(flow.received), whole(flow.paid))
         assert (flow.paid >= -ONE_YUAN).all(), flow.label
@@ -222,22 +224,42 @@ def check_outcomes(quarter: Quarter, after: State, setting: Setting) -> None:
     assert ((0 <= reported["green_share"]) & (reported["green_share"] <= 1)).all()
     close(reported["energy"][:, 0], whole(quarter.market.energy))
     assert (reported["co2_nation"] >= reported["co2_province"]).all()
-    public = ("subsidies", "vouchers", "grants", "programmes")
-    flows, rows = quarter.accounts.flows, matrix(quarter.accounts.flows)
-    paid = [f.paid for f in flows if f.payer == "government" and f.label in public]
-    close_money(reported["public_cost"][:, 0], whole(np.sum(paid, axis=0)))
-    levels = ("national", "provincial", "prefecture")
-    parts = np.sum([reported[f"public_cost_{level}"] for level in levels], axis=0)
-    close_money(reported["public_cost"], parts)
-    taxes = quarter.accounts.sector_taxes
-    close_money(np.sum(list(taxes.values()), axis=0), rows["taxes"]["government"])
-    assert (reported["tax_receipts"] <= rows["taxes"]["government"] + ONE_YUAN).all()
+    check_public_money(quarter, reported, setting)
+    rows = matrix(quarter.accounts.flows)
     close_money(reported["net_public_cost"], reported["public_cost"] - reported["tax_receipts"])
     close_money(reported["compute_export_revenue"], -rows["compute exports"]["world"])
     for name, values in reported.items():
         assert np.isfinite(values).all(), name
         assert values.ndim == 2, name
         assert len(values) == setting.runs, name
+
+
+def check_public_money(quarter: Quarter, reported: dict[str, np.ndarray], setting: Setting) -> None:
+    """Sums over purposes are what governments decided, claims paid, statements and orders say."""
+    policy, accounts, flows = quarter.policy, quarter.accounts, quarter.accounts.flows
+    payers = np.sum(list(accounts.settlement.payers.values()), axis=0)
+    count = setting.world.prefectures.count
+    levels = {
+        "prefecture": whole(payers[:, :count]) + whole(policy.prefecture_paid),
+        "provincial": payers[:, count] + policy.level_paid[:, 1] + policy.fiscal_extra[:, 0],
+        "national": payers[:, count + 1] + policy.level_paid[:, 0],
+    }
+    for level, cost in levels.items():
+        close_money(reported[f"public_cost_{level}"][:, 0], cost)
+    close_money(reported["public_cost"][:, 0], np.sum(list(levels.values()), axis=0))
+    rows, books = matrix(flows), accounts.books
+    taxes = {flow.payer: whole(flow.paid) for flow in flows if flow.label == "taxes"}
+    close_money(taxes["centres"], whole(books.value_added_tax + books.income_tax))
+    output, parks = whole(quarter.innovation.park_output), setting.world.parks.output
+    growth = np.exp(setting.parameters.park_output_growth[:, 0] * quarter.state.period / 4)
+    chain = taxes["centres"] + taxes["makers"] + taxes["firms"]
+    chain += taxes["parks"] * (1 - parks.sum() * growth / output)
+    chain -= np.sum([rows[f.label][f.payer][:, 0] for f in select(flows, Purpose.CHARGE)], axis=0)
+    close_money(reported["tax_receipts"][:, 0], chain, whole(taxes["parks"][:, None]))
+    built, price = quarter.investment, quarter.drivers.server_cost[:, setting.world.kinds.general]
+    spent = whole(built.hall_outlay) + whole(built.server_outlay)
+    spent += whole(quarter.supply.investment) + whole(quarter.innovation.park_order * price)
+    close_money(reported["investment"][:, 0], spent)
 
 
 def check_bounds(quarter: Quarter, after: State, setting: Setting) -> None:

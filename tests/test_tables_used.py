@@ -135,11 +135,13 @@ def entries_of(world: World) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", list(instruments()))
 def test_what_an_instrument_buys_is_read_by_a_stage(name: str) -> None:
+    row = instruments()[name]
     reading = {
         "programme": rf'lever\["{name}"\]',
         "transfer": rf'rate\["{name}"\]',
+        "charge": rf'"{row.payer}", "{row.base}"',
         "rule": rf'column\("{name}"\)',
-    }[instruments()[name].type]
+    }[row.type]
     if name == "hub_readiness":  # its money reaches readiness itself, without a lever
         reading = rf'column\("{name}"\)'
     assert any(re.search(reading, text) for text in STAGES.values())

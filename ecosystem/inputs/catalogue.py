@@ -19,6 +19,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.faults import FaultList
 
+OWNERS = {
+    "spending_default": ("programme",),
+    "spending_high": ("programme",),
+    "envelope_default": ("transfer",),
+    "rate_default": ("transfer", "charge"),
+    "rate_low": ("transfer", "charge"),
+    "rate_high": ("transfer", "charge"),
+    "payer": ("charge",),
+    "base": ("charge",),
+    "rate_unit": ("charge",),
+}
+"""Columns of the instrument table and the types of instrument that have them."""
+CHARGE_UNITS = {
+    ("centres", "electricity"): "yuan/MWh",
+    ("centres", "compute"): "yuan/PFh",
+    ("parks", "electricity"): "yuan/MWh",
+    ("makers", "sales"): "share",
+    ("firms", "sales"): "share",
+}
+"""Who can be charged for what, and the unit of the rate."""
+
 
 class Row(BaseModel):
     """A row of any table: frozen, without unknown columns, all numbers finite."""
@@ -62,16 +83,21 @@ class Instrument(Row):
     """A policy instrument; money in million yuan a year at prices of 2020.
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
-    spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
-    The prefecture share falls on the hub or a ring where ``place`` says so. What it ``excludes``
-    may not be in force in the same quarter.
+    spent in a year; a transfer pays claims at its rate out of an envelope; a charge asks its
+    ``payer`` for its rate on each unit of its ``base`` and is shared by the levels that pay for
+    others; a rule costs nothing. The prefecture share falls on the hub or a ring where ``place``
+    says so, that of a charge on where it is paid. What it ``excludes`` may not be in force in the
+    same quarter.
     """
 
     number: int = Field(ge=1)
     title_en: str
     title_zh: str
-    type: Literal["programme", "transfer", "rule"]
+    type: Literal["programme", "transfer", "charge", "rule"]
     acts_on: str
+    payer: str = ""
+    base: str = ""
+    rate_unit: str = ""
     rate_default: float | None = None
     rate_low: float | None = None
     rate_high: float | None = None
@@ -110,14 +136,13 @@ class Instrument(Row):
         shares = self.national_share + self.provincial_share + self.prefecture_share
         if abs(shares - (self.type != "rule")) > 1e-9:
             raise ValueError("funding shares must sum to 1 (to 0 for a rule)")
-        owners = {
-            "programme": ("spending_default", "spending_high"),
-            "transfer": ("rate_default", "rate_low", "rate_high", "envelope_default"),
-        }
-        for owner, columns in owners.items():
-            for column in columns:
-                if (getattr(self, column) is not None) != (self.type == owner):
-                    raise ValueError(f"{column} belongs to a {owner}, and only there")
+        for column, owners in OWNERS.items():
+            if (getattr(self, column) not in (None, "")) != (self.type in owners):
+                raise ValueError(f"{column} belongs to a {' or a '.join(owners)}, and only there")
+        unit = CHARGE_UNITS.get((self.payer, self.base))
+        if self.type == "charge" and self.rate_unit != unit:
+            known = "; ".join(f"{p}, {b}, {u}" for (p, b), u in CHARGE_UNITS.items())
+            raise ValueError(f"payer, base and rate_unit of a charge must be one of: {known}")
         if self.rate_default is not None:
             _require_inside(self.rate_default, self.rate_low, self.rate_high)
         if self.spending_default is not None:
@@ -361,6 +386,11 @@ systems = _table("systems.csv", System)
 loops = _table("loops.csv", Loop)
 kinds = _table("kinds.csv", Group)
 tiers = _table("tiers.csv", Group)
+
+
+def charges() -> list[Instrument]:
+    """Return the instruments that are charges."""
+    return [row for row in instruments().values() if row.type == "charge"]
 
 
 def check_references() -> None:

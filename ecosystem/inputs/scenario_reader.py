@@ -22,7 +22,12 @@ REFERENCE = "history"
 """The package that everything else edits, and the only one that may touch the past."""
 
 PACKAGES = Path(str(files("ecosystem"))) / "packages"
-MONEY = {"programme": ("spending",), "transfer": ("rate", "envelope"), "rule": ()}
+MONEY = {
+    "programme": ("spending",),
+    "transfer": ("rate", "envelope"),
+    "charge": ("rate",),
+    "rule": (),
+}
 FILE_KEYS = (
     "title", "extends", "policies", "instrument", "shock", "parameters", "budget", "hooks",
     "rules",

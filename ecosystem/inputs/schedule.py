@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
 from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
 from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario
+from ecosystem.maths.kernels import discount_factor
 
 if TYPE_CHECKING:
     from ecosystem.inputs.world.loader import World
@@ -247,7 +248,7 @@ def discount_factors(rate: float, since: int = POLICY_START) -> Array:
         (quarters,).
     """
     quarter = np.arange(HORIZON)
-    return np.where(quarter >= since, (1.0 + rate) ** (-(quarter - since) / 4.0), 0.0)
+    return np.where(quarter >= since, discount_factor(rate, (quarter - since) / 4.0), 0.0)
 
 
 def planned_present_value(

@@ -7,10 +7,10 @@ import numpy as np
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.finance import equity
 from ecosystem.stages.location import hall_capacity, place_halls, standard_pue
 from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import Centres
 
 
 def invest(quarter: Quarter, setting: Setting) -> Investment:
@@ -135,12 +135,6 @@ def home_discount(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(drivers.server_cost * (1 - saved))
 
 
-def equity(centres: Centres, local_settlement: Array) -> Array:
-    """Return E = cash + local share * book - loan, M¥ (runs, centres)."""
-    book = centres.book_servers + centres.book_halls
-    return np.asarray(centres.cash + local_settlement * book - centres.loan)
-
-
 def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     """Return what each operator can spend this quarter, M¥ (runs, centres).
 
@@ -157,9 +151,10 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
     strict = np.minimum(1, index**3)
-    reach = np.maximum(equity(state.centres, quarter.policy.local_settlement), 0)
+    c, settled = state.centres, quarter.policy.local_settlement
+    reach = np.maximum(equity(c.cash, c.book_servers + c.book_halls, c.loan, settled), 0)
     return np.asarray(
-        np.maximum(state.centres.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
+        np.maximum(c.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
     )
 
 

@@ -12,7 +12,7 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.policy import settlement_gap
+from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -66,12 +66,21 @@ def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
 
 
 def variable_costs(quarter: Quarter, setting: Setting) -> Array:
-    """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
-    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    tariff = drivers.electricity[setting.world.centres.prefecture]
-    relief = policy.rate["tariff_discount"]
-    pue = running_pue(state.centres.pue, policy, setting)
-    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
+    """Return what an hour on servers in place costs, yuan/PFh (runs, centres)."""
+    c = quarter.state.centres
+    return hour_cost(c.power, running_pue(c.pue, quarter.policy, setting), quarter, setting)
+
+
+def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> Array:
+    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge; equation (2.1).
+
+    The first charge is on electricity (yuan/MWh), the second on compute, yuan/PFh (runs, centres).
+    """
+    policy = quarter.policy
+    tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
+    tariff = tariff * (1 - policy.rate["tariff_discount"])
+    tariff = tariff + charge_rate("centres", "electricity", policy) / 1000
+    return np.asarray(power * pue * tariff + charge_rate("centres", "compute", policy))
 
 
 def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
@@ -83,12 +92,10 @@ def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
 
 def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    centres = setting.world.centres
-    pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
-    pue = running_pue(pue, policy, setting)
-    tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
-    return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
+    policy = quarter.policy
+    pue = np.minimum(quarter.state.centres.pue, standard_pue(policy, setting))
+    power = spread(quarter.drivers.power, setting.world.centres.kind)
+    return hour_cost(power, running_pue(pue, policy, setting), quarter, setting)
 
 
 def standard_pue(policy: Policy, setting: Setting) -> Array:
@@ -169,7 +176,7 @@ def expected_support(quarter: Quarter, setting: Setting) -> Support:
     drivers, policy = quarter.drivers, quarter.policy
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
-    eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
+    eligible = eligible_share(halls, drivers.server_cost, policy.shells_only)
     second = setting.world.prefectures.ring_2
     return Support(
         diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
+from ecosystem.inputs.catalogue import charges
 from ecosystem.maths.arrays import Array, combine, safe_ratio
 from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
@@ -336,13 +337,30 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
     schedule, p = setting.schedule, setting.parameters
     output = expected_rate(state, setting, schedule.column("output_subsidy"))
     capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
-    if schedule.shells_only[state.period]:
-        hall = drivers.hall_cost[:, setting.world.kinds.intelligent] / p.expected_fill
-        capital = capital * hall / (drivers.server_cost[:, setting.world.kinds.intelligent] + hall)
+    intelligent = setting.world.kinds.intelligent
+    hall = drivers.hall_cost[:, intelligent] / p.expected_fill
+    server = drivers.server_cost[:, intelligent]
+    capital = capital * eligible_share(hall, server, bool(schedule.shells_only[state.period]))
     diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
     diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
     kept = 1 - p.output_subsidy_price_share
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
+
+
+def eligible_capital(hall: Array, server: Array, shells_only: bool) -> Array:
+    """Return what of the cost of halls and servers the capital subsidy is for, in their unit."""
+    return hall if shells_only else hall + server
+
+
+def eligible_share(hall: Array, server: Array, shells_only: bool) -> Array:
+    """Return the same as a share of their cost."""
+    return np.asarray(eligible_capital(hall, server, shells_only) / (hall + server))
+
+
+def charge_rate(payer: str, base: str, policy: Policy) -> float:
+    """Return what all charges ask of a payer for a unit of a base, in the unit of the table."""
+    rows = [row for row in charges() if (row.payer, row.base) == (payer, base)]
+    return float(sum(policy.promised[row.name] for row in rows))
 
 
 def second_ring_share(state: State, setting: Setting) -> Array:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ecosystem.maths.arrays import Array
 from ecosystem.state.ledger import Flow
 from ecosystem.state.state import State
@@ -52,7 +50,7 @@ class Policy:
 
     lever: Mapping[str, Array]  # programmes: strength bought, (runs, 1)
     rate: Mapping[str, Array]  # transfers: expected effective rate r * paid share, (runs, 1)
-    promised: Mapping[str, float]  # transfers: rate on paper
+    promised: Mapping[str, float]  # transfers and charges: rate on paper
     envelope: Array  # M¥ this quarter for transfers (runs, instruments)
     programme_paid: Array  # M¥ this quarter (runs, instruments)
     programme_claimed: Array  # M¥ this quarter (runs, instruments)
@@ -275,11 +273,6 @@ class Books:
     book_servers: Array
     book_halls: Array
 
-    def equity(self, local_settlement: Array) -> Array:
-        """Return E = cash + local share * book - loan, M¥."""
-        book = self.book_servers + self.book_halls
-        return np.asarray(self.cash + local_settlement * book - self.loan)
-
 
 @dataclass(frozen=True)
 class Exits:
@@ -325,12 +318,11 @@ class Accounts:
     books: Books  # of centres (runs, centres)
     exits: Exits  # of centres
     settlement: Settlement
-    taxes: Array  # (runs, 2): local, national
-    sector_taxes: Mapping[str, Array]  # (runs, 1)
-    local_receipts: Array  # local taxes of centres and AI firms (runs, 1)
+    local_receipts: Array  # local taxes and charges of centres and AI firms (runs, 1)
     value_added: Mapping[str, Array]  # gross, by sector (runs, members)
     wages: Mapping[str, Array]  # by sector (runs, members)
     power_bill: Array  # of centres before relief (runs, centres)
+    vouchers: Mapping[str, Array]  # for compute, by sector (runs, members)
     exports: Array  # of compute (runs, 1)
     imports: Array  # of compute (runs, 1)
     added: tuple[Flow, ...]  # those of the flows that a user's functions add
