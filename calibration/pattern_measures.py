@@ -11,16 +11,15 @@ from ecosystem.inputs.calendar import HORIZON, HUB_START, QUARTERS_A_YEAR, mid_y
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.outcomes import fp32, measure
+from ecosystem.outcomes import cost_of_centres, fp32, measure
 from ecosystem.quarter.start import initial_state
-from ecosystem.quarter.step import Quarter, step
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT
+from ecosystem.quarter.step import step
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 EARLY, LATE = period_index("2022Q4"), period_index("2025Q2")
 WITHIN = 8
 """Quarters from the start of a boom to the lowest use, and from there to the look at recovery."""
-CORE, RING_1, RING_2 = 0, 1, 2
 TOP = 0.1
 """Largest part of the AI firms, whose sales are the tail."""
 
@@ -63,16 +62,15 @@ def follow(setting: Setting) -> Course:
 def watch(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return what is kept of every quarter, (runs,) each."""
     world, found = setting.world, measure(quarter, setting)
-    at_hub = (world.prefectures.hub == 1)[world.centres.prefecture]
-    at_hub = at_hub & (world.centres.kind == INTELLIGENT)
+    at_hub = world.centres.in_hub & world.centres.intelligent
     patents, where = quarter.innovation.patents, world.firms.prefecture
     built = quarter.investment
     values = {
         "hub_halls": found["halls_hub"],
         "hub_servers": found["servers_hub"],
         "hub_sold": total(quarter.market.sold * at_hub) / HOURS,
-        "servers": found["servers"][:, [INTELLIGENT]],
-        "use": found["use_by_kind"][:, [INTELLIGENT]],
+        "servers": found["servers"][:, world.kinds.intelligent],
+        "use": found["use_by_kind"][:, world.kinds.intelligent],
         "exported": found["compute_exported"],
         "local": found["local_use"],
         "capital": total(built.hall_outlay) + total(built.server_outlay),
@@ -80,7 +78,7 @@ def watch(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "revenue": total(quarter.market.revenue),
         "survival": found["firm_survival"],
         "patents": total(patents),
-        "patents_ring_1": total(patents * (world.prefectures.tier == RING_1)[where]),
+        "patents_ring_1": total(patents * world.prefectures.ring_1[where]),
     }
     return {name: value[:, 0] for name, value in values.items()}
 
@@ -143,8 +141,8 @@ def funnel_order(course: Course) -> Array:
 def general_outside(course: Course) -> Array:
     """Return the share of general servers outside the core."""
     world = course.setting.world
-    general = course.late.investment.servers * (world.centres.kind == GENERAL)
-    away = (world.prefectures.tier != CORE)[world.centres.prefecture]
+    general = course.late.investment.servers * world.centres.general
+    away = ~world.centres.core
     return safe_ratio(total(general * away), total(general))[:, 0]
 
 
@@ -189,9 +187,9 @@ def weak_centres(course: Course) -> tuple[Array, Array, Array]:
     hours = HOURS * built.servers * fp32(course.setting)
     idle = hours - course.late.market.sold * fp32(course.setting)
     middle = np.nanmedian(np.where(hours > 0, hours, np.nan), axis=1, keepdims=True)
-    kinds = np.eye(len(world.kinds))[world.centres.kind]
-    mean = safe_ratio(built.servers * built.power @ kinds, built.servers @ kinds)
-    remote = (world.prefectures.tier >= RING_2)[world.centres.prefecture]
+    power = world.centres.sum(built.servers * built.power, "kind")
+    mean = safe_ratio(power, world.centres.sum(built.servers, "kind"))
+    remote = world.centres.ring_2 | world.centres.other
     old = built.power > spread(mean, world.centres.kind)
     return ((hours < middle) | remote | old).astype(float), hours, idle
 
@@ -219,10 +217,7 @@ def cost_slope(course: Course) -> Array:
         quarter.investment.servers,
         quarter.market.sold,
     )
-    books, accounts = quarter.accounts.books, quarter.accounts
-    upkeep = setting.parameters.maintenance_share * spread(quarter.drivers.server_cost, kind) / 4
-    cost = accounts.power_bill + accounts.wages["centres"] + books.depreciation + books.interest
-    cost = cost + upkeep * servers
+    cost = cost_of_centres(quarter, setting)
     slopes = []
     for run in range(setting.runs):
         on = (sold[run] > 0) & (servers[run] > 0)

@@ -1,10 +1,14 @@
-"""Calling a user's functions after stages, and refusing what would spoil the run."""
+"""Calling a user's functions, and refusing what would spoil the run.
+
+They follow a stage or stand in the place of a decision rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from dataclasses import fields, is_dataclass, replace
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,11 +17,13 @@ from ecosystem.inputs.calendar import POLICY_START, period_label
 from ecosystem.inputs.faults import Fault, FaultList, nearest
 from ecosystem.inputs.functions import Hook, HookError
 from ecosystem.maths.arrays import Array, total
-from ecosystem.state.ledger import SECTORS, Flow, Ledger
-from ecosystem.state.setting import Setting
+from ecosystem.state.ledger import SECTORS, Flow, Ledger, Purpose
+from ecosystem.state.records import Quarter
+from ecosystem.state.setting import Rules, Setting
 from ecosystem.state.state import State
 
 Record = TypeVar("Record")
+Rule = Callable[..., Array]
 
 ROUNDING = 1e-9
 """Paid and received may differ by so much of what is paid."""
@@ -38,17 +44,40 @@ def hooked(record: Record, state: State, setting: Setting) -> Record:
     """
     for hook in due(type(record).__name__.lower(), state, setting):
         given = protect(record)
-        answer = call(hook, given, state, setting)
-        faults = FaultList()
-        where = place(hook.stage, [hook], state)
+        where, faults = place(hook.stage, [hook], state), FaultList()
+        answer = call(hook, where, given, protect(state), guarded(setting))
         record = merged(record, given, answer, where, "", faults)
         raise_hook_error(faults)
     return record
 
 
-def add_flows(
-    ledger: Ledger, state: State, setting: Setting, **records: object
-) -> tuple[Flow, ...]:
+def ruled(rule: Rule, own: Hook, rules: Rules) -> Rule:
+    """Return a user's function in the place of a decision rule, its answers checked.
+
+    The function sees what the rule would, ``f(quarter, setting, *columns)``, and the model's own
+    rules under ``setting.rules``. It is called in every quarter.
+
+    Raises
+    ------
+    HookError
+        When it is called: if it fails, or its answer has another shape than the rule's or is not
+        finite.
+    """
+
+    def decide(quarter: Quarter, setting: Setting, *columns: Array) -> Array:
+        usual = rule(quarter, setting, *columns)
+        where = f"{own.name}, rule {own.stage}, {period_label(quarter.state.period)}"
+        given = replace(guarded(setting), rules=rules)
+        answer = call(own, where, protect(quarter), given, *map(protect, columns))
+        faults = FaultList()
+        decided = checked(usual, answer, where, faults)
+        raise_hook_error(faults)
+        return np.asarray(decided)
+
+    return decide
+
+
+def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow, ...]:
     """Book the flows that the user's functions add, and return them.
 
     Such a function sees the records of all earlier stages as attributes, ``record.market.sold``.
@@ -58,11 +87,10 @@ def add_flows(
     HookError
         If a function fails, or returns a flow of wrong shape, not finite, negative or unbalanced.
     """
-    added: list[Flow] = []
+    state, added = quarter.state, list[Flow]()
     for hook in due("flows", state, setting):
-        given = SimpleNamespace(**{name: protect(item) for name, item in records.items()})
-        answer = call(hook, given, state, setting)
         where, faults = place(hook.stage, [hook], state), FaultList()
+        answer = call(hook, where, protect(quarter), protect(state), guarded(setting))
         if not isinstance(answer, list | tuple):
             faults.add(where, short(answer), "a list of flows")
             raise_hook_error(faults)
@@ -72,7 +100,7 @@ def add_flows(
         ]
         raise_hook_error(faults)
         for flow in flows:
-            ledger.add(flow.label, flow.payer, flow.paid, flow.receiver, flow.received)
+            ledger.book(flow)
         added += flows
     return tuple(added)
 
@@ -109,20 +137,23 @@ def raise_hook_error(faults: FaultList) -> None:
         raise HookError(faults.faults)
 
 
-def call(hook: Hook, given: object, state: State, setting: Setting) -> Any:
-    """Return what a hook answers; it can read everything and write nothing in place."""
-    guarded = replace(
+def guarded(setting: Setting) -> Setting:
+    """Return the setting as a user's function gets it: nothing in it can be written to."""
+    return replace(
         setting, schedule=protect(setting.schedule), national_table=protect(setting.national_table)
     )
+
+
+def call(hook: Hook, where: str, *given: object) -> Any:
+    """Return what a user's function answers to protected arguments."""
     try:
-        return hook.function(given, protect(state), guarded)
+        return hook.function(*given)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever the user's function raises, sys.exit as well
         inside = error.__traceback__ and error.__traceback__.tb_next
         line = f" (line {inside.tb_lineno})" if inside else ""
         words = f"{words_of(error)}{line}"
-        where = place(hook.stage, [hook], state)
         raise HookError([Fault(where, words, "a function that ends without an error")]) from error
 
 
@@ -142,9 +173,10 @@ def protect(value: Any) -> Any:
         view.flags.writeable = False
         return view
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{f.name: protect(getattr(value, f.name)) for f in fields(value) if f.init}
-        )
+        guarded = copy(value)
+        for name, item in vars(value).items():
+            object.__setattr__(guarded, name, protect(item))
+        return guarded
     if isinstance(value, Mapping):
         return MappingProxyType({key: protect(item) for key, item in value.items()})
     return value
@@ -227,6 +259,7 @@ def checked_flow(flow: Any, where: str, ledger: Ledger, state: State, faults: Fa
         return flow
     where = f"{where} ({flow.label})"
     before, amounts = len(faults.faults), {}
+    faults.name(f"{where}, purpose", flow.purpose, [*Purpose])
     for role, side in (("payer", "paid"), ("receiver", "received")):
         sector = faults.name(f"{where}, {role}", getattr(flow, role), SECTORS)
         if sector is None:
@@ -247,7 +280,7 @@ def checked_flow(flow: Any, where: str, ledger: Ledger, state: State, faults: Fa
         run = int(np.argmax(gap))
         words = f"paid {paid[run, 0]:g}, received {received[run, 0]:g}"
         faults.add(where, words, "the same sum paid and received in every run")
-    return replace(flow, **amounts)
+    return replace(flow, **amounts, purpose=Purpose(flow.purpose))
 
 
 def short(value: object) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
-from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
+from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
-from ecosystem.quarter.step import Quarter
-from ecosystem.stages.drivers import INTELLIGENT
-from ecosystem.stages.flows import place_totals
-from ecosystem.stages.labour import domain_sum
-from ecosystem.stages.routing import kind_sum
-from ecosystem.stages.settlement import park_outlay
-from ecosystem.state.ledger import Flow
+from ecosystem.stages.charges import charges_due
+from ecosystem.stages.settlement import park_energy, upkeep
+from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
+from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
-
-TIERS, RING_2 = 4, 2
 
 
 def measure(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -38,14 +31,9 @@ def measure(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     )
 
 
-def by_place(values: Array, place: np.ndarray, setting: Setting) -> Array:
-    """Return member values summed by prefecture, (runs, prefectures)."""
-    return combine(values, np.eye(setting.world.prefectures.count)[place])
-
-
 def by_tier(values: Array, setting: Setting) -> Array:
     """Return prefecture values summed by tier, (runs, tiers)."""
-    return combine(values, np.eye(TIERS)[setting.world.prefectures.tier.astype(int)])
+    return setting.world.prefectures.sum(values, "tier")
 
 
 def fp32(setting: Setting) -> Array:
@@ -61,43 +49,41 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     a voucher counts in what firms save, or else in what centres earn from other buyers. What is
     bought with a grant is added back, so that a grant neither raises nor lowers the sum by itself.
     """
-    p, accounts = setting.parameters, quarter.accounts
+    p, world, accounts = setting.parameters, setting.world, quarter.accounts
     chain = ("centres", "makers", "firms", "universities")
-    gross = add_up(place_totals(accounts.value_added[name], name, setting) for name in chain)
+    gross = add_up(
+        getattr(world, name).sum(accounts.value_added[name], "prefecture") for name in chain
+    )
     received, books = accounts.settlement.received, accounts.books
-    vouchers = [flow for flow in accounts.flows if flow.label == "vouchers"]
-    to_firms = add_up(flow.received for flow in vouchers if flow.receiver == "firms")
-    to_others = 1 - safe_ratio(total(to_firms), add_up(total(flow.received) for flow in vouchers))
+    to_firms = accounts.vouchers["firms"]
+    to_others = 1 - safe_ratio(total(to_firms), add_up(map(total, accounts.vouchers.values())))
     counted = received["output_subsidy"] + received["tariff_discount"]
     counted = counted + received["compute_voucher"] * to_others
     centre = quarter.policy.local_settlement * (books.depreciation + counted)
     bought = p.research_purchase_share * quarter.innovation.grants
     granted = p.university_wage_share * quarter.innovation.university_grants
-    net = gross - place_totals(centre, "centres", setting)
-    net = net - place_totals(to_firms - bought, "firms", setting)
-    return gross, net - place_totals(granted, "universities", setting)
+    net = gross - world.centres.sum(centre, "prefecture")
+    net = net - world.firms.sum(to_firms - bought, "prefecture")
+    return gross, net - world.universities.sum(granted, "prefecture")
 
 
 def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return value added, public money and the spread over prefectures."""
     world, p, t = setting.world, setting.parameters, quarter.state.period
-    accounts, policy = quarter.accounts, quarter.policy
+    accounts = quarter.accounts
     gross, net = value_added_by_place(quarter, setting)
-    spent_more, received_more = public_side(accounts.added)
-    payers = add_up(accounts.settlement.payers.values()) + spent_more
-    count = world.prefectures.count
-    prefecture = total(payers[:, :count]) + total(policy.prefecture_paid)
-    province = payers[:, [count]] + policy.level_paid[:, [1]] + policy.fiscal_extra
-    nation = payers[:, [count + 1]] + policy.level_paid[:, [0]]
+    cost = public_cost(accounts.flows)
+    prefecture, province, nation = total(cost[:, :-2]), cost[:, [-2]], cost[:, [-1]]
     cost = prefecture + province + nation
     schedule = setting.schedule
     planned = (schedule.spending[t].sum() + schedule.envelope[t].sum()) / 4
     spent = total(accounts.settlement.paid)
     people = world.prefectures.population
     wealth = world.prefectures.gdp / 4 * np.exp(p.gdp_growth * t / 4) + net
-    taxes = extra_taxes(quarter, setting) + received_more
-    tier = world.prefectures.tier.astype(int)
-    between, within = kernels.theil_between_within(wealth, people, tier)
+    taxes = tax_receipts(quarter, setting)
+    between, within = kernels.theil_between_within(
+        wealth, people, world.prefectures.tier.astype(int)
+    )
     return {
         "local_value_added_net": total(net),
         "local_value_added_gross": total(gross),
@@ -114,44 +100,23 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "theil_within": within[:, None],
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
-        "investment": capital_spending(quarter),
+        "investment": amount(select(accounts.flows, Purpose.INVESTMENT)),
     }
 
 
-def capital_spending(quarter: Quarter) -> Array:
-    """Return capital spending of centres, equipment makers and parks, M¥ (runs, 1)."""
-    built = quarter.investment
-    centres = total(built.hall_outlay) + total(built.server_outlay)
-    parks = park_outlay(quarter.innovation, quarter.drivers)
-    return centres + total(quarter.supply.investment) + total(parks)
-
-
-def public_side(added: Sequence[Flow]) -> tuple[Array | float, Array | float]:
-    """Return what flows of the user cost governments and bring them in, M¥.
-
-    Cost is (runs, prefectures + 2); what one government pays another costs the one and relieves
-    the other. Income from others is (runs, 1). Both are 0 without such flows.
-    """
-    cost: Array | float = 0.0
-    income: Array | float = 0.0
-    for flow in added:
-        pays, gets = (side == "government" for side in (flow.payer, flow.receiver))
-        if pays:
-            cost = cost + flow.paid - (flow.received if gets else 0.0)
-        elif gets:
-            income = income + total(flow.received)
-    return cost, income
-
-
-def extra_taxes(quarter: Quarter, setting: Setting) -> Array:
-    """Return taxes of centres, makers and AI firms, and of what adoption adds in parks (runs, 1).
+def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
+    """Return taxes and charges, of parks only taxes on what their adoption adds, M¥ (runs, 1).
 
     Taxes on the rest of the parks' output do not depend on the chain and would hide it.
     """
-    taxes = quarter.accounts.sector_taxes
     output = total(quarter.innovation.park_output)
     added = output - base_park_output(quarter, setting)
-    return taxes["centres"] + taxes["makers"] + taxes["firms"] + taxes["parks"] * added / output
+    return add_up(
+        total(flow.paid) * added / output
+        if (flow.payer, flow.purpose) == ("parks", Purpose.TAX)
+        else total(flow.paid)
+        for flow in receipts(quarter.accounts.flows)
+    )
 
 
 def base_park_output(quarter: Quarter, setting: Setting) -> Array:
@@ -165,14 +130,13 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     world, built, market = setting.world, quarter.investment, quarter.market
     centres, weight = world.centres, fp32(setting)
     servers, halls, sold = built.servers * weight, built.capacity * weight, market.sold * weight
-    places = centres.prefecture
-    hub = (world.prefectures.hub == 1)[places] & (centres.kind == INTELLIGENT)
+    hub = centres.in_hub & centres.intelligent
     servers_place, sold_place, halls_place = (
-        by_place(values, places, setting) for values in (servers, sold, halls)
+        centres.sum(values, "prefecture") for values in (servers, sold, halls)
     )
-    kinds = kind_sum(built.servers, setting)
-    share = built.location.share[:, INTELLIGENT, :-1].sum(axis=1, keepdims=True)
-    intelligent = by_place(built.servers * (centres.kind == INTELLIGENT), places, setting)
+    kinds = centres.sum(built.servers, "kind")
+    share = built.location.share[:, world.kinds.intelligent, :-1].sum(axis=2)
+    intelligent = centres.sum(built.servers * centres.intelligent, "prefecture")
     concentration = kernels.herfindahl(safe_ratio(intelligent, total(intelligent)))
     idle = np.maximum(1 - market.use / setting.parameters.target_use, 0)
     books, exits = quarter.accounts.books, quarter.accounts.exits
@@ -181,14 +145,14 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "utilisation": safe_ratio(total(sold), HOURS * total(servers)),
         "fill": safe_ratio(total(servers), total(halls)),
         "servers": kinds,
-        "halls": kind_sum(built.capacity, setting),
+        "halls": centres.sum(built.capacity, "kind"),
         "servers_by_tier": by_tier(servers_place, setting),
         "servers_by_prefecture": servers_place,
         "gini_servers": kernels.gini(servers_place, world.prefectures.population)[:, None],
         "use_by_tier": safe_ratio(
             by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
         ),
-        "use_by_kind": safe_ratio(kind_sum(market.sold, setting), HOURS * kinds),
+        "use_by_kind": safe_ratio(centres.sum(market.sold, "kind"), HOURS * kinds),
         "fill_by_tier": safe_ratio(by_tier(servers_place, setting), by_tier(halls_place, setting)),
         "servers_hub": total(built.servers * hub),
         "halls_hub": total(built.capacity * hub),
@@ -203,11 +167,11 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "national_use": market.national_use,
         "herfindahl": concentration[:, None],
         "centre_jobs": total(quarter.labour.centre_jobs),
-        "servers_second_ring": by_tier(servers_place, setting)[:, [RING_2]],
+        "servers_second_ring": by_tier(servers_place, setting)[:, world.tiers.ring_2],
         "use_second_ring": safe_ratio(
             by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
-        )[:, [RING_2]],
-        "batch_served": total(market.by_class[:, 1] * weight),
+        )[:, world.tiers.ring_2],
+        "batch_served": total(market.by_class[:, BATCH] * weight),
         "fit_of_kind": fit_of_kind(built.servers, setting),
         "unit_cost": unit_cost(quarter, setting),
         "rival_displacement": safe_ratio(
@@ -228,21 +192,25 @@ def fit_of_kind(servers: Array, setting: Setting) -> Array:
     servers outside it.
     """
     world = setting.world
-    core = (world.prefectures.tier == 0)[world.centres.prefecture]
-    inside = safe_ratio(kind_sum(servers * core, setting), kind_sum(servers, setting))
-    wanted = np.where(np.arange(len(world.kinds)) == INTELLIGENT, inside, 1 - inside)
+    inside = safe_ratio(
+        world.centres.sum(servers * world.centres.core, "kind"), world.centres.sum(servers, "kind")
+    )
+    wanted = np.where(world.kinds.intelligent, inside, 1 - inside)
     return np.asarray(wanted.mean(axis=1, keepdims=True))
 
 
 def unit_cost(quarter: Quarter, setting: Setting) -> Array:
-    """Return power, upkeep, wages, depreciation and interest over compute sold, yuan/PFh."""
-    accounts = quarter.accounts
-    p, kind = setting.parameters, setting.world.centres.kind
-    upkeep = p.maintenance_share * spread(quarter.drivers.server_cost, kind) / 4
-    cost = total(accounts.power_bill) + total(upkeep * quarter.investment.servers)
-    cost = cost + total(accounts.wages["centres"])
-    cost = cost + total(accounts.books.depreciation + accounts.books.interest)
+    """Return what compute costs centres over what they sell, yuan/PFh (runs, 1)."""
+    cost = total(cost_of_centres(quarter, setting))
     return safe_ratio(1e6 * cost, total(quarter.market.sold * fp32(setting)))
+
+
+def cost_of_centres(quarter: Quarter, setting: Setting) -> Array:
+    """Return power, upkeep, wages, charges, depreciation and interest, M¥ (runs, centres)."""
+    books, accounts = quarter.accounts.books, quarter.accounts
+    cost = accounts.power_bill + upkeep(quarter, setting) + accounts.wages["centres"]
+    cost = cost + charges_due("centres", quarter, setting)
+    return np.asarray(cost + books.depreciation + books.interest)
 
 
 def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -251,7 +219,7 @@ def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     work = world.workloads
     weight = spread(setting.by_kind("headline_weight"), work.kind)
     delivered = (market.delivered * weight[:, None, :]).sum(axis=2)
-    abroad = np.where(world.regions.home == 1, 0.0, delivered)
+    abroad = np.where(world.regions.home, 0.0, delivered)
     lost = (market.lost.sum(axis=1) + market.leaked.sum(axis=1)) * setting.by_kind(
         "headline_weight"
     )
@@ -260,9 +228,9 @@ def measure_trade(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "compute_export_revenue": quarter.accounts.exports,
         "exports_by_region": abroad,
         "compute_imports": quarter.accounts.imports,
-        "local_use": total(delivered * (world.regions.home == 1)),
+        "local_use": total(delivered * (world.regions.home)),
         "buyers_saving": buyers_saving(quarter, setting),
-        "compute_revenue": kind_sum(market.revenue, setting),
+        "compute_revenue": world.centres.sum(market.revenue, "kind"),
         "unserved": total(lost),
         "local_content": safe_ratio(total(supply.local_sales), total(supply.orders)),
         "maker_sales": total(supply.sales),
@@ -276,7 +244,7 @@ def buyers_saving(quarter: Quarter, setting: Setting) -> Array:
     world, p, market = setting.world, setting.parameters, quarter.market
     work = world.workloads
     own = p.own_region_price * spread(quarter.drivers.price, work.kind) * work.price_multiplier
-    abroad = np.where(world.regions.home == 1, 0.0, 1.0)[:, None]
+    abroad = np.where(world.regions.home, 0.0, 1.0)[:, None]
     would_pay = market.delivered * own[:, None, :] / 1e6
     return total((would_pay - market.payments) * abroad)
 
@@ -286,9 +254,8 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     world, f, made = setting.world, quarter.state.firms, quarter.innovation
     labour, business, society = quarter.labour, quarter.business, quarter.state.society
     count = np.maximum(total(f.active), 1)
-    cells = segment_sum(f.active, world.firms.cell_start)
-    firms_place = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
-    staff = domain_sum(labour.staff, setting)
+    firms_place = world.firms.sum(f.active, "prefecture")
+    staff = world.firms.sum(labour.staff, "domain")
     diversity = kernels.shannon(safe_ratio(staff, total(staff)))[:, None]
     return {
         "ai_firm_staff": total(labour.staff),
@@ -296,7 +263,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "ai_firms": total(f.active),
         "ai_firms_by_tier": by_tier(firms_place, setting),
         "gini_firms": kernels.gini(firms_place, world.prefectures.population)[:, None],
-        "ai_firm_sales": domain_sum(business.sales, setting),
+        "ai_firm_sales": world.firms.sum(business.sales, "domain"),
         "births": total(business.born),
         "exits": total(business.exits),
         "firm_survival": five_year_survival(f.active, f.age, business.exits),
@@ -328,12 +295,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
 
 def park_intensity(quarter: Quarter, setting: Setting) -> Array:
     """Return power per output of parks, MWh/M¥ (runs, 1)."""
-    p, parks = setting.parameters, setting.world.parks
-    lever = quarter.policy.lever["strong_industry"]
-    saved = p.park_energy_gain + p.strong_industry_energy_gain * lever
-    used = quarter.innovation.park_output * parks.energy_intensity
-    used = used * (1 - saved * quarter.state.parks.adoption)
-    return total(used) / total(quarter.innovation.park_output)
+    return total(park_energy(quarter, setting)) / total(quarter.innovation.park_output)
 
 
 def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
@@ -358,7 +320,7 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     rivals = rivals * (hubs.share * hubs.grid_co2_factor).sum()
     settled = (1 - p.footloose_share) * drivers.capacity
     served = market.routing.own_served
-    weight = np.where(regions.home == 1, 0.0, regions.demand_share)
+    weight = np.where(regions.home, 0.0, regions.demand_share)
     east = np.zeros_like(rivals)
     for g in range(regions.count):
         own = settled * weight[g] / weight.sum()

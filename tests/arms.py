@@ -11,6 +11,7 @@ from docs.make.mechanisms import summarise
 from docs.make.mechanisms import with_values as with_values
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.functions import Hook
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
@@ -42,11 +43,11 @@ def given(
     replicates: int,
     seed: int = 1,
     fixed: bool = True,
-    neutral: Iterable[str] = (),
+    means: Iterable[str] = (),
 ) -> Setting:
-    """Return the setting of an arm; rules in `neutral` are replaced by their mean."""
-    setting = make_setting(resolved, load_world(world), seed, range(replicates), fixed)
-    return replace(setting, neutral=frozenset(neutral))
+    """Return the setting of an arm; rules in `means` are replaced by their mean."""
+    resolved = replace(resolved, hooks=tuple(map(Hook.from_mean, means)))
+    return make_setting(resolved, load_world(world), seed, range(replicates), fixed)
 
 
 def summary(setting: Setting, names: Iterable[str], until: str) -> dict[str, Array]:

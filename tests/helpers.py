@@ -2,15 +2,18 @@
 
 import csv
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import parameters as parameter_table
 from ecosystem.inputs.catalogue import shocks as shock_table
@@ -23,7 +26,16 @@ from ecosystem.inputs.scenario import (
 )
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.quarter.start import initial_state, make_setting
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
+from ecosystem.stages.accounts import account
+from ecosystem.stages.dispatch import sell
+from ecosystem.stages.drivers import drive
+from ecosystem.stages.innovation import innovate
+from ecosystem.stages.investment import invest
+from ecosystem.stages.labour import employ, trade
+from ecosystem.stages.policy import govern
+from ecosystem.stages.supply_chain import supply_equipment
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -99,6 +111,30 @@ def setting_of(
     resolved = resolve(scenario)
     resolved = replace(resolved, parameters={**resolved.parameters, **values})
     return make_setting(resolved, world_of(world), seed, replicates, fixed)
+
+
+STAGES = {
+    "drivers": drive,
+    "policy": govern,
+    "investment": invest,
+    "supply": supply_equipment,
+    "market": sell,
+    "innovation": innovate,
+    "labour": employ,
+    "business": trade,
+    "accounts": account,
+}
+"""Stages in the order of a quarter, by the record that they return."""
+
+
+def quarter_of(state: State, setting: Setting, last: str = "accounts", **given: Any) -> Quarter:
+    """Return the quarter that a state opens, up to a record; records `given` stand as they are."""
+    quarter = Quarter(state)
+    for name, stage in STAGES.items():
+        setattr(quarter, name, given[name] if name in given else stage(quarter, setting))
+        if name == last:
+            break
+    return quarter
 
 
 def quarters(setting: Setting, until: int = LAST) -> Iterator[tuple[Quarter, State]]:
@@ -177,3 +213,18 @@ def append_row(folder: Path, table: str, /, **changes: object) -> None:
         writer = csv.DictWriter(file, list(new), lineterminator="\n")
         writer.writeheader()
         writer.writerows([*rows, new])
+
+
+def with_new_row(table: Callable[[], dict[str, Any]], *rows: Any) -> Callable[[], dict[str, Any]]:
+    """Return a table that has more rows at its end."""
+    extended = {**table(), **{row.name: row for row in rows}}
+    return lambda: extended
+
+
+def use_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, table: Any) -> None:
+    """Put a table in the place of the given one in every module that has read it."""
+    old = getattr(catalogue, name)
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("ecosystem"):
+            if getattr(module, name, None) is old:
+                monkeypatch.setattr(module, name, table)

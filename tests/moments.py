@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 from arms import given, scenario, with_values
+from helpers import quarter_of
 
 from ecosystem.inputs.calendar import period_index
 from ecosystem.maths.arrays import Array
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
-from ecosystem.stages.dispatch import Market, sell
-from ecosystem.stages.drivers import Drivers, drive
-from ecosystem.stages.innovation import Innovation, innovate
-from ecosystem.stages.investment import Investment, invest
-from ecosystem.stages.policy import Policy, govern
-from ecosystem.stages.supply_chain import Supply, supply_equipment
+from ecosystem.state.records import (
+    Drivers,
+    Innovation,
+    Investment,
+    Market,
+    Policy,
+    Quarter,
+    Supply,
+)
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -30,34 +35,27 @@ class Moment:
     state: State
     setting: Setting
 
+    def quarter(self, last: str = "accounts", **given: Any) -> Quarter:
+        """Return the quarter up to a record; records `given` stand as they are."""
+        return quarter_of(self.state, self.setting, last, **given)
+
     def drivers(self) -> Drivers:
-        return drive(self.state, self.setting)
+        return self.quarter("drivers").drivers
 
     def policy(self) -> Policy:
-        return govern(self.state, self.drivers(), self.setting)
+        return self.quarter("policy").policy
 
     def investment(self) -> Investment:
-        return invest(self.state, self.drivers(), self.policy(), self.setting)
-
-    def market(self, policy: Policy | None = None) -> Market:
-        return sell(
-            self.state, self.drivers(), policy or self.policy(), self.investment(), self.setting
-        )
+        return self.quarter("investment").investment
 
     def supply(self) -> Supply:
-        return supply_equipment(
-            self.state, self.drivers(), self.policy(), self.investment(), self.setting
-        )
+        return self.quarter("supply").supply
+
+    def market(self, policy: Policy | None = None) -> Market:
+        return self.quarter("market", **({"policy": policy} if policy else {})).market
 
     def innovation(self) -> Innovation:
-        return innovate(
-            self.state,
-            self.drivers(),
-            self.policy(),
-            self.investment(),
-            self.market(),
-            self.setting,
-        )
+        return self.quarter("innovation").innovation
 
     def with_columns(self, owner: str, **columns: Array) -> Moment:
         """Return the moment with other columns of one owner's state."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_same_bits, final, setting_of
+from helpers import assert_same_bits, final, quarter_of, setting_of
 
 import ecosystem
 from ecosystem.inputs.calendar import POLICY_START, period_index
@@ -14,10 +14,6 @@ from ecosystem.inputs.catalogue import instruments, outcomes
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.outcomes import measure
-from ecosystem.stages.dispatch import sell
-from ecosystem.stages.drivers import drive
-from ecosystem.stages.investment import invest
-from ecosystem.stages.policy import govern
 from experiments.comparison.budget import ARTICLE, own_present_value, with_budget
 
 UNTIL = period_index("2028Q4")
@@ -92,11 +88,9 @@ def test_with_all_pooled_and_no_search_friction_dispatch_does_nothing() -> None:
         "history", pooled_share=1.0, pool_leak=0.0, search_exponent=1e6, unified_dispatch_maximum=0
     )
     _, state = final(setting, start)
-    drivers = drive(state, setting)
-    policy = govern(state, drivers, setting)
-    built = invest(state, drivers, policy, setting)
+    policy = quarter_of(state, setting, "policy").policy
     full = replace(policy, lever=policy.lever | {"unified_dispatch": np.full((1, 1), 0.3)})
-    off, on = (sell(state, drivers, p, built, setting) for p in (policy, full))
+    off, on = (quarter_of(state, setting, "market", policy=p).market for p in (policy, full))
     np.testing.assert_allclose(on.sold, off.sold, rtol=1e-9)
     np.testing.assert_allclose(on.delivered, off.delivered, rtol=1e-9)
 

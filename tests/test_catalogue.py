@@ -40,6 +40,8 @@ def test_every_table_reads():
         catalogue.outcomes,
         catalogue.agents,
         catalogue.state_columns,
+        catalogue.kinds,
+        catalogue.tiers,
     )
     assert all(len(table()) > 0 for table in tables)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import final, quarters, setting_of
+from helpers import final, quarter_of, quarters, setting_of
 
 from ecosystem.inputs.world.assemble import Rows
 from ecosystem.inputs.world.loader import load_world
@@ -12,18 +12,15 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
-from ecosystem.stages.dispatch import Market, sell
-from ecosystem.stages.drivers import INTELLIGENT, drive
-from ecosystem.stages.investment import advance, invest
+from ecosystem.stages.investment import advance
 from ecosystem.stages.location import (
     Support,
-    by_cell,
     full_cost,
     hall_capacity,
     place_halls,
     profit_index,
 )
-from ecosystem.stages.policy import govern
+from ecosystem.state.records import Market
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -49,17 +46,16 @@ def test_with_instant_orders_a_place_has_what_its_contracts_need() -> None:
     setting = setting_of(
         hall_seed_share=0.0, order_speed=1.0, replicates=(0, 1), **NO_FINANCE_LIMIT
     )
-    kinds = np.repeat(np.arange(3), setting.world.prefectures.count)
-    threshold = spread(setting.by_kind("order_use"), kinds)
+    threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)
     for quarter, _ in quarters(setting, 40):
         old, built = quarter.state.centres, quarter.investment
-        due = by_cell(old.sold, setting) / HOURS / threshold
+        due = setting.world.centres.sum(old.sold, "cell") / HOURS / threshold
         waiting = built.server_pipeline.sum(axis=1) - built.server_order
-        have = by_cell(built.servers + waiting, setting)
+        have = setting.world.centres.sum(built.servers + waiting, "cell")
         arriving = hall_capacity(old.halls_pipeline[:, 1], quarter.drivers, setting)
         room = np.maximum(built.capacity + arriving - built.servers - waiting, 0)
-        expected = np.minimum(np.maximum(due, have), have + by_cell(room, setting))
-        owned = by_cell(built.servers + built.server_pipeline.sum(axis=1), setting)
+        expected = np.minimum(np.maximum(due, have), have + setting.world.centres.sum(room, "cell"))
+        owned = setting.world.centres.sum(built.servers + built.server_pipeline.sum(axis=1), "cell")
         np.testing.assert_allclose(owned, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -80,8 +76,7 @@ def test_constant_build_leads_to_build_over_decay() -> None:
             halls=start * 0 + 1e9,
         )
         state = replace(state, centres=centres)
-        drivers = drive(state, setting)
-        built = invest(state, drivers, govern(state, drivers, setting), setting)
+        built = quarter_of(state, setting, "investment").investment
         expected = order / decay + (start - order / decay) * (1 - decay) ** t
         np.testing.assert_allclose(built.servers, expected, rtol=1e-9)
         state = replace(state, centres=replace(centres, servers=built.servers))
@@ -114,7 +109,7 @@ def test_profitability_is_one_at_break_even_use() -> None:
     for replicates, subsidy, output in (((0,), 0.0, 0.0), ((0, 1, 2), 0.1, 0.05)):
         setting = setting_of(replicates=replicates, fixed=False)
         state = initial_state(setting)
-        drivers = drive(state, setting)
+        drivers = quarter_of(state, setting, "drivers").drivers
         p, kind = setting.parameters, setting.world.centres.kind
         wear = spread(setting.by_kind("server_depreciation"), kind)
         decline = spread(drivers.price_decline, kind)
@@ -142,11 +137,10 @@ def test_profitability_is_one_at_break_even_use() -> None:
 
 def sales(setting: Setting, state: State, lever: float) -> Market:
     """Return the market of a state with the dispatch lever set by hand."""
-    drivers = drive(state, setting)
-    policy = govern(state, drivers, setting)
+    policy = quarter_of(state, setting, "policy").policy
     column = np.full_like(policy.lever["unified_dispatch"], lever)
     policy = replace(policy, lever={**policy.lever, "unified_dispatch": column})
-    return sell(state, drivers, policy, invest(state, drivers, policy, setting), setting)
+    return quarter_of(state, setting, "market", policy=policy).market
 
 
 def test_without_search_friction_and_with_a_pool_the_dispatch_centre_is_worth_nothing() -> None:
@@ -177,10 +171,10 @@ def test_without_hype_expectations_do_not_see_growth(weight: float) -> None:
     shares = {}
     for name, setting in (("calm", calm), ("hyped", hyped)):
         for speed in (1.0, 3.0):
-            drivers = drive(state, setting)
+            drivers = quarter_of(state, setting, "drivers").drivers
             drivers = replace(drivers, growth=speed * drivers.growth)
-            policy = govern(state, drivers, setting)
-            shares[name, speed] = place_halls(state, drivers, policy, setting).share
+            quarter = quarter_of(state, setting, "policy", drivers=drivers)
+            shares[name, speed] = place_halls(quarter, setting).share
     np.testing.assert_array_equal(shares["calm", 1.0], shares["calm", 3.0])
     assert not np.allclose(shares["hyped", 1.0], shares["hyped", 3.0])
 
@@ -216,15 +210,15 @@ def identical_places(agglomeration: float, replicates: int, until: int) -> Array
         if isinstance(values, np.ndarray) and name not in ("id", "hub"):
             places[name] = np.full_like(values, values[model])
     centres = dict(world.centres.columns)
-    first = np.zeros(world.centres.count)
-    first[world.centres.cell_start] = 1.0
+    first = np.zeros(centres.count)
+    first[centres.cell_start] = 1.0
     centres["servers"] = 5.0 * first
-    centres["pue"] = np.full(world.centres.count, 1.2)
-    centres["owner"] = np.zeros(world.centres.count, dtype=int)
+    centres["pue"] = np.full(centres.count, 1.2)
+    centres["owner"] = np.zeros(centres.count, dtype=int)
     even = replace(
         world,
         prefectures=Rows(world.prefectures.count, places),
-        centres=Rows(world.centres.count, centres),
+        centres=Rows(centres.count, centres),
     )
     effects = {
         name: 0.0
@@ -250,7 +244,7 @@ def identical_places(agglomeration: float, replicates: int, until: int) -> Array
         **NO_FINANCE_LIMIT,
     )
     built = sum(q.investment.location.placed for q, _ in quarters(setting, until))
-    cells = np.asarray(built).reshape(replicates, len(world.kinds), -1)[:, INTELLIGENT]
+    cells = np.asarray(built)[:, world.cells.intelligent]
     return cells / cells.sum(axis=1, keepdims=True)
 
 

@@ -9,7 +9,7 @@ before large projects and exits have multiplied the luck of the runs; everything
 
 from __future__ import annotations
 
-import re
+import inspect
 from functools import cache
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from arms import beyond_noise, chance_of, change, given, scenario, summary, swit
 import ecosystem
 from ecosystem.inputs.catalogue import AgentKind, agents, instruments
 from ecosystem.maths.arrays import Array
+from ecosystem.quarter.rules import RULES
 from ecosystem.state.setting import Setting
 
 PROGRAMMES = ("national_government", "prefecture_government", "university")
 MARKET = ("dispatch_centre", "data_centre", "buyer")
-HOOK = re.compile(r'"([a-z_]+\.[a-z_]+)" (?:not )?in setting\.neutral')
 
 
 def policies(row: AgentKind) -> tuple[str, ...]:
@@ -57,14 +57,14 @@ def policies(row: AgentKind) -> tuple[str, ...]:
     return ()
 
 
-def arm(row: AgentKind, neutral: bool) -> Setting:
+def arm(row: AgentKind, mean: bool) -> Setting:
     """Return the setting in which a decision is tested, with or without its rule."""
     setting = given(
         scenario(*policies(row)),
         replicates=96 if row.kind in MARKET else 64 if row.kind in PROGRAMMES else 32,
-        neutral=[row.name] if neutral else [],
+        means=[row.name] if mean else [],
     )
-    return price_war(setting) if row.name == "centre.withdraw" else setting
+    return price_war(setting) if row.name == "offer_idle" else setting
 
 
 def until(row: AgentKind) -> str:
@@ -86,7 +86,7 @@ def price_war(setting: Setting) -> Setting:
 
 def group(row: AgentKind) -> tuple[object, ...]:
     """Return what decides which reference runs belong to a decision."""
-    return policies(row), row.kind in MARKET, row.name == "centre.withdraw"
+    return policies(row), row.kind in MARKET, row.name == "offer_idle"
 
 
 @cache
@@ -107,14 +107,17 @@ def changes() -> dict[str, Array]:
     return result
 
 
-def test_every_decision_has_a_hook_and_every_hook_a_decision() -> None:
-    stages = Path(ecosystem.__file__).parent / "stages"
-    hooks = {
-        hook: f"ecosystem/stages/{path.name}"
-        for path in sorted(stages.glob("*.py"))
-        for hook in HOOK.findall(path.read_text(encoding="utf-8"))
+def test_every_rule_of_the_table_is_a_function_of_its_stage_that_the_stage_asks_for() -> None:
+    folder = Path(ecosystem.__file__).parent
+    rules = {
+        name: "/".join(("ecosystem", *rule.__module__.split(".")[1:])) + ".py"
+        for name, rule in RULES.items()
     }
-    assert hooks == {name: row.stage_file for name, row in agents().items()}
+    assert rules == {name: row.stage_file for name, row in agents().items()}
+    for name, row in agents().items():
+        code = (folder.parent / row.stage_file).read_text(encoding="utf-8")
+        assert code.count(f"setting.rules.{name}(") == 1
+        assert tuple(inspect.signature(RULES[name]).parameters)[2:] == row.columns
 
 
 @pytest.mark.slow

@@ -28,11 +28,11 @@ from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.quarter.step import Quarter
-from ecosystem.stages.drivers import INTELLIGENT, drive
-from ecosystem.stages.finance import Books, Rates, keep_books
-from ecosystem.stages.investment import equity, invest
+from ecosystem.stages.drivers import drive
+from ecosystem.stages.finance import Rates, equity, keep_books
+from ecosystem.stages.investment import invest
 from ecosystem.stages.location import full_cost
+from ecosystem.state.records import Books, Quarter
 from ecosystem.state.setting import Setting
 
 MOMENTS = (20, 40, 60)
@@ -131,7 +131,10 @@ class Centre:
     def equity(self, use: float) -> list[float]:
         """Return equity after 0, 1, ... quarters, M¥."""
         share = np.array([self.local_settlement])
-        return [float(books.equity(share)[0]) for books in self.run(use)]
+        return [
+            float(equity(b.cash, b.book_servers + b.book_halls, b.loan, share)[0])
+            for b in self.run(use)
+        ]
 
 
 CENTRES = st.builds(
@@ -326,7 +329,9 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
         earned, lived = (earned + ratio) * stays, (lived + 1) * stays
         if t in (41, 63):
             earning = (earned >= lived) & (lived > 0) & (state.centres.servers > 1)
-            insolvent = equity(state, quarter.policy, setting) < -1e-3
+            c, settled = state.centres, quarter.policy.local_settlement
+            worth = equity(c.cash, c.book_servers + c.book_halls, c.loan, settled)
+            insolvent = worth < -1e-3
             assert earning.sum() >= 10
             assert (insolvent & earning).sum() < 0.2 * earning.sum()
 
@@ -349,10 +354,7 @@ def test_less_soft_budget_never_builds_more() -> None:
     ]
     bound = 0
     for quarter, _ in quarters(settings_by_softness[2]):
-        orders = [
-            invest(quarter.state, quarter.drivers, quarter.policy, setting)
-            for setting in settings_by_softness
-        ]
+        orders = [invest(quarter, setting) for setting in settings_by_softness]
         for harder, softer in zip(orders, orders[1:], strict=False):
             assert (harder.hall_order <= softer.hall_order * (1 + 1e-12)).all()
             assert (harder.server_order <= softer.server_order * (1 + 1e-12)).all()
@@ -371,10 +373,11 @@ def test_where_profit_is_poor_less_soft_budget_slows_the_national_build() -> Non
         if t < POLICY_START:
             continue
         table = settings_by_softness[0].national_table
-        growth = table[:, t + 1, INTELLIGENT] / table[:, t, INTELLIGENT]
-        now = quarter.state.nation.capacity[:, INTELLIGENT]
+        intelligent = settings_by_softness[0].world.kinds.intelligent
+        growth = table[:, t + 1, intelligent] / table[:, t, intelligent]
+        now = quarter.state.nation.capacity[:, intelligent]
         built = [
-            drive(quarter.state, setting).capacity_next[:, INTELLIGENT]
+            drive(quarter, setting).capacity_next[:, intelligent]
             for setting in settings_by_softness
         ]
         slow = built[0] < now * growth

@@ -10,20 +10,17 @@ import numpy as np
 import pytest
 from moments import Moment, moment
 
-from ecosystem.stages.dispatch import sell
-from ecosystem.stages.innovation import accept_offers, university_effort
+from ecosystem.stages.innovation import accept_offers, divide_effort, partner_knowledge
 from ecosystem.stages.investment import finance_limit
-from ecosystem.stages.labour import close_firms, compete
+from ecosystem.stages.labour import close_firm, compete
 from ecosystem.stages.location import place_halls, place_utility
 from ecosystem.stages.policy import push_readiness
-
-INTELLIGENT = 1
 
 
 def centre_pair() -> tuple[Moment, int, int]:
     """Return a moment with two equal intelligent centres in one cell, and their rows."""
     world = moment().setting.world
-    rows = np.flatnonzero((world.centres.kind == INTELLIGENT) & (world.centres.prefecture == 0))
+    rows = np.flatnonzero(world.centres.intelligent & (world.centres.prefecture == 0))
     servers = moment().state.centres.servers.min(axis=0)[rows]
     first = int(rows[np.argmax(servers)])
     second = int(next(row for row in rows if row != first))
@@ -73,42 +70,33 @@ def test_owners_reach_different_finance() -> None:
         owners = np.array(world.centres.owner)
         owners[second] = owner
         here = pair.with_table("centres", {"owner": owners})
-        location = place_halls(here.state, here.drivers(), here.policy(), here.setting)
-        limit = finance_limit(
-            here.state, here.drivers(), here.policy(), location.lender_index, here.setting
-        )
+        quarter = here.quarter("policy")
+        index = place_halls(quarter, here.setting).lender_index
+        limit = finance_limit(quarter, index, here.setting)
         limits.append(float(limit[0, second]))
     assert len(set(np.round(limits, 6))) == len(world.owners)
 
 
 def test_only_the_failing_centre_leaves() -> None:
     """After a year of negative equity a centre can leave; its solvent twin stays."""
-    from ecosystem.stages.accounts import account
-    from ecosystem.stages.labour import employ, trade
-
     pair, first, second = centre_pair()
     insolvent = np.array(pair.state.centres.insolvent)
     insolvent[:, [first, second]] = [0, 8]
     pair = pair.with_columns("centres", insolvent=insolvent).with_parameters(soft_budget=0)
-    state, setting = pair.state, pair.setting
-    parts = pair.drivers(), pair.policy(), pair.investment(), pair.supply(), pair.market()
-    made = pair.innovation()
-    labour = employ(state, *parts[:4], made, setting)
-    business = trade(state, *parts[:2], made, labour, setting)
-    left = account(state, *parts, made, labour, business, setting).exits.left
+    left = pair.quarter().accounts.exits.left
     assert np.all(left[:, second] == 1)
     assert np.all(left[:, first] == 0)
 
 
 def test_the_readier_prefecture_draws_more_halls() -> None:
     here = moment()
-    places = here.setting.world.prefectures
-    outside = int(np.flatnonzero(places.hub == 0)[0])
+    world = here.setting.world
+    outside = int(np.flatnonzero(~world.prefectures.hub)[0])
     for place in (0, outside):
         ready = here.raised("governments", "readiness", 1.1, place)
-        before = place_utility(here.state, here.policy(), here.setting)
-        after = place_utility(ready.state, ready.policy(), ready.setting)
-        cell = INTELLIGENT * places.count + place
+        before = place_utility(here.quarter("policy"), here.setting)
+        after = place_utility(ready.quarter("policy"), ready.setting)
+        cell = world.cells.intelligent & (world.cells.prefecture == place)
         assert np.all(after[:, cell] > before[:, cell])
 
 
@@ -116,8 +104,8 @@ def test_the_more_ambitious_prefecture_spends_more_on_readiness() -> None:
     here = moment()
     count = here.setting.world.prefectures.count
     ambition = np.tile(np.linspace(0.2, 0.8, count), (here.setting.runs, 1))
-    here = here.with_columns("governments", ambition=ambition, readiness=0 * ambition + 0.3)
-    spent = push_readiness(here.state, here.setting, np.full_like(ambition, 10.0))
+    here = here.with_columns("governments", ambition=ambition)
+    spent = push_readiness(here.quarter("drivers"), here.setting)
     assert np.all(np.diff(spent, axis=1) > 0)
 
 
@@ -185,20 +173,16 @@ def test_the_firm_short_of_cash_and_the_young_firm_leave(
     values[:, second] = poor
     rates = {"exit_base": 0.0, "exit_young": 0.0, "exit_cash": 0.0, hazard: 1.0}
     pair = pair.with_columns("firms", **{column: values}).with_parameters(**rates)
-    left = close_firms(pair.state, np.full_like(values, 0.5), pair.setting)
+    left = close_firm(pair.quarter("drivers"), pair.setting) > 0.5
     assert np.all(left[:, second] == 1)
     assert np.all(left[:, first] == 0)
 
 
 def test_the_firm_near_strong_universities_learns_from_better_partners() -> None:
     """Two firms of one domain that differ in nothing but where they are."""
-    from ecosystem.stages.innovation import partner_knowledge
-
     here = moment()
     frontier = np.full((here.setting.runs, 1), 10.0)
-    partners = partner_knowledge(
-        here.state, here.policy(), here.investment(), frontier, here.setting
-    )
+    partners = partner_knowledge(here.quarter("investment"), frontier, here.setting)
     count = here.setting.world.prefectures.count
     external = partners.external.reshape(here.setting.runs, count, -1)
     assert np.all(external.max(axis=1) > external.min(axis=1))
@@ -207,11 +191,11 @@ def test_the_firm_near_strong_universities_learns_from_better_partners() -> None
 
 def test_the_university_that_knows_more_accepts_more_and_turns_to_its_strength() -> None:
     here = moment().twins("universities", "universities", 0, 1)
-    accepted = accept_offers(here.state, here.setting)
+    accepted = accept_offers(here.quarter("drivers"), here.setting)
     assert np.allclose(accepted[:, :, 0], accepted[:, :, 1])
     strong = here.raised("universities", "knowledge", 1.5, 0, 1)
-    accepted = accept_offers(strong.state, strong.setting)
-    effort = university_effort(strong.state, strong.setting)
+    accepted = accept_offers(strong.quarter("drivers"), strong.setting)
+    effort = divide_effort(strong.quarter("drivers"), strong.setting)
     assert np.all(accepted[:, 0, 1] > accepted[:, 0, 0])
     assert np.all(effort[:, 0, 1] > effort[:, 0, 0])
 
@@ -276,9 +260,7 @@ def test_buyers_differ_by_distance_and_by_experience() -> None:
     near = near.with_columns("buyers", **columns)
 
     def province_share(at: Moment) -> np.ndarray:
-        return sell(at.state, at.drivers(), at.policy(), at.investment(), at.setting).routing.share[
-            ..., 2
-        ]
+        return at.market().routing.share[..., 2]
 
     equal = province_share(near)
     assert np.allclose(equal[:, first], equal[:, second])

@@ -20,6 +20,8 @@ from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.functions import STAGES, HookError
 from ecosystem.inputs.scenario import resolve
+from ecosystem.outcomes import measure
+from ecosystem.state.ledger import Flow, Purpose
 from experiments.command.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +77,13 @@ def no_change(record: Any, state: Any, setting: Any) -> dict[str, Any]:
 @pytest.mark.slow
 def test_examples_of_the_page_are_short_and_run(tmp_path: Path) -> None:
     files = page_files(tmp_path)
-    assert set(files) == {"my_levers.toml", "my_policy.py", "my_policy.toml"}
+    assert set(files) == {
+        "my_levers.toml",
+        "my_policy.py",
+        "my_policy.toml",
+        "my_rule.py",
+        "my_rule.toml",
+    }
     assert len(files["my_levers.toml"].splitlines()) < 30
     own = files["my_policy.py"] + files["my_policy.toml"]
     assert len(own.splitlines()) < 30
@@ -115,7 +123,8 @@ def test_policy_of_the_page_does_what_it_says(tmp_path: Path) -> None:
 
 
 def test_page_names_every_stage() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == set(STAGES)
+    words = PAGE.read_text("utf-8").split("## What a hook sees")[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", words, re.MULTILINE)) == set(STAGES)
 
 
 def test_the_past_stays_as_it_is() -> None:
@@ -171,10 +180,7 @@ def test_hooks_of_several_files_follow_one_another(tmp_path: Path) -> None:
 
 def pay_firms(record: Any, state: Any, setting: Any) -> list[Any]:
     """Let prefecture, province and nation pay firms; let firms pay a fee to the nation."""
-    from ecosystem.state.ledger import Flow
-
-    active = state.firms.active
-    each = active / np.maximum(active.sum(axis=1, keepdims=True), 1)
+    each = state.firms.active / np.maximum(state.firms.active.sum(axis=1, keepdims=True), 1)
     paid = np.zeros_like(state.governments.cash)
     paid[:, 0], paid[:, -2], paid[:, -1] = 1.0, 2.0, 4.0
     fee = np.zeros_like(paid)
@@ -187,8 +193,6 @@ def pay_firms(record: Any, state: Any, setting: Any) -> list[Any]:
 
 
 def test_flows_are_booked_and_public_money_is_counted() -> None:
-    from ecosystem.outcomes import measure
-
     setting = setting_of(Scenario(["article"], hooks={"flows": pay_firms}))
     runs = zip(
         quarters(setting, POLICY_START + 3),
@@ -202,18 +206,38 @@ def test_flows_are_booked_and_public_money_is_counted() -> None:
         if t == POLICY_START:  # later the money has consequences of its own
             one, other = measure(quarter, setting), measure(plain, setting)
             change = {name: float((one[name] - other[name]).sum()) for name in one}
+    shift = pay_firms(None, quarter.state, setting)[2]
+    moved = (shift.paid - shift.received)[0]
     expected = {
-        "public_cost": 7 + 3 - 3,
-        "public_cost_national": 4 + 3 - 3 / 7,
-        "public_cost_provincial": 2 - 2 * 3 / 7 + 0,
+        "public_cost": 7,
+        "public_cost_national": 4 + moved[-1],
+        "public_cost_provincial": 2 + moved[-2],
         "tax_receipts": 3,
         "net_public_cost": 4,
     }
-    shifted = pay_firms(None, *next((q.state, s) for q, s in quarters(setting, 0)))[2]
-    moved = (shifted.paid - shifted.received)[0]
-    expected["public_cost_national"] = 4 + moved[-1]
-    expected["public_cost_provincial"] = 2 + moved[-2]
     assert {name: change[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
+def buy_and_charge(record: Any, state: Any, setting: Any) -> list[Any]:
+    """Let the province buy something from firms, and charge firms in turn."""
+    each = state.firms.active / np.maximum(state.firms.active.sum(axis=1, keepdims=True), 1)
+    province = np.zeros_like(state.governments.cash)
+    province[:, -2] = 5.0
+    return [
+        Flow("order of mine", "government", province, "firms", 5 * each, Purpose.SALE),
+        Flow("fee of mine", "firms", 5 * each, "government", province, "charge"),
+    ]
+
+
+def test_a_purpose_says_what_a_flow_counts_as() -> None:
+    """What the province buys is no public cost; a charge on firms is a receipt of theirs."""
+    plain = setting_of("article")
+    setting = setting_of(Scenario(["article"], hooks={"flows": buy_and_charge}))
+    one, other = (measure(final(s, POLICY_START)[0], s) for s in (setting, plain))
+    change = {name: float((one[name] - other[name]).sum()) for name in one}
+    moved = {name: value for name, value in change.items() if abs(value) > 1e-9}
+    expected = {"tax_receipts": 5, "local_tax_receipts": 5, "net_public_cost": -5}
+    assert moved == pytest.approx(expected)
 
 
 GOVERNMENT = "paid = np.zeros_like(state.governments.cash)\n"
@@ -271,6 +295,11 @@ BAD: dict[str, tuple[str, str, str]] = {
         "flows",
         GOVERNMENT + 'return [Flow("x", "goverment", paid, "bank", paid[:, :1])]',
         r"flow 0 \(x\), payer: .* nearest valid name: government",
+    ),
+    "unknown purpose": (
+        "flows",
+        GOVERNMENT + 'return [Flow("x", "government", paid, "bank", paid[:, :1], "chrage")]',
+        r"flow 0 \(x\), purpose: .* nearest valid name: charge",
     ),
     "money for nobody": (
         "flows",

@@ -4,24 +4,21 @@ Each check reads the records of a quarter and the states before and after it; th
 compares come from different stages, so that a stage that forgets a part is caught.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from helpers import FEW, MANY, ONE_YUAN, Configuration, configurations, quarters, setting_of
 from hypothesis import given
 
 from ecosystem.inputs.catalogue import state_columns
+from ecosystem.inputs.scenario import Scenario
 from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
-from ecosystem.quarter.step import Quarter
 from ecosystem.stages.dispatch import class_demand, contract_weights
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT
 from ecosystem.stages.investment import advance
-from ecosystem.stages.routing import kind_sum
 from ecosystem.stages.settlement import TRANSFERS
-from ecosystem.state.ledger import SECTORS, matrix
+from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -62,6 +59,8 @@ def check_money(quarter: Quarter, after: State, setting: Setting) -> None:
         received = [flow.received for flow in flows if flow.receiver == sector]
         net = sum(received) - sum(paid)
         close_money(later[sector], opening + net, np.abs(opening) + sum(received) + sum(paid))
+    own = [flow for flow in flows if all(flow is not added for added in quarter.accounts.added)]
+    assert not select(own, Purpose.OTHER)
     for flow in flows:
         close_money(whole(flow.paid), whole(flow.received), whole(flow.paid))
         assert (flow.paid >= -ONE_YUAN).all(), flow.label
@@ -101,31 +100,24 @@ def check_loans(quarter: Quarter, after: State, setting: Setting) -> None:
 def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     """A3, A4: demand is served, lost, leaked or helped; nothing sells more than it has."""
     market, built = quarter.market, quarter.investment
-    work = setting.world.workloads
+    work, centres, kinds = setting.world.workloads, setting.world.centres, setting.world.kinds
+    arrived = market.routing.inflow.sum(axis=1)
     routed = np.stack(
-        [
-            [
-                (market.routing.inflow * (work.real_time == real_time) * (work.kind == kind)).sum(
-                    axis=(1, 2)
-                )
-                for kind in range(len(setting.world.kinds))
-            ]
-            for real_time in (True, False)
-        ]
-    ).transpose(2, 0, 1)
+        [work.sum(arrived * (work.real_time == first), "kind") for first in (True, False)], axis=1
+    )
     helped = np.stack([0 * market.helped, market.helped], axis=1)
     close(market.served + market.lost + market.leaked + helped, routed)
     assert (market.helped >= 0).all()
     close(market.inflow, routed)
-    available = HOURS * kind_sum(built.servers, setting)
+    available = HOURS * centres.sum(built.servers, "kind")
     assert (market.served <= market.inflow * (1 + ROUNDING)).all()
-    assert (kind_sum(market.sold, setting) <= available * (1 + ROUNDING)).all()
-    by_class = np.stack([kind_sum(market.by_class[:, c], setting) for c in (0, 1)], axis=1)
-    stand_in = kind_sum(market.sold - market.by_class.sum(axis=1), setting)
-    done = setting.parameters.substitution_ratio * stand_in[:, [INTELLIGENT]]
-    by_class[:, 1, [GENERAL]] += done
+    assert (centres.sum(market.sold, "kind") <= available * (1 + ROUNDING)).all()
+    by_class = np.stack([centres.sum(market.by_class[:, c], "kind") for c in (0, 1)], axis=1)
+    stand_in = centres.sum(market.sold - market.by_class.sum(axis=1), "kind")
+    done = setting.parameters.substitution_ratio * stand_in[:, kinds.intelligent]
+    by_class[:, 1, kinds.general] += done
     close(market.served, by_class)
-    close(stand_in * (np.arange(len(setting.world.kinds)) != INTELLIGENT), 0 * stand_in)
+    close(stand_in * ~kinds.intelligent, 0 * stand_in)
     assert (market.by_class >= 0).all()
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
@@ -232,22 +224,42 @@ def check_outcomes(quarter: Quarter, after: State, setting: Setting) -> None:
     assert ((0 <= reported["green_share"]) & (reported["green_share"] <= 1)).all()
     close(reported["energy"][:, 0], whole(quarter.market.energy))
     assert (reported["co2_nation"] >= reported["co2_province"]).all()
-    public = ("subsidies", "vouchers", "grants", "programmes")
-    flows, rows = quarter.accounts.flows, matrix(quarter.accounts.flows)
-    paid = [f.paid for f in flows if f.payer == "government" and f.label in public]
-    close_money(reported["public_cost"][:, 0], whole(np.sum(paid, axis=0)))
-    levels = ("national", "provincial", "prefecture")
-    parts = np.sum([reported[f"public_cost_{level}"] for level in levels], axis=0)
-    close_money(reported["public_cost"], parts)
-    taxes = quarter.accounts.sector_taxes
-    close_money(np.sum(list(taxes.values()), axis=0), rows["taxes"]["government"])
-    assert (reported["tax_receipts"] <= rows["taxes"]["government"] + ONE_YUAN).all()
+    check_public_money(quarter, reported, setting)
+    rows = matrix(quarter.accounts.flows)
     close_money(reported["net_public_cost"], reported["public_cost"] - reported["tax_receipts"])
     close_money(reported["compute_export_revenue"], -rows["compute exports"]["world"])
     for name, values in reported.items():
         assert np.isfinite(values).all(), name
         assert values.ndim == 2, name
         assert len(values) == setting.runs, name
+
+
+def check_public_money(quarter: Quarter, reported: dict[str, np.ndarray], setting: Setting) -> None:
+    """Sums over purposes are what governments decided, claims paid, statements and orders say."""
+    policy, accounts, flows = quarter.policy, quarter.accounts, quarter.accounts.flows
+    payers = np.sum(list(accounts.settlement.payers.values()), axis=0)
+    count = setting.world.prefectures.count
+    levels = {
+        "prefecture": whole(payers[:, :count]) + whole(policy.prefecture_paid),
+        "provincial": payers[:, count] + policy.level_paid[:, 1] + policy.fiscal_extra[:, 0],
+        "national": payers[:, count + 1] + policy.level_paid[:, 0],
+    }
+    for level, cost in levels.items():
+        close_money(reported[f"public_cost_{level}"][:, 0], cost)
+    close_money(reported["public_cost"][:, 0], np.sum(list(levels.values()), axis=0))
+    rows, books = matrix(flows), accounts.books
+    taxes = {flow.payer: whole(flow.paid) for flow in flows if flow.label == "taxes"}
+    close_money(taxes["centres"], whole(books.value_added_tax + books.income_tax))
+    output, parks = whole(quarter.innovation.park_output), setting.world.parks.output
+    growth = np.exp(setting.parameters.park_output_growth[:, 0] * quarter.state.period / 4)
+    chain = taxes["centres"] + taxes["makers"] + taxes["firms"]
+    chain += taxes["parks"] * (1 - parks.sum() * growth / output)
+    chain -= np.sum([rows[f.label][f.payer][:, 0] for f in select(flows, Purpose.CHARGE)], axis=0)
+    close_money(reported["tax_receipts"][:, 0], chain, whole(taxes["parks"][:, None]))
+    built, price = quarter.investment, quarter.drivers.server_cost[:, setting.world.kinds.general]
+    spent = whole(built.hall_outlay) + whole(built.server_outlay)
+    spent += whole(quarter.supply.investment) + whole(quarter.innovation.park_order * price)
+    close_money(reported["investment"][:, 0], spent)
 
 
 def check_bounds(quarter: Quarter, after: State, setting: Setting) -> None:
@@ -304,14 +316,13 @@ def test_they_hold_in_the_full_world(point: Configuration) -> None:
 
 def test_where_all_is_pooled_demand_or_capacity_is_used_up() -> None:
     """A3: pooled and with no centre that withdraws, a place sells min(demand, capacity)."""
-    setting = replace(
-        setting_of(pooled_share=1.0, replicates=range(3)), neutral=frozenset({"centre.withdraw"})
-    )
+    mine = Scenario(["history"], rules={"offer_idle": "mean"})
+    setting = setting_of(mine, pooled_share=1.0, replicates=range(3))
     start = setting.world.centres.cell_start
     for quarter, _ in quarters(setting, 40):
         market, built = quarter.market, quarter.investment
-        before, policy = (quarter.state, quarter.drivers), quarter.policy
-        weight = contract_weights(*before, policy, market.routing, setting)
+        policy = quarter.policy
+        weight = contract_weights(quarter, market.routing, setting)
         (real_time, batch), _ = class_demand(market.routing, weight, policy, setting)
         capacity = np.add.reduceat(HOURS * built.servers, start, axis=1)
         sold = np.add.reduceat(market.sold, start, axis=1)

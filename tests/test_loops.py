@@ -13,11 +13,10 @@ import pytest
 from arms import beyond_noise, chance_of
 
 from docs.make.mechanisms import STRENGTHS, arm, effects, summarise, with_values
-from ecosystem.inputs.catalogue import loops
+from ecosystem.inputs.catalogue import loops, tiers
 from ecosystem.maths.arrays import Array
 
 REPLICATES = 32
-TIERS = ("core", "ring_1", "ring_2", "other")
 
 
 @cache
@@ -55,7 +54,7 @@ def test_spread_of_concentration_grows_with_the_agglomeration_exponent() -> None
     """Alike places and no hub: with increasing returns, luck decides who wins (Arthur 1989)."""
     brakes = ("hub_bonus", "readiness_effect", "diversification", "fill_feedback")
     alike = dict.fromkeys((*brakes, "gate_threshold"), 0.0)
-    alike |= {f"location_effect_intelligent_{tier}": 2.0 for tier in TIERS}
+    alike |= {f"location_effect_intelligent_{tier}": 2.0 for tier in tiers()}
     spread = []
     for exponent in (0.0, 1.2):
         setting = arm(None, replicates=32, package="none")

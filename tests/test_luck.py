@@ -4,14 +4,22 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import LAST, append_row, assert_close, copied_world, quarters, setting_of
+from helpers import (
+    LAST,
+    append_row,
+    assert_close,
+    copied_world,
+    quarters,
+    setting_of,
+    use_everywhere,
+    with_new_row,
+)
 
 from ecosystem import simulate
 from ecosystem.inputs import catalogue
@@ -189,21 +197,6 @@ def matching_rows(given: Setting, larger: Setting) -> np.ndarray:
     """Return the rows of the larger world's slots that stand in the given one."""
     place = {int(i): row for row, i in enumerate(larger.world.firms.id)}
     return np.array([place[int(i)] for i in given.world.firms.id])
-
-
-def with_new_row(table: Callable[[], dict[str, Any]], *rows: Any) -> Callable[[], dict[str, Any]]:
-    """Return a table that has more rows at its end."""
-    extended = {**table(), **{row.name: row for row in rows}}
-    return lambda: extended
-
-
-def use_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, table: Any) -> None:
-    """Put a table in the place of the given one in every module that has read it."""
-    old = getattr(catalogue, name)
-    for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").startswith("ecosystem"):
-            if getattr(module, name, None) is old:
-                monkeypatch.setattr(module, name, table)
 
 
 @pytest.mark.parametrize("kind", ["programme", "transfer", "rule"])

@@ -8,7 +8,7 @@ from ecosystem.maths.arrays import total
 from ecosystem.maths.kernels import gini, shannon
 from ecosystem.maths.survival import SPAN, five_year_survival
 from ecosystem.outcomes import measure
-from ecosystem.quarter.step import Quarter
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
 
@@ -88,17 +88,6 @@ def test_inequality_is_none_where_all_have_the_same_per_head(
         axis=1,
     )
     assert measured["gini_firms"][:, 0] == pytest.approx(gini(by_place, places.population))
-
-
-def test_capital_spending_is_what_is_paid_for_equipment_and_halls(
-    setting: Setting, quarter: Quarter
-) -> None:
-    paid = [
-        total(flow.paid)
-        for flow in quarter.accounts.flows
-        if flow.label in ("equipment local", "equipment imported", "civil works")
-    ]
-    assert measure(quarter, setting)["investment"] == pytest.approx(sum(paid))
 
 
 def test_effective_domains_are_as_many_as_would_be_as_diverse(

@@ -28,7 +28,8 @@ from reference.layout import from_state
 from reference.policy import reference_policy
 
 from ecosystem.quarter.start import initial_state
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 

@@ -17,6 +17,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.stages.drivers import drive
+from ecosystem.state.records import Quarter
 
 START, LAST = period_index("2027Q1"), period_index("2029Q4")
 REPLICATES = 4
@@ -94,7 +95,7 @@ def test_drivers_read_the_channel(name: str) -> None:
     )
     state = initial_state(quiet)
     late = type(state)(**{**vars(state), "period": START + 1})
-    before, after = drive(late, quiet), drive(late, shaken)
+    before, after = drive(Quarter(late), quiet), drive(Quarter(late), shaken)
     read = {
         "demand": (before.demand.sum(), after.demand.sum()),
         "open_source": (before.open_source.item(), after.open_source.item()),

@@ -18,11 +18,12 @@ from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import instruments, outcomes, parameters, shocks
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
-from ecosystem.outcomes import TIERS, measure
+from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
 from ecosystem.runs.core import Recorder
 from ecosystem.stages.drivers import drive, national_capacity_table
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters, Setting
 
 STAGES = {
@@ -124,7 +125,7 @@ def entries_of(world: World) -> dict[str, int]:
     """Return the number of entries of each dimension of an outcome."""
     return {
         "": 1,
-        "tier": TIERS,
+        "tier": len(world.tiers),
         "kind": len(world.kinds),
         "region": world.regions.count,
         "domain": world.domains.count,
@@ -134,11 +135,13 @@ def entries_of(world: World) -> dict[str, int]:
 
 @pytest.mark.parametrize("name", list(instruments()))
 def test_what_an_instrument_buys_is_read_by_a_stage(name: str) -> None:
+    row = instruments()[name]
     reading = {
         "programme": rf'lever\["{name}"\]',
         "transfer": rf'rate\["{name}"\]',
+        "charge": rf'"{row.payer}", "{row.base}"',
         "rule": rf'column\("{name}"\)',
-    }[instruments()[name].type]
+    }[row.type]
     if name == "hub_readiness":  # its money reaches readiness itself, without a lever
         reading = rf'column\("{name}"\)'
     assert any(re.search(reading, text) for text in STAGES.values())
@@ -147,7 +150,7 @@ def test_what_an_instrument_buys_is_read_by_a_stage(name: str) -> None:
 def test_every_channel_of_a_shock_is_read_by_the_drivers_and_no_other() -> None:
     setting = given(scenario(), world="teaching", replicates=1)
     paths = WatchedPaths(setting.shocks)
-    drive(initial_state(setting), replace(setting, shocks=paths))
+    drive(Quarter(initial_state(setting)), replace(setting, shocks=paths))
     channels = {name for row in shocks().values() for name in (row.channel, row.second_channel)}
     assert paths.read == channels - {""}
 

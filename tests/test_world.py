@@ -196,3 +196,44 @@ def test_no_place_name_stands_in_the_code() -> None:
         if (match := pattern.search(path.read_text(encoding="utf-8")))
     ]
     assert not found
+
+
+@pytest.mark.parametrize(
+    ("table", "over"),
+    [
+        ("centres", "kind"),
+        ("centres", "prefecture"),
+        ("centres", "cell"),
+        ("cells", "kind"),
+        ("cells", "prefecture"),
+        ("firms", "prefecture"),
+        ("firms", "domain"),
+        ("firms", "cell"),
+        ("makers", "stage"),
+        ("makers", "prefecture"),
+        ("universities", "prefecture"),
+        ("parks", "prefecture"),
+        ("prefectures", "tier"),
+        ("workloads", "kind"),
+    ],
+)
+def test_sums_over_an_index_column_are_sums_of_its_members(table: str, over: str) -> None:
+    rows = getattr(load_world("full"), table)
+    values = np.random.default_rng(1).random((2, 3, rows.count))
+    index = np.asarray(getattr(rows, over), dtype=int)
+    sums = rows.sum(values, over)
+    by_hand = [values[..., index == i].sum(axis=-1) for i in range(sums.shape[-1])]
+    assert index.max() < sums.shape[-1]
+    np.testing.assert_allclose(sums, np.stack(by_hand, axis=-1), rtol=1e-12)
+
+
+def test_kinds_and_tiers_are_masks_by_name() -> None:
+    world = load_world("full")
+    assert world.kinds.index("intelligent") == np.flatnonzero(world.kinds.intelligent)[0]
+    np.testing.assert_array_equal(world.centres.super, world.centres.kind == 2)
+    np.testing.assert_array_equal(world.prefectures.ring_2, world.prefectures.tier == 2)
+    np.testing.assert_array_equal(
+        world.cells.in_hub.reshape(3, -1), [world.prefectures.hub] * len(world.kinds)
+    )
+    with pytest.raises(AttributeError, match="nearest: 'ring_1'"):
+        _ = world.tiers.ring1

@@ -1,7 +1,8 @@
 """The tables of what can be set and what is reported, read from CSV and checked.
 
 One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
-`state_columns`, `systems` and `loops` return the rows by name in the order of the table.
+`state_columns`, `systems`, `loops`, `kinds` and `tiers` return the rows by name in the order of
+the table.
 Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
@@ -17,6 +18,27 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.faults import FaultList
+
+OWNERS = {
+    "spending_default": ("programme",),
+    "spending_high": ("programme",),
+    "envelope_default": ("transfer",),
+    "rate_default": ("transfer", "charge"),
+    "rate_low": ("transfer", "charge"),
+    "rate_high": ("transfer", "charge"),
+    "payer": ("charge",),
+    "base": ("charge",),
+    "rate_unit": ("charge",),
+}
+"""Columns of the instrument table and the types of instrument that have them."""
+CHARGE_UNITS = {
+    ("centres", "electricity"): "yuan/MWh",
+    ("centres", "compute"): "yuan/PFh",
+    ("parks", "electricity"): "yuan/MWh",
+    ("makers", "sales"): "share",
+    ("firms", "sales"): "share",
+}
+"""Who can be charged for what, and the unit of the rate."""
 
 
 class Row(BaseModel):
@@ -61,16 +83,21 @@ class Instrument(Row):
     """A policy instrument; money in million yuan a year at prices of 2020.
 
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
-    spent in a year; a transfer pays claims at its rate out of an envelope; a rule costs nothing.
-    The prefecture share falls on the hub or a ring where ``place`` says so. What it ``excludes``
-    may not be in force in the same quarter.
+    spent in a year; a transfer pays claims at its rate out of an envelope; a charge asks its
+    ``payer`` for its rate on each unit of its ``base`` and is shared by the levels that pay for
+    others; a rule costs nothing. The prefecture share falls on the hub or a ring where ``place``
+    says so, that of a charge on where it is paid. What it ``excludes`` may not be in force in the
+    same quarter.
     """
 
     number: int = Field(ge=1)
     title_en: str
     title_zh: str
-    type: Literal["programme", "transfer", "rule"]
+    type: Literal["programme", "transfer", "charge", "rule"]
     acts_on: str
+    payer: str = ""
+    base: str = ""
+    rate_unit: str = ""
     rate_default: float | None = None
     rate_low: float | None = None
     rate_high: float | None = None
@@ -109,14 +136,13 @@ class Instrument(Row):
         shares = self.national_share + self.provincial_share + self.prefecture_share
         if abs(shares - (self.type != "rule")) > 1e-9:
             raise ValueError("funding shares must sum to 1 (to 0 for a rule)")
-        owners = {
-            "programme": ("spending_default", "spending_high"),
-            "transfer": ("rate_default", "rate_low", "rate_high", "envelope_default"),
-        }
-        for owner, columns in owners.items():
-            for column in columns:
-                if (getattr(self, column) is not None) != (self.type == owner):
-                    raise ValueError(f"{column} belongs to a {owner}, and only there")
+        for column, owners in OWNERS.items():
+            if (getattr(self, column) not in (None, "")) != (self.type in owners):
+                raise ValueError(f"{column} belongs to a {' or a '.join(owners)}, and only there")
+        unit = CHARGE_UNITS.get((self.payer, self.base))
+        if self.type == "charge" and self.rate_unit != unit:
+            known = "; ".join(f"{p}, {b}, {u}" for (p, b), u in CHARGE_UNITS.items())
+            raise ValueError(f"payer, base and rate_unit of a charge must be one of: {known}")
         if self.rate_default is not None:
             _require_inside(self.rate_default, self.rate_low, self.rate_high)
         if self.spending_default is not None:
@@ -174,8 +200,10 @@ class Outcome(Row):
 class AgentKind(Row):
     """A decision of a kind of agent, and what its test expects when the rule is replaced.
 
-    ``expected_size`` is the relative change of ``expected_outcome`` between the rule and
-    ``neutral``, its mean; it was written down before the test was run.
+    The rule is the function of this name in ``stage_file``: it takes the quarter, the setting and
+    the columns that ``arguments`` names, and returns ``answer``. ``expected_size`` is the relative
+    change of ``expected_outcome`` between the rule and ``neutral``, its mean; it was written down
+    before the test was run.
     """
 
     kind: str
@@ -185,9 +213,16 @@ class AgentKind(Row):
     decision: str
     reads: str
     stage_file: str
+    arguments: str = ""
+    answer: str
     neutral: str
     expected_outcome: str
     expected_size: float = Field(gt=0)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that the rule takes after quarter and setting."""
+        return tuple(filter(None, self.arguments.split("|")))
 
 
 class StateColumn(Row):
@@ -258,6 +293,15 @@ class System(Mechanism):
     def instrument_names(self) -> tuple[str, ...]:
         """Instruments of the system."""
         return tuple(self.instruments.split("|"))
+
+
+class Group(Row):
+    """A kind of compute or a tier of prefectures; tables of a world name it or give its place."""
+
+    title_en: str
+    title_zh: str
+    precision: str = ""
+    meaning: str
 
 
 class Loop(Mechanism):
@@ -340,6 +384,13 @@ agents = _table("agents.csv", AgentKind)
 state_columns = _table("state.csv", StateColumn)
 systems = _table("systems.csv", System)
 loops = _table("loops.csv", Loop)
+kinds = _table("kinds.csv", Group)
+tiers = _table("tiers.csv", Group)
+
+
+def charges() -> list[Instrument]:
+    """Return the instruments that are charges."""
+    return [row for row in instruments().values() if row.type == "charge"]
 
 
 def check_references() -> None:

@@ -1,16 +1,17 @@
-"""A user's own functions behind stages of the model: where they come from, what identifies them."""
+"""A user's own functions, behind stages and in the place of rules: their source and identity."""
 
 from __future__ import annotations
 
 import hashlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ecosystem.inputs.catalogue import agents
 from ecosystem.inputs.faults import FaultList, InputError, nearest
 from ecosystem.inputs.fingerprint import digest_of
 
@@ -19,6 +20,8 @@ STAGES = (
     "flows",
 )  # fmt: skip
 """Stages that a function can follow; what `flows` returns is booked with the quarter's payments."""
+MEAN = "mean"
+"""What is written in the place of a function where a rule is replaced by its mean."""
 FORM = "a text such as 'my_file.py:my_function'"
 
 
@@ -27,14 +30,14 @@ class HookError(InputError):
 
 
 class Hook:
-    """A function ``f(record, state, setting)`` that is called right after a stage.
+    """A user's function that is called right after a stage, or in the place of a decision rule.
 
     Attributes
     ----------
     stage : str
-        One of `STAGES`.
+        One of `STAGES`, or a rule of the agent table.
     name : str
-        Where the function stands, such as ``my_file.py:my_function``.
+        Where the function stands, such as ``my_file.py:my_function``; `MEAN` for a rule's mean.
     function : callable
         The function itself.
     """
@@ -63,6 +66,11 @@ class Hook:
         name = f"{home}:{function.__qualname__}"
         return cls(stage, name, function, (cls.from_function, (stage, function)))
 
+    @classmethod
+    def from_mean(cls, rule: str) -> Hook:
+        """Return what says that a rule is replaced by its mean."""
+        return cls(rule, MEAN, _mean, (cls.from_mean, (rule,)))
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the file that the hook was read from; of a function of Python's, `digest_of`.
@@ -79,13 +87,15 @@ class Hook:
         """Whether another process can find the function: it stands in a file of its own."""
         module = self.function.__module__
         found = getattr(sys.modules.get(module), self.function.__qualname__, None)
-        return self._recipe[0] == Hook.from_file or (
+        return self._recipe[0] in (Hook.from_file, Hook.from_mean) or (
             module != "__main__" and found is self.function
         )
 
     @property
     def source(self) -> bytes | None:
         """Content of the file that the hook was read from; None for a function of Python's."""
+        if self.name == MEAN:
+            return MEAN.encode()
         read = self._recipe[0] == Hook.from_file
         return self._recipe[1][3] if read else None
 
@@ -108,6 +118,10 @@ class Hook:
     def __hash__(self) -> int:
         """Hash what identifies the hook."""
         return hash(str(self))
+
+
+def _mean(*_: object) -> None:
+    """Stand for the mean of a rule, which the model makes from the rule itself."""
 
 
 @cache
@@ -145,19 +159,46 @@ def read_hook(
         What a relative path starts from.
     """
     known = faults.name(place, stage, STAGES)
+    return _read(faults, place, known, value, folder, ("record", "state", "setting"))
+
+
+def read_rule(
+    faults: FaultList, place: str, rule: object, value: object, folder: Path
+) -> Hook | None:
+    """Return what replaces one rule of the agent table, else note what is wrong with it.
+
+    Parameters are those of `read_hook`; ``"mean"`` stands for the rule's mean.
+    """
+    known = faults.name(place, rule, agents())
+    if value == MEAN:
+        return Hook.from_mean(known) if known else None
+    arguments = ("quarter", "setting", *(agents()[known].columns if known else ()))
+    return _read(faults, place, known, value, folder, arguments)
+
+
+def _read(
+    faults: FaultList,
+    place: str,
+    known: str | None,
+    value: object,
+    folder: Path,
+    arguments: Sequence[str],
+) -> Hook | None:
+    """Return the function that a stage or rule names, if it takes these arguments."""
     hook: Hook | None = None
     if inspect.isfunction(value):
         hook = Hook.from_function(known, value) if known else None
     elif isinstance(value, str) and value.rpartition(":")[0].endswith(".py"):
         hook = find_hook(faults, place, known or "", value, folder)
     else:
-        faults.add(place, value, f"{FORM}, or a function")
+        mean = "" if "record" in arguments else f", or {MEAN!r}"
+        faults.add(place, value, f"{FORM}, or a function{mean}")
     if hook is None or known is None:
         return None
     try:
-        inspect.signature(hook.function).bind(None, None, None)
+        inspect.signature(hook.function).bind(*arguments)
     except TypeError:
-        faults.add(place, hook.name, "a function of (record, state, setting)")
+        faults.add(place, hook.name, f"a function of ({', '.join(arguments)})")
         return None
     return hook
 

@@ -42,7 +42,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ResolvedScenario:
-    """A scenario with everything looked up: what the schedule is built from."""
+    """A scenario with everything looked up: what the schedule is built from.
+
+    ``hooks`` holds all functions of the user, behind stages and in the place of rules.
+    """
 
     name: str
     title_en: str
@@ -91,6 +94,9 @@ class Scenario:
     hooks : dict
         Functions ``f(record, state, setting)`` by the stage that they follow, each a function or
         a text such as ``my_file.py:my_function``; see `docs/your_own_policy.md`.
+    rules : dict
+        What replaces decision rules of agents, by the name of the rule (`docs/your_own_policy.md`):
+        a function ``f(quarter, setting, *columns)``, a text as for hooks, or ``"mean"``.
     name : str
         Name in results; by default the names of the policies joined by ``+``.
     title : dict
@@ -106,6 +112,7 @@ class Scenario:
     shocks: Sequence[str | Mapping[str, Any]] = ()
     parameters: Mapping[str, float] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     title: Mapping[str, str] = field(default_factory=dict)
 
@@ -140,6 +147,7 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
         draft.read_shocks("Scenario.shocks", request.shocks)
         draft.read_parameters("Scenario.parameters", request.parameters)
         draft.read_hooks("Scenario.hooks", request.hooks, Path())
+        draft.read_rules("Scenario.rules", request.rules, Path())
         draft.title("Scenario.title", request.title, "")
         if not isinstance(request.name, str):
             draft.faults.add("Scenario.name", request.name, "a text")

@@ -16,15 +16,21 @@ from ecosystem.inputs.calendar import (
 )
 from ecosystem.inputs.catalogue import Instrument, instruments, parameters, shocks
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.functions import Hook, read_hook
+from ecosystem.inputs.functions import Hook, read_hook, read_rule
 
 REFERENCE = "history"
 """The package that everything else edits, and the only one that may touch the past."""
 
 PACKAGES = Path(str(files("ecosystem"))) / "packages"
-MONEY = {"programme": ("spending",), "transfer": ("rate", "envelope"), "rule": ()}
+MONEY = {
+    "programme": ("spending",),
+    "transfer": ("rate", "envelope"),
+    "charge": ("rate",),
+    "rule": (),
+}
 FILE_KEYS = (
     "title", "extends", "policies", "instrument", "shock", "parameters", "budget", "hooks",
+    "rules",
 )  # fmt: skip
 VALUE_KEYS = ("rate", "spending", "envelope", "eligible")
 LAST = period_label(HORIZON - 1)
@@ -161,6 +167,7 @@ class Draft:
         self.read_shocks(f"{label}: shock", self.entries(label, content, "shock", dict))
         self.read_parameters(f"{label}: parameters", content.get("parameters", {}))
         self.read_hooks(f"{label}: hooks", content.get("hooks", {}), path.parent)
+        self.read_rules(f"{label}: rules", content.get("rules", {}), path.parent)
         found = tuple(edit for edit in edits if edit is not None)
         money = self.budget(f"{label}: budget", content.get("budget", {}))
         self.layers.append(Layer(path.stem, found, money, own=not reference))
@@ -220,6 +227,17 @@ class Draft:
         for stage, value in values.items():
             hook = read_hook(self.faults, f"{place}.{stage}", stage, value, folder)
             if hook is not None:
+                self.hooks.append(hook)
+
+    def read_rules(self, place: str, values: object, folder: Path) -> None:
+        """Read what replaces decision rules of agents; a later layer replaces an earlier one's."""
+        if not isinstance(values, Mapping):
+            self.mapping(place, values)
+            return
+        for rule, value in values.items():
+            hook = read_rule(self.faults, f"{place}.{rule}", rule, value, folder)
+            if hook is not None:
+                self.hooks = [other for other in self.hooks if other.stage != hook.stage]
                 self.hooks.append(hook)
 
     def read_shocks(self, place: str, entries: Sequence[object]) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
 from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
 from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario
+from ecosystem.maths.kernels import discount_factor
 
 if TYPE_CHECKING:
     from ecosystem.inputs.world.loader import World
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-RING_1, RING_2 = 1, 2
 """Tiers of the prefectures around the core."""
 
 
@@ -71,12 +71,11 @@ class Schedule:
         proportion to their budgets. Rows sum to 1, or to 0 where a world has no such place.
         """
         budget = world.prefectures.budget_expenditure
-        tier = world.prefectures.tier.astype(int)
         there = {
             "": np.ones_like(budget),
             "hub": world.prefectures.hub,
-            "ring_1": tier == RING_1,
-            "ring_2": tier == RING_2,
+            "ring_1": world.prefectures.ring_1,
+            "ring_2": world.prefectures.ring_2,
         }
         weight = budget * np.array([there[row.place] for row in instruments().values()])
         whole = weight.sum(axis=1, keepdims=True)
@@ -249,7 +248,7 @@ def discount_factors(rate: float, since: int = POLICY_START) -> Array:
         (quarters,).
     """
     quarter = np.arange(HORIZON)
-    return np.where(quarter >= since, (1.0 + rate) ** (-(quarter - since) / 4.0), 0.0)
+    return np.where(quarter >= since, discount_factor(rate, (quarter - since) / 4.0), 0.0)
 
 
 def planned_present_value(

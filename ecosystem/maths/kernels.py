@@ -26,6 +26,7 @@ __all__ = [
     "bass_step",
     "break_even_use",
     "clear",
+    "discount_factor",
     "first_free",
     "gini",
     "herfindahl",
@@ -203,6 +204,17 @@ def armington_share(
     """
     local = weight * power(relative_cost, 1.0 - np.asarray(elasticity))
     return local / (local + 1.0 - weight)
+
+
+def discount_factor(rate: Floats | float, years: Floats | float) -> Floats:
+    r"""Value today of one that comes in some years, :math:`(1 + r)^{-t}`.
+
+    Parameters
+    ----------
+    rate : discount rate per year.
+    years : time until it comes; any shapes that broadcast.
+    """
+    return np.exp(-np.asarray(years) * np.log1p(rate))
 
 
 def present_value_factor(

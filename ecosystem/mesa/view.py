@@ -22,8 +22,7 @@ from ecosystem.inputs.faults import nearest
 from ecosystem.inputs.world.assemble import Rows
 from ecosystem.inputs.world.schema import Column, read_schema
 from ecosystem.maths.arrays import Array
-from ecosystem.quarter.step import Quarter
-from ecosystem.stages.policy import Policy
+from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 

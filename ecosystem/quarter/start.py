@@ -8,16 +8,16 @@ import numpy as np
 
 from ecosystem.inputs.calendar import mid_year
 from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import build_schedule, shock_paths
 from ecosystem.inputs.world.loader import World
-from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.chance import Chance
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.quarter.rules import rules_of
 from ecosystem.stages.drivers import halved, national_capacity_table, unit_costs
-from ecosystem.stages.labour import domain_sum
-from ecosystem.stages.location import by_cell
 from ecosystem.stages.supply_chain import initial_cumulative
 from ecosystem.state import state as agents
 from ecosystem.state.setting import Parameters, Setting
@@ -49,7 +49,8 @@ def make_setting(
         shocks=shock_paths(scenario),
         chance=chance,
         national_table=national_capacity_table(world, parameters),
-        hooks=scenario.hooks,
+        rules=rules_of(hook for hook in scenario.hooks if hook.stage not in STAGES),
+        hooks=tuple(hook for hook in scenario.hooks if hook.stage in STAGES),
     )
 
 
@@ -152,7 +153,7 @@ def initial_centres(setting: Setting) -> agents.Centres:
         setting.chance.normal("first tenants", 0, centres.count), centres.order
     )
     prior = p.use_prior_capacity
-    stands = by_cell(servers, setting)
+    stands = centres.sum(servers, "cell")
     fill = (stands + prior * p.neutral_fill) / (stands / p.initial_fill + prior)
     return agents.Centres(
         halls=halls,
@@ -205,7 +206,7 @@ def initial_firms(setting: Setting) -> agents.Firms:
         knowledge=active * np.exp(p.initial_knowledge_log_sd * wisdom),
         research=p.research_intensity * sales / p.research_depreciation,
         staff=sales / p.sales_per_worker,
-        share=safe_ratio(sales, spread(domain_sum(sales, setting), firms.domain)),
+        share=safe_ratio(sales, spread(world.firms.sum(sales, "domain"), firms.domain)),
         sales=sales,
         compute=np.zeros_like(sales),
         cash=p.initial_cash_quarters * sales,
@@ -229,12 +230,11 @@ def initial_society(centres: agents.Centres, setting: Setting) -> agents.Society
     """
     places, domains = setting.world.prefectures, setting.world.domains.count
     start = setting.parameters.deployment_start[:, :, None]
-    place = np.eye(places.count)[setting.world.centres.prefecture]
     return agents.Society(
         talent=every_run(places.talent, setting),
         wage=every_run(places.wage, setting),
         tightness=zeros(setting, places.count),
         deployment=zeros(setting, places.count, domains) + start,
         branches=zeros(setting, places.count),
-        branch_peak=combine(centres.servers * centres.power / 1000, place),
+        branch_peak=setting.world.centres.sum(centres.servers * centres.power / 1000, "prefecture"),
     )

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ecosystem.extend import hooked
 from ecosystem.quarter.turnover import next_state
-from ecosystem.stages.accounts import Accounts, account
-from ecosystem.stages.dispatch import Market, sell
-from ecosystem.stages.drivers import Drivers, drive
-from ecosystem.stages.innovation import Innovation, innovate
-from ecosystem.stages.investment import Investment, invest
-from ecosystem.stages.labour import Business, Labour, employ, trade
-from ecosystem.stages.policy import Policy, govern
-from ecosystem.stages.supply_chain import Supply, supply_equipment
+from ecosystem.stages.accounts import account
+from ecosystem.stages.dispatch import sell
+from ecosystem.stages.drivers import drive
+from ecosystem.stages.innovation import innovate
+from ecosystem.stages.investment import invest
+from ecosystem.stages.labour import employ, trade
+from ecosystem.stages.policy import govern
+from ecosystem.stages.supply_chain import supply_equipment
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
-
-
-@dataclass(frozen=True)
-class Quarter:
-    """What every stage made of one quarter."""
-
-    state: State  # at the start of the quarter
-    drivers: Drivers
-    policy: Policy
-    investment: Investment
-    supply: Supply
-    market: Market
-    innovation: Innovation
-    labour: Labour
-    business: Business
-    accounts: Accounts
 
 
 def step(state: State, setting: Setting) -> tuple[State, Quarter]:
@@ -41,22 +24,14 @@ def step(state: State, setting: Setting) -> tuple[State, Quarter]:
     of the quarter and what earlier stages returned, and changes nothing in place. A user's own
     functions come in right after a stage.
     """
-    drivers = hooked(drive(state, setting), state, setting)
-    policy = hooked(govern(state, drivers, setting), state, setting)
-    investment = hooked(invest(state, drivers, policy, setting), state, setting)
-    supply = hooked(supply_equipment(state, drivers, policy, investment, setting), state, setting)
-    market = hooked(sell(state, drivers, policy, investment, setting), state, setting)
-    innovation = hooked(
-        innovate(state, drivers, policy, investment, market, setting), state, setting
-    )
-    labour = hooked(
-        employ(state, drivers, policy, investment, supply, innovation, setting), state, setting
-    )
-    business = hooked(trade(state, drivers, policy, innovation, labour, setting), state, setting)
-    accounts = account(
-        state, drivers, policy, investment, supply, market, innovation, labour, business, setting
-    )
-    quarter = Quarter(
-        state, drivers, policy, investment, supply, market, innovation, labour, business, accounts
-    )
+    quarter = Quarter(state)
+    quarter.drivers = hooked(drive(quarter, setting), state, setting)
+    quarter.policy = hooked(govern(quarter, setting), state, setting)
+    quarter.investment = hooked(invest(quarter, setting), state, setting)
+    quarter.supply = hooked(supply_equipment(quarter, setting), state, setting)
+    quarter.market = hooked(sell(quarter, setting), state, setting)
+    quarter.innovation = hooked(innovate(quarter, setting), state, setting)
+    quarter.labour = hooked(employ(quarter, setting), state, setting)
+    quarter.business = hooked(trade(quarter, setting), state, setting)
+    quarter.accounts = account(quarter, setting)
     return next_state(quarter, setting), quarter

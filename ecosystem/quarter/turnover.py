@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_period
 from ecosystem.maths.arrays import Array, total
-from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.labour import domain_sum
 from ecosystem.stages.policy import readiness_part
 from ecosystem.state import state as agents
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
-
-if TYPE_CHECKING:
-    from ecosystem.quarter.step import Quarter
 
 
 def next_state(quarter: Quarter, setting: Setting) -> agents.State:
@@ -123,8 +118,8 @@ def headline_activity(quarter: Quarter, setting: Setting) -> Array:
     """Return compute sold by prefecture in FP32-equivalent PFLOPS (runs, prefectures)."""
     world = setting.world
     weight = spread(setting.by_kind("headline_weight"), world.centres.kind)
-    cells = segment_sum(quarter.market.sold / HOURS * weight, world.centres.cell_start)
-    return np.asarray(cells.reshape(setting.runs, len(world.kinds), -1).sum(axis=1))
+    cells = world.centres.sum(quarter.market.sold / HOURS * weight, "cell")
+    return world.cells.sum(cells, "prefecture")
 
 
 def next_centres(quarter: Quarter) -> agents.Centres:
@@ -158,10 +153,10 @@ def next_firms(quarter: Quarter, setting: Setting) -> agents.Firms:
     stay, born = 1 - business.exits, business.born
     active = old.active * stay + born
     incumbents = business.share * stay
-    mean = 1 / np.maximum(domain_sum(active, setting), 1)
+    mean = 1 / np.maximum(world.firms.sum(active, "domain"), 1)
     entrant = born * p.entrant_share * spread(mean, world.firms.domain)
     share = incumbents + entrant
-    whole = domain_sum(share, setting)
+    whole = world.firms.sum(share, "domain")
     share = share / spread(np.where(whole > 0, whole, 1), world.firms.domain)
     sales = business.sales * stay + entrant * spread(business.pool, world.firms.domain)
     return agents.Firms(

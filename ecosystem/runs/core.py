@@ -12,6 +12,7 @@ from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
+from ecosystem.maths.kernels import discount_factor
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
@@ -84,7 +85,7 @@ class Recorder:
         if time_base == "sum":
             return 1.0
         years = (t - self.since) / QUARTERS_A_YEAR
-        return np.exp(-years * np.log1p(self.rate))
+        return discount_factor(self.rate, years)
 
 
 def run_chunk(chunk: Chunk) -> tuple[dict[str, Array], dict[str, Array]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.functions import Hook
+from ecosystem.inputs.functions import MEAN, Hook
 from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario, ShockUse
 from ecosystem.runs.chunks import Model
 from ecosystem.runs.design import Design
@@ -75,6 +75,8 @@ def scenario_of(content: Mapping[str, Any], hooks: Mapping[str, Any]) -> Resolve
 def hook_of(faults: FaultList, words: str, source: str | None) -> Hook | None:
     """Return the hook of a file that the plan holds, else note a fault."""
     stage, _, name = words.partition(" (SHA-256")[0].partition(" = ")
+    if name == MEAN:
+        return Hook.from_mean(stage)
     if source is None:
         faults.add("hooks", name, "a function in a file: one of Python's own is not kept")
         return None

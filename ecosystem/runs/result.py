@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ecosystem.inputs.calendar import period_label
-from ecosystem.inputs.catalogue import outcomes
+from ecosystem.inputs.catalogue import outcomes, tiers
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-TIERS = ("core", "ring 1", "ring 2", "other")
 DIMENSIONS = ("region", "tier", "kind", "domain")
 ROWS = 2**18
 """Most rows of a piece of a tidy frame: labels take four times the memory of the values."""
@@ -32,7 +31,7 @@ def outcome_entries(world: World, outcome: str) -> tuple[str, tuple[str, ...]]:
     dimension = outcomes()[outcome].dimension
     names: dict[str, tuple[str, ...]] = {
         "": ("",),
-        "tier": TIERS,
+        "tier": tuple(row.title_en for row in tiers().values()),
         "kind": tuple(world.kinds),
         "region": tuple(world.regions.region),
         "domain": tuple(world.domains.domain),

@@ -7,117 +7,67 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import clear, segment_share, segment_sum, spread
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import clear, segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT, Drivers
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.location import cell_kind, running_pue
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.location import running_pue
 from ecosystem.stages.routing import (
     HOME,
     RIVAL,
-    Routing,
     home_latency,
-    kind_of_workload,
-    kind_sum,
     move_anchors,
     route,
     served_quality,
 )
+from ecosystem.state.records import BATCH, REAL_TIME, Drivers, Market, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)
-class Market:
-    """What was sold, at what price, and what was not."""
+class Dispatch:
+    """What centres here did for the two classes of work, before anybody stands in."""
 
-    routing: Routing
-    sold: Array  # PFh (runs, centres)
-    by_class: Array  # PFh (runs, 2, centres): real-time, batch
-    inflow: Array  # PFh (runs, 2, kinds)
-    served: Array  # PFh (runs, 2, kinds)
-    lost: Array  # PFh turned away or never found a centre (runs, 2, kinds)
+    inflow: Array  # PFh that arrived (runs, 2, kinds)
+    by_class: Array  # PFh sold (runs, 2, centres)
+    lost: Array  # PFh without a centre (runs, 2, kinds)
     leaked: Array  # PFh of the pool that left the province (runs, 2, kinds)
-    helped: Array  # PFh of batch work that neighbours' idle centres take (runs, kinds)
-    helped_home: Array  # of it, for buyers of the home region (runs, workloads)
-    use: Array  # contracted use (runs, centres)
-    revenue: Array  # M¥ paid by buyers and vouchers (runs, centres)
-    posted: Array  # M¥ at posted prices, before the output subsidy's cut (runs, centres)
-    delivered: Array  # PFh (runs, regions, workloads)
-    payments: Array  # M¥ (runs, regions, workloads)
-    mark_next: Array  # (runs, centres)
-    tenants_next: Array  # (runs, centres)
-    experience_next: Array  # (runs, regions, workloads)
-    energy: Array  # MWh (runs, centres)
-    national_use: Array  # (runs, kinds)
-    rival_use: Array  # (runs, kinds)
-    firm_fulfilment: Array  # share of home intelligent demand that is served (runs, 1)
+    left: Array  # PFh that stand idle (runs, centres)
 
 
-def sell(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Market:
+def sell(quarter: Quarter, setting: Setting) -> Market:
     """Return the quarter's sales of compute.
 
     Source: model equations (4.4)-(4.7) with the exact pool of the last section: contracts are
     matched first (den Haan, Ramey & Watson 2000), a share and what stays unserved is pooled.
     """
-    world, p = setting.world, setting.parameters
-    routing = route(state, drivers, policy, investment, setting)
-    free = HOURS * investment.servers * availability(drivers, setting)
-    weight = contract_weights(state, drivers, policy, routing, setting)
-    pooled, exponent = dispatch_rules(policy, setting)
-    wanted, nowhere = class_demand(routing, weight, policy, setting)
-    linkage = np.minimum(policy.lever["hub_linkage"], 1)
-    sold, served, lost, leaked = [], [], [], []
-    left = free
-    for order, demand in enumerate(wanted):
-        share = safe_ratio(demand, add_up(wanted[order:]), empty=1.0)
-        offered = left
-        if "dispatch.classes" in setting.neutral:
-            offered = left * spread(share, world.centres.cell)
-        if order == 0:
-            offered = offered * (1 - reserve_for_batch(wanted[1], left, policy, setting))
-        quantity, unserved, outside = serve_class(
-            demand, offered, weight, routing, drivers, order, pooled, exponent, linkage, setting
-        )
-        sold.append(quantity)
-        served.append(kind_sum(quantity, setting))
-        lost.append(unserved + nowhere[order])
-        leaked.append(outside)
-        left = np.maximum(left - quantity, 0)
-    by_class = np.stack(sold, axis=1)
-    stand_in = substitute(lost[1], left, linkage, setting)
-    quantity = by_class[:, 0] + by_class[:, 1] + stand_in
-    work_done = p.substitution_ratio * total(stand_in)
-    general = np.arange(len(world.kinds)) == GENERAL
-    served[1] = served[1] + work_done * general
-    lost[1] = lost[1] - work_done * general
-    helped = help_from_neighbours(lost[1], routing, policy, setting)
-    lost[1] = lost[1] - helped
-    use = safe_ratio(quantity, HOURS * investment.servers)
-    arrived = [cells_by_kind(wanted[c], setting) + nowhere[c] for c in (0, 1)]
-    inflow = np.stack(arrived, axis=1)
-    served_kinds = np.stack(served, axis=1)
-    revenue, delivered, payments = settle_sales(
-        routing, drivers, policy, by_class, stand_in, inflow, served_kinds, setting
-    )
+    world, p, drivers, policy = setting.world, setting.parameters, quarter.drivers, quarter.policy
+    routing = route(quarter, setting)
+    dispatch = serve_classes(quarter, routing, setting)
+    stand_in = substitute(dispatch, policy, setting)
+    by_class = dispatch.by_class
+    sold = by_class[:, REAL_TIME] + by_class[:, BATCH] + stand_in
+    served, lost = world.centres.sum(by_class, "kind"), dispatch.lost.copy()
+    done = p.substitution_ratio * total(stand_in) * world.kinds.general
+    served[:, BATCH] += done
+    lost[:, BATCH] -= done
+    helped = help_from_neighbours(lost[:, BATCH], routing, policy, setting)
+    lost[:, BATCH] -= helped
     helped_home = help_for_home(helped, routing, setting)
+    revenue, delivered, payments = settle_sales(
+        quarter, routing, by_class, stand_in, dispatch.inflow, served, setting
+    )
+    use = safe_ratio(sold, HOURS * quarter.investment.servers)
     elsewhere = routing.rival_served + helped
-    anywhere = routing.own_served.sum(axis=1) + elsewhere + served_kinds.sum(axis=1)
-    pue = running_pue(investment.pue, policy, setting)
-    idle = p.idle_power_share
-    load = idle + (1 - idle) * p.work_per_contract * use
+    anywhere = routing.own_served.sum(axis=1) + elsewhere + served.sum(axis=1)
     return Market(
         routing=routing,
-        sold=quantity,
+        sold=sold,
         by_class=by_class,
-        inflow=inflow,
-        served=served_kinds,
-        lost=np.stack(lost, axis=1),
-        leaked=np.stack(leaked, axis=1),
+        inflow=dispatch.inflow,
+        served=served,
+        lost=lost,
+        leaked=dispatch.leaked,
         helped=helped,
         helped_home=helped_home,
         use=use,
@@ -125,21 +75,60 @@ def sell(
         posted=revenue / price_cut(policy, setting),
         delivered=delivered,
         payments=payments,
-        mark_next=move_mark(state, use, setting),
-        tenants_next=kernels.ar1_step(
-            state.centres.tenants,
-            spread(
-                setting.chance.normal("tenants", state.period, world.centres.count),
-                world.centres.order,
-            ),
-            p.tenant_persistence,
-            p.tenant_sd,
-        ),
-        experience_next=learn(state, routing, policy, setting),
-        energy=investment.power * pue * load * investment.servers * HOURS / 1000,
+        mark_next=np.clip(setting.rules.mark_up(quarter, setting, use), p.mark_low, p.mark_high),
+        tenants_next=move_tenants(quarter.state, setting),
+        experience_next=learn(quarter, routing, setting),
+        energy=energy_used(quarter, use, setting),
         national_use=anywhere / (drivers.capacity * HOURS),
         rival_use=safe_ratio(elsewhere, routing.rival_capacity * HOURS),
         firm_fulfilment=home_fulfilment(routing, delivered, helped_home, setting),
+    )
+
+
+def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispatch:
+    """Return what centres do for real-time work and then, with what is left, for batch work."""
+    policy, cells = quarter.policy, setting.world.cells
+    weight = contract_weights(quarter, routing, setting)
+    wanted, nowhere = class_demand(routing, weight, policy, setting)
+    left = HOURS * quarter.investment.servers * availability(quarter.drivers, setting)
+    sold, lost, leaked = [], [], []
+    for order in (REAL_TIME, BATCH):
+        share = safe_ratio(wanted[order], add_up(wanted[order:]), empty=1.0)
+        offered = setting.rules.offer_capacity(quarter, setting, left, share)
+        if order == REAL_TIME:
+            offered = offered * (1 - reserve_for_batch(wanted[BATCH], left, policy, setting))
+        quantity, unserved, outside = serve_class(
+            quarter, routing, wanted[order], offered, weight, order, setting
+        )
+        sold.append(quantity)
+        lost.append(unserved + nowhere[order])
+        leaked.append(outside)
+        left = np.maximum(left - quantity, 0)
+    arrived = [cells.sum(wanted[order], "kind") + nowhere[order] for order in (REAL_TIME, BATCH)]
+    return Dispatch(
+        inflow=np.stack(arrived, axis=1),
+        by_class=np.stack(sold, axis=1),
+        lost=np.stack(lost, axis=1),
+        leaked=np.stack(leaked, axis=1),
+        left=left,
+    )
+
+
+def energy_used(quarter: Quarter, use: Array, setting: Setting) -> Array:
+    """Return power drawn by work done and, in part, by idling, MWh (runs, centres)."""
+    p, built = setting.parameters, quarter.investment
+    idle = p.idle_power_share
+    load = idle + (1 - idle) * p.work_per_contract * use
+    pue = running_pue(built.pue, quarter.policy, setting)
+    return np.asarray(built.power * pue * load * built.servers * HOURS / 1000)
+
+
+def move_tenants(state: State, setting: Setting) -> Array:
+    """Return each centre's luck with tenants next quarter, which fades (runs, centres)."""
+    p, centres = setting.parameters, setting.world.centres
+    luck = setting.chance.normal("tenants", state.period, centres.count)
+    return kernels.ar1_step(
+        state.centres.tenants, spread(luck, centres.order), p.tenant_persistence, p.tenant_sd
     )
 
 
@@ -147,7 +136,7 @@ def help_for_home(helped: Array, routing: Routing, setting: Setting) -> Array:
     """Return the home region's part of what neighbours take, PFh (runs, workloads)."""
     work = setting.world.workloads
     batch = routing.inflow * ~work.real_time
-    whole = combine(batch.sum(axis=1), kind_of_workload(setting))
+    whole = work.sum(batch.sum(axis=1), "kind")
     here = batch[:, setting.world.regions.home_index]
     return np.asarray(here * spread(safe_ratio(helped, whole), work.kind))
 
@@ -157,7 +146,7 @@ def home_fulfilment(
 ) -> Array:
     """Return the share of the home region's intelligent demand served anywhere, (runs, 1)."""
     work, home = setting.world.workloads, setting.world.regions.home_index
-    intelligent = work.kind == INTELLIGENT
+    intelligent = work.intelligent
     rival = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
     got = delivered[:, home] + (routing.demand * routing.share[..., RIVAL])[:, home] * rival
     got = got + helped_home
@@ -166,13 +155,7 @@ def home_fulfilment(
 
 def availability(drivers: Drivers, setting: Setting) -> Array:
     """Return the share of each centre's servers that runs (centres,): less where the hub is out."""
-    hub = (setting.world.prefectures.hub == 1)[setting.world.centres.prefecture]
-    return np.where(hub, drivers.hub_availability, 1.0) * drivers.supply
-
-
-def cells_by_kind(values: Array, setting: Setting) -> Array:
-    """Return (runs, cells) summed by kind, (runs, kinds)."""
-    return np.asarray(values.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2))
+    return np.where(setting.world.centres.in_hub, drivers.hub_availability, 1.0) * drivers.supply
 
 
 def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
@@ -180,20 +163,19 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
 
     The dispatch centre raises both; general and super compute respond in part.
     """
-    p, kind = setting.parameters, cell_kind(setting)
+    p, kind = setting.parameters, setting.world.cells.kind
     lever = spread(policy.lever["unified_dispatch"] * setting.by_kind("dispatch_factor"), kind)
     pooled = np.minimum(p.pooled_share + lever, 1)
     return pooled, p.search_exponent * (1 + p.dispatch_search_gain * lever)
 
 
-def contract_weights(
-    state: State, drivers: Drivers, policy: Policy, routing: Routing, setting: Setting
-) -> Array:
+def contract_weights(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
+    state, drivers = quarter.state, quarter.drivers
     p, kind = setting.parameters, setting.world.centres.kind
     relative = np.log(routing.offer.price / spread(drivers.price, kind))
     tenants = state.centres.tenants
-    quality = served_quality(state, policy, setting)
+    quality = served_quality(quarter, setting)
     return np.asarray(
         routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
     )
@@ -210,15 +192,14 @@ def class_demand(
     """
     world = setting.world
     work, places = world.workloads, world.prefectures
-    to_kind = kind_of_workload(setting)
-    cells = segment_sum(weight, world.centres.cell_start)
+    cells = world.centres.sum(weight, "cell")
     cells = cells.reshape(setting.runs, len(world.kinds), places.count)
     reach = home_latency(policy, setting)[:, :, None] + places.latency_extra_ms
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
     masks = ((reach <= limit).astype(float), np.ones_like(reach))
     wanted, nowhere = [], []
     for real_time, mask in zip((True, False), masks, strict=True):
-        inflow = combine(routing.inflow * (work.real_time == real_time), to_kind).swapaxes(1, 2)
+        inflow = work.sum(routing.inflow * (work.real_time == real_time), "kind").swapaxes(1, 2)
         reachable = np.matvec(mask[:, None], cells)  # (R, K, G)
         density = safe_ratio(inflow, reachable)
         spread_out = np.vecmat(density, mask[:, None])
@@ -228,68 +209,102 @@ def class_demand(
 
 
 def serve_class(
+    quarter: Quarter,
+    routing: Routing,
     demand: Array,
     free: Array,
     weight: Array,
-    routing: Routing,
-    drivers: Drivers,
     order: int,
-    pooled: Array,
-    exponent: Array,
-    linkage: Array,
     setting: Setting,
 ) -> tuple[Array, Array, Array]:
     """Return sales (runs, centres), demand lost and demand leaked (runs, kinds) of one class.
 
-    Batch work of the pool clears in the prefecture or, with linkage, in the whole province.
+    Contracts first: each centre is matched with its share of demand. What is pooled, and a part of
+    what stayed unserved, then clears in merit order.
     """
     world, p = setting.world, setting.parameters
     centres = world.centres
-    start, cell = centres.cell_start, centres.cell
-    own = segment_share(weight, start, cell) * spread((1 - pooled) * demand, cell)
+    cell = centres.cell
+    pooled, exponent = dispatch_rules(quarter.policy, setting)
+    own = segment_share(weight, centres.cell_start, cell) * spread((1 - pooled) * demand, cell)
     contracted = kernels.match(own, free, spread(exponent, cell))
     contracted = np.minimum(contracted, np.minimum(own, free))
-    unserved = segment_sum(own - contracted, start)
-    unserved = unserved + np.maximum((1 - pooled) * demand - segment_sum(own, start), 0)
+    unserved = centres.sum(own - contracted, "cell")
+    unserved = unserved + np.maximum((1 - pooled) * demand - centres.sum(own, "cell"), 0)
     pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    reference = spread(drivers.price, centres.kind)
-    charge = p.latency_charge * world.prefectures.latency_extra_ms[centres.prefecture]
-    offer = routing.offer.cost / reference + charge * (order == 0)
-    margin = (routing.offer.market / reference - offer) / p.merit_order_width
-    willing = sigmoid(np.minimum(margin, p.margin_cap))
-    if "centre.withdraw" in setting.neutral:
-        willing = np.ones_like(willing)
-    left = np.maximum(free - contracted, 0) * willing
-    width = p.merit_order_width
-    linked = linkage * (order == 1)
+    idle = np.maximum(free - contracted, 0)
+    sold = contracted + clear_pool(quarter, routing, pool, idle, order, setting)
+    outside = pooled * p.pool_leak * unserved
+    lost = world.cells.sum(demand - outside, "kind") - centres.sum(sold, "kind")
+    return sold, np.maximum(lost, 0), world.cells.sum(outside, "kind")
+
+
+def clear_pool(
+    quarter: Quarter, routing: Routing, pool: Array, idle: Array, order: int, setting: Setting
+) -> Array:
+    """Return what idle centres get of the pool in merit order, PFh (runs, centres).
+
+    The pool of batch work clears in the prefecture or, with linkage, in the whole province.
+    """
+    world, p = setting.world, setting.parameters
+    centres, places = world.centres, world.prefectures
+    start, cell, width = centres.cell_start, centres.cell, p.merit_order_width
+    reference = spread(quarter.drivers.price, centres.kind)
+    charge = p.latency_charge * places.latency_extra_ms[centres.prefecture]
+    offer = routing.offer.cost / reference + charge * (order == REAL_TIME)
+    margin = (routing.offer.market / reference - offer) / width
+    left = idle * setting.rules.offer_idle(quarter, setting, margin)
+    linked = linkage(quarter.policy) * (order == BATCH)
     dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
     if linked.any():
-        rest = linked * pool
-        kinds = start[:: world.prefectures.count]
-        dispatched = dispatched + clear(
-            left - dispatched, offer, cells_by_kind(rest, setting), width, kinds, centres.kind
-        )
-    outside = pooled * p.pool_leak * unserved
-    lost = cells_by_kind(demand - outside, setting) - kind_sum(contracted + dispatched, setting)
-    return contracted + dispatched, np.maximum(lost, 0), cells_by_kind(outside, setting)
+        kinds = start[:: places.count]
+        rest = world.cells.sum(linked * pool, "kind")
+        left = left - dispatched
+        dispatched = dispatched + clear(left, offer, rest, width, kinds, centres.kind)
+    return dispatched
+
+
+def linkage(policy: Policy) -> Array:
+    """Return how far the province is one pool, and kinds stand in for one another (runs, 1)."""
+    return np.minimum(policy.lever["hub_linkage"], 1)
+
+
+def offer_capacity(quarter: Quarter, setting: Setting, left: Array, share: Array) -> Array:
+    """Return capacity that is offered to a class of work, PFh (runs, centres): a rule.
+
+    Called for real-time work and then for batch work. `left` is what stands idle, PFh (runs,
+    centres), and `share` the part of this class in the demand that is still to be served, by cell.
+    Each class may have all that is left, so real-time work comes first.
+    """
+    return left
+
+
+def offer_idle(quarter: Quarter, setting: Setting, margin: Array) -> Array:
+    """Return the share of its idle capacity that each centre offers (runs, centres): a rule.
+
+    `margin` is the price that the market pays less the centre's own cost, in widths of the merit
+    order: who would lose money withholds capacity.
+    """
+    return sigmoid(np.minimum(margin, setting.parameters.margin_cap))
 
 
 def reserve_for_batch(batch: Array, free: Array, policy: Policy, setting: Setting) -> Array:
     """Return the share of capacity kept for batch work when it goes first, (runs, centres)."""
     centres = setting.world.centres
-    cover = safe_ratio(batch, segment_sum(free, centres.cell_start), empty=0.0)
+    cover = safe_ratio(batch, centres.sum(free, "cell"), empty=0.0)
     lever = np.minimum(policy.lever["latency_insensitive_first"], 1)
     return spread(lever * np.minimum(1, cover), centres.cell)
 
 
-def substitute(lost: Array, idle: Array, linkage: Array, setting: Setting) -> Array:
+def substitute(dispatch: Dispatch, policy: Policy, setting: Setting) -> Array:
     """Return idle intelligent capacity that does general work, PFh FP16 (runs, centres).
 
     A share of general batch work without a centre runs on it at a poor ratio.
     """
-    p, kind = setting.parameters, setting.world.centres.kind
-    free = idle * (kind == INTELLIGENT)
-    wanted = p.substitution_share * linkage * lost[:, [GENERAL]] / p.substitution_ratio
+    p, world = setting.parameters, setting.world
+    free = dispatch.left * world.centres.intelligent
+    lost = dispatch.lost[:, BATCH][:, world.kinds.general]
+    wanted = p.substitution_share * linkage(policy) * lost / p.substitution_ratio
     return np.asarray(free * np.minimum(1, safe_ratio(wanted, total(free))))
 
 
@@ -301,9 +316,8 @@ def help_from_neighbours(lost: Array, routing: Routing, policy: Policy, setting:
 
 
 def settle_sales(
+    quarter: Quarter,
     routing: Routing,
-    drivers: Drivers,
-    policy: Policy,
     by_class: Array,
     stand_in: Array,
     inflow: Array,
@@ -315,28 +329,28 @@ def settle_sales(
     All buyers of a kind and class are served in the same proportion; a centre earns its posted
     price times the mean multiplier of the workloads it serves.
     """
+    drivers, policy = quarter.drivers, quarter.policy
     world = setting.world
     work, kind = world.workloads, world.centres.kind
-    order = np.where(work.real_time, 0, 1)
+    order = np.where(work.real_time, REAL_TIME, BATCH)
     ratio = safe_ratio(served, inflow)
     delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
-    to_kind = kind_of_workload(setting)
     revenue = np.zeros_like(routing.offer.price)
     payments = np.zeros_like(delivered)
     discount = price_cut(policy, setting)
-    for c in (0, 1):
+    for c in (REAL_TIME, BATCH):
         mine = delivered * (order == c)
         value = mine * work.price_multiplier
-        by_kind_value = combine(value, to_kind).sum(axis=1)
-        multiplier = safe_ratio(by_kind_value, combine(mine, to_kind).sum(axis=1))
+        by_kind_value = work.sum(value, "kind").sum(axis=1)
+        multiplier = safe_ratio(by_kind_value, work.sum(mine, "kind").sum(axis=1))
         earned = routing.offer.price * by_class[:, c] * spread(multiplier, kind) * discount / 1e6
-        income = kind_sum(earned, setting)
+        income = world.centres.sum(earned, "kind")
         unit = safe_ratio(income, by_kind_value)
         revenue = revenue + earned
         payments = payments + value * unit[:, None, work.kind]
     ratio = setting.parameters.substitution_ratio
-    earned = stand_in * ratio * drivers.price[:, [GENERAL]] * discount / 1e6
-    batch = routing.inflow * ((order == 1) & (work.kind == GENERAL))
+    earned = stand_in * ratio * drivers.price[:, world.kinds.general] * discount / 1e6
+    batch = routing.inflow * (~work.real_time & work.general)
     whole = batch.sum(axis=(1, 2), keepdims=True)
     payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
     return revenue + earned, delivered, payments
@@ -348,21 +362,22 @@ def price_cut(policy: Policy, setting: Setting) -> Array:
     return np.asarray(1 - share * policy.rate["output_subsidy"])
 
 
-def move_mark(state: State, use: Array, setting: Setting) -> Array:
-    """Return price marks after use: m' = clip((1 - k) m + e (u - u*)), (runs, centres)."""
+def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:
+    """Return the mark on the reference price of each centre next quarter (runs, centres): a rule.
+
+    m' = (1 - k) m + e (u - u*), with `use` u of the quarter; the stage keeps it within bounds.
+    """
     p = setting.parameters
-    if "centre.mark" in setting.neutral:
-        running = kind_sum((use > 0).astype(float), setting)
-        use = spread(safe_ratio(kind_sum(use, setting), running), setting.world.centres.kind)
-    moved = (1 - p.mark_fading) * state.centres.mark + p.mark_speed * (use - p.target_use)
-    return np.clip(moved, p.mark_low, p.mark_high)
+    kept = (1 - p.mark_fading) * quarter.state.centres.mark
+    return np.asarray(kept + p.mark_speed * (use - p.target_use))
 
 
-def learn(state: State, routing: Routing, policy: Policy, setting: Setting) -> Array:
+def learn(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads).
 
     The share s counts what anchor tenants brought along.
     """
+    state, policy = quarter.state, quarter.policy
     p, kind = setting.parameters, setting.world.workloads.kind
     wide = p.experience_half[:, :, None]
     share = move_anchors(routing.share, policy, setting)[..., HOME]

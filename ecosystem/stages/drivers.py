@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.inputs.calendar import (
@@ -18,39 +16,9 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, sigmoid
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.state.records import Drivers, Quarter
 from ecosystem.state.setting import Parameters, Setting
 from ecosystem.state.state import State
-
-GENERAL, INTELLIGENT, SUPER = 0, 1, 2  # kinds of compute
-
-
-@dataclass(frozen=True)
-class Drivers:
-    """Exogenous values of one quarter."""
-
-    year: float
-    capacity: Array  # PFLOPS (runs, kinds), national, at the start of the quarter
-    capacity_next: Array  # PFLOPS (runs, kinds), at its end
-    growth: Array  # log growth a year, mean of four quarters (runs, kinds)
-    demand_ratio_next: Array  # (runs, kinds)
-    demand: Array  # PFLOPS-hours (runs, regions, workloads), 0 for the home region
-    real_time_share: Array  # of intelligent work (runs, 1)
-    noise: Array  # (runs, regions, workloads)
-    price: Array  # yuan/PFh (runs, kinds), reference
-    server_cost: Array  # million yuan/PFLOPS (runs, kinds)
-    hall_cost: Array  # million yuan/PFLOPS (runs, kinds)
-    power: Array  # kW/PFLOPS of new servers (runs, kinds)
-    price_decline: Array  # log decline a year (runs, kinds)
-    electricity: Array  # yuan/kWh (prefectures,)
-    rival_price: Array  # of rival hubs over the reference (runs, 1)
-    supply: float  # share of servers that power lets run
-    poaching: float  # pull of the east, 1 without
-    efficiency: float  # work done by a unit of compute, 1 without a jump
-    grid_decline: Array  # factor on all grid CO2 factors (runs, 1)
-    accelerators: float  # share of ordered servers delivered
-    hub_availability: float  # share of hub capacity that runs
-    fiscal: float  # factor on local envelopes and cash
-    open_source: Array  # floor of algorithm quality (runs, 1)
 
 
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
@@ -93,12 +61,13 @@ def halved(value: Array, year: float, halving_time: Array, reference_year: Array
     return np.asarray(value * np.exp2(-(year - reference_year) / halving_time))
 
 
-def drive(state: State, setting: Setting) -> Drivers:
+def drive(quarter: Quarter, setting: Setting) -> Drivers:
     """Return the drivers of the quarter `state.period`.
 
     Source: model equations (0.1)-(0.4); national capacity is a state after the last observed
     quarter, built at the rate that expected profit supports (section "option not to build").
     """
+    state = quarter.state
     world, p, t = setting.world, setting.parameters, state.period
     year = mid_year(t)
     horizon = setting.by_kind("price_halving_time")
@@ -109,18 +78,8 @@ def drive(state: State, setting: Setting) -> Drivers:
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
     capacity_next = build_nation(state, setting, growth, price, server_cost, hall_cost, power)
-    noise = kernels.ar1_step(
-        state.buyers.noise,
-        setting.chance.normal("demand", t, state.buyers.noise[0].size).reshape(
-            state.buyers.noise.shape
-        ),
-        p.demand_noise_persistence[:, :, None],
-        p.demand_noise_sd[:, :, None],
-    )
-    inference = p.real_time_share_start + (
-        p.real_time_share_end - p.real_time_share_start
-    ) * sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
-    inference = inference + (1 - inference) * (float(setting.shocks["inference"][t]) - 1)
+    noise = demand_noise(state, setting)
+    inference = real_time_share(setting, t, year)
     tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
     surge = tasks * float(setting.shocks["demand"][t])
     return Drivers(
@@ -151,14 +110,33 @@ def drive(state: State, setting: Setting) -> Drivers:
     )
 
 
+def demand_noise(state: State, setting: Setting) -> Array:
+    """Return the luck of demand, which fades (runs, regions, workloads)."""
+    p, before = setting.parameters, state.buyers.noise
+    luck = setting.chance.normal("demand", state.period, before[0].size).reshape(before.shape)
+    fading, spread_out = p.demand_noise_persistence, p.demand_noise_sd
+    return kernels.ar1_step(before, luck, fading[:, :, None], spread_out[:, :, None])
+
+
+def real_time_share(setting: Setting, t: int, year: float) -> Array:
+    """Return the share of intelligent work in real time, logistic over the years (runs, 1).
+
+    A shift towards inference takes a part of the rest.
+    """
+    p, start = setting.parameters, setting.parameters.real_time_share_start
+    risen = sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
+    share = start + (p.real_time_share_end - start) * risen
+    return np.asarray(share + (1 - share) * (float(setting.shocks["inference"][t]) - 1))
+
+
 def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
     """Return the cost of new servers and of new halls, M¥/PFLOPS (runs, kinds) each."""
     p, reference = setting.parameters, setting.parameters.price_reference_year
     horizon = setting.by_kind("price_halving_time")
     servers = halved(setting.by_kind("server_cost"), year, horizon, reference)
     halls = halved(p.hall_cost_intelligent, year, p.power_halving_time_intelligent, reference)
-    kinds = np.arange(servers.shape[1])
-    return servers, np.where(kinds == INTELLIGENT, halls, p.hall_cost_share * servers)
+    intelligent = setting.world.kinds.intelligent
+    return servers, np.where(intelligent, halls, p.hall_cost_share * servers)
 
 
 def reference_prices(setting: Setting) -> Array:
@@ -197,7 +175,7 @@ def workload_mix(setting: Setting, inference: Array) -> Array:
     work = setting.world.workloads
     batch_of_intelligent = (1 - inference) * work.share_within_kind
     path = np.where(work.real_time, inference, batch_of_intelligent)
-    return np.where(work.kind == INTELLIGENT, path, work.share_within_kind + 0 * inference)
+    return np.where(work.intelligent, path, work.share_within_kind + 0 * inference)
 
 
 def potential_demand(
@@ -211,9 +189,9 @@ def potential_demand(
     world, p, t = setting.world, setting.parameters, state.period
     work, regions = world.workloads, world.regions
     national = state.nation.demand_ratio * setting.national_table[:, t]
-    national = national * np.where(np.arange(len(world.kinds)) == INTELLIGENT, surge, 1.0)
+    national = national * np.where(world.kinds.intelligent, surge, 1.0)
     by_workload = workload_mix(setting, inference) * spread(national, work.kind) * HOURS
-    share = np.where(regions.home == 1, 0.0, regions.demand_share)
+    share = np.where(regions.home, 0.0, regions.demand_share)
     reaction = np.exp(
         -p.demand_elasticity[:, :, None] * np.log(state.buyers.price)
         + noise
@@ -237,43 +215,52 @@ def build_nation(
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
     the option not to build. An export control holds back a part of what is built.
     """
-    p, t, kind = setting.parameters, state.period, np.array([INTELLIGENT])
-    table = setting.national_table
+    p, t, intelligent = setting.parameters, state.period, setting.world.kinds.intelligent
+    table, capacity = setting.national_table, state.nation.capacity
     if t < POLICY_START:
         return table[:, t + 1]
-    capacity = state.nation.capacity
     tabled = np.log(table[:, t + 1] / table[:, t])
     reference_growth = np.log(table[:, t] / table[:, t - QUARTERS_A_YEAR])
-    decay = setting.by_kind("server_depreciation")
-    cost = spread(server_cost + hall_cost / p.expected_fill, kind)
-    variable = spread(power, kind) * p.rival_pue * p.rival_electricity_price
+    prices = (values[:, intelligent] for values in (price, server_cost, hall_cost, power))
+    price, server_cost, hall_cost, power = prices
 
-    def index(use: Array, hype: Array, growing: Array) -> Array:
-        hyped = np.minimum(1, p.target_use * (1 + hype * spread(growing, kind)))
-        expected = p.use_weight * use + (1 - p.use_weight) * hyped
-        decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
-        value = kernels.profitability(
-            price=spread(price, kind),
-            variable_cost=variable,
-            use=expected,
-            capital_cost=cost,
-            maintenance=p.maintenance_share * spread(server_cost, kind),
-            income_factor=kernels.present_value_factor(
-                p.interest_rate, spread(decay, kind), decline
-            ),
-            upkeep_factor=kernels.present_value_factor(p.interest_rate, spread(decay, kind)),
-        )
-        return np.maximum(value, p.profit_floor)
+    def profit(use: Array, hype: Array, growing: Array) -> Array:
+        hyped = np.minimum(1, p.target_use * (1 + hype * growing[:, intelligent]))
+        expected = p.use_weight * use[:, intelligent] + (1 - p.use_weight) * hyped
+        return national_profit(expected, price, server_cost, hall_cost, power, setting)
 
-    profit = index(spread(state.nation.use, kind), p.hype, growth)
-    benchmark = index(spread(state.nation.use_2024, kind), p.hype_reference, reference_growth)
+    now = profit(state.nation.use, p.hype, growth)
+    benchmark = profit(state.nation.use_2024, p.hype_reference, reference_growth)
     soft = p.soft_build_share * p.soft_budget
     reaction = np.clip(
-        np.exp(p.national_build_sensitivity * np.log(profit / benchmark)),
+        np.exp(p.national_build_sensitivity * np.log(now / benchmark)),
         p.national_build_low,
         p.national_build_high,
     )
-    pace = np.where(np.arange(capacity.shape[1]) == INTELLIGENT, soft + (1 - soft) * reaction, 1.0)
+    pace = np.where(intelligent, soft + (1 - soft) * reaction, 1.0)
+    decay = setting.by_kind("server_depreciation")
     gross = capacity * np.expm1(tabled) + decay * capacity
     delivered = float(setting.shocks["accelerators"][t])
     return np.asarray(capacity + gross * pace * delivered - decay * capacity)
+
+
+def national_profit(
+    use: Array, price: Array, server_cost: Array, hall_cost: Array, power: Array, setting: Setting
+) -> Array:
+    """Return the profitability of new intelligent compute in the nation, (runs, 1).
+
+    As `location.profit_index`, at the power price and PUE of the rival hubs and without support.
+    """
+    p = setting.parameters
+    wear = setting.by_kind("server_depreciation")[:, setting.world.kinds.intelligent]
+    decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
+    value = kernels.profitability(
+        price=price,
+        variable_cost=power * p.rival_pue * p.rival_electricity_price,
+        use=use,
+        capital_cost=server_cost + hall_cost / p.expected_fill,
+        maintenance=p.maintenance_share * server_cost,
+        income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
+        upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
+    )
+    return np.maximum(value, p.profit_floor)

@@ -8,44 +8,24 @@ import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, segment_sum, spread
-from ecosystem.stages.finance import Books
-from ecosystem.stages.investment import Investment
+from ecosystem.stages.finance import equity
+from ecosystem.state.records import Books, Exits, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
 
 
 @dataclass(frozen=True)
-class Exits:
-    """Centres after exits."""
+class Takeover:
+    """Who leaves and what becomes of it, (runs, centres)."""
 
-    left: Array  # 1 or 0 (runs, centres)
-    servers: Array  # PFLOPS (runs, centres)
-    server_pipeline: Array  # PFLOPS (runs, quarters, centres)
-    halls: Array  # MW (runs, centres)
-    halls_pipeline: Array  # MW (runs, quarters, centres)
-    power: Array  # kW/PFLOPS (runs, centres)
-    pue: Array  # (runs, centres)
-    book_servers: Array  # M¥ (runs, centres)
-    book_halls: Array  # M¥ (runs, centres)
-    paid: Array  # M¥ by buyers (runs, centres)
-    received: Array  # M¥ by sellers (runs, centres)
-    repaid: Array  # M¥ of their loans (runs, centres)
-    left_over: Array  # M¥ for their owners (runs, centres)
-    overdraft: Array  # M¥ that buyers borrow (runs, centres)
-    loan: Array  # M¥ (runs, centres)
-    written_off: Array  # M¥ that banks lose (runs, centres)
-    insolvent: Array  # quarters in default (runs, centres)
+    left: Array  # 1 where a centre leaves
+    heir: Array  # share of those who stay in what their cell takes over
+    halls: Array  # 1 where the halls of a centre that leaves are taken over
+    servers: Array  # 1 where its servers are, rather than scrapped
 
 
-def exit_centres(
-    state: State,
-    investment: Investment,
-    books: Books,
-    local_settlement: Array,
-    setting: Setting,
-) -> Exits:
+def exit_centres(quarter: Quarter, books: Books, setting: Setting) -> Exits:
     """Return centres after exits; model equation (6.5).
 
     A centre is in default where its debts exceed its assets and its surplus does not pay the
@@ -54,76 +34,92 @@ def exit_centres(
     of its soft budget. The others of its cell take its halls over at recovery value, and its
     servers too unless they are scrapped.
     """
-    world, p = setting.world, setting.parameters
-    centres = world.centres
-    start, cell = centres.cell_start, centres.cell
-    draw = setting.chance.uniform("centre exits", state.period, 2 * centres.count)
-    draw = draw.reshape(setting.runs, centres.count, 2)
-    leave_draw, scrap_draw = (spread(draw[:, :, i], centres.order) for i in (0, 1))
-    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), centres.owner)
-    if "centre.exit" in setting.neutral:
-        soft = np.ones_like(soft)
-    insolvent = state.centres.insolvent >= p.exit_quarters
-    left = (insolvent & (leave_draw >= soft)).astype(float)
-    size = investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    heir = segment_share(size * (1 - left), start, cell)
-    taken = left * (spread(segment_sum(heir, start), cell) > 0)
-    sold = taken * (scrap_draw >= p.scrap_probability)
-    pipes = investment.server_pipeline.shape[1], investment.halls_pipeline.shape[1]
-    passed = np.stack([sold] * 4 + [taken] * 2 + [sold] * pipes[0] + [taken] * pipes[1], axis=1)
-    taken_over = np.concatenate(
-        [
-            np.stack(
-                [
-                    investment.servers,
-                    investment.servers * investment.power,
-                    investment.servers * investment.pue,
-                    p.recovery_share * books.book_servers,
-                    investment.halls,
-                    p.recovery_share * books.book_halls,
-                ],
-                axis=1,
-            ),
-            investment.server_pipeline,
-            investment.halls_pipeline,
-        ],
-        axis=1,
-    )
-    moved = spread(segment_sum(taken_over * passed, start), cell)
-    gained = heir[:, None] * moved
-    after = taken_over * (1 - left)[:, None] + gained
-    servers, whole_power, whole_pue, _, halls, _ = (after[:, i] for i in range(6))
-    book_servers = books.book_servers * (1 - left) + gained[:, 3]  # at the price paid
-    book_halls = books.book_halls * (1 - left) + gained[:, 5]
-    orders = 6 + pipes[0]
-    book = books.book_servers * sold + books.book_halls * taken
-    received = p.recovery_share * local_settlement * book
-    paid = heir * spread(segment_sum(received, start), cell)
+    p, built, cell = setting.parameters, quarter.investment, setting.world.centres.cell
+    settled, start = quarter.policy.local_settlement, setting.world.centres.cell_start
+    over = take_over(quarter, setting)
+    left = over.left
+    goods = hand_over(quarter, books, over, setting)
+    worth = books.book_servers * over.servers + books.book_halls * over.halls
+    received = p.recovery_share * settled * worth
+    paid = over.heir * spread(segment_sum(received, start), cell)
     cash = books.cash + received - paid
     repaid = left * np.minimum(books.loan, np.maximum(cash, 0))
-    left_over = left * (np.maximum(cash, 0) - repaid)
     overdraft = np.maximum(-cash, 0)
     loan = (books.loan + overdraft) * (1 - left)
-    written_off = left * books.loan - repaid
-    equity = (cash + overdraft) * (1 - left) - loan
-    equity = equity + local_settlement * (book_servers + book_halls)
-    default = (equity < -YUAN) & (local_settlement * books.surplus < books.interest)
+    book = goods["book_servers"] + goods["book_halls"]
+    own = equity((cash + overdraft) * (1 - left), book, loan, settled)
+    default = (own < -YUAN) & (settled * books.surplus < books.interest)
+    servers = goods["servers"]
     return Exits(
         left=left,
         servers=servers,
-        server_pipeline=after[:, 6:orders],
-        halls=halls,
-        halls_pipeline=after[:, orders:],
-        power=np.where(servers > 0, safe_ratio(whole_power, servers), investment.power),
-        pue=np.where(servers > 0, safe_ratio(whole_pue, servers), investment.pue),
-        book_servers=book_servers,
-        book_halls=book_halls,
+        server_pipeline=goods["server_pipeline"],
+        halls=goods["halls"],
+        halls_pipeline=goods["halls_pipeline"],
+        power=np.where(servers > 0, safe_ratio(goods["power"], servers), built.power),
+        pue=np.where(servers > 0, safe_ratio(goods["pue"], servers), built.pue),
+        book_servers=goods["book_servers"],
+        book_halls=goods["book_halls"],
         paid=paid,
         received=received,
         repaid=repaid,
-        left_over=left_over,
+        left_over=left * (np.maximum(cash, 0) - repaid),
         overdraft=overdraft,
         loan=loan,
-        written_off=written_off,
-        insolvent=np.where(default, (state.centres.insolvent + 1) * (1 - left), 0.0),
+        written_off=left * books.loan - repaid,
+        insolvent=np.where(default, (quarter.state.centres.insolvent + 1) * (1 - left), 0.0),
     )
+
+
+def take_over(quarter: Quarter, setting: Setting) -> Takeover:
+    """Draw who leaves and whose servers are scrapped; the others of a cell share by size."""
+    p, centres = setting.parameters, setting.world.centres
+    start, cell = centres.cell_start, centres.cell
+    draw = setting.chance.uniform("centre exits", quarter.state.period, 2 * centres.count)
+    draw = draw.reshape(setting.runs, centres.count, 2)
+    leave_draw, scrap_draw = (spread(draw[:, :, i], centres.order) for i in (0, 1))
+    left = setting.rules.close_centre(quarter, setting, leave_draw)
+    size = quarter.investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
+    heir = segment_share(size * (1 - left), start, cell)
+    halls = left * (spread(segment_sum(heir, start), cell) > 0)
+    return Takeover(left, heir, halls, halls * (scrap_draw >= p.scrap_probability))
+
+
+def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
+    """Return 1 for each centre that leaves, else 0 (runs, centres): a rule.
+
+    After a year in default; state owners stay with the probability of their soft budget, which
+    `luck` decides, uniform numbers (runs, centres).
+    """
+    p, world = setting.parameters, setting.world
+    soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), world.centres.owner)
+    insolvent = quarter.state.centres.insolvent >= p.exit_quarters
+    return (insolvent & (luck >= soft)).astype(float)
+
+
+def hand_over(quarter: Quarter, books: Books, over: Takeover, setting: Setting) -> dict[str, Array]:
+    """Return what centres have after takeovers, by name (runs, ..., centres).
+
+    Heirs book what they take over at the price paid. `power` and `pue` are times servers.
+    """
+    built, p, centres = quarter.investment, setting.parameters, setting.world.centres
+    halls, servers = over.halls[:, None], over.servers[:, None]
+    goods = {  # what there is, whether it is taken over, and at which share
+        "servers": (built.servers[:, None], servers, 1.0),
+        "power": ((built.servers * built.power)[:, None], servers, 1.0),
+        "pue": ((built.servers * built.pue)[:, None], servers, 1.0),
+        "book_servers": (books.book_servers[:, None], servers, p.recovery_share[:, None]),
+        "halls": (built.halls[:, None], halls, 1.0),
+        "book_halls": (books.book_halls[:, None], halls, p.recovery_share[:, None]),
+        "server_pipeline": (built.server_pipeline, servers, 1.0),
+        "halls_pipeline": (built.halls_pipeline, halls, 1.0),
+    }
+    given = np.concatenate([what * taken * share for what, taken, share in goods.values()], axis=1)
+    gained = over.heir[:, None] * spread(segment_sum(given, centres.cell_start), centres.cell)
+    after, row = {}, 0
+    for name, (what, _, _) in goods.items():
+        rows = what.shape[1]
+        kept = what * (1 - over.left)[:, None] + gained[:, row : row + rows]
+        after[name] = kept if name.endswith("pipeline") else kept[:, 0]
+        row += rows
+    return after

@@ -1,4 +1,4 @@
-"""The books of a data centre: surplus, headquarters, loan, tax, dividend, equity.
+"""Income statements: the books of a data centre, and the taxes and profit of the other sectors.
 
 Every line works on arrays of any shape, so that one centre can be followed by hand.
 """
@@ -10,6 +10,38 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.state.records import Books
+from ecosystem.state.setting import Setting
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What the income statement of a sector says, M¥ (runs, members)."""
+
+    value_added: Array  # gross
+    value_added_tax: Array
+    income_tax: Array
+    wages: Array
+
+
+def close_statement(
+    added: Array, wages: Array, deducted: Array | float, setting: Setting
+) -> tuple[Statement, Array]:
+    """Return the statement of a sector that pays its taxes here, and its profit after tax, M¥.
+
+    VAT is due on value added, income tax on what is left after wages and what else is `deducted`:
+    interest, wear and contracts, less grants.
+    """
+    p = setting.parameters
+    vat = p.value_added_tax * np.maximum(added, 0)
+    before = added - wages - deducted - vat
+    tax = p.income_tax * np.maximum(before, 0)
+    return Statement(added, vat, tax, wages), before - tax
+
+
+def equity(cash: Array, book: Array, loan: Array, local_settlement: Array) -> Array:
+    """Return what a centre is worth to its local owners, E = cash + local share * book - loan."""
+    return np.asarray(cash + local_settlement * book - loan)
 
 
 @dataclass(frozen=True)
@@ -25,32 +57,6 @@ class Rates:
     income_tax: Array
     payout: Array  # share of free profit paid as dividend
     reserve_quarters: Array  # of costs and interest kept before a dividend
-
-
-@dataclass(frozen=True)
-class Books:
-    """What the quarter did to a centre, M¥."""
-
-    surplus: Array  # gross operating surplus
-    headquarters_take: Array
-    headquarters_pay: Array
-    depreciation: Array
-    interest: Array
-    repayment: Array
-    borrowed: Array  # for capital
-    overdraft: Array  # borrowed because cash ran out
-    value_added_tax: Array
-    income_tax: Array
-    dividend: Array
-    cash: Array
-    loan: Array
-    book_servers: Array
-    book_halls: Array
-
-    def equity(self, local_settlement: Array) -> Array:
-        """Return E = cash + local share * book - loan, M¥."""
-        book = self.book_servers + self.book_halls
-        return np.asarray(self.cash + local_settlement * book - self.loan)
 
 
 def keep_books(

@@ -7,71 +7,40 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import segment_sum, spread
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import INTELLIGENT, Drivers, reference_prices
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.routing import park_output
+from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
-
-
-@dataclass(frozen=True)
-class Innovation:
-    """Knowledge, patents and use of AI in the quarter."""
-
-    research_spending: Array  # M¥ of AI firms out of their own money (runs, slots)
-    grants: Array  # M¥ of research grants to AI firms (runs, slots)
-    university_grants: Array  # M¥ (runs, universities)
-    compute: Array  # PFh used by each firm, with free quota (runs, slots)
-    patents: Array  # invention patents (runs, slots)
-    collaboration: Array  # intensity (runs, prefectures, domains)
-    absorptive: Array  # absorptive capacity (runs, slots)
-    knowledge_next: Array  # (runs, slots)
-    research_next: Array  # stock, M¥ (runs, slots)
-    university_knowledge_next: Array  # (runs, domains, universities)
-    quality: Array  # algorithm quality A (runs, domains)
-    relative_quality: Array  # 1 - exp(-A/A_0) (runs, domains)
-    frontier: Array  # world frontier of knowledge (runs, 1)
-    deployment_next: Array  # (runs, prefectures, domains)
-    adoption_next: Array  # of parks (runs, parks)
-    park_servers_next: Array  # PFLOPS (runs, parks)
-    park_order: Array  # PFLOPS (runs, parks)
-    park_output: Array  # M¥ (runs, parks)
-    density: Array  # mean share of possible ties that is active (runs, 1)
 
 
 def innovate(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    market: Market,
+    quarter: Quarter,
     setting: Setting,
 ) -> Innovation:
     """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
+    state, policy = quarter.state, quarter.policy
     p, world, f = setting.parameters, setting.world, state.firms
     cell = world.firms.cell
     pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
     frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
-    grants, university_grants = research_grants(state, policy, setting)
-    own = p.research_intensity * f.sales
+    grants, university_grants = research_grants(quarter, setting)
+    own = setting.rules.spend_on_research(quarter, setting)
     effort = own + (1 + p.research_additionality) * grants
-    partners = partner_knowledge(state, policy, investment, frontier, setting)
-    compute = usable_compute(state, market, policy, investment, setting)
-    patents = invent(state, drivers, effort, compute, partners, setting)
+    partners = partner_knowledge(quarter, frontier, setting)
+    compute = usable_compute(quarter, setting)
+    patents = invent(quarter, effort, compute, partners, setting)
     gap = np.maximum(spread(partners.external, cell) - f.knowledge, 0)
     absorptive = -np.expm1(-f.research / p.absorption_scale)
     learning = spread(partners.intensity, cell) * absorptive
     absorbed = learning * gap * np.exp(-gap / p.cognitive_distance)
     gain = towards_frontier(p.knowledge_per_patent * patents + absorbed, f.knowledge, frontier)
-    quality = algorithm_quality(state, drivers, setting)
-    affordable = affordability(state, market, setting)
-    deployed, relative = deploy(state, drivers, policy, affordable, quality, setting)
-    adoption, servers, order = modernise(state, policy, affordable, relative, setting)
+    quality = algorithm_quality(quarter, setting)
+    affordable = affordability(quarter, setting)
+    deployed, relative = deploy(quarter, affordable, quality, setting)
+    adoption, servers, order = modernise(quarter, affordable, relative, setting)
     return Innovation(
         research_spending=own,
         grants=grants,
@@ -82,7 +51,7 @@ def innovate(
         absorptive=absorptive,
         knowledge_next=f.active * (f.knowledge * (1 - p.knowledge_depreciation) + gain),
         research_next=f.active * (f.research * (1 - p.research_depreciation) + effort),
-        university_knowledge_next=teach(state, policy, partners, patents, frontier, setting),
+        university_knowledge_next=teach(quarter, partners, patents, frontier, setting),
         quality=quality,
         relative_quality=relative,
         frontier=frontier,
@@ -95,12 +64,18 @@ def innovate(
     )
 
 
-def research_grants(state: State, policy: Policy, setting: Setting) -> tuple[Array, Array]:
+def spend_on_research(quarter: Quarter, setting: Setting) -> Array:
+    """Return what each AI firm spends on research out of its sales, M¥ (runs, slots): a rule."""
+    return setting.parameters.research_intensity * quarter.state.firms.sales
+
+
+def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return research grants to firms (runs, slots) and universities (runs, universities), M¥.
 
     Firms share by their own research, universities by their funds. The local fiscal loop (C2)
     adds a share of what local receipts rose to the grants of firms.
     """
+    state, policy = quarter.state, quarter.policy
     p, f, world = setting.parameters, state.firms, setting.world
     loop = p.fiscal_loop_grant_share * policy.fiscal_extra
     to_firms = p.grant_share_firms * policy.grants + loop
@@ -123,32 +98,25 @@ class Partners:
     effort: Array  # of universities by domain, mean 1 (runs, domains, universities)
 
 
-def partner_knowledge(
-    state: State, policy: Policy, investment: Investment, frontier: Array, setting: Setting
-) -> Partners:
+def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Partners:
     """Return partners' knowledge by cell; partner choice factorises (5.2).
 
     K_ext = sum_u E kappa^2 / sum_u E kappa with E = exp(-b d); lead firms and anchor tenants
     bring frontier knowledge where centres stand (coupling C4).
     """
+    state, policy = quarter.state, quarter.policy
     p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
     distance = world.distance_km[:, world.universities.prefecture]
-    near = setting.once("near", lambda: np.exp(-distance / p.partner_distance[:, :, None]))
+    near = nearness(setting)
     reach = setting.once("reach", lambda: np.exp(-distance / p.spillover_distance[:, :, None]))
-    accepted = accept_offers(state, setting)
-    effort = university_effort(state, setting)
+    accepted = setting.rules.accept_offers(quarter, setting)
+    effort = setting.rules.divide_effort(quarter, setting)
     offered = policy.lever["joint_innovation"]
 
-    def to_cells(values: Array, weight: Array) -> Array:
-        by_place = np.matvec(weight[:, None], values)
-        return by_place.swapaxes(1, 2).reshape(setting.runs, -1)
-
+    university = setting.rules.choose_partners(quarter, setting)
     pull = to_cells(kappa, near)
-    university = safe_ratio(to_cells(kappa**2, near), pull)
     consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
-    if "firm.partner" in setting.neutral:
-        university = np.tile(kappa.mean(axis=2), (1, world.prefectures.count))
-    lead = lead_firms(investment, policy, setting)
+    lead = lead_firms(quarter, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(
         external=(1 - lead) * university + lead * frontier,
@@ -159,15 +127,37 @@ def partner_knowledge(
     )
 
 
-def lead_firms(investment: Investment, policy: Policy, setting: Setting) -> Array:
+def nearness(setting: Setting) -> Array:
+    """Return how near universities are to firms, exp(-distance/range) (runs, P, universities)."""
+    world, scale = setting.world, setting.parameters.partner_distance[:, :, None]
+    distance = world.distance_km[:, world.universities.prefecture]
+    return setting.once("near", lambda: np.exp(-distance / scale))
+
+
+def to_cells(values: Array, weight: Array) -> Array:
+    """Return (runs, domains, universities) weighted and summed by (prefecture, domain) cell."""
+    by_place = np.matvec(weight[:, None], values)
+    return by_place.swapaxes(1, 2).reshape(len(values), -1)
+
+
+def choose_partners(quarter: Quarter, setting: Setting) -> Array:
+    """Return the knowledge of the universities that firms of each cell work with: a rule.
+
+    (runs, cells of prefecture and domain): sum_u E kappa^2 / sum_u E kappa, E = exp(-b d), since
+    firms choose a university by its knowledge and by how near it is.
+    """
+    kappa, near = quarter.state.universities.knowledge, nearness(setting)
+    return safe_ratio(to_cells(kappa**2, near), to_cells(kappa, near))
+
+
+def lead_firms(quarter: Quarter, setting: Setting) -> Array:
     """Return the weight of lead firms' knowledge by prefecture, (runs, prefectures).
 
     w_p = s min(1, sum_q (1 - exp(-MW_q/scale)) exp(-d_pq/range)), MW of servers in operation.
     """
+    investment, policy = quarter.investment, quarter.policy
     p, world = setting.parameters, setting.world
-    centres = world.centres
-    by_place = np.eye(world.prefectures.count)[centres.prefecture]
-    megawatt = combine(investment.servers * investment.power / 1000, by_place)
+    megawatt = world.centres.sum(investment.servers * investment.power / 1000, "prefecture")
     present = -np.expm1(-megawatt / p.lead_firm_scale)
     reach = setting.once(
         "lead", lambda: np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
@@ -177,36 +167,34 @@ def lead_firms(investment: Investment, policy: Policy, setting: Setting) -> Arra
     return np.asarray(np.minimum(1, weight * np.minimum(1, np.vecmat(present, reach))))
 
 
-def accept_offers(state: State, setting: Setting) -> Array:
-    """Return which consortium offers universities accept, 0 to 1 (runs, domains, universities).
+def accept_offers(quarter: Quarter, setting: Setting) -> Array:
+    """Return how far each university accepts consortium offers: a rule.
 
-    A university accepts where its own knowledge stands out from the mean of its domain.
+    (runs, domains, universities), 1 where its own knowledge is the mean of the domain, up to 2
+    where it stands out.
     """
-    p, kappa = setting.parameters, state.universities.knowledge
+    p, kappa = setting.parameters, quarter.state.universities.knowledge
     mean = kappa.mean(axis=2, keepdims=True)
     accepted = sigmoid(p.consortium_selectivity[:, :, None] * np.log(kappa / mean))
-    if "university.accept" in setting.neutral:
-        accepted = np.broadcast_to(accepted.mean(axis=2, keepdims=True), accepted.shape)
     return np.asarray(2 * accepted)
 
 
-def university_effort(state: State, setting: Setting) -> Array:
-    """Return effort per domain, mean one over domains (runs, domains, universities)."""
+def divide_effort(quarter: Quarter, setting: Setting) -> Array:
+    """Return how each university divides its effort: a rule.
+
+    (runs, domains, universities), mean one over domains: more where it knows more and where local
+    firms are many.
+    """
+    state = quarter.state
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    firms = segment_sum(state.firms.active, world.firms.cell_start)
-    firms = firms.reshape(setting.runs, world.prefectures.count, -1)
-    demand = firms.sum(axis=1)
+    demand = world.firms.sum(state.firms.active, "domain")
     demand = (1 + demand) / (1 + demand).mean(axis=1, keepdims=True)
     pull = p.university_focus[:, :, None] * np.log(kappa * demand[:, :, None])
-    effort = kernels.softmax(pull, axis=1) * kappa.shape[1]
-    if "university.effort" in setting.neutral:
-        effort = np.ones_like(effort)
-    return np.asarray(effort)
+    return np.asarray(kernels.softmax(pull, axis=1) * kappa.shape[1])
 
 
 def teach(
-    state: State,
-    policy: Policy,
+    quarter: Quarter,
     partners: Partners,
     patents: Array,
     frontier: Array,
@@ -216,11 +204,12 @@ def teach(
 
     Gain kappa (g + g_c lever accepted) effort + back-flow, towards the frontier.
     """
+    state, policy = quarter.state, quarter.policy
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
     lever = policy.lever["joint_innovation"][:, :, None]
     rate = p.university_growth[:, :, None]
     rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
-    by_cell = segment_sum(patents, world.firms.cell_start) * partners.intensity
+    by_cell = world.firms.sum(patents, "cell") * partners.intensity
     by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
     back = p.university_back_flow * by_domain / kappa.shape[2]
     gain = kappa * rate * partners.effort + back[:, :, None]
@@ -236,13 +225,16 @@ def towards_frontier(gain: Array, knowledge: Array, frontier: Array) -> Array:
     return np.asarray(np.maximum(frontier - knowledge, 0) * -np.expm1(-gain / frontier))
 
 
-def usable_compute(
-    state: State, market: Market, policy: Policy, investment: Investment, setting: Setting
-) -> Array:
+def usable_compute(quarter: Quarter, setting: Setting) -> Array:
     """Return compute each firm can use, PFh (runs, slots): bought plus free quota (C3)."""
+    state, market, policy, investment = (
+        quarter.state,
+        quarter.market,
+        quarter.policy,
+        quarter.investment,
+    )
     p, f = setting.parameters, state.firms
-    kind = setting.world.centres.kind == INTELLIGENT
-    idle = (HOURS * investment.servers - market.sold) * kind
+    idle = (HOURS * investment.servers - market.sold) * setting.world.centres.intelligent
     strength = 1 + p.quota_consortium_gain * policy.lever["joint_innovation"]
     quota = p.free_quota * strength * total(np.maximum(idle, 0))
     each = quota / (total(f.active) + setting.world.universities.count)
@@ -250,8 +242,7 @@ def usable_compute(
 
 
 def invent(
-    state: State,
-    drivers: Drivers,
+    quarter: Quarter,
     effort: Array,
     compute: Array,
     partners: Partners,
@@ -261,16 +252,14 @@ def invent(
 
     Rate = l_0(t)/4 (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     years = np.minimum(drivers.year - p.patent_propensity_start, p.patent_propensity_years)
     propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
     by_cell = propensity * np.exp(p.university_elasticity * np.log1p(partners.spillover))
-    reference = p.compute_reference * HOURS * reference_prices(setting)[:, [INTELLIGENT]]
-    reference = reference / drivers.price[:, [INTELLIGENT]]
+    reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
+    reference = reference / drivers.price[:, world.kinds.intelligent]
     annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
-    if "firm.research" in setting.neutral:
-        mean = total(annual * state.firms.active) / np.maximum(total(state.firms.active), 1)
-        annual = np.maximum(mean, p.research_floor)
     scale = np.exp(
         p.research_elasticity * np.log(annual)
         + p.compute_elasticity * np.log1p(drivers.efficiency * compute / reference)
@@ -280,30 +269,28 @@ def invent(
     return kernels.poisson_inverse(spread(draw, world.firms.order), mean)
 
 
-def algorithm_quality(state: State, drivers: Drivers, setting: Setting) -> Array:
+def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return A_j, size-weighted knowledge of active firms plus the open floor (runs, domains)."""
+    state, drivers = quarter.state, quarter.drivers
     f, world = state.firms, setting.world
-    cells = segment_sum(f.share * f.knowledge, world.firms.cell_start)
-    domains = cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1)
-    return np.asarray(domains + drivers.open_source)
+    return np.asarray(world.firms.sum(f.share * f.knowledge, "domain") + drivers.open_source)
 
 
-def affordability(state: State, market: Market, setting: Setting) -> Array:
+def affordability(quarter: Quarter, setting: Setting) -> Array:
     """Return how affordable AI is, (runs, prefectures, domains): local price and integrators."""
+    state, market = quarter.state, quarter.market
     p, world = setting.parameters, setting.world
-    firms = segment_sum(state.firms.active, world.firms.cell_start)
+    firms = world.firms.sum(state.firms.active, "cell")
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
     branches = (p.branch_weight * state.society.branches)[:, :, None] / firms.shape[2]
     integrators = np.sqrt(np.minimum(1, (firms + branches) / p.integrators[:, :, None]))
-    price = market.routing.offer.relative_price[:, [INTELLIGENT]]
+    price = market.routing.offer.relative_price[:, world.kinds.intelligent]
     cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
     return np.asarray(cheap[:, :, None] * integrators)
 
 
 def deploy(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
+    quarter: Quarter,
     affordable: Array,
     quality: Array,
     setting: Setting,
@@ -313,6 +300,7 @@ def deploy(
     Bass diffusion (Bass 1969) whose rates rise with quality and with affordable local compute
     and integrators; model equations (5.6)-(5.7).
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p = setting.parameters
     scale = p.quality_scale * np.exp(p.quality_growth * (drivers.year - p.quality_year))
     relative = -np.expm1(-quality / scale)
@@ -328,29 +316,43 @@ def deploy(
 
 
 def modernise(
-    state: State, policy: Policy, affordable: Array, relative: Array, setting: Setting
+    quarter: Quarter, affordable: Array, relative: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
     Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own; it
     builds towards C* = adoption * output * intensity (2.10).
     """
+    state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks
-    adoption = k.adoption
-    if "park.adopt" in setting.neutral:
-        adoption = np.broadcast_to(adoption.mean(axis=1, keepdims=True), adoption.shape)
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
     push = 1 + policy.lever["strong_industry"]
-    wanted = p.park_compute_intensity * k.adoption * park_output(state, setting)
-    progress = setting.national_table[:, state.period, :1] / setting.national_table[:, 0, :1]
-    target = wanted * progress
-    if "park.centre" in setting.neutral:
-        target = target.mean(axis=1, keepdims=True) * np.ones_like(target)
+    target = setting.rules.build_servers(quarter, setting)
     own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
     rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
-    adoption_next = kernels.logistic_step(adoption, rate)
-    decay = setting.by_kind("server_depreciation")[:, :1]
+    adoption_next = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
+    decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
     kept = k.servers * (1 - decay)
     support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]
     order = p.park_build_speed * support * np.maximum(target - kept, 0)
     return adoption_next, kept + order, order
+
+
+def adopt_ai(quarter: Quarter, setting: Setting, adoption: Array, rate: Array) -> Array:
+    """Return the share of its work in which each park uses AI next quarter (runs, parks): a rule.
+
+    Logistic growth from `adoption` at `rate` a year, (runs, parks) each. The rate rises with the
+    quality of algorithms, with cheap compute and with servers of its own.
+    """
+    return kernels.logistic_step(adoption, rate)
+
+
+def build_servers(quarter: Quarter, setting: Setting) -> Array:
+    """Return the servers that each park wants of its own, PFLOPS (runs, parks): a rule.
+
+    In proportion to adoption and output; what work needs grows with capacity in the nation.
+    """
+    p, state, general = setting.parameters, quarter.state, setting.world.kinds.general
+    wanted = p.park_compute_intensity * state.parks.adoption * park_output(state, setting)
+    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
+    return np.asarray(wanted * (now[:, general] / first[:, general]))

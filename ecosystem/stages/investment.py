@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.location import Location, by_cell, hall_capacity, place_halls, standard_pue
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.finance import equity
+from ecosystem.stages.location import hall_capacity, place_halls, standard_pue
+from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 
-@dataclass(frozen=True)
-class Investment:
-    """Capacity of the quarter and what was ordered."""
-
-    location: Location
-    halls: Array  # MW in place (runs, centres)
-    halls_pipeline: Array  # MW (runs, hall quarters, centres)
-    capacity: Array  # PFLOPS that the halls can carry (runs, centres)
-    servers: Array  # PFLOPS running (runs, centres)
-    server_pipeline: Array  # PFLOPS (runs, server quarters, centres)
-    arrived: Array  # PFLOPS of servers (runs, centres)
-    scrapped: Array  # PFLOPS cut because halls cannot hold them (runs, centres)
-    power: Array  # kW/PFLOPS, mean of the vintages (runs, centres)
-    pue: Array  # mean of the vintages (runs, centres)
-    hall_order: Array  # PFLOPS (runs, centres)
-    server_order: Array  # PFLOPS (runs, centres)
-    hall_outlay: Array  # M¥ gross (runs, centres)
-    server_outlay: Array  # M¥ gross (runs, centres)
-    rationed: Array  # share of planned outlay that finance allowed (runs, centres)
-    fill: Array  # servers over halls, leaning on neutral where nothing stands (runs, cells)
-
-
-def invest(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Investment:
+def invest(quarter: Quarter, setting: Setting) -> Investment:
     """Return arrivals and orders of the quarter.
 
     Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
     Source: model equations (2.6)-(2.11) and the finance limit.
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     c, p, centres = state.centres, setting.parameters, setting.world.centres
-    location = place_halls(state, drivers, policy, setting)
+    location = place_halls(quarter, setting)
     halls = c.halls * (1 - p.hall_depreciation) + c.halls_pipeline[:, 0]
     capacity = hall_capacity(halls, drivers, setting)
-    kept, arrived, waiting = receive_servers(state, drivers, setting)
+    kept, arrived, waiting = receive_servers(quarter, setting)
     servers = np.minimum(kept + arrived, capacity)
     old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
     new_power = spread(drivers.power, centres.kind)
     power = old * c.power + (1 - old) * new_power
     pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
-    want = wanted_servers(state, setting, halls, capacity, servers, waiting, drivers)
+    want = wanted_servers(quarter, setting, capacity, servers, waiting)
     hall_price = spread(drivers.hall_cost, centres.kind)
-    server_price = spread(home_discount(state, drivers, setting), centres.kind)
+    server_price = spread(home_discount(quarter, setting), centres.kind)
     outlay = location.bid * hall_price + want * server_price
-    limit = finance_limit(state, drivers, policy, location.lender_index, setting)
+    limit = finance_limit(quarter, location.lender_index, setting)
     rationed = np.minimum(1, safe_ratio(limit, outlay, empty=1.0))
     hall_order, server_order = location.bid * rationed, want * rationed
     return Investment(
@@ -86,12 +62,13 @@ def advance(pipeline: Array, order: Array) -> Array:
     return np.concatenate([pipeline[:, 1:], order[:, None]], axis=1)
 
 
-def receive_servers(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array, Array]:
+def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     """Return servers kept, servers delivered, and the pipeline with what slipped (PFLOPS).
 
     Of the servers due only the share that the market for accelerators supplies arrives; the
     rest slips by one quarter. Source: model equation (2.8).
     """
+    state, drivers = quarter.state, quarter.drivers
     c = state.centres
     decay = spread(setting.by_kind("server_depreciation"), setting.world.centres.kind)
     due = c.server_pipeline[:, 0]
@@ -108,87 +85,82 @@ def receive_servers(state: State, drivers: Drivers, setting: Setting) -> tuple[A
 
 
 def wanted_servers(
-    state: State,
-    setting: Setting,
-    halls: Array,
-    capacity: Array,
-    servers: Array,
-    waiting: Array,
-    drivers: Drivers,
+    quarter: Quarter, setting: Setting, capacity: Array, servers: Array, waiting: Array
 ) -> Array:
-    """Return server orders before finance, PFLOPS (runs, centres).
+    """Return server orders before finance, PFLOPS (runs, centres), at most the room in halls.
 
-    A prefecture orders what lifts its servers towards last quarter's contracts over the
-    threshold use, shared by room; a share of the halls that arrive next quarter is filled from
-    the start, so the room counts them. Source: model equation (2.11), orders by prefecture.
+    The room counts the halls that arrive next quarter and the servers under way.
+    """
+    kind = setting.world.centres.kind
+    pipeline = quarter.state.centres.halls_pipeline
+    next_halls = 1000 * pipeline[:, 1] / spread(quarter.drivers.power, kind)
+    owned = servers + waiting.sum(axis=1)
+    room = np.maximum(capacity + next_halls - servers - waiting.sum(axis=1), 0)
+    order = setting.rules.order_servers(quarter, setting, room, owned, next_halls)
+    return np.clip(order, 0, room)
+
+
+def order_servers(
+    quarter: Quarter, setting: Setting, room: Array, owned: Array, next_halls: Array
+) -> Array:
+    """Return the servers that each centre orders, PFLOPS (runs, centres): a rule.
+
+    A prefecture orders what lifts its servers (`owned`, with those under way) towards last
+    quarter's contracts over the threshold use, shared by `room`; a share of the halls that arrive
+    next quarter (`next_halls`) is filled from the start. All in PFLOPS (runs, centres).
+    Source: model equation (2.11), orders by prefecture.
     """
     p, centres = setting.parameters, setting.world.centres
-    next_halls = 1000 * state.centres.halls_pipeline[:, 1] / spread(drivers.power, centres.kind)
-    pending = waiting.sum(axis=1)
-    room = np.maximum(capacity + next_halls - servers - pending, 0)
-    cell_kinds = centres.cell[centres.cell_start] // setting.world.prefectures.count
-    threshold = spread(setting.by_kind("order_use"), cell_kinds)
-    contracts = by_cell(state.centres.sold, setting) / HOURS
-    have = by_cell(servers + pending, setting)
-    want = p.order_speed * np.maximum(contracts / threshold - have, 0)
+    threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)
+    contracts = centres.sum(quarter.state.centres.sold, "cell") / HOURS
+    want = p.order_speed * np.maximum(contracts / threshold - centres.sum(owned, "cell"), 0)
     shared = segment_share(room, centres.cell_start, centres.cell)
     seed = p.hall_seed_share * next_halls
-    order = np.minimum(shared * spread(want, centres.cell) + seed, room)
-    if "centre.order" in setting.neutral:
-        kinds = np.eye(len(setting.world.kinds))[centres.kind]
-        filled = safe_ratio(combine(order, kinds), combine(room, kinds))
-        order = room * spread(filled, centres.kind)
-    return order
+    return np.minimum(shared * spread(want, centres.cell) + seed, room)
 
 
-def home_discount(state: State, drivers: Drivers, setting: Setting) -> Array:
+def home_discount(quarter: Quarter, setting: Setting) -> Array:
     """Return the server price with what equipment learnt at home saves, M¥/P (runs, kinds).
 
     Coupling C7, intelligent servers: price * [1 - s (share bought at home)(1 - home cost)].
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     stage = world.stages.index("servers")
     makers = world.makers.stage == stage
     cost = spread(state.makers.cost, np.flatnonzero(makers)).mean(axis=1, keepdims=True)
     home = state.makers.local_share[:, stage : stage + 1]
-    intelligent = np.arange(len(world.kinds)) == INTELLIGENT
-    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0) * intelligent
+    saved = p.home_equipment_pass_through * home * np.maximum(1 - cost, 0)
+    saved = saved * world.kinds.intelligent
     return np.asarray(drivers.server_cost * (1 - saved))
 
 
-def equity(state: State, policy: Policy, setting: Setting) -> Array:
-    """Return E = cash + local share * book - loan, M¥ (runs, centres)."""
-    c = state.centres
-    book = c.book_servers + c.book_halls
-    return np.asarray(c.cash + policy.local_settlement * book - c.loan)
-
-
-def finance_limit(
-    state: State, drivers: Drivers, policy: Policy, index: Array, setting: Setting
-) -> Array:
+def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     """Return what each operator can spend this quarter, M¥ (runs, centres).
 
     limit = max(cash, 0) + l max(E, 0) + M [soft + (1 - soft) min(1, index^3)], with soft the
     soft-budget factor of state owners (Kornai 1986).
     """
+    state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     owner, kind = world.centres.owner, world.centres.kind
     leverage = spread(p.stack("leverage", world.owners), owner)
-    market = drivers.capacity[:, 1:2] / p.finance_reference_capacity
-    market = market * drivers.server_cost[:, 1:2] / p.finance_reference_cost
+    market = drivers.capacity[:, world.kinds.intelligent] / p.finance_reference_capacity
+    market = market * drivers.server_cost[:, world.kinds.intelligent] / p.finance_reference_cost
     factor = spread(setting.by_kind("finance_factor"), kind)
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)
     strict = np.minimum(1, index**3)
-    reach = np.maximum(equity(state, policy, setting), 0)
+    c, settled = state.centres, quarter.policy.local_settlement
+    reach = np.maximum(equity(c.cash, c.book_servers + c.book_halls, c.loan, settled), 0)
     return np.asarray(
-        np.maximum(state.centres.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
+        np.maximum(c.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
     )
 
 
 def cell_fill(servers: Array, capacity: Array, setting: Setting) -> Array:
     """Return fill C/S by cell, leaning on the neutral fill where nothing stands (runs, cells)."""
-    p = setting.parameters
+    p, centres = setting.parameters, setting.world.centres
     prior = p.use_prior_capacity
-    filled = by_cell(servers, setting) + prior * p.neutral_fill
-    return np.asarray(filled / (by_cell(capacity, setting) + prior))
+    filled = centres.sum(servers, "cell") + prior * p.neutral_fill
+    return np.asarray(filled / (centres.sum(capacity, "cell") + prior))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ecosystem.inputs.schedule import RING_1
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import first_free, segment_sum, spread
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.clearing import first_free, spread
 from ecosystem.stages.routing import potential_adopters
-from ecosystem.stages.supply_chain import Supply
+from ecosystem.state.records import Business, Innovation, Labour, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -25,67 +18,29 @@ OPEN_UNIT = (1e-12, 1 - 1e-12)
 """Uniform numbers are kept inside, so that no quantile is infinite."""
 
 
-@dataclass(frozen=True)
-class Labour:
-    """The labour market of the quarter."""
-
-    graduates: Array  # persons (runs, prefectures of study)
-    retained: Array  # persons by prefecture of work (runs, prefectures)
-    left: Array  # persons who move out (runs, prefectures)
-    moved_in: Array  # staff of branches who come along (runs, prefectures)
-    branches_next: Array  # recruited branches (runs, prefectures)
-    branch_peak_next: Array  # MW of servers at their highest (runs, prefectures)
-    talent_next: Array  # thousand (runs, prefectures)
-    wage_next: Array  # k¥ a quarter (runs, prefectures)
-    tightness: Array  # vacancies over searchers (runs, prefectures)
-    centre_jobs: Array  # (runs, centres)
-    maker_jobs: Array  # (runs, makers)
-    hires: Array  # of AI firms (runs, slots)
-    staff: Array  # of AI firms (runs, slots)
-
-
-@dataclass(frozen=True)
-class Business:
-    """Sales, births and exits of AI firms."""
-
-    pool: Array  # M¥ (runs, domains)
-    local_pool: Array  # M¥ of it from local deployments (runs, domains)
-    sales: Array  # M¥ (runs, slots)
-    share: Array  # of the domain (runs, slots), before births and exits
-    born: Array  # 1 or 0 (runs, slots)
-    exits: Array  # 1 or 0 (runs, slots)
-    overflow: Array  # births that found no slot (runs, 1)
-    founders: Array  # knowledge of entrants (runs, slots)
-
-
 def employ(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    supply: Supply,
-    innovation: Innovation,
+    quarter: Quarter,
     setting: Setting,
 ) -> Labour:
     """Return talent, hiring and wages; model equations (6.1)-(6.2).
 
     Centres, makers and AI firms draw on one pool of searchers (coupling C5).
     """
+    state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
-    place = np.eye(world.prefectures.count)
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
     maker_jobs = supply.sales / p.maker_productivity
     stay = 1 - p.separation_rate
-    target = wanted_staff(state, innovation, setting)
+    wanted = np.maximum(setting.rules.want_staff(quarter, setting), p.smallest_staff)
+    target = f.active * wanted
     open_posts = np.maximum(target - stay * f.staff, 0)
-    firm_cells = segment_sum(open_posts, world.firms.cell_start)
-    firm_posts = firm_cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=2)
+    firm_posts = world.firms.sum(open_posts, "prefecture")
     before = p.jobs_per_megawatt * state.centres.servers * state.centres.power / 1000
     centre_posts = p.separation_rate * centre_jobs + np.maximum(centre_jobs - before, 0)
     maker_posts = p.separation_rate * p.maker_talent_share * maker_jobs
-    other_posts = combine(centre_posts, place[world.centres.prefecture])
-    other_posts = other_posts + combine(maker_posts, place[world.makers.prefecture])
-    branches, peak, recruited = recruit(state, investment, setting)
+    other_posts = world.centres.sum(centre_posts, "prefecture")
+    other_posts = other_posts + world.makers.sum(maker_posts, "prefecture")
+    branches, peak, recruited = recruit(quarter, setting)
     staffed = p.branch_staff * recruited
     moved_in = p.branch_movers * staffed
     vacancies = firm_posts + other_posts + staffed - moved_in
@@ -95,7 +50,7 @@ def employ(
     hired = open_posts * spread(filled, world.firms.prefecture)
     staff = f.active * (np.minimum(stay * f.staff, target) + hired)
     tightness = safe_ratio(vacancies, searchers)
-    graduates, retained, left = move_talent(state, drivers, policy, tightness, setting)
+    graduates, retained, left = move_talent(quarter, tightness, setting)
     return Labour(
         graduates=graduates,
         retained=retained,
@@ -113,41 +68,39 @@ def employ(
     )
 
 
-def recruit(state: State, investment: Investment, setting: Setting) -> tuple[Array, Array, Array]:
+def recruit(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
     """Return branches next quarter, the peak of operation (MW), and branches recruited (runs, P).
 
     Coupling C1: firms from elsewhere register where servers run; new = r max(MW - peak, 0).
     """
+    state, investment = quarter.state, quarter.investment
     p, world, s = setting.parameters, setting.world, state.society
-    place = np.eye(world.prefectures.count)[world.centres.prefecture]
-    megawatt = combine(investment.servers * investment.power / 1000, place)
+    megawatt = world.centres.sum(investment.servers * investment.power / 1000, "prefecture")
     recruited = p.branch_rate * np.maximum(megawatt - s.branch_peak, 0)
     kept = p.branch_survival * s.branches
     return kept + recruited, np.maximum(megawatt, s.branch_peak), recruited
 
 
-def wanted_staff(state: State, innovation: Innovation, setting: Setting) -> Array:
-    """Return staff that AI firms want: for sales and for research, persons (runs, slots)."""
+def want_staff(quarter: Quarter, setting: Setting) -> Array:
+    """Return the staff that each AI firm wants, persons (runs, slots): a rule.
+
+    For its sales, with some growth, and for its research at local wages.
+    """
+    state, innovation = quarter.state, quarter.innovation
     p, f = setting.parameters, state.firms
     wage = spread(state.society.wage, setting.world.firms.prefecture)
     research = innovation.research_spending + innovation.grants
     researchers = (1 - p.research_purchase_share) * 1000 * research / wage
-    wanted = (1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers
-    if "firm.hire" in setting.neutral:
-        wanted = total(wanted) / np.maximum(total(f.active), 1)
-    return f.active * np.maximum(wanted, p.smallest_staff)
+    return np.asarray((1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers)
 
 
-def move_talent(
-    state: State, drivers: Drivers, policy: Policy, tightness: Array, setting: Setting
-) -> tuple[Array, Array, Array]:
+def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return graduates by place of study, retained by place of work, and leavers (persons)."""
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
     lever = policy.lever["talent_retention"] + policy.fiscal_talent
-    graduates = combine(
-        np.broadcast_to(world.universities.graduates, (setting.runs, world.universities.count)),
-        np.eye(world.prefectures.count)[world.universities.prefecture],
-    )
+    graduates = world.universities.graduates * np.ones((setting.runs, 1))
+    graduates = world.universities.sum(graduates, "prefecture")
     relative = np.log(s.wage / p.eastern_wage)
     stay = sigmoid(
         p.retention_intercept
@@ -180,23 +133,20 @@ def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
 
 
 def trade(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    innovation: Innovation,
-    labour: Labour,
+    quarter: Quarter,
     setting: Setting,
 ) -> Business:
     """Return sales, births and exits of AI firms; model equations (6.3)-(6.4)."""
+    state = quarter.state
     world, f = setting.world, state.firms
-    pool, local = market_pools(state, drivers, innovation, setting)
+    pool, local = market_pools(quarter, setting)
     share = compete(state, setting)
     sales = share * spread(pool, world.firms.domain)
     fate = spread(
         setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
     )
-    born, overflow, founders = found_firms(state, policy, innovation, fate, setting)
-    exits = close_firms(state, fate, setting)
+    born, overflow, founders = found_firms(quarter, fate, setting)
+    exits = (fate < setting.rules.close_firm(quarter, setting)).astype(float)
     return Business(
         pool=pool,
         local_pool=local,
@@ -209,10 +159,9 @@ def trade(
     )
 
 
-def market_pools(
-    state: State, drivers: Drivers, innovation: Innovation, setting: Setting
-) -> tuple[Array, Array]:
+def market_pools(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return sales open to local AI firms, M¥ (runs, domains): all, and local deployments."""
+    state, drivers, innovation = quarter.state, quarter.drivers, quarter.innovation
     p = setting.parameters
     fresh = innovation.deployment_next - state.society.deployment
     fee = p.deployment_fee_new[:, :, None] * fresh
@@ -237,43 +186,35 @@ def compete(state: State, setting: Setting) -> Array:
     """
     p, f, world = setting.parameters, state.firms, setting.world
     strength = np.exp(p.competition_exponent * np.log(np.maximum(f.knowledge, p.knowledge_floor)))
-    mean = domain_sum(f.share * strength, setting)
+    mean = world.firms.sum(f.share * strength, "domain")
     relative = strength / spread(np.maximum(mean, p.knowledge_floor), world.firms.domain)
     luck = spread(
         setting.chance.normal("sales", state.period, world.firms.count), world.firms.order
     )
     moved = f.share * np.maximum(1 + p.replicator_speed * (relative - 1), 0)
     moved = moved * np.exp(p.sales_noise_sd * luck)
-    whole = domain_sum(moved, setting)
+    whole = world.firms.sum(moved, "domain")
     return moved * spread(safe_ratio(np.ones_like(whole), whole), world.firms.domain)
 
 
-def domain_sum(values: Array, setting: Setting) -> Array:
-    """Return slot values summed by domain, (runs, domains)."""
-    world = setting.world
-    cells = segment_sum(values, world.firms.cell_start)
-    return np.asarray(cells.reshape(setting.runs, world.prefectures.count, -1).sum(axis=1))
-
-
-def found_firms(
-    state: State, policy: Policy, innovation: Innovation, fate: Array, setting: Setting
-) -> tuple[Array, Array, Array]:
+def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
     Poisson with mean b H^a (1 + C/C_0)^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
     C_0 grows with the national market, else calendar time alone would multiply births.
     """
+    state, policy, innovation = quarter.state, quarter.policy, quarter.innovation
     p, world, f = setting.parameters, setting.world, state.firms
     domains = len(world.domains.domain)
     talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
-    intelligent = world.centres.kind == INTELLIGENT
-    idle = place_sum(state.centres.servers * (1 - state.centres.use) * intelligent, setting)
+    idle = state.centres.servers * (1 - state.centres.use) * world.centres.intelligent
+    idle = world.cells.sum(world.centres.sum(idle, "cell"), "prefecture")
     market = state.nation.capacity / setting.national_table[:, 0]
-    size = p.birth_compute_size * market[:, [INTELLIGENT]]
+    size = p.birth_compute_size * market[:, world.kinds.intelligent]
     compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
     quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
     mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
-    nursery = 1 + policy.lever["ecosystem_incubation"] * (world.prefectures.tier == RING_1)
+    nursery = 1 + policy.lever["ecosystem_incubation"] * world.prefectures.ring_1
     mean = (mean * (1 + state.society.deployment) * nursery[:, :, None]).reshape(setting.runs, -1)
     draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
     number = kernels.poisson_inverse(draw, mean)
@@ -297,26 +238,18 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     return founders
 
 
-def place_sum(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by prefecture, (runs, prefectures)."""
-    cells = segment_sum(values, setting.world.centres.cell_start)
-    return np.asarray(cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=1))
-
-
-def close_firms(state: State, fate: Array, setting: Setting) -> Array:
-    """Return exits, 1 or 0 (runs, slots).
+def close_firm(quarter: Quarter, setting: Setting) -> Array:
+    """Return the chance that each AI firm closes this quarter (runs, slots): a rule.
 
     Hazard h_0 + h_1 s((6 - months of cash)/3) + h_2 for the young; births most often die early.
     """
+    state = quarter.state
     p, f, world = setting.parameters, state.firms, setting.world
     wage = spread(state.society.wage, world.firms.prefecture) / 1000
     monthly = np.maximum(f.staff * wage, p.smallest_cost) / 3
     months = f.cash / monthly
-    hazard = (
+    return np.asarray(
         p.exit_base
         + p.exit_cash * sigmoid((p.exit_cash_months - months) / p.exit_cash_spread)
         + p.exit_young * (f.age < p.young_quarters)
     )
-    if "firm.exit" in setting.neutral:
-        hazard = total(hazard * f.active) / np.maximum(total(f.active), 1)
-    return (fate < hazard).astype(float)

@@ -8,77 +8,56 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
-from ecosystem.inputs.schedule import RING_1, RING_2
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio
-from ecosystem.maths.clearing import segment_share, segment_sum, spread
+from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.policy import Policy, settlement_gap
+from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
+from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 Index = NDArray[np.intp]
-TIERS = ("core", "ring_1", "ring_2", "other")
 
 
-@dataclass(frozen=True)
-class Location:
-    """Where the footloose build of the quarter goes."""
-
-    footloose: Array  # PFLOPS of new halls for the west (runs, kinds)
-    share: Array  # of the prefectures and, last, the rivals (runs, kinds, prefectures + 1)
-    placed: Array  # PFLOPS of new halls (runs, kinds * prefectures)
-    bid: Array  # PFLOPS of new halls won by each centre (runs, centres)
-    lender_index: Array  # profitability as lenders see it (runs, centres)
-
-
-def place_halls(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Location:
+def place_halls(quarter: Quarter, setting: Setting) -> Location:
     """Return new halls by prefecture and by operator.
 
     Source: model equations (2.1)-(2.6); prefectures first, so that empty operator slots do not
     change totals (no red-bus/blue-bus effect).
     """
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world = setting.world
     centres = world.centres
-    cost = new_unit_costs(state, drivers, policy, setting)
-    price = posted_price(state, drivers, setting, cost)
+    cost = new_unit_costs(quarter, setting)
+    price = posted_price(quarter, setting, cost)
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
-    support = expected_support(drivers, policy, setting)
+    support = expected_support(quarter, setting)
     where = centres.prefecture
     index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
     full = np.ones_like(setting.parameters.foresight)
     lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
     footloose = footloose_build(drivers, setting)
-    share = location_shares(state, drivers, policy, support, setting, price, cost)
+    share = location_shares(quarter, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
-    placed = draw_projects(footloose, share, drivers, state, setting)
-    weight = state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    sensitivity = setting.parameters.profit_sensitivity
-    if "centre.bid" not in setting.neutral:
-        weight = weight * np.exp(sensitivity * np.log(index))
+    placed = draw_projects(quarter, footloose, share, setting)
+    weight = setting.rules.bid_for_halls(quarter, setting, index)
     won = segment_share(weight, centres.cell_start, centres.cell)
     bid = won * spread(placed, centres.cell)
     return Location(footloose, share, placed, bid, lender)
 
 
-def by_cell(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by (kind, prefecture) cell, (runs, cells), kind-major."""
-    return segment_sum(values, setting.world.centres.cell_start)
+def bid_for_halls(quarter: Quarter, setting: Setting, index: Array) -> Array:
+    """Return the weight of each centre's bid for new halls of its cell (runs, centres): a rule.
 
-
-def cell_kind(setting: Setting) -> NDArray[np.intp]:
-    """Return the kind of compute of each cell, (cells,)."""
-    world = setting.world
-    return np.repeat(np.arange(len(world.kinds)), world.prefectures.count)
-
-
-def cell_prefecture(setting: Setting) -> NDArray[np.intp]:
-    """Return the prefecture of each cell, (cells,)."""
-    world = setting.world
-    return np.tile(np.arange(world.prefectures.count), len(world.kinds))
+    Size times `index`, the profitability of a new unit at its own cost, price and use, to the
+    power of the profit sensitivity.
+    """
+    centres = setting.world.centres
+    size = quarter.state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
+    return np.asarray(size * np.exp(setting.parameters.profit_sensitivity * np.log(index)))
 
 
 def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
@@ -86,28 +65,37 @@ def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(1000 * halls / spread(drivers.power, setting.world.centres.kind))
 
 
-def variable_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
-    """Return c = kW * PUE * tariff * (1 - relief), yuan/PFh (runs, centres); equation (2.1)."""
-    tariff = drivers.electricity[setting.world.centres.prefecture]
-    relief = policy.rate["tariff_discount"]
-    pue = running_pue(state.centres.pue, policy, setting)
-    return np.asarray(state.centres.power * pue * tariff * (1 - relief))
+def variable_costs(quarter: Quarter, setting: Setting) -> Array:
+    """Return what an hour on servers in place costs, yuan/PFh (runs, centres)."""
+    c = quarter.state.centres
+    return hour_cost(c.power, running_pue(c.pue, quarter.policy, setting), quarter, setting)
+
+
+def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> Array:
+    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge; equation (2.1).
+
+    The first charge is on electricity (yuan/MWh), the second on compute, yuan/PFh (runs, centres).
+    """
+    policy = quarter.policy
+    tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
+    tariff = tariff * (1 - policy.rate["tariff_discount"])
+    tariff = tariff + charge_rate("centres", "electricity", policy) / 1000
+    return np.asarray(power * pue * tariff + charge_rate("centres", "compute", policy))
 
 
 def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
     """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
-    second = (setting.world.prefectures.tier == RING_2)[setting.world.centres.prefecture]
-    saved = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"] * second
+    gain = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"]
+    saved = gain * setting.world.centres.ring_2
     return np.maximum(pue - saved, 1)
 
 
-def new_unit_costs(state: State, drivers: Drivers, policy: Policy, setting: Setting) -> Array:
+def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    centres = setting.world.centres
-    pue = np.minimum(state.centres.pue, standard_pue(policy, setting))
-    pue = running_pue(pue, policy, setting)
-    tariff = drivers.electricity[centres.prefecture] * (1 - policy.rate["tariff_discount"])
-    return np.asarray(spread(drivers.power, centres.kind) * pue * tariff)
+    policy = quarter.policy
+    pue = np.minimum(quarter.state.centres.pue, standard_pue(policy, setting))
+    power = spread(quarter.drivers.power, setting.world.centres.kind)
+    return hour_cost(power, running_pue(pue, policy, setting), quarter, setting)
 
 
 def standard_pue(policy: Policy, setting: Setting) -> Array:
@@ -116,8 +104,9 @@ def standard_pue(policy: Policy, setting: Setting) -> Array:
     return np.maximum(p.new_pue - p.green_pue_gain * policy.lever["green_standard"], 1)
 
 
-def posted_price(state: State, drivers: Drivers, setting: Setting, cost: Array) -> Array:
+def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
     """Return p = max(variable cost, reference * exp(mark)), yuan/PFh (runs, centres)."""
+    state, drivers = quarter.state, quarter.drivers
     reference = spread(drivers.price, setting.world.centres.kind)
     return np.maximum(cost, reference * np.exp(state.centres.mark))
 
@@ -182,12 +171,13 @@ class Support:
     diffusion: Array  # the same by prefecture, second ring only (runs, prefectures)
 
 
-def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Support:
+def expected_support(quarter: Quarter, setting: Setting) -> Support:
     """Return what the transfers of this quarter promise a new unit."""
+    drivers, policy = quarter.drivers, quarter.policy
     p = setting.parameters
     halls = drivers.hall_cost / p.expected_fill
-    eligible = halls / full_cost(drivers, setting) if policy.shells_only else np.ones_like(halls)
-    second = np.array([tier == RING_2 for tier in setting.world.prefectures.tier])
+    eligible = eligible_share(halls, drivers.server_cost, policy.shells_only)
+    second = setting.world.prefectures.ring_2
     return Support(
         diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
@@ -197,10 +187,10 @@ def expected_support(drivers: Drivers, policy: Policy, setting: Setting) -> Supp
 
 def cell_use(state: State, setting: Setting) -> Array:
     """Return contracted use by cell, leaning on national use where little stands (runs, cells)."""
-    p, kind = setting.parameters, cell_kind(setting)
+    p, kind = setting.parameters, setting.world.cells.kind
     prior = p.use_prior_capacity
-    sold = by_cell(state.centres.sold, setting) / HOURS
-    servers = by_cell(state.centres.servers, setting)
+    sold = setting.world.centres.sum(state.centres.sold, "cell") / HOURS
+    servers = setting.world.centres.sum(state.centres.servers, "cell")
     return np.asarray((sold + prior * spread(state.nation.use, kind)) / (servers + prior))
 
 
@@ -219,9 +209,7 @@ def footloose_build(drivers: Drivers, setting: Setting) -> Array:
 
 
 def location_shares(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
+    quarter: Quarter,
     support: Support,
     setting: Setting,
     price: Array,
@@ -231,22 +219,23 @@ def location_shares(
 
     Multinomial logit with size (McFadden 1974); model equation (2.5).
     """
-    world, p, kind = setting.world, setting.parameters, cell_kind(setting)
-    halls = by_cell(hall_capacity(state.centres.halls, drivers, setting), setting)
-    servers = by_cell(state.centres.servers, setting)
+    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
+    world, p, kind = setting.world, setting.parameters, setting.world.cells.kind
+    halls = world.centres.sum(hall_capacity(state.centres.halls, drivers, setting), "cell")
+    servers = world.centres.sum(state.centres.servers, "cell")
     market = p.footloose_share / p.national_fill * drivers.capacity
     weight = state.centres.servers + p.use_prior_capacity
-    total = by_cell(weight, setting)
+    total = world.centres.sum(weight, "cell")
     use = expected_use(cell_use(state, setting), spread(drivers.growth, kind), setting)
     index = profit_index(
-        by_cell(weight * price, setting) / total,
-        by_cell(weight * cost, setting) / total,
+        world.centres.sum(weight * price, "cell") / total,
+        world.centres.sum(weight * cost, "cell") / total,
         use,
         drivers,
         support,
         setting,
         kind,
-        cell_prefecture(setting),
+        world.cells.prefecture,
     )
     prior, neutral = p.use_prior_capacity, p.neutral_fill
     fill = (servers + prior * neutral) / (halls + prior)
@@ -255,12 +244,12 @@ def location_shares(
         + p.agglomeration * np.log(halls + p.agglomeration_size)
         - p.diversification * halls / spread(market, kind)
         + p.fill_feedback * (fill - neutral)
-        + place_utility(state, policy, setting)
+        + place_utility(quarter, setting)
     )
     utility = np.where(policy.gate > 0, -np.inf, utility)
     utility = utility.reshape(setting.runs, len(world.kinds), world.prefectures.count)
     built = halls.reshape(utility.shape).sum(axis=2)
-    rival = rival_utility(state, drivers, setting, built, market)
+    rival = rival_utility(quarter, setting, built, market)
     return kernels.softmax(np.concatenate([utility, rival[:, :, None]], axis=2))
 
 
@@ -271,7 +260,9 @@ def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     not to places that the gate has closed.
     """
     places = setting.world.prefectures
-    open_there = (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.tier <= RING_1) * 1.0
+    open_there = (
+        (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.core | places.ring_1) * 1.0
+    )
     moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
     theirs = safe_ratio(open_there, open_there.sum(axis=2, keepdims=True))
     moved = moved * (theirs.sum(axis=2, keepdims=True) > 0)
@@ -279,32 +270,31 @@ def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     return np.asarray((1 - moved) * share + moved * brought)
 
 
-def place_utility(state: State, policy: Policy, setting: Setting) -> Array:
+def place_utility(quarter: Quarter, setting: Setting) -> Array:
     """Return what speaks for a place apart from profit and size, (runs, cells)."""
+    state, policy = quarter.state, quarter.policy
     world, p, g = setting.world, setting.parameters, state.governments
-    kind, prefecture = cell_kind(setting), cell_prefecture(setting)
-    hub = (world.prefectures.hub == 1)[prefecture]
-    tier = world.prefectures.tier.astype(int)
-    effects = np.concatenate(
-        [p.stack(f"location_effect_{name}", [TIERS[i] for i in tier]) for name in world.kinds],
-        axis=1,
-    )
+    kind, prefecture = setting.world.cells.kind, setting.world.cells.prefecture
+    tier = world.prefectures.tier
+    effects = [
+        spread(p.stack(f"location_effect_{name}", world.tiers), tier) for name in world.kinds
+    ]
     designated = float(state.period >= HUB_START)
     ready = spread(g.readiness, prefecture)
     at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
     at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
     ambition = ambition - p.settlement_aversion * settlement_gap(state, setting)
-    return np.asarray(effects + np.where(hub, at_hub, p.readiness_effect * ready) + ambition)
+    by_site = np.where(world.cells.in_hub, at_hub, p.readiness_effect * ready)
+    return np.asarray(np.concatenate(effects, axis=1) + by_site + ambition)
 
 
-def rival_utility(
-    state: State, drivers: Drivers, setting: Setting, built: Array, market: Array
-) -> Array:
+def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Array) -> Array:
     """Return the utility of the rival hubs taken together, (runs, kinds).
 
     `built` are the province's halls and `market` all halls for the footloose, PFLOPS.
     """
+    state, drivers = quarter.state, quarter.drivers
     world, p = setting.world, setting.parameters
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
@@ -331,15 +321,14 @@ def rival_utility(
     )
 
 
-def draw_projects(
-    footloose: Array, share: Array, drivers: Drivers, state: State, setting: Setting
-) -> Array:
+def draw_projects(quarter: Quarter, footloose: Array, share: Array, setting: Setting) -> Array:
     """Return new halls by cell, lumpy in projects, PFLOPS (runs, cells).
 
     The number is Poisson with mean F s / size; the sum of n lognormal sizes is drawn as one
     lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
     """
-    p, kind = setting.parameters, cell_kind(setting)
+    drivers, state = quarter.drivers, quarter.state
+    p, kind = setting.parameters, setting.world.cells.kind
     expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
     scale = drivers.capacity / setting.by_kind("project_size_reference")
     size = spread(setting.by_kind("project_size") * scale, kind)

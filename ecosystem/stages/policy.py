@@ -2,107 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
-from ecosystem.inputs.schedule import RING_2
+from ecosystem.inputs.catalogue import charges
 from ecosystem.maths.arrays import Array, combine, safe_ratio
-from ecosystem.stages.drivers import INTELLIGENT, Drivers
+from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)
-class Policy:
-    """Levers and payments of one quarter."""
+class Programmes:
+    """What programmes are paid in a quarter, M¥."""
 
-    lever: Mapping[str, Array]  # programmes: strength bought, (runs, 1)
-    rate: Mapping[str, Array]  # transfers: expected effective rate r * paid share, (runs, 1)
-    promised: Mapping[str, float]  # transfers: rate on paper
-    envelope: Array  # M¥ this quarter for transfers (runs, instruments)
-    programme_paid: Array  # M¥ this quarter (runs, instruments)
-    programme_claimed: Array  # M¥ this quarter (runs, instruments)
-    level_paid: Array  # M¥ of programmes by level (runs, 3): nation, province, prefectures
-    prefecture_paid: Array  # M¥ of programmes and readiness (runs, prefectures)
-    prefecture_left: Array  # M¥ still free for transfers (runs, prefectures)
-    province_left: Array  # M¥ (runs, 1)
-    co_funding: Array  # share of the national part that is paid (runs, prefectures)
-    match: Array  # share of prefecture dues met (runs, prefectures)
-    infrastructure: Array  # M¥ this quarter (runs, prefectures)
-    own_readiness: Array  # M¥ of it from the prefecture's own decision (runs, prefectures)
-    readiness_next: Array  # (runs, prefectures)
-    ambition_next: Array  # (runs, prefectures)
-    gate: Array  # 1 where new halls are refused (runs, cells)
-    shells_only: bool  # the capital subsidy pays for halls only
-    envelope_weight: Array  # (runs, instruments)
-    grants: Array  # M¥ of research grants inside programmes (runs, 1)
-    fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
-    local_settlement: Array  # share of centres' surplus that is settled here (runs, 1)
-    advantage: Array  # of the province by subsidies, in log profit (runs, 1)
-    fiscal_talent: Array  # what it adds to the talent lever (runs, 1)
+    paid: Array  # (runs, instruments)
+    by_level: Array  # (runs, 3): nation, province, prefectures
+    by_prefecture: Array  # (runs, prefectures)
+    prefecture_left: Array  # cash of prefectures after them (runs, prefectures)
+    province_left: Array  # (runs, 1)
+    match: Array  # share of its dues that each prefecture meets (runs, prefectures)
+    co_funding: Array  # paid part of the national share (runs, prefectures)
 
 
-def govern(state: State, drivers: Drivers, setting: Setting) -> Policy:
+def govern(quarter: Quarter, setting: Setting) -> Policy:
     """Return what the three levels of government do this quarter.
 
     Source: model equations (1.1)-(1.5), the spending-lever law and the occupancy gate.
     """
+    state, fiscal_factor = quarter.state, quarter.drivers.fiscal
     p, t, schedule = setting.parameters, state.period, setting.schedule
-    observed = schedule.observed[t]
-    weight = envelope_weights(state, setting)
-    fiscal = np.where(observed, 1.0, drivers.fiscal)
+    weight = state.governments.envelope_weight
+    if t >= POLICY_START and t % QUARTERS_A_YEAR == 0:
+        weight = setting.rules.move_envelopes(quarter, setting)
+    fiscal = np.where(schedule.observed[t], 1.0, fiscal_factor)
     tilt = history_tilt(setting, t)
     planned = schedule.spending[t] / QUARTERS_A_YEAR * weight * tilt * permitted(setting, t)
-    claimed = planned * np.ones((setting.runs, 1))
-    cash = fiscal_cash(setting, drivers.fiscal)
-    maintenance = routine_maintenance(state, setting)
     envelope = schedule.envelope[t] / QUARTERS_A_YEAR * weight * fiscal * ~schedule.programme
-    paid, by_level, pref_paid, left, match, co_funding = pay_programmes(
-        state, setting, planned * fiscal, envelope, observed, cash
-    )
-    lever = {
-        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
-        for i, name in enumerate(schedule.names)
-        if setting.schedule.programme[i]
-    }
-    ready = schedule.column("hub_readiness")
-    works = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
-    programme = works * paid[:, [ready]] * schedule.place(setting.world)[ready]
-    own = push_readiness(state, setting, left[0]) * permitted(setting, t)[:, [ready]]
-    infrastructure = programme + own + maintenance + diffusion_readiness(state, setting)
+    programmes = pay_programmes(quarter, setting, planned * fiscal, envelope)
+    own = own_readiness(quarter, programmes.prefecture_left, setting)
+    maintenance = routine_maintenance(state, setting)
+    infrastructure = hub_works(programmes.paid, setting, t) + own + maintenance
+    infrastructure = infrastructure + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
     joint = schedule.column("joint_innovation")
     return Policy(
-        lever=lever,
+        lever=levers(programmes.paid, setting),
         rate={name: expected_rate(state, setting, i) for i, name in enumerate(schedule.names)},
         promised={name: float(schedule.rate[t, i]) for i, name in enumerate(schedule.names)},
         envelope=envelope,
-        programme_paid=paid,
-        programme_claimed=claimed,
-        level_paid=by_level,
-        prefecture_paid=pref_paid + maintenance + own,
-        prefecture_left=left[0] - own,
-        province_left=left[1],
-        co_funding=co_funding,
-        match=match,
+        programme_paid=programmes.paid,
+        programme_claimed=planned * np.ones((setting.runs, 1)),
+        level_paid=programmes.by_level,
+        prefecture_paid=programmes.by_prefecture + maintenance + own,
+        prefecture_left=programmes.prefecture_left - own,
+        province_left=programmes.province_left,
+        co_funding=programmes.co_funding,
+        match=programmes.match,
         infrastructure=infrastructure,
         own_readiness=maintenance + own,
         readiness_next=improve_readiness(state.governments.readiness, infrastructure, setting),
         ambition_next=yardstick(state, setting),
-        gate=occupancy_gate(state, setting),
+        gate=occupancy_gate(quarter, setting),
         shells_only=bool(schedule.shells_only[t]),
         envelope_weight=weight,
-        grants=p.joint_innovation_grant_share * paid[:, [joint]],
+        grants=p.joint_innovation_grant_share * programmes.paid[:, [joint]],
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
-        advantage=advantage(state, drivers, setting),
+        advantage=advantage(quarter, setting),
         fiscal_talent=p.talent_retention_maximum * -np.expm1(-talent_money / p.fiscal_loop_scale),
     )
+
+
+def levers(paid: Array, setting: Setting) -> dict[str, Array]:
+    """Return the lever that each programme buys with what it is paid in a quarter, (runs, 1)."""
+    schedule = setting.schedule
+    return {
+        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
+        for i, name in enumerate(schedule.names)
+        if schedule.programme[i]
+    }
+
+
+def hub_works(paid: Array, setting: Setting, t: int) -> Array:
+    """Return works that the hub programme pays, M¥ (runs, P); those on record count in full."""
+    schedule, p = setting.schedule, setting.parameters
+    ready = schedule.column("hub_readiness")
+    effective = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
+    return np.asarray(effective * paid[:, [ready]] * schedule.place(setting.world)[ready])
+
+
+def own_readiness(quarter: Quarter, left: Array, setting: Setting) -> Array:
+    """Return readiness spending that prefectures decide on themselves, M¥ (runs, P).
+
+    A share of their cash that is `left` after programmes; nothing above the readiness ceiling, and
+    nothing where new projects are forbidden.
+    """
+    state = quarter.state
+    below = state.governments.readiness < setting.parameters.readiness_ceiling
+    spent = setting.rules.push_readiness(quarter, setting) * left * below
+    ready = setting.schedule.column("hub_readiness")
+    return np.asarray(spent * permitted(setting, state.period)[:, [ready]])
 
 
 def permitted(setting: Setting, t: int) -> Array:
@@ -171,15 +174,13 @@ def history_tilt(setting: Setting, t: int) -> Array:
     return np.where(column, factor[:, [t]], 1.0)
 
 
-def envelope_weights(state: State, setting: Setting) -> Array:
-    """Return the factor on every plan, (runs, instruments), decided by the province once a year.
+def move_envelopes(quarter: Quarter, setting: Setting) -> Array:
+    """Return the factor on every plan, (runs, instruments): a rule of the province, once a year.
 
     Money moves from envelopes that were not used up to those that were rationed, and all are cut
     in proportion when receipts fell.
     """
-    g, p, t = state.governments, setting.parameters, state.period
-    if t < POLICY_START or t % QUARTERS_A_YEAR:
-        return g.envelope_weight
+    g, p, t = quarter.state.governments, setting.parameters, quarter.state.period
     schedule = setting.schedule
     plan = np.maximum(
         (schedule.envelope[t - 4 : t] + schedule.spending[t - 4 : t]).sum(axis=0) / QUARTERS_A_YEAR,
@@ -199,8 +200,6 @@ def envelope_weights(state: State, setting: Setting) -> Array:
     receipts = g.receipts.sum(axis=1, keepdims=True)
     fall = np.maximum(1 - safe_ratio(receipts, g.receipts_before), 0)
     cut = np.where(g.receipts_before > 0, 1 - p.receipts_pressure * fall, 1.0)
-    if "government.envelopes" in setting.neutral:
-        return np.ones_like(g.envelope_weight)
     return np.asarray(weight * np.maximum(cut, p.envelope_floor))
 
 
@@ -225,71 +224,70 @@ def routine_maintenance(state: State, setting: Setting) -> Array:
     return np.asarray(need * world.prefectures.hub)
 
 
-def pay_programmes(
-    state: State,
-    setting: Setting,
-    due: Array,
-    envelope: Array,
-    observed: NDArray[np.bool_],
-    cash: tuple[Array, Array],
-) -> tuple[Array, Array, Array, tuple[Array, Array], Array, Array]:
+def pay_programmes(quarter: Quarter, setting: Setting, due: Array, envelope: Array) -> Programmes:
     """Pay programmes as far as the local match allows.
 
     Where the province cannot pay all that is planned, programmes and the envelopes of transfers
-    are cut alike.
-
-    Returns
-    -------
-    tuple
-        Paid by instrument (runs, I); by level (runs, 3: nation, province, prefectures); by
-        prefecture (runs, P); cash left (prefectures, province); share of prefecture dues met
-        (runs, P); paid share of the national part (runs, P).
+    are cut alike. `due` and `envelope` in M¥ (runs, instruments).
     """
-    schedule, world, p = setting.schedule, setting.world, setting.parameters
+    schedule, world = setting.schedule, setting.world
+    observed = schedule.observed[quarter.state.period]
+    cash = fiscal_cash(setting, quarter.drivers.fiscal)
     place = schedule.place(world)  # (I, P): whose prefecture share it is
-    split = schedule.split  # (I, 3): nation, province, prefecture
+    nation, province, prefecture = schedule.split.T  # (I,) each: who pays which share
     due = due * schedule.programme
     free = due * ~observed
-    prefecture_due = combine(free * split[:, 2], place)
-    met = np.minimum(1, safe_ratio(cash[0], prefecture_due, empty=1.0))
-    if "government.match" in setting.neutral:
-        met = np.broadcast_to(met.mean(axis=1, keepdims=True), met.shape)
-    province_due = ((free + envelope * ~observed) * split[:, 1]).sum(axis=1, keepdims=True)
+    met = setting.rules.pay_match(quarter, setting, cash[0], combine(free * prefecture, place))
+    province_due = ((free + envelope * ~observed) * province).sum(axis=1, keepdims=True)
     province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
-    local = np.where(split[:, [2]] > 0, met[:, None], 1.0)  # (R, I, P)
-    province = np.where(split[:, [1]] > 0, province_met[:, None], 1.0)
-    matched = np.where(observed[:, None], 1.0, np.minimum(local, province)) * place
+    by_prefecture = np.where(prefecture[:, None] > 0, met[:, None], 1.0)  # (R, I, P)
+    by_province = np.where(province[:, None] > 0, province_met[:, None], 1.0)
+    matched = np.where(observed[:, None], 1.0, np.minimum(by_prefecture, by_province)) * place
     share = matched.sum(axis=2)
-    failed_match = np.minimum(1, state.governments.match_last_year / p.match_threshold)
-    if "government.co_funding" in setting.neutral:
-        failed_match = np.broadcast_to(failed_match.mean(axis=1, keepdims=True), failed_match.shape)
-    national = np.where(observed, 1.0, combine(failed_match, place.T))
-    by_level = [
-        (due * share * split[:, 0] * national),
-        (due * share * split[:, 1]),
-        (due * share * split[:, 2]),
-    ]
-    paid = by_level[0] + by_level[1] + by_level[2]
-    by_place = (due * split[:, 2])[:, :, None] * matched
-    prefecture_paid = by_place.sum(axis=1)
-    left = np.maximum(cash[0] - (by_place * ~observed[:, None]).sum(axis=1), 0)
-    province_left = np.maximum(cash[1] - (by_level[1] * ~observed).sum(axis=1, keepdims=True), 0)
-    levels = np.stack([level.sum(axis=1) for level in by_level], axis=1)
-    return paid, levels, prefecture_paid, (left, province_left), met, failed_match
+    funded = setting.rules.withhold_funding(quarter, setting)
+    national = np.where(observed, 1.0, combine(funded, place.T))
+    from_nation = due * share * nation * national
+    from_province = due * share * province
+    from_prefectures = due * share * prefecture
+    by_place = (due * prefecture)[:, :, None] * matched
+    spent = (by_place * ~observed[:, None]).sum(axis=1)
+    spent_province = (from_province * ~observed).sum(axis=1, keepdims=True)
+    levels = (from_nation, from_province, from_prefectures)
+    return Programmes(
+        paid=from_nation + from_province + from_prefectures,
+        by_level=np.stack([level.sum(axis=1) for level in levels], axis=1),
+        by_prefecture=by_place.sum(axis=1),
+        prefecture_left=np.maximum(cash[0] - spent, 0),
+        province_left=np.maximum(cash[1] - spent_province, 0),
+        match=met,
+        co_funding=funded,
+    )
 
 
-def push_readiness(state: State, setting: Setting, left: Array) -> Array:
-    """Return readiness spending that prefectures decide on themselves, M¥ (runs, P).
+def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:
+    """Return the share of its dues that each prefecture meets (runs, prefectures): a rule.
 
-    A prefecture spends a share of its free programme cash that grows with its ambition, that is
-    with its distance to the fastest grower (yardstick competition).
+    It pays as far as its own `cash` for programmes goes; `cash` and `due` in M¥.
     """
-    p, g = setting.parameters, state.governments
-    ambition = g.ambition
-    if "government.readiness" in setting.neutral:
-        ambition = np.broadcast_to(ambition.mean(axis=1, keepdims=True), ambition.shape)
-    below = g.readiness < p.readiness_ceiling
-    return np.asarray(p.readiness_push * ambition * left * below)
+    return np.minimum(1, safe_ratio(cash, due, empty=1.0))
+
+
+def withhold_funding(quarter: Quarter, setting: Setting) -> Array:
+    """Return the paid part of the national share by prefecture (runs, prefectures): a rule.
+
+    The nation pays in full where last year's local match reached the threshold.
+    """
+    last_year = quarter.state.governments.match_last_year
+    return np.minimum(1, last_year / setting.parameters.match_threshold)
+
+
+def push_readiness(quarter: Quarter, setting: Setting) -> Array:
+    """Return the share of its free programme cash that each prefecture puts into its own readiness.
+
+    A rule, (runs, prefectures). The share grows with ambition, that is with the distance to the
+    fastest grower (yardstick competition); above the readiness ceiling nothing is spent.
+    """
+    return setting.parameters.readiness_push * quarter.state.governments.ambition
 
 
 def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting) -> Array:
@@ -302,7 +300,7 @@ def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting)
 def diffusion_readiness(state: State, setting: Setting) -> Array:
     """Return diffusion money of last quarter that went into readiness, M¥ (runs, P)."""
     places = setting.world.prefectures
-    spread_out = (places.tier == RING_2) * places.budget_expenditure
+    spread_out = places.ring_2 * places.budget_expenditure
     spread_out = spread_out / max(spread_out.sum(), 1.0)
     return np.asarray(state.governments.diffusion * spread_out)
 
@@ -333,25 +331,43 @@ def settlement_gap(state: State, setting: Setting) -> Array:
     return np.maximum(p.settlement_floor - p.local_settlement, 0) * float(rule)
 
 
-def advantage(state: State, drivers: Drivers, setting: Setting) -> Array:
+def advantage(quarter: Quarter, setting: Setting) -> Array:
     """Return what subsidies add to the log of profitability of intelligent compute, (runs, 1)."""
+    state, drivers = quarter.state, quarter.drivers
     schedule, p = setting.schedule, setting.parameters
     output = expected_rate(state, setting, schedule.column("output_subsidy"))
     capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
-    if schedule.shells_only[state.period]:
-        hall = drivers.hall_cost[:, [INTELLIGENT]] / p.expected_fill
-        capital = capital * hall / (drivers.server_cost[:, [INTELLIGENT]] + hall)
+    intelligent = setting.world.kinds.intelligent
+    hall = drivers.hall_cost[:, intelligent] / p.expected_fill
+    server = drivers.server_cost[:, intelligent]
+    capital = capital * eligible_share(hall, server, bool(schedule.shells_only[state.period]))
     diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
     diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
     kept = 1 - p.output_subsidy_price_share
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
 
 
+def eligible_capital(hall: Array, server: Array, shells_only: bool) -> Array:
+    """Return what of the cost of halls and servers the capital subsidy is for, in their unit."""
+    return hall if shells_only else hall + server
+
+
+def eligible_share(hall: Array, server: Array, shells_only: bool) -> Array:
+    """Return the same as a share of their cost."""
+    return np.asarray(eligible_capital(hall, server, shells_only) / (hall + server))
+
+
+def charge_rate(payer: str, base: str, policy: Policy) -> float:
+    """Return what all charges ask of a payer for a unit of a base, in the unit of the table."""
+    rows = [row for row in charges() if (row.payer, row.base) == (payer, base)]
+    return float(sum(policy.promised[row.name] for row in rows))
+
+
 def second_ring_share(state: State, setting: Setting) -> Array:
     """Return the second ring's share of the province's halls for intelligent compute, (runs, 1)."""
     world = setting.world
-    halls = state.centres.halls * (world.centres.kind == INTELLIGENT)
-    there = (world.prefectures.tier == RING_2)[world.centres.prefecture]
+    halls = state.centres.halls * world.centres.intelligent
+    there = world.centres.ring_2
     whole = halls.sum(axis=1, keepdims=True)
     return safe_ratio((halls * there).sum(axis=1, keepdims=True), whole)
 
@@ -364,16 +380,19 @@ def yardstick(state: State, setting: Setting) -> Array:
     return np.clip(faded + p.ambition_gain * gap, 0, 1)
 
 
-def occupancy_gate(state: State, setting: Setting) -> Array:
-    """Return 1 where new halls are refused, (runs, cells).
+def occupancy_gate(quarter: Quarter, setting: Setting) -> Array:
+    """Return 1 where new halls are refused, (runs, cells): nowhere without the instrument."""
+    state, schedule = quarter.state, setting.schedule
+    active = schedule.rate[state.period, schedule.column("occupancy_gate")] > 0
+    fill = state.centres.fill_history.mean(axis=1)
+    return setting.rules.refuse_halls(quarter, setting, fill) * float(active)
 
-    The rule: no new halls outside the hub where the four-quarter mean fill lies below the
+
+def refuse_halls(quarter: Quarter, setting: Setting, fill: Array) -> Array:
+    """Return 1 where the province refuses new halls, else 0 (runs, cells): a rule.
+
+    Outside the hub where `fill`, servers over halls as a mean of four quarters, lies below the
     threshold.
     """
-    world, p = setting.world, setting.parameters
-    active = setting.schedule.rate[state.period, setting.schedule.column("occupancy_gate")] > 0
-    fill = state.centres.fill_history.mean(axis=1)
-    if "government.gate" in setting.neutral:
-        fill = np.broadcast_to(fill.mean(axis=1, keepdims=True), fill.shape)
-    outside = np.tile(world.prefectures.hub == 0, len(world.kinds))
-    return ((fill < p.gate_threshold) & outside & active).astype(float)
+    low = fill < setting.parameters.gate_threshold
+    return (low & ~setting.world.cells.in_hub).astype(float)

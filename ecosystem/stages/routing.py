@@ -2,88 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ecosystem.inputs.schedule import RING_2
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.drivers import GENERAL, INTELLIGENT, SUPER, Drivers, workload_mix
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.location import by_cell, posted_price, variable_costs
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.drivers import workload_mix
+from ecosystem.stages.location import posted_price, variable_costs
+from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
 OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 
 
-@dataclass(frozen=True)
-class LocalDemand:
-    """Demand of the home region, PFh."""
-
-    users: Array  # (runs, users, workloads), users in the order of `flows.USERS`
-    by_firm: Array  # (runs, slots)
-    by_park: Array  # (runs, parks)
-    park_own: Array  # PFh that parks serve themselves (runs, parks)
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What the province offers to buyers."""
-
-    cost: Array  # variable cost yuan/PFh (runs, centres)
-    price: Array  # posted price yuan/PFh (runs, centres)
-    market: Array  # what the market pays before the floor at cost, yuan/PFh (runs, centres)
-    size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
-    size_by_kind: Array  # (runs, kinds)
-    relative_price: Array  # to users here, after support, over the reference (runs, kinds)
-    outside_price: Array  # the same to users elsewhere (runs, kinds)
-    quality: Array  # of service, with local experience (runs, kinds)
-
-
-@dataclass(frozen=True)
-class Routing:
-    """Where demand goes."""
-
-    offer: Offer
-    local: LocalDemand
-    demand: Array  # PFh (runs, regions, workloads)
-    share: Array  # (runs, regions, workloads, alternatives)
-    inflow: Array  # PFh that reaches the province (runs, regions, workloads)
-    overflow: Array  # PFh that eastern centres could not serve (runs, regions, workloads)
-    captured: Array  # PFh of it re-routed west (runs, regions, workloads)
-    own_served: Array  # PFh (runs, regions, kinds)
-    rival_demand: Array  # PFh (runs, kinds)
-    rival_served: Array  # PFh (runs, kinds)
-    rival_capacity: Array  # PFLOPS (runs, kinds)
-    price_paid: Array  # share-weighted, over the reference (runs, regions, workloads)
-
-
-def route(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Routing:
+def route(quarter: Quarter, setting: Setting) -> Routing:
     """Return buyers' choice among their own region, rival hubs and the province.
 
     Source: model equations (4.1)-(4.3); multinomial logit with size (McFadden 1974).
     """
+    drivers, policy, investment = quarter.drivers, quarter.policy, quarter.investment
     world, p = setting.world, setting.parameters
     work, regions = world.workloads, world.regions
-    offer = make_offer(state, drivers, policy, investment, setting)
-    local = local_demand(state, drivers, offer, setting)
-    demand = np.where(
-        (regions.home == 1)[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand
-    )
+    offer = make_offer(quarter, setting)
+    local = local_demand(quarter, offer, setting)
+    demand = np.where(regions.home[:, None], local.users.sum(axis=1)[:, None, :], drivers.demand)
     own = eastern_capacity(drivers, setting)
-    servers = kind_sum(investment.servers, setting)
+    servers = world.centres.sum(investment.servers, "kind")
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
-    share, price_paid = routing_shares(state, drivers, policy, setting, own, rival, offer)
+    share, price_paid = routing_shares(quarter, setting, own, rival, offer)
     flow = move_anchors(demand[..., None] * share, policy, setting)
-    to_kind = kind_of_workload(setting)
-    own_demand = combine(flow[..., OWN], to_kind)
+    own_demand = work.sum(flow[..., OWN], "kind")
     own_served = kernels.match(
         own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
     )
@@ -92,7 +42,7 @@ def route(
     capture = np.minimum(1, p.overflow_capture + policy.lever["overflow_takeup"])
     captured = capture[..., None] * work.movable * overflow
     west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
-    rival_demand = combine(flow[..., RIVAL] + captured * (1 - west), to_kind).sum(axis=1)
+    rival_demand = work.sum(flow[..., RIVAL] + captured * (1 - west), "kind").sum(axis=1)
     rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
     arrivals = flow[..., HOME] + captured * west
     unserved = rival_demand - rival_served
@@ -116,10 +66,8 @@ def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Set
     """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
     work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
     shared = policy.lever["compute_corridor"] * p.neighbour_share * unserved
-    batch = demand * (regions.neighbour == 1)[:, None] * ~work.real_time
-    part = safe_ratio(
-        batch, spread(combine(batch.sum(axis=1), kind_of_workload(setting)), work.kind)[:, None]
-    )
+    batch = demand * regions.neighbour[:, None] * ~work.real_time
+    part = safe_ratio(batch, spread(work.sum(batch.sum(axis=1), "kind"), work.kind)[:, None])
     return np.asarray(part * spread(shared, work.kind)[:, None, :])
 
 
@@ -131,43 +79,35 @@ def move_anchors(flow: Array, policy: Policy, setting: Setting) -> Array:
     return np.stack([flow[..., OWN] - moved, flow[..., RIVAL], flow[..., HOME] + moved], axis=3)
 
 
-def kind_sum(values: Array, setting: Setting) -> Array:
-    """Return centre values summed by kind of compute, (runs, kinds)."""
-    cells = by_cell(values, setting)
-    return cells.reshape(setting.runs, len(setting.world.kinds), -1).sum(axis=2)
-
-
-def kind_of_workload(setting: Setting) -> Array:
-    """Return the indicator matrix (workloads, kinds)."""
-    return np.asarray(np.eye(len(setting.world.kinds))[setting.world.workloads.kind])
-
-
 def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
     """Return capacity that is not footloose, by region, PFLOPS (runs, regions, kinds)."""
     regions = setting.world.regions
-    weight = np.where(regions.home == 1, 0.0, regions.demand_share)
+    weight = np.where(regions.home, 0.0, regions.demand_share)
     settled = (1 - setting.parameters.footloose_share) * drivers.capacity
     return np.asarray((weight / weight.sum())[:, None] * settled[:, None, :])
 
 
-def make_offer(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Offer:
+def make_offer(quarter: Quarter, setting: Setting) -> Offer:
     """Return prices, visible size and service quality of the province's centres."""
+    state, drivers, policy, investment = (
+        quarter.state,
+        quarter.drivers,
+        quarter.policy,
+        quarter.investment,
+    )
     p, centres = setting.parameters, setting.world.centres
-    cost = variable_costs(state, drivers, policy, setting)
-    price = posted_price(state, drivers, setting, cost)
+    cost = variable_costs(quarter, setting)
+    price = posted_price(quarter, setting, cost)
     empty = np.maximum(investment.capacity - investment.servers, 0)
     size = investment.servers + p.empty_hall_weight * empty
-    seen = kind_sum(size, setting)
-    hub = (setting.world.prefectures.hub == 1)[centres.prefecture]
-    hub_share = safe_ratio(kind_sum(size * hub, setting), seen)
+    seen = centres.sum(size, "kind")
+    hub_share = safe_ratio(centres.sum(size * centres.in_hub, "kind"), seen)
     voucher = policy.rate["compute_voucher"] * hub_share
     output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
-    mean_price = safe_ratio(kind_sum(size * price, setting), seen * drivers.price, empty=1.0)
+    mean_price = safe_ratio(centres.sum(size * price, "kind"), seen * drivers.price, empty=1.0)
     mean_price = mean_price * output
-    served = served_quality(state, policy, setting)
-    quality = safe_ratio(kind_sum(size * served, setting), seen, empty=1.0)
+    served = served_quality(quarter, setting)
+    quality = safe_ratio(centres.sum(size * served, "kind"), seen, empty=1.0)
     return Offer(
         cost=cost,
         price=price,
@@ -176,48 +116,60 @@ def make_offer(
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),
         outside_price=mean_price * (1 - p.voucher_export_share * voucher),
-        quality=quality * local_experience(state, drivers, setting),
+        quality=quality * local_experience(quarter, setting),
     )
 
 
-def served_quality(state: State, policy: Policy, setting: Setting) -> Array:
+def served_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return service quality of centres with what the second ring gains (runs, centres)."""
+    state, policy = quarter.state, quarter.policy
     world = setting.world
-    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
-    return np.asarray(state.centres.quality * (1 + policy.lever["second_ring_quality"] * second))
+    gain = policy.lever["second_ring_quality"] * world.centres.ring_2
+    return np.asarray(state.centres.quality * (1 + gain))
 
 
-def local_experience(state: State, drivers: Drivers, setting: Setting) -> Array:
+def local_experience(quarter: Quarter, setting: Setting) -> Array:
     """Return the quality gained by serving local users, 1 + e (1 - exp(-L/L_0)), (runs, 1).
 
     Coupling C8; L is local continuous use in PFLOPS, L_0 grows with the national market.
     """
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     used = total(state.firms.compute) / HOURS
-    scale = p.local_experience_scale * drivers.capacity[:, 1:2] / p.finance_reference_capacity
+    scale = (
+        p.local_experience_scale
+        * drivers.capacity[:, setting.world.kinds.intelligent]
+        / p.finance_reference_capacity
+    )
     return np.asarray(1 + p.local_experience * -np.expm1(-used / scale))
 
 
-def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> LocalDemand:
+def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDemand:
     """Return demand of the home region's users, PFh; model equation (4.2)."""
+    state, drivers = quarter.state, quarter.drivers
     world, p = setting.world, setting.parameters
     work = world.workloads
     mix = workload_mix(setting, drivers.real_time_share)
-    intelligent = work.kind == INTELLIGENT
+    intelligent = work.intelligent
     real_time = intelligent & work.real_time
-    by_firm = firm_demand(state, drivers, offer, setting)
+    price_here = offer.relative_price[:, world.kinds.intelligent]
+    by_firm = setting.rules.buy_compute(quarter, setting, price_here)
     adopters = adopters_by_cell(state, setting)
-    by_park, own = park_demand(state, drivers, setting)
+    by_park, own = park_demand(quarter, setting)
     government = (
         p.government_compute_share
         * world.province.budget_expenditure
         / 4
         * 1e6
-        / drivers.price[:, [GENERAL]]
+        / drivers.price[:, world.kinds.general]
     )
     national = state.nation.demand_ratio * setting.national_table[:, state.period]
-    science = world.regions.demand_share[world.regions.home_index] * national[:, [SUPER]] * HOURS
-    general = work.kind == GENERAL
+    science = (
+        world.regions.demand_share[world.regions.home_index]
+        * national[:, world.kinds.super]
+        * HOURS
+    )
+    general = work.general
     batch = general & ~work.real_time
     batch_mix = np.where(batch, work.share_within_kind, 0.0)
     users = np.stack(
@@ -226,8 +178,8 @@ def local_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting)
             total(adopters) * p.deployment_compute * real_time,
             total(by_park - own) * batch_mix / batch_mix.sum(),
             government * (general & work.real_time),
-            science * (work.kind == SUPER),
-            branch_demand(state, drivers, setting) * mix * intelligent,
+            science * work.super,
+            branch_demand(quarter, setting) * mix * intelligent,
         ],
         axis=1,
     )
@@ -242,28 +194,31 @@ def compute_share(drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(p.compute_share_of_sales * risen)
 
 
-def branch_demand(state: State, drivers: Drivers, setting: Setting) -> Array:
+def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
-    wanted = compute_share(drivers, setting) * sales * 1e6 / drivers.price[:, [INTELLIGENT]]
+    wanted = (
+        compute_share(drivers, setting)
+        * sales
+        * 1e6
+        / drivers.price[:, setting.world.kinds.intelligent]
+    )
     return np.asarray(wanted)
 
 
-def firm_demand(state: State, drivers: Drivers, offer: Offer, setting: Setting) -> Array:
-    """Return compute wanted by each AI firm, PFh (runs, slots).
+def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
+    """Return compute that each AI firm wants, PFh (runs, slots): a rule.
 
-    A share of sales that rises with the spread of large models, spent at the local price.
+    A share of sales that rises with the spread of large models, spent at the local `price` of
+    intelligent compute, over the reference (runs, 1).
     """
-    p = setting.parameters
-    share = compute_share(drivers, setting)
-    local = offer.relative_price[:, [INTELLIGENT]]
-    reaction = np.exp(-p.firm_compute_elasticity * np.log(local))
-    sales = state.firms.sales
-    if "firm.compute" in setting.neutral:
-        active = np.maximum(total(state.firms.active), 1)
-        sales = state.firms.active * total(sales) / active
-    return np.asarray(sales * (share * reaction * 1e6 / drivers.price[:, [INTELLIGENT]]))
+    drivers, p = quarter.drivers, setting.parameters
+    reference = drivers.price[:, setting.world.kinds.intelligent]
+    reaction = np.exp(-p.firm_compute_elasticity * np.log(price))
+    bought = compute_share(drivers, setting) * reaction * 1e6 / reference
+    return np.asarray(quarter.state.firms.sales * bought)
 
 
 def adopters_by_cell(state: State, setting: Setting) -> Array:
@@ -279,12 +234,13 @@ def potential_adopters(setting: Setting) -> Array:
     return np.asarray(p.potential_adopters[:, :, None] * share[:, None] / count * np.ones(count))
 
 
-def park_demand(state: State, drivers: Drivers, setting: Setting) -> tuple[Array, Array]:
+def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return compute wanted by parks and the part their own centres serve, PFh (runs, parks)."""
+    state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
     output = park_output(state, setting)
     spend = p.park_compute_share * state.parks.adoption * output
-    wanted = spend * 1e6 / drivers.price[:, [GENERAL]]
+    wanted = spend * 1e6 / drivers.price[:, setting.world.kinds.general]
     own = np.minimum(wanted, state.parks.servers * HOURS)
     return wanted, own
 
@@ -311,62 +267,67 @@ def widen(column: Array) -> Array:
 
 
 def routing_shares(
-    state: State,
-    drivers: Drivers,
-    policy: Policy,
-    setting: Setting,
-    own: Array,
-    rival: Array,
-    offer: Offer,
+    quarter: Quarter, setting: Setting, own: Array, rival: Array, offer: Offer
 ) -> tuple[Array, Array]:
     """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
 
     U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
     """
-    world, p = setting.world, setting.parameters
+    policy, p, world = quarter.policy, setting.parameters, setting.world
     work, regions, network = world.workloads, world.regions, world.network
-    kind, home = work.kind, regions.home == 1
-    size, price = widen(p.routing_size), widen(p.routing_price)
-    corridor = policy.lever["compute_corridor"]
-    carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
-    nearer = carriage * widen(1 - p.corridor_price_gain * corridor)
-    delay = work.latency_disutility * widen(p.latency_disutility) / 10
-    price_here = np.where(
-        home[:, None], offer.relative_price[:, None, kind], offer.outside_price[:, None, kind]
-    )
-    prices = [
-        widen(p.own_region_price) * np.ones((len(home), len(kind))),
-        widen(drivers.rival_price) + carriage,
-        price_here + nearer,
-    ]
+    kind, home = work.kind, regions.home
+    price = prices_to_buyers(quarter, offer, setting)
     sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
     latency = [
         network.latency_own_ms[:, None],
         network.latency_rival_ms[:, None],
         home_latency(policy, setting)[:, :, None],
     ]
-    home_effect = setting.by_kind("province_effect")[:, None, kind]
-    pairing = policy.lever["regional_pairing"][:, :, None] * (regions.paired == 1)[:, None]
-    moved_west = ~work.real_time & (work.movable == 1) & (kind != SUPER)
-    eligible = (kind == INTELLIGENT) | ((kind == GENERAL) & ~work.real_time)
+    delay = work.latency_disutility * widen(p.latency_disutility) / 10
+    pairing = policy.lever["regional_pairing"][:, :, None] * regions.paired[:, None]
+    eligible = work.intelligent | (work.general & ~work.real_time)
+    moved_west = ~work.real_time & (work.movable == 1) & ~work.super
     extra = [
         widen(p.own_region_effect),
         np.zeros((1, 1, 1)),
-        home_effect
+        setting.by_kind("province_effect")[:, None, kind]
         + pairing * eligible
         + policy.lever["scenario_import"][:, :, None] * moved_west * ~home[:, None]
         + widen(p.home_bias) * home[:, None]
         + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
-        + widen(p.routing_experience) * state.buyers.experience,
+        + widen(p.routing_experience) * quarter.state.buyers.experience,
     ]
-    utility = [
-        size * np.log1p(sizes[a]) - price * prices[a] - delay * np.nan_to_num(latency[a]) + extra[a]
-        for a in (OWN, RIVAL, HOME)
-    ]
-    utility[OWN] = np.where(home[:, None], -np.inf, utility[OWN])
-    share = kernels.softmax(np.stack(utility, axis=3))
-    if "buyer.route" in setting.neutral:
-        mean = share[:, ~home].mean(axis=1, keepdims=True)
-        share = np.where(home[:, None, None], share, mean)
-    paid = sum(share[..., a] * prices[a] for a in (OWN, RIVAL, HOME))
-    return share, np.asarray(paid)
+    utility = np.empty_like(price)
+    for a in (OWN, RIVAL, HOME):
+        pull = widen(p.routing_size) * np.log1p(sizes[a]) - widen(p.routing_price) * price[..., a]
+        utility[..., a] = pull - delay * np.nan_to_num(latency[a]) + extra[a]
+    utility[:, home, :, OWN] = -np.inf  # for the home region the province is its own region
+    share = setting.rules.route_work(quarter, setting, utility, price)
+    return share, np.asarray((share * price).sum(axis=3))
+
+
+def prices_to_buyers(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
+    """Return prices with carriage, over the reference (runs, regions, workloads, alternatives)."""
+    world, p = setting.world, setting.parameters
+    work, home, network = world.workloads, world.regions.home, world.network
+    carriage = work.data_weight * network.network_price[:, None] / widen(p.network_price_reference)
+    corridor = quarter.policy.lever["compute_corridor"]
+    local, outside = (
+        each[:, None, work.kind] for each in (offer.relative_price, offer.outside_price)
+    )
+    here = np.where(home[:, None], local, outside)
+    here = here + carriage * widen(1 - p.corridor_price_gain * corridor)
+    price = np.empty((*here.shape, 3))
+    price[..., OWN] = widen(p.own_region_price)
+    price[..., RIVAL] = widen(quarter.drivers.rival_price) + carriage
+    price[..., HOME] = here
+    return price
+
+
+def route_work(quarter: Quarter, setting: Setting, utility: Array, price: Array) -> Array:
+    """Return the shares of own region, rivals and province in each buyer's work: a rule.
+
+    All are (runs, regions, workloads, 3). `utility` is minus infinity where an alternative is
+    closed, `price` is over the reference. Multinomial logit (McFadden 1974).
+    """
+    return kernels.softmax(utility)

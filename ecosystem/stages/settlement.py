@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from ecosystem.inputs.schedule import RING_2
-from ecosystem.maths.arrays import Array, add_up, combine, safe_ratio, total
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
-from ecosystem.stages.dispatch import Market
-from ecosystem.stages.drivers import GENERAL, Drivers
-from ecosystem.stages.innovation import Innovation
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.stages.policy import eligible_capital
 from ecosystem.state.ledger import by_level
+from ecosystem.state.records import Market, Quarter, Settlement
 from ecosystem.state.setting import Setting
 
 TRANSFERS = {
@@ -28,75 +22,34 @@ TRANSFERS = {
 """Transfers and who claims them."""
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """Transfers of the quarter, M¥."""
-
-    claims: dict[str, Array]  # by claimant (runs, centres or parks)
-    received: dict[str, Array]  # by claimant (runs, centres or parks)
-    claimed: Array  # (runs, instruments)
-    paid: Array  # (runs, instruments)
-    paid_share: Array  # (runs, instruments)
-    payers: dict[str, Array]  # who pays (runs, prefectures + 2)
-
-
-def settle(
-    period: int,
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    market: Market,
-    innovation: Innovation,
-    setting: Setting,
-) -> Settlement:
+def settle(quarter: Quarter, setting: Setting) -> Settlement:
     """Pay claims as far as envelopes and the local match allow; model equations (1.2)-(1.3).
 
     The paid share is min(1, envelope/claims), and the same for the prefecture's and the
     province's cash; so cost never exceeds the envelope.
     """
-    world, schedule = setting.world, setting.schedule
-    claims = claims_by_member(drivers, policy, investment, market, innovation, setting)
-    where = {name: getattr(world, sector).prefecture for name, sector in TRANSFERS.items()}
-    by_place = {
-        name: combine(claim, np.eye(world.prefectures.count)[where[name]])
-        for name, claim in claims.items()
-    }
+    policy, schedule = quarter.policy, setting.schedule
     column = {name: schedule.column(name) for name in TRANSFERS}
+    observed = {name: schedule.observed[quarter.state.period, i] for name, i in column.items()}
+    claims = claims_by_member(quarter, setting)
+    claimants = {name: getattr(setting.world, sector) for name, sector in TRANSFERS.items()}
+    by_place = {name: claimants[name].sum(claim, "prefecture") for name, claim in claims.items()}
     within = {
-        name: np.minimum(
-            1,
-            safe_ratio(
-                policy.envelope[:, [column[name]]],
-                total(by_place[name]),
-                empty=1.0,
-            ),
-        )
-        for name in TRANSFERS
+        name: np.minimum(1, safe_ratio(policy.envelope[:, [i]], total(by_place[name]), empty=1.0))
+        for name, i in column.items()
     }
-    split = {name: schedule.split[column[name]] for name in TRANSFERS}
-    due = add_up(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
-    local = np.minimum(1, safe_ratio(policy.prefecture_left, due, empty=1.0))
-    due = add_up(
-        split[n][1] * within[n] * by_place[n].sum(axis=1, keepdims=True) for n in TRANSFERS
-    )
-    province = np.minimum(1, safe_ratio(policy.province_left, due, empty=1.0))
-    count = len(schedule.names)
+    met = local_match(within, by_place, quarter, setting)
     received, payers = {}, {}
     claimed = policy.programme_claimed * schedule.programme
     paid = policy.programme_paid * schedule.programme
-    for name in TRANSFERS:
+    for name, i in column.items():
         parts = transfer_parts(
-            split[name],
-            within[name],
-            local,
-            province,
-            policy.co_funding,
-            bool(schedule.observed[period, column[name]]),
+            schedule.split[i], within[name], met, policy.co_funding, bool(observed[name])
         )
-        nation, province_part, prefecture = (part * by_place[name] for part in parts)
-        payers[name] = by_level(total(nation), total(province_part), prefecture)
-        received[name] = claims[name] * spread(add_up(parts), where[name])
-        here = np.arange(count) == column[name]
+        nation, province, prefecture = (part * by_place[name] for part in parts)
+        payers[name] = by_level(total(nation), total(province), prefecture)
+        received[name] = claims[name] * spread(add_up(parts), claimants[name].prefecture)
+        here = np.arange(len(schedule.names)) == i
         claimed = claimed + total(by_place[name]) * here
         paid = paid + total(payers[name]) * here
     return Settlement(
@@ -109,58 +62,84 @@ def settle(
     )
 
 
+def local_match(
+    within: dict[str, Array], by_place: dict[str, Array], quarter: Quarter, setting: Setting
+) -> tuple[Array, Array]:
+    """Return the share of dues that prefectures (runs, P) and the province (runs, 1) can pay."""
+    policy, schedule = quarter.policy, setting.schedule
+    split = {name: schedule.split[schedule.column(name)] for name in TRANSFERS}
+    prefectures = add_up(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
+    province = add_up(split[n][1] * within[n] * total(by_place[n]) for n in TRANSFERS)
+    return (
+        np.minimum(1, safe_ratio(policy.prefecture_left, prefectures, empty=1.0)),
+        np.minimum(1, safe_ratio(policy.province_left, province, empty=1.0)),
+    )
+
+
 def transfer_parts(
-    split: Array, within: Array, local: Array, province: Array, co_funding: Array, observed: bool
+    split: Array, within: Array, met: tuple[Array, Array], co_funding: Array, observed: bool
 ) -> list[Array]:
     """Return the shares of a claim that nation, province and prefecture pay, (runs, P) each."""
+    local, province = met
     if observed:
-        local, province, co_funding = (
-            np.ones_like(local),
-            np.ones_like(province),
-            np.ones_like(local),
-        )
+        local, province, co_funding = (np.ones_like(x) for x in (local, province, local))
     matched = np.minimum(local if split[2] > 0 else 1.0, province if split[1] > 0 else 1.0)
     share = within * matched * np.ones_like(co_funding)
     return [split[0] * share * co_funding, split[1] * share, split[2] * share]
 
 
-def claims_by_member(
-    drivers: Drivers,
-    policy: Policy,
-    investment: Investment,
-    market: Market,
-    innovation: Innovation,
-    setting: Setting,
-) -> dict[str, Array]:
+def claims_by_member(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return what each transfer is asked for, rate on paper times base, M¥ (runs, members)."""
-    world = setting.world
-    rate = policy.promised
-    hub = (world.prefectures.hub == 1)[world.centres.prefecture]
-    at_home = total(market.payments[:, world.regions.home_index])
-    everybody = total(market.payments)
-    foreign = setting.parameters.voucher_export_share * (everybody - at_home)
-    eligible = safe_ratio(at_home + foreign, everybody)
-    whole = investment.hall_outlay + investment.server_outlay
-    capital = investment.hall_outlay if policy.shells_only else whole
-    second = (world.prefectures.tier == RING_2)[world.centres.prefecture]
-    p = setting.parameters
+    p, centres = setting.parameters, setting.world.centres
+    market, policy, built = quarter.market, quarter.policy, quarter.investment
     permitted = 1 - p.diffusion_readiness_share * p.investment_limit  # no projects, no claims
-    return {
-        "capital_subsidy": rate["capital_subsidy"] * capital,
-        "compute_voucher": rate["compute_voucher"] * eligible * market.revenue * hub,
-        "tariff_discount": rate["tariff_discount"] * power_bill(drivers, market, setting),
-        "output_subsidy": rate["output_subsidy"] * market.posted,
-        "even_diffusion": rate["even_diffusion"] * second * whole * permitted,
-        "industrial_centres": rate["industrial_centres"] * park_outlay(innovation, drivers),
+    eligible = safe_ratio(voucher_base(market, setting), total(market.payments))
+    base = {
+        "capital_subsidy": eligible_capital(
+            built.hall_outlay, built.server_outlay, policy.shells_only
+        ),
+        "compute_voucher": eligible * market.revenue * centres.in_hub,
+        "tariff_discount": power_bill(quarter, setting),
+        "output_subsidy": market.posted,
+        "even_diffusion": centres.ring_2 * (built.hall_outlay + built.server_outlay) * permitted,
+        "industrial_centres": park_outlay(quarter, setting),
     }
+    return {name: policy.promised[name] * base[name] for name in TRANSFERS}
 
 
-def park_outlay(innovation: Innovation, drivers: Drivers) -> Array:
-    """Return what parks spend on their own servers, M¥ (runs, parks)."""
-    return np.asarray(innovation.park_order * drivers.server_cost[:, [GENERAL]])
+def voucher_base(market: Market, setting: Setting) -> Array:
+    """Return sales of compute for which vouchers can be claimed, M¥ (runs, 1).
+
+    All that users at home pay, and a part of what users elsewhere pay.
+    """
+    at_home = total(market.payments[:, setting.world.regions.home_index])
+    elsewhere = total(market.payments) - at_home
+    return np.asarray(at_home + setting.parameters.voucher_export_share * elsewhere)
 
 
-def power_bill(drivers: Drivers, market: Market, setting: Setting) -> Array:
+def power_bill(quarter: Quarter, setting: Setting) -> Array:
     """Return what centres pay for power before relief, M¥ (runs, centres)."""
-    tariff = drivers.electricity[setting.world.centres.prefecture]
-    return np.asarray(market.energy * tariff / 1000)
+    tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
+    return np.asarray(quarter.market.energy * tariff / 1000)
+
+
+def upkeep(quarter: Quarter, setting: Setting) -> Array:
+    """Return what the upkeep of servers costs centres, M¥ (runs, centres)."""
+    cost = spread(quarter.drivers.server_cost, setting.world.centres.kind)
+    share = setting.parameters.maintenance_share
+    return np.asarray(share * cost * quarter.investment.servers / 4)
+
+
+def park_outlay(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks spend on their own servers, M¥ (runs, parks)."""
+    cost = quarter.drivers.server_cost[:, setting.world.kinds.general]
+    return np.asarray(quarter.innovation.park_order * cost)
+
+
+def park_energy(quarter: Quarter, setting: Setting) -> Array:
+    """Return the power that parks use, MWh (runs, parks): AI and a strong industry save some."""
+    p = setting.parameters
+    lever = quarter.policy.lever["strong_industry"]
+    saved = p.park_energy_gain + p.strong_industry_energy_gain * lever
+    intensity = setting.world.parks.energy_intensity * (1 - saved * quarter.state.parks.adoption)
+    return np.asarray(quarter.innovation.park_output * intensity)

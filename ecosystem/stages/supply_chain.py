@@ -2,83 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, total
-from ecosystem.maths.clearing import redistribute, segment_sum, spread
-from ecosystem.stages.drivers import Drivers
-from ecosystem.stages.investment import Investment
-from ecosystem.stages.policy import Policy
+from ecosystem.maths.clearing import redistribute, spread
+from ecosystem.state.records import Quarter, Supply
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "cooling")
 
 
-@dataclass(frozen=True)
-class Supply:
-    """Orders and sales of equipment in the quarter, M¥."""
-
-    orders: Array  # equipment ordered by centres (runs, stages)
-    local_share: Array  # wanted from home makers (runs, stages)
-    to_centres: Array  # equipment sold to centres (runs, makers)
-    local_sales: Array  # the same by stage (runs, stages)
-    imports: Array  # equipment from outside (runs, stages)
-    intermediate: Array  # sales of upstream stages to home makers (runs, stages)
-    exports: Array  # sales of upstream stages outside (runs, stages)
-    sales: Array  # (runs, makers)
-    investment: Array  # capital spending of makers (runs, makers)
-    capacity_next: Array  # M¥ a quarter (runs, makers)
-    cumulative_next: Array  # M¥ (runs, makers)
-    cost_next: Array  # index (runs, makers)
-    expected_next: Array  # M¥ a quarter (runs, makers)
-
-
-def supply_equipment(
-    state: State, drivers: Drivers, policy: Policy, investment: Investment, setting: Setting
-) -> Supply:
+def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
-    world, p, m = setting.world, setting.parameters, state.makers
+    world, p, m = setting.world, setting.parameters, quarter.state.makers
     makers, stages = world.makers, world.stages
-    start, stage = makers.stage_start, makers.stage
-    mix = p.stack("equipment_share", BOUGHT)
-    mix = mix / mix.sum(axis=1, keepdims=True)
-    spending = total(investment.server_outlay)
-    orders = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
-    mean_cost = segment_sum(m.cost * m.capacity, start) / segment_sum(m.capacity, start)
-    price = spread(mean_cost, stage) if "maker.price" in setting.neutral else m.cost
+    orders = equipment_orders(total(quarter.investment.server_outlay), setting)
+    mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
+    price = setting.rules.ask_price(quarter, setting)
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
-    chain = policy.lever["equipment_chain"]
+    preference = mean_cost * (1 - quarter.policy.lever["equipment_chain"])
     share = kernels.armington_share(
-        p.stack("home_preference", stages), mean_cost * (1 - chain), p.armington_elasticity
+        p.stack("home_preference", stages), preference, p.armington_elasticity
     )
-    downstream = redistribute(orders * share, weight, m.capacity, start, stage)
-    sold = segment_sum(downstream, start)
-    using = sold[:, [stages.index("communications")]] + sold[:, [stages.index("servers")]]
-    year = drivers.year - world_start(setting)
-    outside = {
-        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * year)
-        for name in UPSTREAM
-    }
-    chip = p.packaging_content * p.packaging_home_share * using
-    packaging = sales_of("packaging", chip + outside["packaging"], weight, m.capacity, setting)
-    packed = total(packaging)
-    material = p.material_content * packed
-    materials = sales_of("materials", material + outside["materials"], weight, m.capacity, setting)
-    sales = downstream + packaging + materials
-    by_stage = segment_sum(sales, start)
-    demands = {
-        "packaging": (chip, outside["packaging"]),
-        "materials": (material, outside["materials"]),
-    }
-    intermediate = split_sales(by_stage, demands, setting)
-    upstream = np.array([name in UPSTREAM for name in stages])
+    downstream = redistribute(orders * share, weight, m.capacity, makers.stage_start, makers.stage)
+    sold = makers.sum(downstream, "stage")
+    upstream, intermediate = sell_upstream(quarter, sold, weight, setting)
+    sales = downstream + upstream
     expected = m.sales + p.sales_adaptation * (sales - m.sales)
-    capital, capacity_next = expand(state, expected, chain, setting)
+    capital, capacity_next = expand(quarter, expected, setting)
     cumulative = m.cumulative + sales
+    is_upstream = np.array([name in UPSTREAM for name in stages])
     return Supply(
         orders=orders,
         local_share=share,
@@ -86,7 +42,7 @@ def supply_equipment(
         local_sales=sold,
         imports=orders - sold,
         intermediate=intermediate,
-        exports=by_stage * upstream - intermediate,
+        exports=makers.sum(sales, "stage") * is_upstream - intermediate,
         sales=sales,
         investment=capital,
         capacity_next=capacity_next,
@@ -96,27 +52,62 @@ def supply_equipment(
     )
 
 
+def equipment_orders(spending: Array, setting: Setting) -> Array:
+    """Return what centres order of each stage, M¥ (runs, stages): servers, switches, cooling."""
+    mix = setting.parameters.stack("equipment_share", BOUGHT)
+    mix = mix / mix.sum(axis=1, keepdims=True)
+    return np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
+
+
+def sell_upstream(
+    quarter: Quarter, sold: Array, weight: Array, setting: Setting
+) -> tuple[Array, Array]:
+    """Return sales of upstream makers (runs, makers), and what home makers buy of them, M¥.
+
+    Packaging goes into the communications gear and servers that are `sold`, materials into
+    packaging; the second is (runs, stages). Most demand for both comes from outside.
+    """
+    p, stages, capacity = setting.parameters, setting.world.stages, quarter.state.makers.capacity
+    years = quarter.drivers.year - world_start(setting)
+    outside = {
+        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * years)
+        for name in UPSTREAM
+    }
+    using = sold[:, stages.communications] + sold[:, stages.servers]
+    chip = p.packaging_content * p.packaging_home_share * using
+    packaging = sales_of("packaging", chip + outside["packaging"], weight, capacity, setting)
+    material = p.material_content * total(packaging)
+    materials = sales_of("materials", material + outside["materials"], weight, capacity, setting)
+    home = {"packaging": chip, "materials": material}
+    upstream = packaging + materials
+    by_stage = setting.world.makers.sum(upstream, "stage")
+    return upstream, split_sales(by_stage, home, outside, setting)
+
+
 def world_start(setting: Setting) -> float:
     """Return the calendar year in which outside demand is measured."""
-    return float(setting.world.national_path[setting.world.kinds[1]].year[0])
+    return float(setting.world.national_path["intelligent"].year[0])
 
 
 def sales_of(name: str, demand: Array, weight: Array, capacity: Array, setting: Setting) -> Array:
     """Return sales of one upstream stage's makers, M¥ (runs, makers), zero elsewhere."""
     makers = setting.world.makers
-    column = np.arange(len(setting.world.stages)) == setting.world.stages.index(name)
+    column = np.array([stage == name for stage in setting.world.stages])
     return redistribute(demand * column, weight, capacity, makers.stage_start, makers.stage)
 
 
 def split_sales(
-    by_stage: Array, demands: dict[str, tuple[Array, Array]], setting: Setting
+    by_stage: Array, home: Mapping[str, Array], outside: Mapping[str, Array], setting: Setting
 ) -> Array:
-    """Return the part of upstream sales that goes to home makers, M¥ (runs, stages)."""
-    columns = []
-    for i, name in enumerate(setting.world.stages):
-        home, outside = demands.get(name, (0 * by_stage[:, [0]], 1 + 0 * by_stage[:, [0]]))
-        columns.append(by_stage[:, [i]] * safe_ratio(home, home + outside))
-    return np.concatenate(columns, axis=1)
+    """Return the part of upstream sales that goes to home makers, M¥ (runs, stages).
+
+    `home` and `outside` are what either side wants of an upstream stage, M¥ (runs, 1).
+    """
+    bought = np.zeros_like(by_stage)
+    for name in UPSTREAM:
+        stage = getattr(setting.world.stages, name)
+        bought[:, stage] = by_stage[:, stage] * safe_ratio(home[name], home[name] + outside[name])
+    return bought
 
 
 def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Array:
@@ -132,8 +123,7 @@ def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Arr
     supplier = [stages.index("packaging")] * len(stages)
     supplier[stages.index("packaging")] = stages.index("materials")
     inputs = spread(mean_cost, np.array(supplier))
-    first = np.arange(len(stages)) == stages.index("materials")
-    factor = 1 + p.input_cost_share * np.where(first, 0.0, inputs - 1)
+    factor = 1 + p.input_cost_share * np.where(stages.materials, 0.0, inputs - 1)
     return np.asarray(own * spread(factor, makers.stage))
 
 
@@ -143,16 +133,29 @@ def initial_cumulative(setting: Setting) -> Array:
     return np.asarray(p.initial_experience_quarters * p.maker_target_use * makers.capacity)
 
 
-def expand(state: State, expected: Array, chain: Array, setting: Setting) -> tuple[Array, Array]:
-    """Return capital spending M¥ and next capacity M¥ a quarter; model equation (3.6)."""
-    p, m = setting.parameters, state.makers
-    kept = m.capacity * (1 - p.maker_depreciation)
+def ask_price(quarter: Quarter, setting: Setting) -> Array:
+    """Return the price that each maker asks, index (runs, makers): a rule. Its unit cost."""
+    return quarter.state.makers.cost
+
+
+def expand_capacity(quarter: Quarter, setting: Setting, expected: Array) -> Array:
+    """Return the capacity that each maker would add, M¥ a quarter (runs, makers): a rule.
+
+    A part of what `expected` sales (M¥ a quarter) need at the target use beyond what is left of
+    its capacity. Source: model equation (3.6).
+    """
+    p = setting.parameters
+    kept = quarter.state.makers.capacity * (1 - p.maker_depreciation)
+    chain = quarter.policy.lever["equipment_chain"]
     speed = p.maker_expansion_speed * (1 + p.chain_expansion_gain * chain)
-    wanted = speed * np.maximum(expected / p.maker_target_use - kept, 0)
-    if "maker.capacity" in setting.neutral:
-        makers = setting.world.makers
-        shared = segment_sum(wanted, makers.stage_start) / segment_sum(kept, makers.stage_start)
-        wanted = kept * spread(shared, makers.stage)
+    return np.asarray(speed * np.maximum(expected / p.maker_target_use - kept, 0))
+
+
+def expand(quarter: Quarter, expected: Array, setting: Setting) -> tuple[Array, Array]:
+    """Return capital spending M¥ and next capacity M¥ a quarter, as far as money goes."""
+    p, m = setting.parameters, quarter.state.makers
+    kept = m.capacity * (1 - p.maker_depreciation)
+    wanted = setting.rules.expand_capacity(quarter, setting, expected)
     cost = p.maker_capital_intensity * wanted
     worth = p.maker_capital_intensity * m.capacity + m.cash
     limit = np.maximum(m.cash, 0) + p.leverage_maker * np.maximum(worth, 0)

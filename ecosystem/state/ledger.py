@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
@@ -25,6 +26,34 @@ SECTORS = {
 """Where the deposits of each sector stand in the state."""
 
 
+class Purpose(StrEnum):
+    """What a payment is for. Who pays for what, and who receives it, are sums over purposes."""
+
+    SALE = "sale"  # goods and services of any kind
+    WAGE = "wage"  # work
+    INVESTMENT = "investment"  # equipment and buildings
+    TAX = "tax"  # on value added and on profit
+    CHARGE = "charge"  # so much a unit of a quantity: a row of the instrument table
+    SUBSIDY = "subsidy"  # what a transfer pays on claims, vouchers included
+    GRANT = "grant"  # for research, out of programmes and the fiscal loop
+    PROGRAMME = "programme"  # what else programmes pay to people here
+    FUNDING = "funding"  # of universities, with and without a policy
+    INTEREST = "interest"
+    DIVIDEND = "dividend"  # profit that owners take, headquarters included
+    EQUITY = "equity"  # what owners put in, headquarters included
+    LOAN = "loan"
+    REPAYMENT = "repayment"
+    WRITE_OFF = "write-off"  # debts that the bank bears
+    TAKEOVER = "takeover"  # of a centre that exits
+    OTHER = "other"  # a user's own: public cost if a government pays, receipt if it receives
+
+
+PUBLIC_COST = (Purpose.SUBSIDY, Purpose.GRANT, Purpose.PROGRAMME, Purpose.OTHER)
+"""What instruments cost governments."""
+RECEIPTS = (Purpose.TAX, Purpose.CHARGE, Purpose.OTHER)
+"""What brings governments money."""
+
+
 @dataclass(frozen=True)
 class Flow:
     """A payment of the quarter, M¥: what each payer pays and what each receiver gets.
@@ -37,6 +66,7 @@ class Flow:
     paid: Array
     receiver: str
     received: Array
+    purpose: Purpose = Purpose.OTHER
 
 
 class Ledger:
@@ -49,23 +79,75 @@ class Ledger:
         }
 
     def add(
-        self, label: str, payer: str, paid: Array, receiver: str, received: Array | None = None
+        self,
+        purpose: Purpose,
+        label: str,
+        payer: str,
+        paid: Array | None,
+        receiver: str,
+        received: Array | None = None,
     ) -> None:
-        """List a flow; without `received` the receiver is a passive sector that gets all."""
-        got = total(paid) if received is None else received
-        self.flows.append(Flow(label, payer, paid, receiver, got))
-        self.balance[payer] = self.balance[payer] - paid
-        self.balance[receiver] = self.balance[receiver] + got
+        """List a flow; a side without an amount is a passive sector that pays or gets all."""
+        if received is None and paid is not None:
+            received = total(paid)
+        elif paid is None and received is not None:
+            paid = total(received)
+        if paid is None or received is None:
+            raise ValueError(f"flow {label!r} has no amount")
+        self.book(Flow(label, payer, paid, receiver, received, purpose))
 
-    def received_by(self, sector: str) -> Array:
-        """Return what a sector has received so far, M¥ (runs, members)."""
-        return add_up(flow.received for flow in self.flows if flow.receiver == sector)
+    def book(self, flow: Flow) -> None:
+        """List a flow and move deposits."""
+        self.flows.append(flow)
+        self.balance[flow.payer] = self.balance[flow.payer] - flow.paid
+        self.balance[flow.receiver] = self.balance[flow.receiver] + flow.received
 
 
-def split_evenly(amount: Array, weight: Array) -> Array:
+def select(
+    flows: Iterable[Flow],
+    *purposes: Purpose,
+    payer: str | None = None,
+    receiver: str | None = None,
+) -> list[Flow]:
+    """Return the flows of some purposes (none named: of all) between two sectors (None: any)."""
+    return [
+        flow
+        for flow in flows
+        if (not purposes or flow.purpose in purposes)
+        and payer in (None, flow.payer)
+        and receiver in (None, flow.receiver)
+    ]
+
+
+def amount(flows: Iterable[Flow]) -> Array:
+    """Return the sum of some flows, M¥ (runs, 1), or zero (1, 1) if there are none."""
+    parts = [total(flow.paid) for flow in flows]
+    return add_up(parts) if parts else np.zeros((1, 1))
+
+
+def public_cost(flows: Sequence[Flow]) -> Array:
+    """Return what governments pay for instruments, M¥ (runs, prefectures + 2).
+
+    A user's payment from one government to another costs the one and relieves the other; a
+    voucher that a government gets relieves its bill for compute, which is no public cost.
+    """
+    paid = [flow.paid for flow in select(flows, *PUBLIC_COST, payer="government")]
+    passed_on = select(flows, Purpose.OTHER, payer="government", receiver="government")
+    return add_up([*paid, *(-flow.received for flow in passed_on)])
+
+
+def receipts(flows: Sequence[Flow]) -> list[Flow]:
+    """Return the flows that bring governments money from others."""
+    return [
+        flow
+        for flow in select(flows, *RECEIPTS, receiver="government")
+        if flow.payer != "government"
+    ]
+
+
+def split_evenly(whole: Array, weight: Array) -> Array:
     """Share a total (runs, 1) among members by weight, (runs, members)."""
-    whole = weight.sum(axis=-1, keepdims=True)
-    return np.asarray(weight * safe_ratio(amount, whole))
+    return np.asarray(weight * safe_ratio(whole, weight.sum(axis=-1, keepdims=True)))
 
 
 def by_level(nation: Array, province: Array, prefectures: Array) -> Array:
@@ -73,11 +155,19 @@ def by_level(nation: Array, province: Array, prefectures: Array) -> Array:
     return np.concatenate([prefectures, province, nation], axis=1)
 
 
-def matrix(flows: Sequence[Flow]) -> dict[str, dict[str, Array]]:
-    """Return the transaction matrix: label -> sector -> net receipt, M¥ (runs, 1)."""
+def province_alone(prefectures: int) -> Array:
+    """Return 1 for the province and 0 for the other governments, (1, prefectures + 2)."""
+    return by_level(np.zeros((1, 1)), np.ones((1, 1)), np.zeros((1, prefectures)))
+
+
+def matrix(flows: Sequence[Flow], by: str = "label") -> dict[str, dict[str, Array]]:
+    """Return the transaction matrix: label -> sector -> net receipt, M¥ (runs, 1).
+
+    With `by="purpose"` a row is a purpose: who bears it, and who has the good of it.
+    """
     rows: dict[str, dict[str, Array]] = {}
     for flow in flows:
-        row = rows.setdefault(flow.label, {})
+        row = rows.setdefault(getattr(flow, by), {})
         row[flow.payer] = row.get(flow.payer, 0.0) - total(flow.paid)
         row[flow.receiver] = row.get(flow.receiver, 0.0) + total(flow.received)
     return rows

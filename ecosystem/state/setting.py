@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ecosystem.inputs.functions import Hook
+from ecosystem.inputs.schedule import Schedule
+from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
-
-if TYPE_CHECKING:
-    from ecosystem.inputs.functions import Hook
-    from ecosystem.inputs.schedule import Schedule
-    from ecosystem.inputs.world.loader import World
-    from ecosystem.maths.chance import Chance
+from ecosystem.maths.chance import Chance
 
 
 class Parameters:
@@ -49,6 +46,23 @@ class Parameters:
         return self._stacked[key]
 
 
+class Rules:
+    """The decision rules of the agents, read as attributes by the names of the agent table.
+
+    Parameters
+    ----------
+    functions
+        Function ``f(quarter, setting, *columns)`` of each rule, by name.
+    """
+
+    def __init__(self, functions: Mapping[str, Callable[..., Array]]) -> None:
+        vars(self).update(functions)
+
+    def __getattr__(self, name: str) -> Callable[..., Array]:
+        """Refuse a name that is no rule; all that are were set when this was made."""
+        raise AttributeError(f"no rule {name!r} in the agent table")
+
+
 @dataclass(frozen=True)
 class Setting:
     """Everything a step reads that is not state.
@@ -68,8 +82,8 @@ class Setting:
     national_table
         Capacity of each kind in the nation as published and extrapolated,
         PFLOPS, (runs, quarters + 2, kinds).
-    neutral
-        Decision rules replaced by their mean, by name (used by tests and decompositions).
+    rules
+        Decision rules of the agents, those of the user in place of the model's own.
     hooks
         Functions of the user that follow stages, in the order in which they are called.
     """
@@ -80,7 +94,7 @@ class Setting:
     shocks: Mapping[str, Array]
     chance: Chance
     national_table: Array
-    neutral: frozenset[str] = field(default_factory=frozenset)
+    rules: Rules
     hooks: tuple[Hook, ...] = ()
     _kept: dict[str, Array] = field(default_factory=dict, init=False, compare=False, repr=False)
 

@@ -39,6 +39,9 @@ def _instruments(lang: str) -> Rows:
         if row.type == "transfer":
             default = f"rate {row.rate_default:g} ({row.rate_low:g}–{row.rate_high:g}), "
             default += f"envelope {row.envelope_default:g} M¥/year"
+        elif row.type == "charge":
+            default = f"rate {row.rate_default:g} {row.rate_unit} "
+            default += f"({row.rate_low:g}–{row.rate_high:g})"
         elif row.type == "programme":
             default = f"spending {row.spending_default:g} M¥/year (0–{row.spending_high:g})"
         else:

@@ -143,13 +143,14 @@ def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
 
     from ecosystem.inputs.calendar import POLICY_START, period_index
     from ecosystem.inputs.schedule import build_schedule
+    from ecosystem.maths.kernels import discount_factor
 
     schedule, last = build_schedule(scenario), period_index(result.until)
     money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
     drawn = result.draw_values["public_discount_rate"]
     rate = scenario.parameters.get("public_discount_rate", drawn) + np.zeros(result.replicates)
     years = np.arange(len(money)) / 4
-    values = money @ (1 + rate) ** -years[:, None]
+    values = money @ discount_factor(rate, years[:, None])
     return pd.Series(values, index=pd.RangeIndex(result.replicates, name="replicate"))
 
 

@@ -8,7 +8,8 @@ from functools import cache
 from ecosystem.inputs.scenario import Scenario, resolve
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.quarter.start import initial_state, make_setting
-from ecosystem.quarter.step import Quarter, step
+from ecosystem.quarter.step import step
+from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 

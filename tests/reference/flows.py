@@ -86,16 +86,13 @@ def reference_accounts(
         "books": books,
         "exits": exits,
         "settlement": settlement,
-        "taxes": [
-            math.fsum(tax["local"] for tax in taxes.values()),
-            math.fsum(tax["national"] for tax in taxes.values()),
-        ],
         "local_receipts": [taxes["centres"]["local"] + taxes["firms"]["local"]],
         "value_added": {
             name: [member["value_added"] for member in group] for name, group in members.items()
         },
         "wages": {name: [member["wages"] for member in group] for name, group in members.items()},
         "power_bill": power_bill(agents, drivers, market),
+        "vouchers": compute["vouchers"],
         "exports": [compute["exports"]],
         "imports": [math.fsum(compute["abroad"])],
     }
@@ -129,17 +126,34 @@ def compute_bills(
     eligible = voucher_base(agents, market)
     relief = ratio(math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(eligible))
 
-    def bills(users: list[int], weights: list[float]) -> list[float]:
+    weights = {
+        "firms": routing["local"]["by_firm"],
+        "parks": [park.output for park in agents.parks],
+        "government": [1.0],
+        "universities": [university.research_funds for university in agents.universities],
+    }
+
+    def bills(sector: str, *users: int) -> list[float]:
         here = math.fsum(at_home[user] for user in users)
         there = math.fsum(abroad[user] for user in users)
-        return share_out(here * (1 - relief) + there, weights)
+        return share_out(here * (1 - relief) + there, weights[sector])
 
-    funds = [university.research_funds for university in agents.universities]
+    def back(sector: str, *users: int) -> list[float]:
+        return share_out(relief * math.fsum(at_home[user] for user in users), weights[sector])
+
+    province = [0.0] * len(agents.prefectures) + back("government", GOVERNMENT) + [0.0]
     return {
-        "firms": bills([FIRMS], routing["local"]["by_firm"]),
-        "parks": bills([DEPLOYMENTS, PARKS], [park.output for park in agents.parks]),
-        "government": bills([GOVERNMENT], [1.0])[0],
-        "universities": bills([UNIVERSITIES], funds),
+        "firms": bills("firms", FIRMS),
+        "parks": bills("parks", DEPLOYMENTS, PARKS),
+        "government": bills("government", GOVERNMENT)[0],
+        "universities": bills("universities", UNIVERSITIES),
+        "vouchers": {
+            "firms": back("firms", FIRMS),
+            "parks": back("parks", DEPLOYMENTS, PARKS),
+            "government": province,
+            "universities": back("universities", UNIVERSITIES),
+            "world": [(eligible[1] + at_home[BRANCHES]) * relief],
+        },
         "exports": exports,
         "from_outside": exports - eligible[1] * relief + at_home[BRANCHES] * (1 - relief),
         "abroad": abroad,

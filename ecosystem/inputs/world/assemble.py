@@ -25,6 +25,31 @@ EARTH_RADIUS = 6371.0
 PFLOPS_IN_EFLOPS = 1000.0
 
 
+class Names(tuple[str, ...]):
+    """Names in the order of an axis; each is an attribute as well, the mask of its entry.
+
+    ``kinds.intelligent`` is true where the axis has intelligent compute, so that
+    ``price[:, kinds.intelligent]`` is a column and ``np.where(kinds.intelligent, a, b)`` a choice.
+    """
+
+    def __new__(cls, names: Iterable[str]) -> Names:
+        """Return the names with a mask for each."""
+        self = super().__new__(cls, names)
+        for name in self:
+            mask = np.array([other == name for other in self])
+            mask.flags.writeable = False
+            vars(self)[name] = mask
+        return self
+
+    def __getattr__(self, name: str) -> NDArray[np.bool_]:
+        """Refuse a name that is none of them, with the nearest one that is."""
+        raise AttributeError(f"no {name!r}; nearest: {nearest(name, self)!r}")
+
+    def masks(self, index: Index) -> Columns:
+        """Return for each name which members have it, given the entry of each member."""
+        return {name: vars(self)[name][index] for name in self}
+
+
 class Rows:
     """Columns of one table, read as attributes: arrays of numbers, tuples of text.
 
@@ -33,7 +58,9 @@ class Rows:
     count : int
         Number of rows.
     columns : mapping of str to array or tuple
-        Column by name; arrays are read-only from here on.
+        Column by name; arrays are read-only from here on. What `sum` can sum over stands in
+        `groups` (entries by index column), in `cell_axes` (the same of what cells are sorted by,
+        in that order), and in columns such as `cell_start`, where segments of rows begin.
     """
 
     def __init__(self, count: int, columns: Mapping[str, Any]) -> None:
@@ -41,10 +68,36 @@ class Rows:
             if isinstance(column, np.ndarray):
                 column.flags.writeable = False
         self.count = count
+        self._indicators: dict[str, Array] = {}
         self.columns: Mapping[str, Any] = MappingProxyType(dict(columns))
         vars(self).update(
             (name, column) for name, column in columns.items() if name not in ("count", "columns")
         )  # so that a read is a plain attribute
+
+    def sum(self, values: Array, over: str) -> Array:
+        """Sum values of the members over those with the same entry of an index column.
+
+        Parameters
+        ----------
+        values : (runs, ..., members) array.
+        over : "cell", "prefecture", "tier", "kind", "domain" or "stage", where the rows have it.
+
+        Returns
+        -------
+        (runs, ..., entries) array. Members that are sorted into cells are summed cell by cell
+        first, so a run's bits depend on nothing beside it.
+        """
+        if (start := self.columns.get(f"{over}_start")) is not None:
+            return np.add.reduceat(values, start, axis=-1)
+        axes = self.columns.get("cell_axes", {})
+        if over in axes:
+            cells = self.sum(values, "cell") if "cell_start" in self.columns else values
+            if over == next(iter(axes)):
+                return np.asarray(cells.reshape(*cells.shape[:-1], axes[over], -1).sum(axis=-1))
+            return np.asarray(cells.reshape(*cells.shape[:-1], -1, axes[over]).sum(axis=-2))
+        if over not in self._indicators:
+            self._indicators[over] = np.eye(self.groups[over])[self.columns[over]]
+        return np.vecmat(np.ascontiguousarray(values), self._indicators[over])
 
     def __getattr__(self, name: str) -> Any:
         """Refuse a name that is no column, with the nearest one that is."""
@@ -125,26 +178,48 @@ def network_of(network: Columns, regions: Sequence[str]) -> Rows:
     return rows_of(take(network, np.argsort(positions(network["region"], regions))))
 
 
-def workloads_of(workloads: Columns, kinds: Sequence[str]) -> Rows:
-    """Return workloads with `kind` as index and `real_time` as flag."""
+def prefectures_of(prefectures: Columns, tiers: Names) -> Rows:
+    """Return prefectures with a mask for each tier."""
+    tier = prefectures["tier"]
+    return rows_of({**prefectures, **tiers.masks(tier), "groups": {"tier": len(tiers)}})
+
+
+def workloads_of(workloads: Columns, kinds: Names) -> Rows:
+    """Return workloads with `kind` as index, a mask for each kind, and `real_time` as flag."""
     real_time = np.array([name == "real_time" for name in workloads["latency_class"]])
     kind = positions(workloads["kind"], kinds)
-    return rows_of({**workloads, "kind": kind, "real_time": real_time})
+    columns = {**workloads, "kind": kind, **kinds.masks(kind), "real_time": real_time}
+    return rows_of({**columns, "groups": {"kind": len(kinds)}})
 
 
 def centres_of(
-    centres: Columns, prefectures: Sequence[str], kinds: Sequence[str], owners: Sequence[str]
+    centres: Columns, prefectures: Rows, kinds: Names, owners: Sequence[str], tiers: Names
 ) -> Rows:
-    """Return centres sorted by kind and prefecture, with cells."""
-    prefecture = positions(centres["prefecture"], prefectures)
+    """Return centres sorted by kind and prefecture, with cells and masks."""
+    prefecture = positions(centres["prefecture"], prefectures.prefecture)
     kind = positions(centres["kind"], kinds)
     owner = positions(centres["ownership"], owners)
-    cell = kind * len(prefectures) + prefecture
+    cell = kind * prefectures.count + prefecture
     columns = {**centres, "prefecture": prefecture, "kind": kind, "owner": owner, "cell": cell}
-    columns = sort_by(columns, cell)
-    return rows_of(
-        {**columns, "cell_start": starts(columns["cell"], len(kinds) * len(prefectures))}
-    )
+    columns = sort_by({**columns, **_site(prefecture, kind, prefectures, kinds, tiers)}, cell)
+    start = starts(columns["cell"], len(kinds) * prefectures.count)
+    groups, axes = {"prefecture": prefectures.count}, {"kind": len(kinds)}
+    return rows_of({**columns, "cell_start": start, "groups": groups, "cell_axes": axes})
+
+
+def cells_of(prefectures: Rows, kinds: Names, tiers: Names) -> Rows:
+    """Return the cells that centres stand in, prefectures within kinds, with masks."""
+    count = len(kinds) * prefectures.count
+    kind, prefecture = np.divmod(np.arange(count), prefectures.count)
+    masks = _site(prefecture, kind, prefectures, kinds, tiers)
+    axes = {"kind": len(kinds), "prefecture": prefectures.count}
+    return Rows(count, {"kind": kind, "prefecture": prefecture, **masks, "cell_axes": axes})
+
+
+def _site(prefecture: Index, kind: Index, prefectures: Rows, kinds: Names, tiers: Names) -> Columns:
+    """Return masks of what stands in a prefecture: kinds, tiers, and whether the hub is there."""
+    in_hub = prefectures.hub[prefecture]
+    return {**kinds.masks(kind), **tiers.masks(prefectures.tier[prefecture]), "in_hub": in_hub}
 
 
 def makers_of(makers: Columns, prefectures: Sequence[str], stages: Sequence[str]) -> Rows:
@@ -152,13 +227,16 @@ def makers_of(makers: Columns, prefectures: Sequence[str], stages: Sequence[str]
     stage = positions(makers["stage"], stages)
     prefecture = positions(makers["prefecture"], prefectures)
     columns = sort_by({**makers, "stage": stage, "prefecture": prefecture}, stage, prefecture)
-    return rows_of({**columns, "stage_start": starts(columns["stage"], len(stages))})
+    start = starts(columns["stage"], len(stages))
+    groups = {"prefecture": len(prefectures)}
+    return rows_of({**columns, "stage_start": start, "groups": groups})
 
 
 def placed(columns: Columns, prefectures: Sequence[str]) -> Columns:
     """Return columns sorted by prefecture, given as index."""
     prefecture = positions(columns["prefecture"], prefectures)
-    return sort_by({**columns, "prefecture": prefecture}, prefecture)
+    columns = sort_by({**columns, "prefecture": prefecture}, prefecture)
+    return {**columns, "groups": {"prefecture": len(prefectures)}}
 
 
 def universities_of(
@@ -199,7 +277,9 @@ def firms_of(
     for name, cell in zip(firms["name_en"], _cells(firms, prefectures, domains), strict=True):
         names[free[cell].pop(0)] = name
     start = starts(columns["cell"], len(prefectures) * len(domains))
-    return rows_of({**columns, "cell_start": start, "name": tuple(names)})
+    axes = {"prefecture": len(prefectures), "domain": len(domains)}
+    columns = {**columns, "cell_start": start, "name": tuple(names)}
+    return rows_of({**columns, "cell_axes": axes})
 
 
 def _cells(firms: Columns, prefectures: Sequence[str], domains: Sequence[str]) -> list[int]:

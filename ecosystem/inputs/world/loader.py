@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ecosystem.inputs import catalogue
 from ecosystem.inputs.faults import Fault, FaultList, InputError, nearest
 from ecosystem.inputs.world import assemble
-from ecosystem.inputs.world.assemble import Array, NationalPath, Rows
+from ecosystem.inputs.world.assemble import Array, Names, NationalPath, Rows
 from ecosystem.inputs.world.checks import check_tables
 from ecosystem.inputs.world.provenance import check_provenance, count_assumed
 from ecosystem.inputs.world.schema import WORLDS, Table, read_schema, read_tables
@@ -27,12 +28,16 @@ class World:
     the order of ids are used as ``draws[:, order]``. Names are index arrays (`prefecture`,
     `kind`, `owner`, `stage`, `domain`), and segments of a column begin where the offsets say:
 
-    - centres: `cell` = kind * prefectures + prefecture, `cell_start`
+    - centres: `cell` = kind * prefectures + prefecture, `cell_start`; `cells` has their rows
     - makers: `stage`, `stage_start`
     - firms, one row a slot: `cell` = prefecture * domains + domain, `cell_start`, `initial`
       (there at the start) and `name`
     - universities: `knowledge` of shape (domains, universities)
     - regions: `home_index`; network and regions have the same rows
+
+    Sums over any of these are ``world.centres.sum(values, "kind")``. Kinds of compute and tiers of
+    prefectures are masks by their names, ``centres.intelligent``, ``prefectures.ring_2``, and
+    ``centres.in_hub`` says who stands where the hub lies.
 
     The province is one row of scalars. `distance_km` is (prefectures, prefectures).
     """
@@ -40,9 +45,11 @@ class World:
     name: str
     path: Path
     digest: str
-    kinds: tuple[str, ...]
-    stages: tuple[str, ...]
-    owners: tuple[str, ...]
+    kinds: Names
+    tiers: Names
+    stages: Names
+    owners: Names
+    cells: Rows
     prefectures: Rows
     hubs: Rows
     regions: Rows
@@ -117,25 +124,28 @@ def _load(folder: Path, stamp: Stamp) -> World:
         for name, table in tables.items()
         if "id" in table.columns
     }
-    kinds, owners = _choices("data_centres", "kind"), _choices("data_centres", "ownership")
-    stages = _choices("makers", "stage")
+    kinds, tiers = Names(catalogue.kinds()), Names(catalogue.tiers())
+    owners, stages = _choices("data_centres", "ownership"), _choices("makers", "stage")
     places, regions = plain["prefectures"], plain["regions"]
     names, domains = places["prefecture"], plain["domains"]["domain"]
+    prefectures = assemble.prefectures_of(places, tiers)
     home = {"home_index": int(regions["home"].argmax())}
     return World(
         name=folder.name,
         path=folder,
         digest=_digest(folder),
         kinds=kinds,
+        tiers=tiers,
+        cells=assemble.cells_of(prefectures, kinds, tiers),
         stages=stages,
         owners=owners,
-        prefectures=assemble.rows_of(places),
+        prefectures=prefectures,
         hubs=assemble.rows_of(plain["hubs"]),
         regions=assemble.rows_of({**regions, **home}),
         network=assemble.network_of(plain["network"], regions["region"]),
         workloads=assemble.workloads_of(plain["workloads"], kinds),
         domains=assemble.rows_of(plain["domains"]),
-        centres=assemble.centres_of(plain["data_centres"], names, kinds, owners),
+        centres=assemble.centres_of(plain["data_centres"], prefectures, kinds, owners, tiers),
         makers=assemble.makers_of(plain["makers"], names, stages),
         universities=assemble.universities_of(plain["universities"], names, domains),
         firms=assemble.firms_of(plain["ai_firm_slots"], plain["ai_firms"], names, domains),
@@ -146,8 +156,8 @@ def _load(folder: Path, stamp: Stamp) -> World:
     )
 
 
-def _choices(table: str, column: str) -> tuple[str, ...]:
-    return read_schema()[table][column].choices
+def _choices(table: str, column: str) -> Names:
+    return Names(read_schema()[table][column].choices)
 
 
 def _digest(folder: Path) -> str:

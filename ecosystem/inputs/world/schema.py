@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
 
+from ecosystem.inputs.catalogue import kinds
 from ecosystem.inputs.faults import FaultList, nearest
 
 WORLDS = Path(str(files("ecosystem"))) / "world"
@@ -80,6 +81,10 @@ class Table:
         return names if unique else [str(cell) for cell in self.columns["id"]]
 
 
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split("|")))
+
+
 def _number(text: str, default: float) -> float:
     return float(text) if text else default
 
@@ -97,7 +102,7 @@ def read_schema() -> Schema:
                 unit=row["unit"],
                 low=_number(row["low"], -math.inf),
                 high=_number(row["high"], math.inf),
-                choices=tuple(filter(None, row["choices"].split("|"))),
+                choices=tuple(kinds()) if row["choices"] == "kinds" else _split(row["choices"]),
                 reference=row["reference"],
                 required=row["required"] == "1",
                 structural=row["structural"] == "1",

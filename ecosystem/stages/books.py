@@ -1,0 +1,97 @@
+"""S7: what goes into the books of centres - costs, support, founding equity, rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.maths.clearing import spread
+from ecosystem.stages.charges import charges_due
+from ecosystem.stages.finance import Rates, keep_books
+from ecosystem.stages.policy import readiness_part
+from ecosystem.stages.settlement import power_bill, upkeep
+from ecosystem.state.records import Books, Quarter, Settlement
+from ecosystem.state.setting import Setting
+
+
+@dataclass(frozen=True)
+class CentreCosts:
+    """What running and building costs centres, M¥ (runs, centres)."""
+
+    power: Array  # before relief
+    upkeep: Array
+    wages: Array
+    charges: Array | float
+    granted: Array  # share of capital outlay that subsidies bear
+
+
+def centre_costs(quarter: Quarter, settlement: Settlement, setting: Setting) -> CentreCosts:
+    """Return the costs of centres; of diffusion money only what is no readiness reaches them."""
+    built, received = quarter.investment, settlement.received
+    wage = spread(quarter.state.society.wage, setting.world.centres.prefecture) / 1000
+    diffused = (1 - readiness_part(setting)) * received["even_diffusion"]
+    outlay = built.server_outlay + built.hall_outlay
+    return CentreCosts(
+        power=power_bill(quarter, setting),
+        upkeep=upkeep(quarter, setting),
+        wages=quarter.labour.centre_jobs * wage,
+        charges=charges_due("centres", quarter, setting),
+        granted=safe_ratio(received["capital_subsidy"] + diffused, outlay),
+    )
+
+
+def centre_books(
+    quarter: Quarter,
+    costs: CentreCosts,
+    injected: Array,
+    received: dict[str, Array],
+    setting: Setting,
+) -> Books:
+    """Return the books of centres with support, charges and equity put in, (runs, centres)."""
+    c, built = quarter.state.centres, quarter.investment
+    power = costs.power - received["tariff_discount"]
+    return keep_books(
+        cash=c.cash,
+        loan=c.loan,
+        book_servers=c.book_servers,
+        book_halls=c.book_halls,
+        income=quarter.market.revenue + received["output_subsidy"],
+        costs=power + costs.upkeep + costs.wages + costs.charges,
+        server_capital=built.server_outlay * (1 - costs.granted),
+        hall_capital=built.hall_outlay * (1 - costs.granted),
+        injected=injected,
+        scrapped_share=safe_ratio(built.scrapped, built.servers + built.scrapped),
+        rates=centre_rates(quarter, setting),
+    )
+
+
+def founding_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:
+    """Return what local owners put into a centre that does not run yet, M¥ (runs, centres).
+
+    They pay the part of its capital that no loan covers; otherwise an entrant would start with
+    an overdraft and be insolvent by construction.
+    """
+    p, built = setting.parameters, quarter.investment
+    capital = (built.server_outlay + built.hall_outlay) * (1 - costs.granted)
+    forming = built.servers - built.arrived <= 0
+    settled = quarter.policy.local_settlement
+    return np.asarray((1 - p.loan_share) * settled * capital * forming)
+
+
+def centre_rates(quarter: Quarter, setting: Setting) -> Rates:
+    """Return the rates that the books of centres use, (runs, centres) or (runs, 1)."""
+    p, kind = setting.parameters, setting.world.centres.kind
+    wear = spread(setting.by_kind("server_depreciation"), kind)
+    return Rates(
+        local_settlement=quarter.policy.local_settlement,
+        loan_share=p.loan_share,
+        interest=p.interest_rate / 4,
+        server_decline=wear + spread(quarter.drivers.price_decline, kind) / 4,
+        hall_decline=p.hall_depreciation,
+        value_added_tax=p.value_added_tax,
+        income_tax=p.income_tax,
+        payout=p.payout,
+        reserve_quarters=p.reserve_quarters,
+    )
