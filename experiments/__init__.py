@@ -1,6 +1,8 @@
 """Studies of the model: packages compared, taken apart, and what their effects depend on."""
 
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,22 @@ HOMES = {
     "decompose": "experiments.comparison.decompose",
     "sensitivity": "experiments.sensitivity_analysis.study",
 }
+
+
+def _check_neighbours() -> None:
+    """Raise ImportError where a file of the user has the name of a package of ours."""
+    home = Path(__file__).resolve().parents[1]
+    for name in ("ecosystem", "calibration"):
+        spec = find_spec(name)
+        found = Path(spec.origin).resolve() if spec and spec.origin else None
+        if found and found != home / name / "__init__.py":
+            raise ImportError(
+                f"{found} is in the way: Python takes it for the package {name} of the model; "
+                "give it another name or start Python in another folder"
+            )
+
+
+_check_neighbours()
 
 
 def __getattr__(name: str) -> Any:

@@ -107,8 +107,8 @@ def test_all_cells_of_a_table_are_checked_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         load_targets(table)
     places = [fault.place for fault in error.value.faults]
-    for place in ("line 2.log_sd", "line 3.log_sd", "line 3.share", "line 3.use", "line 4"):
-        assert f"mine.csv: {place}" in places
+    for place in ("2:log_sd", "3:log_sd", "3:share", "3:use", "4"):
+        assert f"mine.csv:{place}" in places
 
 
 def test_all_references_of_a_table_are_checked_at_once(tmp_path: Path) -> None:

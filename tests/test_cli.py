@@ -273,6 +273,13 @@ def test_check_says_ok_or_every_fault(tmp_path: Path) -> None:
     code, answer, words = call("check", bad)
     assert code == 2 and answer == ""
     assert "histry" in words and "history" in words and "no_such" in words
+    code, answer, _ = call("check", good, good)
+    assert code == 0 and len(answer.splitlines()) == 2
+    worse = tmp_path / "worse.toml"
+    worse.write_text('[[instrument]]\nname = "hub_steering"\nstart = "2024Q1"\n', encoding="utf-8")
+    code, answer, words = call("check", good, bad, worse)
+    assert code == 2 and answer == "" and len(words.splitlines()) == 3
+    assert "no_such" in words and "the past is on record" in words
     (tmp_path / "world").mkdir()
     assert call("check", tmp_path / "world")[0] == 2
     assert call("check", tmp_path / "missing.toml")[0] == 2

@@ -1,9 +1,35 @@
-"""Scenarios: what files can have wrong, and where the fault is said to be."""
+"""Scenarios: what files can have wrong, and what is said about it."""
 
 import pytest
 
+from ecosystem.inputs.catalogue import instruments, parameters
 from ecosystem.inputs.faults import InputError
-from ecosystem.inputs.scenario import resolve
+from ecosystem.inputs.scenario import package_names, resolve
+
+PACKAGES = f"a TOML file or one of {', '.join(package_names())}"
+KEYS = "one of title, extends, policies, instrument, shock, parameters, budget, hooks, rules"
+EDIT = "one of name, active, rate, spending, envelope, eligible, start, end"
+SHOCKS = (
+    "one of demand_surge, ai_winter, accelerator_export_control, power_crunch, efficiency_jump, "
+    "hub_outage, fiscal_squeeze, rival_price_war, inference_shift, talent_poaching"
+)
+MONEY = "a number of at least 0 (million yuan a year)"
+PROGRAMME = "spending, since hub_steering is a programme"
+TRANSFER = "rate and envelope, since output_subsidy is a transfer"
+QUARTERS = (
+    "a quarter from 2025Q3 to 2035Q4, for packages differ from then on and the past is on record"
+)
+RATE = "a number from 0.03 to 0.08 (1/year)"
+INSTRUMENTS = f"one of {len(instruments())} listed names"
+PARAMETERS = f"one of {len(parameters())} listed names"
+SHARE = "a number from 0 to 0.5"
+TABLE = "a table of names and values"
+TABLES = "tables, each headed [[instrument]]"
+ITEM = "a package or a TOML file, in quotes"
+HUB = '[[instrument]]\nname = "hub_steering"\n'
+OUTPUT = '[[instrument]]\nname = "output_subsidy"\n'
+WINTER = '[[shock]]\nname = "ai_winter"\n'
+TOML = "TOML syntax, with text in quotes"
 
 
 def write(folder, text, name="mine.toml"):
@@ -18,63 +44,122 @@ def faults_of(folder, text):
     return caught.value.faults
 
 
-BAD = {
-    'extends = "demand_cor"': ("extends", "demand_first"),
-    'policies = "history"': ("policies", ""),
-    'policies = ["histori"]': ("policies[0]", "history"),
-    'instrumnt = "x"': ("instrumnt", "instrument"),
-    'title = "x"': ("title", ""),
-    'title.en = ""': ("title.en", ""),
-    '[instrument]\nname = "hub_steering"': ("instrument", ""),
-    '[[instrument]]\nspending = 3': ("instrument[0].name", ""),
-    '[[instrument]]\nname = "hub_stering"': ("instrument[0].name", "hub_steering"),
-    '[[instrument]]\nname = "hub_steering"\nrate = 0.1': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = "3"': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = true': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspending = -3': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "hub_steering"\nspendng = 3': ("instrument[0].spendng", "spending"),
-    '[[instrument]]\nname = "hub_steering"\nenvelope = 3': ("instrument[0].envelope", ""),
-    '[[instrument]]\nname = "hub_steering"\neligible = "all"': ("instrument[0].eligible", ""),
-    '[[instrument]]\nname = "hub_steering"\nobserved = true': ("instrument[0].observed", ""),
-    '[[instrument]]\nname = "hub_steering"\nactive = 1': ("instrument[0].active", ""),
-    '[[instrument]]\nname = "hub_steering"\nactive = false\nspending = 3': (
-        "instrument[0].spending", "",
+BAD = [
+    ('extends = "demand_cor"', "extends: 'demand_cor'", PACKAGES, "demand_first"),
+    (
+        'extends = "demand_cor.toml"',
+        "extends: 'demand_cor.toml'",
+        "a TOML file that exists", "demand_first",
     ),
-    '[[instrument]]\nname = "output_subsidy"\nenvelope = -3': ("instrument[0].envelope", ""),
-    '[[instrument]]\nname = "output_subsidy"\nspending = 3': ("instrument[0].spending", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = 2': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = nan': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "output_subsidy"\nrate = inf': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "occupancy_gate"\nrate = 1': ("instrument[0].rate", ""),
-    '[[instrument]]\nname = "capital_subsidy"\neligible = "shels"': (
-        "instrument[0].eligible", "shells",
+    ("extends = 1.10", "extends: 1.1", ITEM),
+    ('extends = ["history"]', "extends: ['history']", ITEM),
+    ('policies = "history"', "policies: 'history'", "a list of packages and TOML files"),
+    ('policies = ["histori"]', "policies[0]: 'histori'", PACKAGES, "history"),
+    ("policies = [3]", "policies[0]: 3", ITEM),
+    ('instrumnt = "x"', "instrumnt: 'instrumnt'", KEYS, "instrument"),
+    ("name = 1.10", "name: 'name'", KEYS),
+    ('title = "x"', "title: 'x'", TABLE),
+    ('title.en = ""', "title.en: ''", "a text, in quotes"),
+    ("title.en = 1.10", "title.en: 1.1", "a text, in quotes"),
+    ('title.de = "x"', "title.de: 'de'", "one of en, zh", "en"),
+    (
+        "title.zh = 007",
+        "'Expected newline or end of document after a statement (at line 1, column 13)'",
+        TOML,
     ),
-    '[[instrument]]\nname = "hub_steering"\nstart = "2025Q2"': ("instrument[0].start", ""),
-    '[[instrument]]\nname = "hub_steering"\nstart = 2026': ("instrument[0].start", ""),
-    '[[instrument]]\nname = "hub_steering"\nend = "2036Q1"': ("instrument[0].end", ""),
-    '[[instrument]]\nname = "hub_steering"\nstart = "2030Q1"\nend = "2029Q4"': (
-        "instrument[0].end", "",
+    ("title.en = NA", "'Invalid value (at line 1, column 12)'", TOML),
+    ('extends = = "history"', "'Invalid value (at line 1, column 11)'", TOML),
+    ('instrument = "hub_steering"', "instrument: 'hub_steering'", TABLES),
+    ('[instrument]\nname = "hub_steering"', "instrument: {'name': 'hub_steering'}", TABLES),
+    ("[[instrument]]\nspending = 3", "instrument[0].name: None", "the name of an instrument"),
+    (
+        '[[instrument]]\nname = "hub_stering"',
+        "instrument[0].name: 'hub_stering'",
+        INSTRUMENTS, "hub_steering",
     ),
-    '[[shock]]\nname = "ai_wintr"': ("shock[0].name", "ai_winter"),
-    '[[shock]]\nname = "ai_winter"\namplitude = 3': ("shock[0].amplitude", ""),
-    '[[shock]]\nname = "ai_winter"\nstart = "2027-Q1"': ("shock[0].start", ""),
-    '[[shock]]\nname = "ai_winter"\nlength = 3': ("shock[0].length", ""),
-    '[parameters]\npublic_discount_rte = 0.05': (
-        "parameters.public_discount_rte", "public_discount_rate",
+    ("[[instrument]]\nname = 3", "instrument[0].name: 3", INSTRUMENTS),
+    (HUB + "rate = 0.1", "instrument[0].rate: 0.1", PROGRAMME),
+    (HUB + 'spending = "3"', "instrument[0].spending: '3'", MONEY),
+    (HUB + "spending = true", "instrument[0].spending: True", MONEY),
+    (HUB + "spending = -3", "instrument[0].spending: -3", MONEY),
+    (HUB + "spendng = 3", "instrument[0].spendng: 'spendng'", EDIT, "spending"),
+    (HUB + "envelope = 3", "instrument[0].envelope: 3", PROGRAMME),
+    (
+        HUB + 'eligible = "all"',
+        "instrument[0].eligible: 'all'",
+        "nothing: hub_steering has no groups of claimants",
     ),
-    '[parameters]\npublic_discount_rate = 7': ("parameters.public_discount_rate", ""),
-    '[parameters]\npublic_discount_rate = "x"': ("parameters.public_discount_rate", ""),
-    '[budget]\npresent_value = -1': ("budget.present_value", ""),
-    '[budget]\npresent = 1': ("budget.present", "present_value"),
-}  # fmt: skip
+    (HUB + "observed = true", "instrument[0].observed: 'observed'", EDIT),
+    (HUB + "active = 1", "instrument[0].active: 1", "true or false"),
+    (
+        HUB + "active = false\nspending = 3",
+        "instrument[0].spending: 3",
+        "nothing beside active = false",
+    ),
+    (OUTPUT + "envelope = -3", "instrument[0].envelope: -3", MONEY),
+    (OUTPUT + "spending = 3", "instrument[0].spending: 3", TRANSFER),
+    (OUTPUT + "rate = 2", "instrument[0].rate: 2", SHARE),
+    (OUTPUT + "rate = nan", "instrument[0].rate: nan", SHARE),
+    (OUTPUT + "rate = inf", "instrument[0].rate: inf", SHARE),
+    (
+        '[[instrument]]\nname = "occupancy_gate"\nrate = 1',
+        "instrument[0].rate: 1",
+        "active, since occupancy_gate is a rule",
+    ),
+    (
+        '[[instrument]]\nname = "capital_subsidy"\neligible = "shels"',
+        "instrument[0].eligible: 'shels'",
+        "one of all, shells", "shells",
+    ),
+    (HUB + 'start = "2025Q2"', "instrument[0].start: '2025Q2'", QUARTERS),
+    (HUB + 'start = "2024Q1"', "instrument[0].start: '2024Q1'", QUARTERS),
+    (HUB + "start = 2026", "instrument[0].start: 2026", QUARTERS),
+    (HUB + 'end = "2036Q1"', "instrument[0].end: '2036Q1'", QUARTERS),
+    (HUB + 'start = "2030Q1"\nend = "2029Q4"', "instrument[0].end: '2029Q4'", "2030Q1 or later"),
+    ("shock = 3", "shock: 3", "tables, each headed [[shock]]"),
+    ('[[shock]]\nname = "ai_wintr"', "shock[0].name: 'ai_wintr'", SHOCKS, "ai_winter"),
+    ("[[shock]]\namplitude = 0.1", "shock[0].name: None", "the name of a shock"),
+    (WINTER + "amplitude = 3", "shock[0].amplitude: 3", "a number from 0 to 0.9"),
+    (WINTER + 'amplitude = "3"', "shock[0].amplitude: '3'", "a number from 0 to 0.9"),
+    (WINTER + 'start = "2027-Q1"', "shock[0].start: '2027-Q1'", "a quarter from 2020Q1 to 2035Q4"),
+    (WINTER + "length = 3", "shock[0].length: 'length'", "one of name, amplitude, start"),
+    (
+        "[parameters]\npublic_discount_rte = 0.05",
+        "parameters.public_discount_rte: 'public_discount_rte'",
+        PARAMETERS, "public_discount_rate",
+    ),
+    ("[parameters]\npublic_discount_rate = 7", "parameters.public_discount_rate: 7", RATE),
+    (
+        '[parameters]\npublic_discount_rate = "0.05"',
+        "parameters.public_discount_rate: '0.05'",
+        RATE,
+    ),
+    ("[parameters]\npublic_discount_rate = true", "parameters.public_discount_rate: True", RATE),
+    (
+        "[parameters]\npublic_discount_rate = 2025-01-01",
+        "parameters.public_discount_rate: datetime.date(2025, 1, 1)",
+        RATE,
+    ),
+    ("parameters = 3", "parameters: 3", TABLE),
+    ("hooks = 3", "hooks: 3", TABLE),
+    ("budget = 3", "budget: 3", TABLE),
+    (
+        "[budget]\npresent_value = -1",
+        "budget.present_value: -1",
+        "a number of at least 0 (million yuan)",
+    ),
+    ("[budget]\npresent = 1", "budget.present: 'present'", "one of present_value", "present_value"),
+]  # fmt: skip
+"""What a file says; place and value of its one fault, what is allowed, the nearest valid name."""
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_bad_input_names_place_and_nearest(tmp_path, text):
-    path, close = BAD[text]
-    fault = faults_of(tmp_path, text)[0]
-    assert fault.place == f"{tmp_path / 'mine.toml'}: {path}"
-    assert fault.nearest == close and fault.allowed
+@pytest.mark.parametrize("case", BAD, ids=lambda case: case[0])
+def test_one_fault_in_one_line(tmp_path, case):
+    text, place, allowed, *close = case
+    hint = "".join(f"; nearest valid name: {name}" for name in close)
+    (fault,) = faults_of(tmp_path, text)
+    line = f"{place} is not valid; allowed: {allowed}{hint}"
+    assert str(fault).replace(f"{tmp_path / 'mine.toml'}: ", "") == line
 
 
 def test_all_faults_of_all_files_at_once(tmp_path):
@@ -82,24 +167,12 @@ def test_all_faults_of_all_files_at_once(tmp_path):
     found = faults_of(
         tmp_path,
         'extends = "first.toml"\nextra = 1\n[[instrument]]\nname = "output_subsidy"\n'
-        'rate = 3\nenvelope = -1\nend = "2024Q1"\n',
+        'rate = 3\nenvelope = -1\nend = "2024Q1"\n[parameters]\nhype = 7\nhyp = 1\n',
     )
     assert sorted(fault.place.split(": ")[1] for fault in found) == [
         "budget.present_value", "extra", "instrument[0].end", "instrument[0].envelope",
-        "instrument[0].rate", "shock[0].name",
+        "instrument[0].rate", "parameters.hyp", "parameters.hype", "shock[0].name",
     ]  # fmt: skip
-
-
-def test_toml_syntax_gives_the_line(tmp_path):
-    (fault,) = faults_of(tmp_path, 'title.en = "x"\nextends = = "history"\n')
-    assert "line 2" in str(fault) and fault.allowed == "TOML syntax"
-
-
-def test_not_utf8(tmp_path):
-    path = tmp_path / "mine.toml"
-    path.write_bytes('title.en = "x"\ntitle.zh = "甘肃"\n'.encode("gbk"))
-    with pytest.raises(InputError, match="line 2.*UTF-8"):
-        resolve(path)
 
 
 @pytest.mark.parametrize("key", ['extends = "{}"', 'policies = ["{}"]'])
@@ -109,3 +182,34 @@ def test_a_package_that_extends_itself(tmp_path, key):
     write(tmp_path, key.format("mine.toml"), "other.toml")
     (fault,) = faults_of(tmp_path, key.format("other.toml"))
     assert "mine -> other -> mine" in fault.allowed
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "value"),
+    [
+        ('title.en = "x"\ntitle.zh = "甘肃"\n'.encode("gbk"), ": line 2", "b'\\xb8'"),
+        ('title.en = "x"\n'.encode("utf-16"), "", "'UTF-16 or binary'"),
+        ('title.en = "x"\n'.encode("utf-16-le"), "", "'UTF-16 or binary'"),
+    ],
+)
+def test_another_encoding_is_one_fault(tmp_path, content, place, value):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        resolve(path)
+    (fault,) = caught.value.faults
+    assert str(fault).startswith(f"{path}{place}: {value} is not valid; allowed: text in UTF-8")
+
+
+def test_a_file_that_is_not_there_has_a_neighbour(tmp_path):
+    path = write(tmp_path, "")
+    for wrong, right in (("mne.toml", "mine.toml"), ("demand_first.toml", "demand_first")):
+        with pytest.raises(InputError, match="a TOML file that exists") as caught:
+            resolve(tmp_path / wrong)
+        assert [fault.nearest for fault in caught.value.faults] == [right]
+    assert resolve(path).name == "mine"
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "None", "1.10", "007"])
+def test_a_file_may_have_any_name(tmp_path, name):
+    assert resolve(write(tmp_path, "", f"{name}.toml")).name == name

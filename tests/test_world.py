@@ -142,10 +142,10 @@ def test_loading_is_fast() -> None:
     for _ in range(5):
         loader._checked.cache_clear()
         loader._load.cache_clear()
-        start = time.perf_counter()
+        start = time.process_time()
         load_world("full")
-        spans.append(time.perf_counter() - start)
-    assert min(spans) < 0.1
+        spans.append(time.process_time() - start)
+    assert min(spans) < 0.1  # of CPU; a busy machine only delays it
 
 
 def shipped_tables() -> list[Path]:

@@ -5,6 +5,7 @@ import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -118,20 +119,24 @@ CASES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda f: edit(f, "hubs", put(0, 6, "puee")),
         ["hubs.csv:1: 'puee'", "nearest valid name: pue"],
     ),
+    "one column more": (
+        lambda f: edit(f, "hubs", lambda rows: [row.append("") for row in rows]),
+        ["hubs.csv:1: ''", "a column of the table"],
+    ),
     "missing column": (lambda f: edit(f, "hubs", put(0, 6, "puee")), ["hubs.csv:1:pue: None"]),
     "number": (
         lambda f: edit(f, "prefectures", put(1, 7, "cheap")),
-        ["prefectures.csv:2:electricity_price: 'cheap'", "a number"],
+        ["prefectures.csv:2:electricity_price: 'cheap'", "a number from 0.1 to 1.5 (yuan/kWh)"],
     ),
     "not finite": (
         lambda f: edit(f, "prefectures", put(1, 7, "nan")),
-        ["prefectures.csv:2:electricity_price: nan"],
+        ["prefectures.csv:2:electricity_price: 'nan'"],
     ),
     "whole number": (lambda f: edit(f, "ai_firm_slots", put(1, 4, "2.5")), ["a whole number"]),
     "blank": (lambda f: edit(f, "prefectures", put(1, 10, "")), ["prefectures.csv:2:gdp: ''"]),
     "range": (
         lambda f: edit(f, "prefectures", put(1, 13, "2")),
-        ["prefectures.csv:2:readiness: 2.0", "from 0 to 1"],
+        ["prefectures.csv:2:readiness: '2'", "from 0 to 1"],
     ),
     "choice": (
         lambda f: edit(f, "data_centres", put(1, 5, "genral")),
@@ -164,7 +169,7 @@ CASES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "missing stage": (
         lambda f: edit(f, "makers", drop(9, 10)),
-        ["makers.csv:stage: 'cooling'"],
+        ["makers.csv: 'cooling'", "a row for each stage"],
     ),
     "missing region": (lambda f: edit(f, "network", drop(1)), ["network.csv: 'BTH'"]),
     "home": (lambda f: edit(f, "regions", put(3, 5, "0")), ["regions.csv:home: []"]),
@@ -217,11 +222,6 @@ CASES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda f: edit(f, "prefectures", put(1, 6, "30")),
         ["prefectures.csv:2:latency_extra_ms: 30", "its assumed range, 0 to 4"],
     ),
-    "encoding": (
-        lambda f: (f / "hubs.csv").write_bytes("id,hub,中卫".encode("gb18030")),
-        ["hubs.csv: 'byte 7'", "UTF-8"],
-    ),
-    "empty file": (lambda f: (f / "hubs.csv").write_text(""), ["hubs.csv:1:pue: None"]),
 }
 
 
@@ -232,6 +232,53 @@ def test_faults(copy: Path, case: str) -> None:
     lines = faults_of(copy)
     for text in expected:
         assert any(text in line for line in lines), (text, lines)
+
+
+def with_separator(separator: str) -> Callable[[str], bytes]:
+    """Return the change that puts another separator in place of commas."""
+    return lambda text: text.replace(",", separator).encode()
+
+
+UTF8 = "allowed: text in UTF-8 (a spreadsheet saves it as 'CSV UTF-8')"
+HEADER = "a header line with the columns id, hub, name_en, name_zh, electricity_price, "
+NO_TABLES: dict[str, tuple[Callable[[str], bytes], str]] = {
+    "semicolons": (with_separator(";"), "hubs.csv: \"';' instead of ','\" is not valid; allowed: "),
+    "tabulators": (with_separator("\t"), "hubs.csv: \"'\\\\t' instead of ','\" is not valid; "),
+    "UTF-16": (lambda t: t.encode("utf-16"), f"hubs.csv: 'UTF-16 or binary' is not valid; {UTF8}"),
+    "UTF-16, no mark": (
+        lambda t: t.encode("utf-16-le"),
+        f"hubs.csv: 'UTF-16 or binary' is not valid; {UTF8}",
+    ),
+    "GBK": (lambda t: t.encode("gb18030"), f"hubs.csv: line 2: b'\\xd5' is not valid; {UTF8}"),
+    "no header": (lambda t: t.partition("\n")[2].encode(), f"allowed: {HEADER}"),
+    "empty": (lambda _: b"", f"hubs.csv: 'an empty file' is not valid; allowed: {HEADER}"),
+    "blank lines": (
+        lambda _: b"\n\n",
+        f"hubs.csv: 'an empty file' is not valid; allowed: {HEADER}",
+    ),
+    "a picture": (lambda _: b"\x89PNG\r\n\0", "hubs.csv: 'UTF-16 or binary' is not valid"),
+}
+
+
+@pytest.mark.parametrize("case", NO_TABLES)
+def test_a_file_that_is_no_table_is_one_fault(copy: Path, case: str) -> None:
+    spoil, expected = NO_TABLES[case]
+    path = copy / "hubs.csv"
+    path.write_bytes(spoil(path.read_text(encoding="utf-8-sig")))
+    (line,) = faults_of(copy)
+    assert expected in line, line
+
+
+@pytest.mark.parametrize("spoil", [with_separator(";"), lambda _: b""])
+def test_a_folder_of_such_files_is_one_fault_a_file(copy: Path, spoil: Any) -> None:
+    for path in copy.glob("*.csv"):
+        path.write_bytes(spoil(path.read_text(encoding="utf-8-sig")))
+    assert len(faults_of(copy)) == len(read_schema())
+
+
+def test_a_folder_without_tables_is_one_fault(tmp_path: Path) -> None:
+    (line,) = faults_of(tmp_path)
+    assert "'no tables' is not valid; allowed: a folder with prefectures, hubs" in line
 
 
 def test_every_fault_at_once(copy: Path) -> None:
@@ -250,12 +297,7 @@ def test_every_fault_at_once(copy: Path) -> None:
     }
 
 
-def test_all_tables_empty(copy: Path) -> None:
-    for path in copy.glob("*.csv"):
-        path.write_text("")
-    assert len(faults_of(copy)) > len(read_schema())
-
-
-def test_unknown_world() -> None:
-    with pytest.raises(InputError, match="nearest valid name: teaching"):
-        load_world("teeching")
+def test_unknown_world(copy: Path) -> None:
+    for wrong, right in (("teeching", "teaching"), (copy.parent / "mne", "mine")):
+        with pytest.raises(InputError, match=f"nearest valid name: {right}"):
+            load_world(wrong)

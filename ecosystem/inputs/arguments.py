@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import create_model
 
 from ecosystem.inputs.calendar import check_period
+from ecosystem.inputs.catalogue import parameters
+from ecosystem.inputs.entries import Entry
 from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.translate import number_from, read_what_fits
 
 
 def listed(value: Any) -> list[Any]:
@@ -62,21 +68,24 @@ def check_truths(faults: FaultList, **given: object) -> None:
             faults.add(name, value, "true or false")
 
 
-def checked_parameters(faults: FaultList, values: object) -> dict[str, float]:
-    """Return parameter values as plain numbers, noting those outside the parameter table.
+@lru_cache(maxsize=1)
+def parameter_values() -> type[Entry]:
+    """Return the model of parameter values, one field for each row of the parameter table."""
+    fields: dict[str, Any] = {
+        name: (Annotated[float, number_from(row.low, row.high, row.unit)], None)
+        for name, row in parameters().items()
+    }
+    return create_model("ParameterValues", __base__=Entry, **fields)
 
-    None stands for no values; numbers of NumPy count as numbers.
+
+def checked_parameters(
+    faults: FaultList, values: object, place: str = "parameters"
+) -> dict[str, float]:
+    """Return parameter values as plain numbers, noting what the parameter table does not allow.
+
+    None stands for no values. The one reader of them, whoever they come from.
     """
-    import numpy as np
-
-    from ecosystem.inputs.scenario_reader import Draft
-
-    draft, plain = Draft(), {} if values is None else values
-    if isinstance(plain, Mapping):
-        plain = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in plain.items()
-        }
-    draft.read_parameters("parameters", plain)
-    faults.faults += draft.faults.faults
-    return draft.parameters
+    given = {} if values is None else values
+    found = read_what_fits(parameter_values(), given, f"{place}.", faults)
+    names = found.model_fields_set
+    return {name: getattr(found, name) for name in parameters() if name in names}

@@ -41,11 +41,13 @@ def check_period(faults: FaultList, place: str, value: object, first: int = 0) -
     """Return the index of a quarter from ``first`` to the horizon, else note a fault."""
     match = SHAPE.fullmatch(value) if isinstance(value, str) else None
     if match:
-        index = year_end_period(int(match[1])) - QUARTERS_A_YEAR + int(match[2])
+        index = QUARTERS_A_YEAR * (int(match[1]) - FIRST_YEAR) + int(match[2]) - 1
         if first <= index < HORIZON:
             return index
-    span = f"{period_label(first)} to {period_label(HORIZON - 1)}"
-    faults.add(place, value, f"a quarter from {span}")
+    allowed = f"a quarter from {period_label(first)} to {period_label(HORIZON - 1)}"
+    if first == POLICY_START:
+        allowed += ", for packages differ from then on and the past is on record"
+    faults.add(place, value, allowed)
     return None
 
 

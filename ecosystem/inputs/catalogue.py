@@ -6,18 +6,26 @@ the table.
 Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
-import csv
 import fnmatch
-import io
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.files import read_csv
+from ecosystem.inputs.translate import read
+
+
+def _split(cell: object) -> object:
+    return tuple(cell.split("|")) if isinstance(cell, str) else cell
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Names in one cell, with a bar between them."""
 
 OWNERS = {
     "spending_default": ("programme",),
@@ -44,9 +52,13 @@ CHARGE_UNITS = {
 class Row(BaseModel):
     """A row of any table: frozen, without unknown columns, all numbers finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True
+    )
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_.]*$")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_.]*$", description="a name of small letters, digits, _ and ."
+    )
 
     @property
     def key(self) -> str:
@@ -79,6 +91,15 @@ class Parameter(Row):
         return self
 
 
+MONEY = {
+    "programme": ("spending",),
+    "transfer": ("rate", "envelope"),
+    "charge": ("rate",),
+    "rule": (),
+}
+"""What a scenario may set of an instrument, by its type."""
+
+
 class Instrument(Row):
     """A policy instrument; money in million yuan a year at prices of 2020.
 
@@ -86,8 +107,8 @@ class Instrument(Row):
     spent in a year; a transfer pays claims at its rate out of an envelope; a charge asks its
     ``payer`` for its rate on each unit of its ``base`` and is shared by the levels that pay for
     others; a rule costs nothing. The prefecture share falls on the hub or a ring where ``place``
-    says so, that of a charge on where it is paid. What it ``excludes`` may not be in force in the
-    same quarter.
+    says so, that of a charge on where it is paid. ``eligible`` are the groups of claimants that
+    may be named, the default first. What is ``excluded`` may not be in force in the same quarter.
     """
 
     number: int = Field(ge=1)
@@ -108,8 +129,8 @@ class Instrument(Row):
     provincial_share: float = Field(ge=0, le=1)
     prefecture_share: float = Field(ge=0, le=1)
     place: Literal["", "hub", "ring_1", "ring_2"] = ""
-    eligibility: str = ""
-    excludes: str = ""
+    eligible: Names = Field(default=(), alias="eligibility")
+    excluded: Names = Field(default=(), alias="excludes")
     legal_status: Literal["allowed", "review needed", "restricted"]
     legal_rule: str = ""
     ramp_quarters: int = Field(ge=0)
@@ -122,14 +143,9 @@ class Instrument(Row):
     grade: Literal["A", "B", "C", "assumed"]
 
     @property
-    def eligible(self) -> tuple[str, ...]:
-        """The groups of claimants that may be named, the default first; empty if only one."""
-        return tuple(self.eligibility.split("|")) if self.eligibility else ()
-
-    @property
-    def excluded(self) -> tuple[str, ...]:
-        """The instruments that may not be in force beside this one."""
-        return tuple(self.excludes.split("|")) if self.excludes else ()
+    def money(self) -> tuple[str, ...]:
+        """What a scenario may set of it beside dates and claimants."""
+        return MONEY[self.type]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -201,7 +217,7 @@ class AgentKind(Row):
     """A decision of a kind of agent, and what its test expects when the rule is replaced.
 
     The rule is the function of this name in ``stage_file``: it takes the quarter, the setting and
-    the columns that ``arguments`` names, and returns ``answer``. ``expected_size`` is the relative
+    these ``columns``, and returns ``answer``. ``expected_size`` is the relative
     change of ``expected_outcome`` between the rule and ``neutral``, its mean; it was written down
     before the test was run.
     """
@@ -213,22 +229,15 @@ class AgentKind(Row):
     decision: str
     reads: str
     stage_file: str
-    arguments: str = ""
+    columns: Names = Field(default=(), alias="arguments")
     answer: str
     neutral: str
     expected_outcome: str
     expected_size: float = Field(gt=0)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the columns that the rule takes after quarter and setting."""
-        return tuple(filter(None, self.arguments.split("|")))
-
 
 class StateColumn(Row):
     """A column of the state: its class in ``ecosystem.state.state``, unit and bounds."""
-
-    model_config = ConfigDict(extra="allow")
 
     owner: str = ""
     unit: str = ""
@@ -285,14 +294,9 @@ class System(Mechanism):
     title_en: str
     title_zh: str
     article_sentence: str
-    instruments: str
+    instrument_names: Names = Field(alias="instruments")
     mechanism: str
     expected_size: float = Field(gt=0)
-
-    @property
-    def instrument_names(self) -> tuple[str, ...]:
-        """Instruments of the system."""
-        return tuple(self.instruments.split("|"))
 
 
 class Group(Row):
@@ -344,23 +348,18 @@ def read_rows(text: str, model: type[RowType], file: str) -> dict[str, RowType]:
         With every fault of the table: unknown or missing columns, bad values, duplicate names.
     """
     faults = FaultList()
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    columns = {name: field.is_required() for name, field in fields.items()}
     rows: dict[str, RowType] = {}
-    for line, cells in enumerate(csv.DictReader(io.StringIO(text)), start=2):
-        place = f"{file}: line {line}"
-        if None in cells or None in cells.values():
-            faults.add(place, cells.get("name"), "as many cells as the header has columns")
-            continue
-        try:
-            row = model.model_validate({key: cell for key, cell in cells.items() if cell != ""})
-        except ValidationError as error:
-            for item in error.errors():
-                column = ".".join(str(part) for part in item["loc"]) or str(cells.get("name"))
-                value = item["input"] if item["loc"] else cells.get("name")
-                faults.add(f"{place}.{column}", value, item["msg"])
-            continue
-        if row.key in rows:
-            faults.add(f"{place}.name", row.key, "a name that stands only once in the table")
-        rows[row.key] = row
+    for line, cells in read_csv(text, file, columns, faults):
+        if any(needed and name not in cells for name, needed in columns.items()):
+            continue  # noted already
+        written = {name: cell for name, cell in cells.items() if cell and name in columns}
+        row = read(model, written, f"{file}:{line}:", faults)
+        if row and row.key in rows:
+            faults.add(f"{file}:{line}", row.key, "a name that stands only once in the table")
+        if row:
+            rows[row.key] = row
     faults.raise_if_any()
     return rows
 
@@ -391,31 +390,3 @@ tiers = _table("tiers.csv", Group)
 def charges() -> list[Instrument]:
     """Return the instruments that are charges."""
     return [row for row in instruments().values() if row.type == "charge"]
-
-
-def check_references() -> None:
-    """Check that names in one table that point into another exist there.
-
-    Raises
-    ------
-    InputError
-        With every expected outcome and every excluded instrument that is in no table.
-    """
-    faults = FaultList()
-    tables: dict[str, Any] = {
-        "instruments": instruments(),
-        "agents": agents(),
-        "systems": systems(),
-        "loops": loops(),
-    }
-    for table, rows in tables.items():
-        for row in rows.values():
-            place = f"tables/{table}.csv: {row.name}.expected_outcome"
-            faults.name(place, row.expected_outcome, outcomes())
-    for name, row in instruments().items():
-        for other in row.excluded:
-            faults.name(f"tables/instruments.csv: {name}.excludes", other, instruments())
-    for row in [*systems().values(), *loops().values()]:
-        for name in [*row.off, *getattr(row, "instrument_names", ())]:
-            faults.name(f"tables: {row.name}", name, instruments())
-    faults.raise_if_any()

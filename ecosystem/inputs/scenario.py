@@ -6,26 +6,27 @@ with its own edits; later layers win. Every fault of every file is reported at o
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_label
 from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.entries import (
+    REFERENCE,
+    Edit,
+    InstrumentEntry,
+    ScenarioArguments,
+    ShockEntry,
+    ShockUse,
+    value_of,
+)
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.functions import Hook
-from ecosystem.inputs.scenario_reader import (
-    EDIT_KEYS,
-    REFERENCE,
-    SHOCK_KEYS,
-    Draft,
-    Edit,
-    Layer,
-    ShockUse,
-    package_names,
-)
+from ecosystem.inputs.scenario_reader import Draft, Layer, package_names
+from ecosystem.inputs.translate import read, read_what_fits
 
 __all__ = [
     "REFERENCE",
@@ -88,7 +89,7 @@ class Scenario:
     policies : sequence of str or Path
         Packages and TOML files, applied in this order.
     shocks : sequence of str or dict
-        Names, or dicts with ``name`` and, if wanted, ``amplitude`` and ``start``.
+        Each ``NAME``, ``NAME:AMPLITUDE`` or ``NAME:AMPLITUDE:START``, or a dict of these by name.
     parameters : dict
         Parameter values that are set instead of the default or a draw.
     hooks : dict
@@ -119,9 +120,7 @@ class Scenario:
     def __post_init__(self) -> None:
         """Check the scenario now, so that a fault shows where it was made."""
         for attribute in ("policies", "shocks"):
-            value = getattr(self, attribute)
-            single = isinstance(value, str | Path | Mapping)
-            object.__setattr__(self, attribute, (value,) if single else tuple(value))
+            object.__setattr__(self, attribute, tuple(listed(getattr(self, attribute))))
         resolve(self)
 
 
@@ -135,42 +134,41 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
     """
     if isinstance(item, ResolvedScenario):
         return item
-    request = item if isinstance(item, Scenario) else None
     draft = Draft()
-    if request is None:
-        titles = [draft.add(item, "scenario", Path(), ())]
+    if isinstance(item, Scenario):
+        found = _of_arguments(draft, item)
     else:
-        titles = [
-            draft.add(policy, f"Scenario.policies[{number}]", Path(), ())
-            for number, policy in enumerate(request.policies)
-        ]
-        draft.read_shocks("Scenario.shocks", request.shocks)
-        draft.read_parameters("Scenario.parameters", request.parameters)
-        draft.read_hooks("Scenario.hooks", request.hooks, Path())
-        draft.read_rules("Scenario.rules", request.rules, Path())
-        draft.title("Scenario.title", request.title, "")
-        if not isinstance(request.name, str):
-            draft.faults.add("Scenario.name", request.name, "a text")
-        if not titles:
-            draft.faults.add("Scenario.policies", [], "at least one package or TOML file")
+        found = draft.add(item, "scenario")
     draft.faults.raise_if_any()
-    between = {"name": "+", "en": " + ", "zh": " + "}
-    joined = {key: plus.join(title[key] for title in titles) for key, plus in between.items()}
-    if request is not None:
-        if request.name:
-            joined = dict.fromkeys(joined, request.name)
-        joined |= request.title
     return _compatible(
         ResolvedScenario(
-            name=joined["name"],
-            title_en=joined["en"],
-            title_zh=joined["zh"],
+            name=found["name"],
+            title_en=found["en"],
+            title_zh=found["zh"],
             layers=tuple(draft.layers),
             shocks=tuple(draft.shocks),
             parameters=draft.parameters,
             hooks=tuple(draft.hooks),
         )
     )
+
+
+def _of_arguments(draft: Draft, scenario: Scenario) -> dict[str, str]:
+    """Read what a scenario was put together from; return its name and titles."""
+    places = [f"Scenario.policies[{number}]" for number in range(len(scenario.policies))]
+    policies = [draft.add(*each) for each in zip(scenario.policies, places, strict=True)]
+    given = read_what_fits(ScenarioArguments, vars(scenario), "Scenario.", draft.faults)
+    draft.shocks += [shock.use() for shock in given.shocks]
+    draft.read_parameters(given.parameters, "Scenario.parameters")
+    draft.read_hooks(given.hooks, "Scenario.hooks", Path())
+    draft.read_rules(given.rules, "Scenario.rules", Path())
+    if draft.faults.faults:
+        return {}
+    between = {"name": "+", "en": " + ", "zh": " + "}
+    joined = {key: plus.join(one[key] for one in policies) for key, plus in between.items()}
+    if given.name:
+        joined = dict.fromkeys(joined, given.name)
+    return joined | given.title.model_dump(exclude_unset=True)
 
 
 def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
@@ -213,34 +211,33 @@ def with_overrides(
     InputError
         With every fault of the overrides.
     """
-    draft = Draft()
+    faults = FaultList()
+    values: dict[str, object] = {}
     entries: dict[str, dict[str, object]] = {}
     for text in settings:
         path, equals, value = text.partition("=")
         match path.strip().split("."):
             case ["parameters", name] if equals:
-                draft.read_parameters("--set parameters", {name: _value(value)})
-            case ["instrument", name, key] if equals:
-                entries.setdefault(name, {"name": name})[key] = _value(value)
+                values[name] = value_of(value)
+            case ["instrument", name, key] if equals and key != "name":
+                entries.setdefault(name, {"name": name})[key] = value_of(value)
             case _:
                 allowed = "instrument.NAME.KEY=VALUE or parameters.NAME=VALUE"
-                draft.faults.add("--set", text, allowed)
+                faults.add("--set", text, allowed)
     edits: list[Edit] = []
     for name, entry in entries.items():
-        edit = draft.edit(f"--set instrument.{name}", entry, POLICY_START, EDIT_KEYS[1:])
-        if edit is not None:
+        written = read(InstrumentEntry, entry, f"--set instrument.{name}.", faults)
+        if written is not None:
+            edit = written.edit()
             edits += _where_on(resolved, edit) if not {"start", "end"} & set(entry) else [edit]
-    for text in shocks:
-        parts = dict(zip(SHOCK_KEYS, text.split(":", 2), strict=False))
-        if "amplitude" in parts:
-            parts["amplitude"] = _value(parts["amplitude"])
-        draft.read_shock(f"--shock {text}", parts)
-    draft.faults.raise_if_any()
+    given = checked_parameters(faults, values, "--set parameters")
+    uses = [read(ShockEntry, text, f"--shock {text}.", faults) for text in shocks]
+    faults.raise_if_any()
     changed = replace(
         resolved,
         layers=resolved.layers + ((Layer("overrides", tuple(edits)),) if edits else ()),
-        shocks=resolved.shocks + tuple(draft.shocks),
-        parameters={**resolved.parameters, **draft.parameters},
+        shocks=resolved.shocks + tuple(shock.use() for shock in uses if shock),
+        parameters={**resolved.parameters, **given},
     )
     return _compatible(changed) if edits else changed
 
@@ -253,13 +250,3 @@ def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
         if other.instrument == edit.instrument and other.active and other.end >= POLICY_START
     ]
     return [replace(edit, start=start, end=end) for start, end in spans] or [edit]
-
-
-def _value(text: str) -> Any:
-    """Read a value of the command line: as TOML would, else as a number, else as plain text."""
-    for read in (lambda: tomllib.loads(f"value = {text}")["value"], lambda: float(text)):
-        try:
-            return read()
-        except ValueError:
-            continue
-    return text.strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +10,11 @@ from numpy.typing import NDArray
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
 from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
 from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario
+from ecosystem.inputs.world.loader import World
 from ecosystem.maths.kernels import discount_factor
-
-if TYPE_CHECKING:
-    from ecosystem.inputs.world.loader import World
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-"""Tiers of the prefectures around the core."""
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,19 @@
 """From the words of pydantic to ours: what a model refuses becomes faults, all of them at once.
 
-What may stand in a field is said by its ``description``, or else read from its type and bounds. A
-validator of ours raises `NotAllowed` (or a plain ValueError) with what is allowed.
+What may stand in a field is said by the check of ours that reads it (`checked`), or else by its
+``description``, or else by its type and bounds. A ValueError of a validator says what is allowed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
 
 from ecosystem.inputs.faults import (
     Fault,
@@ -22,7 +22,6 @@ from ecosystem.inputs.faults import (
     nearest,
     number_in_words,
     one_of,
-    real_number,
 )
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,35 +32,28 @@ TABLE = "a table of names and values"
 PLAIN = {bool: "true or false", str: "a text", Path: "a path"}
 
 
-class NotAllowed(ValueError):
-    """What a validator raises: what may stand there, and the nearest valid name if there is one."""
+def checked(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
+    """Return a validator that reads a value with one of our own checks, in our own words."""
 
-    def __init__(self, allowed: str, close: str = "") -> None:
-        super().__init__(allowed)
-        self.nearest = close
+    def validate(value: Any) -> Any:
+        faults = FaultList()
+        found = check(faults, value)
+        faults.raise_if_any()
+        return found
 
-
-def name_among(valid: Callable[[], Iterable[str]]) -> AfterValidator:
-    """Return the check of a text that has to be one of the names that ``valid`` returns."""
-
-    def check(value: str) -> str:
-        names = list(valid())
-        if value not in names:
-            raise NotAllowed(one_of(names), nearest(value, names))
-        return value
-
-    return AfterValidator(check)
+    return BeforeValidator(validate)
 
 
-def _number(value: object) -> float:
-    number = real_number(value)
-    if number is None:
-        raise PydanticCustomError("number", "not a finite real number")
-    return number
+def name_among(valid: Callable[[], Iterable[str]]) -> BeforeValidator:
+    """Return the validator of a name that has to be one of those that ``valid`` returns."""
+    return checked(lambda faults, value: faults.name("", value, valid()))
 
 
-Number = Annotated[float, BeforeValidator(_number)]
-"""A finite real number, NumPy's included; no truth value, no text, no complex number."""
+def number_from(
+    low: float | None = None, high: float | None = None, unit: str = ""
+) -> BeforeValidator:
+    """Return the validator of a finite real number from low to high, None being open."""
+    return checked(lambda faults, value: faults.number("", value, low, high, unit))
 
 
 def read(model: type[Model], content: object, place: str, faults: FaultList) -> Model | None:
@@ -79,7 +71,7 @@ def read(model: type[Model], content: object, place: str, faults: FaultList) -> 
         Takes what is wrong.
     """
     try:
-        return model.model_validate(content)
+        return model.model_validate(_as_dict(content))
     except ValidationError as error:
         faults.faults += translate(error, model, place)
         return None
@@ -88,12 +80,16 @@ def read(model: type[Model], content: object, place: str, faults: FaultList) -> 
 def read_what_fits(model: type[Model], content: object, place: str, faults: FaultList) -> Model:
     """Return content as a model whose keys have defaults; what is wrong is noted and left out."""
     try:
-        return model.model_validate(content)
+        return model.model_validate(_as_dict(content))
     except ValidationError as error:
         faults.faults += translate(error, model, place)
         wrong = {item["loc"][0] for item in error.errors() if item["loc"]}
         rest = content if isinstance(content, Mapping) and wrong else {}
         return model.model_validate({key: rest[key] for key in rest if key not in wrong})
+
+
+def _as_dict(content: object) -> object:
+    return dict(content) if isinstance(content, Mapping) else content
 
 
 def translate(error: ValidationError, model: type[Any], place: str = "") -> list[Fault]:
@@ -110,18 +106,22 @@ def translate(error: ValidationError, model: type[Any], place: str = "") -> list
     """
     faults: dict[str, Fault] = {}
     for item in error.errors(include_url=False):
-        path, holder, field = _walk(model, item["loc"])
+        path, keys, field = _walk(model, item["loc"])
         here = f"{place}{path}" if path else place.rstrip(":. ")
-        value, close = item["input"], ""
-        if item["type"] == "value_error":
-            reason = item["ctx"]["error"]
-            if isinstance(reason, InputError):  # a check of ours, in its own words
-                faults |= {f"{fault.place} {fault.value!r}": fault for fault in reason.faults}
-                continue
-            allowed, close = str(reason), getattr(reason, "nearest", "")
-        elif field is None and holder:
-            value, close = item["loc"][-1], nearest(item["loc"][-1], holder)
-            allowed = one_of(holder)
+        value, reason, close = item["input"], item.get("ctx", {}).get("error"), ""
+        if isinstance(reason, InputError):  # a check of ours, whose places begin with the field
+            name = str(item["loc"][-1])
+            for fault in reason.faults:
+                inner = f"{here}{fault.place.removeprefix(name)}"
+                faults[f"{inner} {fault.value!r}"] = replace(fault, place=inner)
+            continue
+        if reason:
+            allowed = str(reason)
+            if isinstance(value, Mapping):
+                value = value.get("name", value)  # of a whole row, its name says enough
+        elif keys:
+            value, close = item["loc"][-1], nearest(item["loc"][-1], keys)
+            allowed = one_of(keys)
         else:
             value = None if item["type"] == "missing" else value
             names = _choices(field.annotation) if field else []
@@ -139,8 +139,8 @@ def _walk(model: Any, loc: tuple[str | int, ...]) -> tuple[str, list[str], Field
     path : str
         In our form, such as ``instrument[0].rate``; it ends where pydantic's leaves what a user
         wrote, as inside a union.
-    holder : list of str
-        The valid keys, where the last step of the path is a mistyped key.
+    keys : list of str
+        The valid ones, where the last step of the path is a mistyped key.
     field : FieldInfo or None
         The field at the end of the path.
     """

@@ -301,14 +301,16 @@ def list_(
 
 @app.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="Scenario (TOML) or folder with world tables.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Scenarios (TOML) and folders with world tables.")
+    ],
     lang: Lang = Language.en,
 ) -> None:
-    """Check a scenario or a world and report every error at once."""
+    """Check scenarios and worlds and report every error at once."""
     with exits():
-        from experiments.command.listing import check as check_file
+        from experiments.command.listing import check as check_files
 
-        typer.echo(check_file(file, lang.value))
+        typer.echo(check_files(files, lang.value))
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -183,22 +183,28 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def check(file: Path, lang: str = "en") -> str:
-    """Check a scenario file or a folder of world tables, and return that it is right.
+def check(files: Sequence[Path], lang: str = "en") -> str:
+    """Check scenario files and folders of world tables, and return that they are right.
 
     Raises
     ------
     InputError
-        With every fault.
+        With every fault of all of them.
     """
-    if file.is_dir():
-        from ecosystem.inputs.world.loader import load_world
+    from ecosystem.inputs.faults import FaultList, InputError
+    from ecosystem.inputs.scenario import resolve
+    from ecosystem.inputs.schedule import build_schedule
+    from ecosystem.inputs.world.loader import load_world
 
-        load_world(str(file))
-    else:
-        from ecosystem.inputs.scenario import resolve
-        from ecosystem.inputs.schedule import build_schedule
-
-        for words in build_schedule(resolve(file)).warnings:
-            print(f"warning: {words}", file=sys.stderr)
-    return text("ok", lang, file=file)
+    faults = FaultList()
+    for file in files:
+        try:
+            if file.is_dir():
+                load_world(file)
+                continue
+            for words in build_schedule(resolve(file)).warnings:
+                print(f"warning: {words}", file=sys.stderr)
+        except InputError as error:
+            faults.faults += error.faults
+    faults.raise_if_any()
+    return "\n".join(text("ok", lang, file=file) for file in files)

@@ -19,7 +19,7 @@ import numpy as np
 
 from ecosystem.inputs.catalogue import Parameter, parameters
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.scenario_reader import Draft
+from ecosystem.inputs.files import read_toml
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import RUN_COLUMNS
 
@@ -198,10 +198,9 @@ def _checked(
 def _from_file(faults: FaultList, path: Path) -> list[Factor]:
     """Read factors from a TOML file; see `docs/sensitivity.md`."""
     place = str(path)
-    draft = Draft()
-    content = draft.load(path, place)
-    if draft.faults.faults:
-        faults.faults += draft.faults.faults
+    known = len(faults.faults)
+    content = read_toml(path, place, faults)
+    if len(faults.faults) > known:
         return []
     faults.keys(f"{place}: ", content, KEYS[""])
     sets, ranges = (_tables(faults, place, content, key) for key in ("together", "range"))

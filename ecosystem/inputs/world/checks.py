@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 from ecosystem.inputs.faults import FaultList, nearest
 from ecosystem.inputs.world.schema import Table, Value, read_schema
@@ -15,26 +16,32 @@ SUMS_TO_ONE = (("regions", "demand_share"), ("hubs", "share"))
 
 
 def check_tables(tables: Tables, faults: FaultList) -> None:
-    """Note duplicates, broken references, gaps and sums that do not hold."""
+    """Note duplicates, broken references, gaps and sums that do not hold.
+
+    What one table says of another is looked at only where every table could be read.
+    """
     for table in tables.values():
         if len(table) == 0 and table.name not in MAY_BE_EMPTY:
             faults.add(f"{table.name}.csv", "no rows", "at least one row")
         _check_unique(table, faults)
+    for name, column in SUMS_TO_ONE:
+        if name in tables:
+            _check_sum(tables[name], column, faults)
+    if len(tables) < len(read_schema()):
+        return
+    for table in tables.values():
         _check_references(table, tables, faults)
     kinds = read_schema()["data_centres"]["kind"].choices
     stages = read_schema()["makers"]["stage"].choices
-    prefectures = tables["prefectures"]["prefecture"]
+    places = tables["prefectures"]["prefecture"]
     domains = tables["domains"]["domain"]
-    _check_cells(tables["data_centres"], "prefecture", prefectures, "kind", kinds, faults)
-    _check_cells(tables["ai_firm_slots"], "prefecture", prefectures, "domain", domains, faults)
-    _check_once_or_more(tables["makers"], "stage", stages, faults)
-    _check_once_or_more(tables["workloads"], "kind", kinds, faults)
+    _check_cells(tables["data_centres"], faults, prefecture=places, kind=kinds)
+    _check_cells(tables["ai_firm_slots"], faults, prefecture=places, domain=domains)
+    _check_cells(tables["makers"], faults, stage=stages)
+    _check_cells(tables["workloads"], faults, kind=kinds)
     _check_domains(tables["domains"], faults)
     _check_path(tables["national_path"], kinds, faults)
-    _check_once(tables["network"], "region", tables["regions"]["region"], faults)
     _check_home(tables["regions"], tables["network"], faults)
-    for name, column in SUMS_TO_ONE:
-        _check_sum(tables[name], column, faults)
     _check_slots(tables["ai_firm_slots"], tables["ai_firms"], faults)
     if len(tables["provinces"]) != 1:
         faults.add("provinces.csv", f"{len(tables['provinces'])} rows", "one row")
@@ -52,6 +59,12 @@ def _check_unique(table: Table, faults: FaultList) -> None:
             seen.add(value)
 
 
+def _check_sum(table: Table, column: str, faults: FaultList) -> None:
+    total = math.fsum(value for value in table[column] if isinstance(value, int | float))
+    if abs(total - 1) > 1e-9:
+        faults.add(f"{table.name}.csv:{column}", total, "shares that sum to 1")
+
+
 def _check_references(table: Table, tables: Tables, faults: FaultList) -> None:
     """Note cells that name a row which is not there."""
     for name, column in read_schema()[table.name].items():
@@ -65,30 +78,13 @@ def _check_references(table: Table, tables: Tables, faults: FaultList) -> None:
                 faults.add(table.place(row, name), value, allowed, nearest(value, valid))
 
 
-def _check_cells(
-    table: Table,
-    first: str,
-    firsts: Iterable[Value],
-    second: str,
-    seconds: Iterable[Value],
-    faults: FaultList,
-) -> None:
-    """Note pairs of two keys without a row."""
-    present = set(zip(table[first], table[second], strict=True))
-    seconds = list(seconds)
-    for one in firsts:
-        for two in seconds:
-            if one is not None and two is not None and (one, two) not in present:
-                faults.add(
-                    f"{table.name}.csv", f"{one}, {two}", f"a row for each {first}, {second}"
-                )
-
-
-def _check_once_or_more(table: Table, column: str, keys: Iterable[str], faults: FaultList) -> None:
-    """Note keys that stand nowhere in a column."""
-    for key in keys:
-        if key not in table[column]:
-            faults.add(f"{table.name}.csv:{column}", key, f"a row for each {column}")
+def _check_cells(table: Table, faults: FaultList, **keys: Iterable[Value]) -> None:
+    """Note keys, one a column, that no row has together."""
+    present = set(zip(*(table[column] for column in keys), strict=True))
+    for cell in product(*keys.values()):
+        if None not in cell and cell not in present:
+            spelled, allowed = ", ".join(map(str, cell)), f"a row for each {', '.join(keys)}"
+            faults.add(f"{table.name}.csv", spelled, allowed)
 
 
 def _check_domains(domains: Table, faults: FaultList) -> None:
@@ -111,34 +107,25 @@ def _check_path(path: Table, kinds: Iterable[str], faults: FaultList) -> None:
             faults.add(f"{path.name}.csv:{column}", observed, "at least two observed figures")
 
 
-def _check_once(table: Table, column: str, keys: Iterable[Value], faults: FaultList) -> None:
-    """Note keys that do not stand exactly once in a column."""
-    found = Counter(table[column])
-    for key in keys:
-        if key is not None and found[key] != 1:
-            faults.add(f"{table.name}.csv", key, f"each {column} in one row, not in {found[key]}")
-
-
 def _check_home(regions: Table, network: Table, faults: FaultList) -> None:
-    """Note regions or network that do not mark one home region, the last one."""
+    """Note regions that stand not once in the network, and any home but the last region.
+
+    The home region alone has no latency to data centres of its own: they are the province's.
+    """
+    found = Counter(network["region"])
+    for region in regions["region"]:
+        if region is not None and found[region] != 1:
+            faults.add("network.csv", region, f"each region in one row, not in {found[region]}")
     homes = [row for row, home in enumerate(regions["home"]) if home == 1]
     last = max(range(len(regions)), key=lambda row: regions["id"][row] or 0, default=-1)
     if homes != [last]:
         faults.add("regions.csv:home", [regions["region"][row] for row in homes], "the last id")
         return
-    home = regions["region"][last]
-    for row, (region, own) in enumerate(
-        zip(network["region"], network["latency_own_ms"], strict=True)
-    ):
-        if (region == home) != (own is None):
+    pairs = zip(network["region"], network["latency_own_ms"], strict=True)
+    for row, (region, own) in enumerate(pairs):
+        if (region == regions["region"][last]) != (own is None):
             allowed = "blank for the home region and a number for every other"
             faults.add(network.place(row, "latency_own_ms"), own, allowed)
-
-
-def _check_sum(table: Table, column: str, faults: FaultList) -> None:
-    total = math.fsum(value for value in table[column] if isinstance(value, int | float))
-    if abs(total - 1) > 1e-9:
-        faults.add(f"{table.name}.csv:{column}", total, "shares that sum to 1")
 
 
 def _check_slots(ranges: Table, firms: Table, faults: FaultList) -> None:
@@ -157,7 +144,6 @@ def _check_slots(ranges: Table, firms: Table, faults: FaultList) -> None:
         room[prefecture, domain] += initial
     named = Counter(zip(firms["prefecture"], firms["domain"], strict=True))
     for (prefecture, domain), count in named.items():
-        cell = (prefecture, domain)
-        if None not in cell and count > room[cell]:
-            allowed = f"at most {room[cell]} named firms in {prefecture}, {domain}"
+        if None not in (prefecture, domain) and count > room[prefecture, domain]:
+            allowed = f"at most {room[prefecture, domain]} named firms in {prefecture}, {domain}"
             faults.add("ai_firms.csv", count, allowed)

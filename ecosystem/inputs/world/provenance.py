@@ -6,26 +6,23 @@ An entry of ``provenance.csv`` holds for one cell, for a row (column ``*``), for
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from ecosystem.inputs.faults import FaultList, nearest
-from ecosystem.inputs.world.schema import Table, Value, read_schema
+from ecosystem.inputs.world.schema import Table, read_schema
 
 ASSUMED = "assumed"
 ANY = "*"
 Tables = Mapping[str, Table]
-Key = tuple[str, str, str]
-"""Table, row and column."""
 
 
 def check_provenance(tables: Tables, faults: FaultList) -> None:
     """Note entries that fit no number and numbers that no entry covers."""
     entries = tables["provenance"]
     _check_entries(entries, faults)
-    index = _index(tables, faults)
-    for table, row, column, value in _numbers(tables):
-        entry = _find(index, table.name, table.row_names[row], column)
-        place = table.place(row, column)
+    _check_names(entries, tables, faults)
+    for place, value, entry in _numbers(tables):
         if entry is None:
             faults.add(place, value, "a number that a row of provenance.csv covers")
         elif entries["grade"][entry] == ASSUMED:
@@ -37,60 +34,50 @@ def check_provenance(tables: Tables, faults: FaultList) -> None:
 def count_assumed(tables: Tables) -> dict[str, tuple[int, int]]:
     """Return for each table how many of its numbers are assumed, and how many there are."""
     grades = tables["provenance"]["grade"]
-    index = _index(tables, FaultList())
-    counts: dict[str, tuple[int, int]] = {}
-    for table, row, column, _ in _numbers(tables):
-        entry = _find(index, table.name, table.row_names[row], column)
-        assumed, total = counts.get(table.name, (0, 0))
-        is_assumed = entry is not None and grades[entry] == ASSUMED
-        counts[table.name] = (assumed + is_assumed, total + 1)
-    return counts
+    total: Counter[str] = Counter()
+    assumed: Counter[str] = Counter()
+    for place, _, entry in _numbers(tables):
+        table = place.partition(".csv")[0]
+        total[table] += 1
+        assumed[table] += entry is not None and grades[entry] == ASSUMED
+    return {table: (assumed[table], count) for table, count in total.items()}
 
 
-def _numbers(tables: Tables) -> Iterator[tuple[Table, int, str, float]]:
-    """Yield table, row, column and value of every number that needs provenance."""
-    for name, columns in read_schema().items():
-        for column in columns.values():
-            if name == "provenance" or not column.counted:
-                continue
-            for row, value in enumerate(tables[name][column.name]):
-                if isinstance(value, int | float):
-                    yield tables[name], row, column.name, value
-
-
-def _find(index: Mapping[Key, int], table: str, row: str, column: str) -> int | None:
-    """Return the position of the most specific entry for a cell."""
-    for key in ((table, row, column), (table, row, ANY), (table, ANY, column), (table, ANY, ANY)):
-        if key in index:
-            return index[key]
-    return None
-
-
-def _index(tables: Tables, faults: FaultList) -> dict[Key, int]:
-    """Return the entries by table, row and column, noting those that name nothing."""
+def _numbers(tables: Tables) -> Iterator[tuple[str, float, int | None]]:
+    """Yield place, value and position of the entry of every number that needs provenance."""
     entries = tables["provenance"]
-    world = {name: table for name, table in tables.items() if name != entries.name}
-    named = {name: (*table.row_names, ANY) for name, table in world.items()}
-    counted = {
-        name: (*(column.name for column in columns.values() if column.counted), ANY)
-        for name, columns in read_schema().items()
-    }
-    index: dict[Key, int] = {}
+    keys = zip(entries["table"], entries["row"], entries["column"], strict=True)
+    index = {key: entry for entry, key in enumerate(keys)}
+    for name, columns in read_schema().items():
+        table = tables[name]
+        for column in columns if table is not entries else ():
+            for row, value in enumerate(table[column] if columns[column].counted else ()):
+                if isinstance(value, int | float):
+                    exact, any_row = table.row_names[row], ANY
+                    cells = ((exact, column), (exact, ANY), (any_row, column), (any_row, ANY))
+                    found = (index[name, *cell] for cell in cells if (name, *cell) in index)
+                    yield table.place(row, column), value, next(found, None)
+
+
+def _check_names(entries: Table, tables: Tables, faults: FaultList) -> None:
+    """Note entries for a table, row or column that is not there, and cells with two entries."""
+    schema, seen = read_schema(), set()
     for entry in range(len(entries)):
-        table, row, column = (_text(entries[part][entry]) for part in ("table", "row", "column"))
-        if table not in world:
+        table, row, column = (str(entries[part][entry]) for part in ("table", "row", "column"))
+        if table not in schema or table == entries.name:
+            names = [name for name in schema if name != entries.name]
             place = entries.place(entry, "table")
-            faults.add(place, table, "a table of the world", nearest(table, world))
+            faults.add(place, table, "a table of the world", nearest(table, names))
             continue
-        for part, value, valid in (("row", row, named[table]), ("column", column, counted[table])):
-            if value not in valid:
-                place = entries.place(entry, part)
-                allowed = f"a {part} of {table}.csv or {ANY}"
-                faults.add(place, value, allowed, nearest(value, valid))
-        if (table, row, column) in index:
+        counted = [name for name, found in schema[table].items() if found.counted]
+        valid = {"row": tables[table].row_names, "column": counted}
+        for part, name in (("row", row), ("column", column)):
+            if name not in (*valid[part], ANY):
+                place, allowed = entries.place(entry, part), f"a {part} of {table}.csv or {ANY}"
+                faults.add(place, name, allowed, nearest(name, valid[part]))
+        if (table, row, column) in seen:
             faults.add(entries.place(entry), f"{table}, {row}, {column}", "each cell once")
-        index[table, row, column] = entry
-    return index
+        seen.add((table, row, column))
 
 
 def _check_entries(entries: Table, faults: FaultList) -> None:
@@ -103,7 +90,3 @@ def _check_entries(entries: Table, faults: FaultList) -> None:
                 faults.add(entries.place(entry, column), None, f"a {column}, as it is {grade}")
         if isinstance(low, float) and isinstance(high, float) and low > high:
             faults.add(entries.place(entry, "low"), low, f"at most {high:g}, the high end")
-
-
-def _text(value: Value) -> str:
-    return "" if value is None else str(value)

@@ -2,42 +2,68 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from ecosystem.inputs.catalogue import kinds
-from ecosystem.inputs.faults import FaultList, nearest
+from pydantic import AfterValidator, BaseModel, Field, create_model
+
+from ecosystem.inputs.catalogue import Names, Row, kinds, read_rows
+from ecosystem.inputs.faults import FaultList, nearest, number_in_words
+from ecosystem.inputs.files import read_csv, read_text
+from ecosystem.inputs.translate import name_among, read_what_fits
 
 WORLDS = Path(str(files("ecosystem"))) / "world"
 NUMERIC = ("integer", "number", "flag")
 Value = str | int | float | None
 
 
-@dataclass(frozen=True)
-class Column:
+def _with_kinds(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(kinds()) if names == ("kinds",) else names
+
+
+class Column(Row):
     """One row of ``schema.csv``: what may stand in a column of a table."""
 
     table: str
-    name: str
-    type: str
-    unit: str
-    low: float
-    high: float
-    choices: tuple[str, ...]
-    reference: str
+    name: str = Field(alias="column")
+    type: Literal["integer", "number", "flag", "key", "reference", "choice", "text"]
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: Annotated[Names, AfterValidator(_with_kinds)] = ()
+    reference: str = ""
     required: bool
     structural: bool
     meaning: str
 
     @property
+    def key(self) -> str:
+        """Table and name, by which the row is found."""
+        return f"{self.table}.{self.name}"
+
+    @property
     def counted(self) -> bool:
         """Whether its cells are numbers that need provenance."""
         return self.type in NUMERIC and not self.structural
+
+    def field(self) -> tuple[Any, Any]:
+        """Return kind and bounds of a cell, for pydantic; a blank cell is None."""
+        if self.type in NUMERIC:
+            whole = self.type != "number"
+            words = number_in_words(self.low, self.high, unit=self.unit, whole=whole)
+            bounds: dict[str, Any] = {"ge": self.low, "le": self.high, "allow_inf_nan": False}
+            kind: Any = int if whole else float
+            return kind | None, Field(default=None, description=words, **bounds)
+        if self.choices:
+            return Annotated[str | None, name_among(lambda: self.choices)], None
+        if self.type == "key":
+            words = "letters, digits and underscores"
+            return str | None, Field(default=None, pattern=r"^\w+$", description=words)
+        return str | None, Field(default=None, min_length=1)
 
 
 Schema = Mapping[str, Mapping[str, Column]]
@@ -81,118 +107,57 @@ class Table:
         return names if unique else [str(cell) for cell in self.columns["id"]]
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, text.split("|")))
-
-
-def _number(text: str, default: float) -> float:
-    return float(text) if text else default
-
-
 @lru_cache(maxsize=1)
 def read_schema() -> Schema:
     """Return the columns of every table by table and name, in their order in the files."""
+    text = Path(__file__).with_name("schema.csv").read_text(encoding="utf-8-sig")
     tables: dict[str, dict[str, Column]] = {}
-    with Path(__file__).with_name("schema.csv").open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
-            tables.setdefault(row["table"], {})[row["column"]] = Column(
-                table=row["table"],
-                name=row["column"],
-                type=row["type"],
-                unit=row["unit"],
-                low=_number(row["low"], -math.inf),
-                high=_number(row["high"], math.inf),
-                choices=tuple(kinds()) if row["choices"] == "kinds" else _split(row["choices"]),
-                reference=row["reference"],
-                required=row["required"] == "1",
-                structural=row["structural"] == "1",
-                meaning=row["meaning"],
-            )
+    for column in read_rows(text, Column, "schema.csv").values():
+        tables.setdefault(column.table, {})[column.name] = column
     return tables
 
 
+@lru_cache(maxsize=32)
+def row_model(table: str) -> type[BaseModel]:
+    """Return the model of one row of a table; every cell of it may be blank."""
+    fields: dict[str, Any] = {name: column.field() for name, column in read_schema()[table].items()}
+    return create_model(table, **fields)
+
+
 def read_tables(folder: Path, faults: FaultList) -> dict[str, Table]:
-    """Read every table of the schema from a folder; what is wrong goes into ``faults``."""
+    """Read every table of the schema from a folder; what is wrong goes into ``faults``.
+
+    A file that is missing or no table at all is one fault, and left out.
+    """
     schema = read_schema()
     present = {path.stem for path in folder.glob("*.csv")}
+    if not present & set(schema):
+        faults.add(str(folder), "no tables", f"a folder with {', '.join(schema)} as .csv files")
+        return {}
     for name in sorted(present - set(schema)):
         faults.add(f"{name}.csv", name, "a table of the schema", nearest(name, schema))
     for name in schema:
         if name not in present:
             faults.add(f"{name}.csv", None, "a file for every table of the schema")
-    return {
-        name: _read_table(folder / f"{name}.csv", columns, faults)
-        if name in present
-        else Table(name, {column: () for column in columns}, ())
-        for name, columns in schema.items()
+    tables = {
+        name: _read_table(folder / f"{name}.csv", faults) for name in schema if name in present
     }
+    return {name: table for name, table in tables.items() if table is not None}
 
 
-def _read_table(path: Path, columns: Mapping[str, Column], faults: FaultList) -> Table:
+def _read_table(path: Path, faults: FaultList) -> Table | None:
     """Read one file into a table with exactly the columns of the schema."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        faults.add(path.name, f"byte {error.start}", "text in UTF-8")
-        text = ""
-    try:
-        lines = list(_records(text))
-    except csv.Error as error:
-        faults.add(path.name, str(error), "comma-separated values")
-        lines = []
-    header = lines[0][1] if lines else []
-    _check_header(path.name, header, columns, faults)
-    cells: dict[str, list[Value]] = {name: [] for name in columns}
-    for line, record in lines[1:]:
-        if len(record) != len(header):
-            faults.add(f"{path.name}:{line}", f"{len(record)} cells", f"{len(header)} cells")
-        row = dict(zip(header, record, strict=False))
-        for name, column in columns.items():
-            place = f"{path.name}:{line}:{name}"
-            cells[name].append(_cell(place, row[name], column, faults) if name in row else None)
-    return Table(path.stem, cells, [line for line, _ in lines[1:]])
-
-
-def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and stripped cells of every record that is not empty."""
-    reader = csv.reader(text.splitlines(keepends=True))
-    start = 1
-    for record in reader:
-        if record:
-            yield start, [cell.strip() for cell in record]
-        start = reader.line_num + 1
-
-
-def _check_header(
-    file: str, header: Sequence[str], columns: Mapping[str, Column], faults: FaultList
-) -> None:
-    for name in header:
-        if name not in columns:
-            faults.add(f"{file}:1", name, "a column of the schema", nearest(name, columns))
-        elif header.count(name) > 1:
-            faults.add(f"{file}:1:{name}", name, "each column once")
-    for name in columns:
-        if name not in header:
-            faults.add(f"{file}:1:{name}", None, "every column of the schema")
-
-
-def _cell(place: str, text: str, column: Column, faults: FaultList) -> Value:
-    """Return the value of a cell, or None after noting what is wrong with it."""
-    if not text:
-        if column.required:
-            faults.add(place, text, f"a {column.type}")
+    columns = read_schema()[path.stem]
+    text, before = read_text(path, path.name, faults), len(faults.faults)
+    if text is None:
         return None
-    if column.choices:
-        return faults.name(place, text, column.choices)
-    if column.type == "key" and not text.replace("_", "").isalnum():
-        faults.add(place, text, "letters, digits and underscores")
+    rows, lines = [], []
+    needed = dict.fromkeys(columns, True)
+    for line, cells in read_csv(text, path.name, needed, faults):
+        known = {name: cell for name, cell in cells.items() if name in columns}
+        written = {name: cell for name, cell in known.items() if cell or columns[name].required}
+        rows.append(read_what_fits(row_model(path.stem), written, f"{path.name}:{line}:", faults))
+        lines.append(line)
+    if not lines and len(faults.faults) > before:
         return None
-    if column.type not in NUMERIC:
-        return text
-    whole = column.type != "number"
-    try:
-        value = int(text) if whole else float(text)
-    except ValueError:
-        faults.add(place, text, "a whole number" if whole else "a number")
-        return None
-    return None if faults.number(place, value, column.low, column.high) is None else value
+    return Table(path.stem, {name: [getattr(row, name) for row in rows] for name in columns}, lines)
