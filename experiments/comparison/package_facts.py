@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+import numpy as np
+import pandas as pd
 
-    from ecosystem.inputs.scenario import ResolvedScenario
-    from ecosystem.runs.result import Result
+from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index, period_label
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
+from ecosystem.runs.result import Result
 
 
 def instruments_on(scenario: ResolvedScenario) -> list[str]:
     """Return the instruments in force in any quarter in which packages may differ."""
-    from ecosystem.inputs.calendar import HORIZON, POLICY_START
-    from ecosystem.inputs.catalogue import instruments
-
     on = {name: [False] * HORIZON for name in instruments()}
     for edit in scenario.edits:
         on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
@@ -53,14 +52,6 @@ def package_facts(
         reference. `share_<level>` is who pays the mean of extra, of the reference who pays the
         mean of paid.
     """
-    import pandas as pd
-
-    from ecosystem.inputs.schedule import (
-        build_schedule,
-        planned_present_value,
-        public_discount_rate,
-    )
-
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
     chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
     left = {one.name: _unspent(summary, one.name) for one in result.resolved}
@@ -100,9 +91,6 @@ def package_facts(
 
 def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
     """Return the instruments in force in both scenarios from 2025Q3 on, but with other plans."""
-    from ecosystem.inputs.calendar import POLICY_START
-    from ecosystem.inputs.schedule import build_schedule
-
     mine, other = (build_schedule(one) for one in (scenario, reference))
     both = set(instruments_on(scenario)) & set(instruments_on(reference))
     parts = [
@@ -114,8 +102,6 @@ def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[st
 
 def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
     """Return the parameters and shocks of a scenario that the reference does not share."""
-    from ecosystem.inputs.calendar import period_label
-
     missing = object()
     parts = [
         f"{name} = {value:g}"
@@ -138,12 +124,6 @@ def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:
 
 def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
     """Return what a scenario plans to the end of the runs by replicate, M¥ of present value."""
-    import numpy as np
-    import pandas as pd
-
-    from ecosystem.inputs.calendar import POLICY_START, period_index
-    from ecosystem.inputs.schedule import build_schedule
-
     schedule, last = build_schedule(scenario), period_index(result.until)
     money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
     drawn = result.draw_values["public_discount_rate"]
