@@ -135,6 +135,10 @@ class ComparisonResult:
         facts = facts.merge(payback_facts(result, reference), on="package", how="left")
         return cls(result, reference, chosen, table, differences, facts)
 
+    def title(self, name: str, lang: str = "en") -> str:
+        """Return the title of a scenario."""
+        return self.result.titles[name][lang]
+
     @property
     def regret(self) -> pd.DataFrame:
         """Regret of every package, the reference too; see `regret_table`."""

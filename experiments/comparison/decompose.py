@@ -21,13 +21,14 @@ from numpy.typing import NDArray
 from ecosystem.inputs.catalogue import instruments, parameters
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
-from ecosystem.runs.simulate import simulate
 from experiments.comparison.compare import NET_COST, chosen_outcomes
 from experiments.comparison.intervals import describe
+from experiments.comparison.options import simulated
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import break_even, shapley
 
@@ -170,51 +171,46 @@ class DecompositionResult:
         return table[keep].set_index("name")
 
     @classmethod
-    def of(
-        cls,
-        whole: ResolvedScenario,
-        base: ResolvedScenario,
-        *,
-        outcomes: str | Sequence[str] | None = None,
-        replicates: int = 100,
-        progress: Callable[[int, int], None] | None = None,
-        **options: Any,
-    ) -> Self:
-        """Run a package, given with its money, less and more of its parts on a reference.
+    def of(cls, whole: ResolvedScenario, base: ResolvedScenario, asked: Options) -> Self:
+        """Run a package less and more of its parts on a reference.
 
-        `options` are those of `ecosystem.runs.simulate.simulate`: seed, until, world and so on.
+        Parameters
+        ----------
+        whole, base
+            Package and reference with their money, parameters and shocks.
+        asked
+            How they are run; its `outcomes` are reported, the headline ones by default.
         """
-        wanted, names = checked(whole, base, outcomes), parts_of(whole, base)
+        wanted, names = checked(whole, base, asked.outcomes), parts_of(whole, base)
         sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
         plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
-        trials, tries = tried(whole, names, base), min(replicates, TRIES)
-        before, every = len(plain) * replicates, len(plain) * replicates + len(trials) * tries
+        trials, tries = tried(whole, names, base), min(asked.replicates, TRIES)
+        before = len(plain) * asked.replicates
+        every, show = before + len(trials) * tries, asked.progress
 
-        def shown(done: int) -> None:
-            if progress:
-                progress(done, every)
+        def shown(start: int) -> Callable[[int, int], None] | None:
+            return show and (lambda done, _: show(start + done, every))
 
-        result = simulate(
-            plain, replicates=replicates, outcomes=wanted, series=False,
-            progress=lambda done, _: shown(done), **options,
-        )  # fmt: skip
+        first = asked.with_(outcomes=wanted, progress=shown(0))
+        result = simulated(plain, first, series=False)
         well = ended_well(result)
         table, gap = parts_table(
             {keep: by_outcome(result, place, well) for place, keep in enumerate(sets)}, names
         )
         even, sampled = well[:tries], {}
         if trials:
-            found = simulate(
-                list(trials.values()), replicates=tries, outcomes=[OBJECTIVE, NET_COST],
-                series=False, progress=lambda done, _: shown(before + done), **options,
-            )  # fmt: skip
+            second = asked.with_(
+                replicates=tries, outcomes=(OBJECTIVE, NET_COST), progress=shown(before)
+            )
+            found = simulated(list(trials.values()), second, series=False)
             even = even & ended_well(found)
             sampled = {key: by_outcome(found, place, even) for place, key in enumerate(trials)}
         levels = break_even_table(sampled, by_outcome(result, list(sets).index(NOTHING), even))
         runs = {
-            "replicates": replicates, "tries": tries, "seed": result.seed, "until": result.until,
-            "pairs": int(well.sum()), "even_pairs": int(even.sum()), "world": result.world.name,
-            "varied": len(result.varied), "runs": every, "given": dict(result.given),
+            "replicates": asked.replicates, "tries": tries, "seed": asked.seed,
+            "until": asked.until, "pairs": int(well.sum()), "even_pairs": int(even.sum()),
+            "world": result.world.name, "varied": len(result.varied), "runs": every,
+            "given": dict(result.given),
         }  # fmt: skip
         return cls(whole, base, runs, table, levels, gap)
 

@@ -5,19 +5,19 @@ Every run under a shock has a twin without it: same package, same luck, same par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from ecosystem.inputs.calendar import HORIZON, period_index, period_label
+from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
-from ecosystem.runs.simulate import simulate
 from experiments.comparison.intervals import describe
+from experiments.comparison.options import simulated
 from experiments.comparison.regret import OBJECTIVE, regret_table
 
 SERIES = ("local_value_added_net", "compute_exported")
@@ -104,33 +104,24 @@ class ResilienceResult:
     regret: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
-    def of(
-        cls,
-        scenarios: Sequence[ResolvedScenario],
-        *,
-        outcomes: Sequence[str] = SERIES,
-        progress: Callable[[int, int], None] | None = None,
-        **options: Any,
-    ) -> Self:
+    def of(cls, scenarios: Sequence[ResolvedScenario], asked: Options) -> Self:
         """Run scenarios under each of their shocks alone, and without any.
 
         Parameters
         ----------
         scenarios
-            Resolved scenarios; those without a shock within the runs are left out.
-        outcomes
-            Names of outcomes without parts.
-        options
-            Those of `ecosystem.runs.simulate.simulate`: replicates, seed, until, world and so on.
+            With their shocks; those without one within the runs are left out.
+        asked
+            How they are run; its `outcomes`, without parts, are `SERIES` by default.
         """
-        last = period_index(options.get("until", period_label(HORIZON - 1)))
-        single = [(one, use) for one in scenarios for use in one.shocks if use.start <= last]
+        outcomes = asked.outcomes or SERIES
+        single = [(one, use) for one in scenarios for use in one.shocks if use.start <= asked.last]
         struck = [one for one in scenarios if any(one is other for other, _ in single)]
         if not struck:
             return cls(pd.DataFrame(), pd.DataFrame(), {})
         twins = [replace(scenario, shocks=()) for scenario in struck]
         runs = [*twins, *(replace(one, shocks=(use,)) for one, use in single)]
-        result = simulate(runs, outcomes=list(outcomes), progress=progress, **options)
+        result = simulated(runs, asked.with_(outcomes=outcomes))
         place = {scenario.name: number for number, scenario in enumerate(twins)}
         rows: list[dict[str, Any]] = []
         losses: dict[tuple[str, str], dict[str, Array]] = {}

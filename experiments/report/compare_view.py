@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ecosystem.inputs.catalogue import instruments
-from ecosystem.runs.result import DIMENSIONS
+from ecosystem.runs.result import DIMENSIONS, Result
 from experiments.comparison.compare import (
     LEVELS,
     NET_COST,
@@ -51,11 +51,8 @@ def full(found: ComparisonResult, lang: str = "en") -> Page:
     ]  # fmt: skip
 
 
-def summary(
-    found: ComparisonResult, lang: str = "en", *, more: Sequence[str] = (),
-    directory: Path | None = None,
-) -> Page:  # fmt: skip
-    """Return the first screen: what was run, what stands out, caveats, where the files are.
+def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ()) -> Page:
+    """Return the first screen: what was run, what stands out, caveats, where the rest is.
 
     Parameters
     ----------
@@ -65,36 +62,32 @@ def summary(
         Language.
     more
         Sentences about what was run beside it.
-    directory
-        Where its files are, if they are written.
     """
-    reference = found.title(found.reference, lang)
     rows, quiet = [], []
     for block in _blocks(found):
         outcome = notes.outcome_row(str(block["outcome"].iloc[0]))
         name = title(outcome, lang) + _part(block)
-        block = shown(block, lang)
+        block = shown(block, lang, "short")
         key, row = standing_out(block, outcome.better)
         if key == "none":
             quiet.append(name)
-            continue
-        package = found.title(row["package"], lang)
-        package = text("summary_worse", lang, package=package) if key == "worse" else package
-        effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
-        counts = {"shown": int(clear_of_zero(block).sum()), "packages": len(block)}
-        rows.append([name, package, effect, row["unit"], text("summary_shown_of", lang, **counts)])
-    heads = [text(key, lang) for key in ("summary_heads_outcome", "package", "summary_effect")]
-    heads += [text(key, lang) for key in ("unit", "summary_shown")]
-    below = [text("summary_none", lang, names=", ".join(quiet))] if quiet else []
-    below += notes.few_notes(found.table, lang) or [text("summary_read", lang, reference=reference)]
-    below += [*more, *_caveats(found, lang)]
-    if directory:
-        names = ", ".join(FILES)
-        below.append(text("summary_files", lang, tables=names, directory=str(directory)))
-    return fitted(_heading(found, lang), Table(heads, rows, names=2), below, lang)
+        elif outcome.name not in PAID.values():  # who pays is in the table of packages
+            package = found.title(row["package"], lang)
+            package = text("summary_worse", lang, package=package) if key == "worse" else package
+            effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
+            rows.append([name, package, f"{effect} {row['unit']}".strip()])
+    heads = ("summary_heads_outcome", "summary_largest", "summary_effect")
+    names = ("、" if lang == "zh" else ", ").join(quiet)
+    below = [text("summary_none", lang, names=names)] if quiet else []
+    below += [*notes.few_notes(found.table, lang), *more, *caveats(found.result, lang)]
+    below.append(text("summary_files", lang, tables="comparison.csv, packages.csv"))
+    head = _heading(found, lang, "summary_head")
+    return fitted(head, Table([text(key, lang) for key in heads], rows, names=2), below, lang)
 
 
-def fitted(above: Page, table: Table, below: Page, lang: str) -> Page:
+def fitted(
+    above: Sequence[str | Table], table: Table, below: Sequence[str | Table], lang: str
+) -> Page:
     """Return a page of at most `LINES` lines, without the last rows of its table if need be."""
     for left in range(len(table.rows), -1, -1):
         gone = len(table.rows) - left
@@ -106,9 +99,8 @@ def fitted(above: Page, table: Table, below: Page, lang: str) -> Page:
     return page
 
 
-def _caveats(found: ComparisonResult, lang: str) -> list[str]:
-    """Return in short what the numbers rest on."""
-    result = found.result
+def caveats(result: Result, lang: str) -> list[str]:
+    """Return in short what the numbers of a result rest on."""
     varied = len(result.varied)
     words = [text("summary_varied" if varied else "summary_fixed", lang, count=varied)]
     if result.world.name == "teaching":
@@ -116,11 +108,11 @@ def _caveats(found: ComparisonResult, lang: str) -> list[str]:
     return words
 
 
-def _heading(found: ComparisonResult, lang: str) -> Page:
+def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> Page:
     result = found.result
     packages = len(result.scenarios) - 1
     words = text(
-        "compare_head_one" if packages == 1 else "compare_head", lang, packages=packages,
+        f"{key}_one" if packages == 1 else key, lang, packages=packages,
         pairs=notes.pairs_words(found.pairs.values()), seed=result.seed, until=result.until,
         reference=found.title(found.reference, lang),
         world=notes.world_words(result.world.name, lang),
@@ -155,7 +147,8 @@ def _packages(found: ComparisonResult, lang: str) -> Page:
         if not known[fact["package"]]:
             lost.append(text("failed_no_number", lang, scenario=name))
             continue
-        keys = ("planned_own", "realised", "unspent", "paid" if fact["package"] == base else "extra")
+        cost = "paid" if fact["package"] == base else "extra"
+        keys = ("planned_own", "realised", "unspent", cost)
         payers = " / ".join(percent(fact[f"share_{level}"]) for level in LEVELS)
         rows.append([name, *(whole(fact[key]) for key in keys), payers])
     heads = [text(f"packages_{key}", lang) for key in ("own", "realised", "unspent", "extra")]

@@ -77,7 +77,7 @@ def decomposition_headline(found: DecompositionResult, lang: str = "en") -> str:
     rows, names = shown(found.rows("without"), lang), part_titles(found, lang)
     if rows["median"].isna().all():
         return text("decompose_failed", lang, lost=found.runs["replicates"], tries=0)
-    row = rows.loc[rows["median"].idxmax()]
+    row = rows.sort_values("median", kind="stable").iloc[-1]
     return text(
         "summary_decompose", lang, package=names["whole"], name=names[str(row.name)],
         unit=row["unit"], median=number(row["median"], signed=True),

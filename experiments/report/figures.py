@@ -34,9 +34,9 @@ IN_UNIT += ["per_100", "per_100_low", "per_100_high"]
 """Columns of tables that are in the unit of their outcome."""
 
 
-def shown(rows: pd.DataFrame, lang: str, *, effect: bool = True) -> pd.DataFrame:
+def shown(rows: pd.DataFrame, lang: str, form: str = "effect") -> pd.DataFrame:
     """Return rows of one outcome in the unit in which it is shown, which is in `unit`."""
-    factor, words = display_unit(str(rows["unit"].iloc[0]), lang, effect=effect)
+    factor, words = display_unit(str(rows["unit"].iloc[0]), lang, form)
     scaled = {name: rows[name] / factor for name in IN_UNIT if name in rows.columns}
     return rows.assign(**scaled, unit=words)
 

@@ -71,7 +71,7 @@ def percent(share: float) -> str:
     return "–" if share != share else f"{round(100 * share)} %"
 
 
-def display_unit(unit: str, lang: str = "en", *, effect: bool = False) -> tuple[float, str]:
+def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, str]:
     """Return the one unit in which numbers of a unit of the catalogue are shown.
 
     Parameters
@@ -80,8 +80,9 @@ def display_unit(unit: str, lang: str = "en", *, effect: bool = False) -> tuple[
         A unit of the outcome table; one that `units.csv` lacks is shown as it is.
     lang
         Language of the words.
-    effect
-        The numbers are differences: those of shares are percentage points.
+    form
+        ``effect`` for differences (those of shares are percentage points), ``short`` for the
+        short form of these; nothing for levels.
 
     Returns
     -------
@@ -92,7 +93,8 @@ def display_unit(unit: str, lang: str = "en", *, effect: bool = False) -> tuple[
     row = _table("units.csv", "unit").get(unit)
     if row is None:
         return 1.0, unit
-    return float(row["factor"]), (row[f"effect_{lang}"] if effect else "") or row[lang]
+    words = row[f"{form}_{lang}"] if form else ""
+    return float(row["factor"]), words or ("" if form == "short" else row[lang])
 
 
 def width(line: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -125,19 +126,19 @@ def failure_notes(result: Result, lang: str, pairs: Mapping[str, int] | None = N
     return notes
 
 
-def with_error(row: Mapping[str, float]) -> str:
+def with_error(row: Any) -> str:
     """Return a median with its Monte Carlo error in words."""
     error = number(row["monte_carlo_error"], figures=2)
     return f"{number(row['median'], signed=True)} ± {error}"
 
 
-def interval(row: Mapping[str, float], reach: str, *, signed: bool = True) -> str:
+def interval(row: Any, reach: str, *, signed: bool = True) -> str:
     """Return the ends of the interval that holds so many percent, ``50`` or ``90``, in words."""
     low, high = (number(row[f"{end}_{reach}"], signed=signed) for end in ("low", "high"))
     return f"{low} … {high}"
 
 
-def difference_cells(row: Mapping[str, float]) -> list[str]:
+def difference_cells(row: Any) -> list[str]:
     """Return median with error, both intervals and the share of pairs above zero in words."""
     ends = [interval(row, reach) for reach in ("50", "90")]
     return [with_error(row), *ends, percent(row["share_above_zero"])]

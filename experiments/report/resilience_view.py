@@ -49,7 +49,7 @@ def resilience_headline(found: ResilienceResult, lang: str = "en") -> str:
     """Return the largest median loss as a sentence."""
     if found.table["loss"].isna().all() if len(found.table) else True:
         return text("resilience_none", lang)
-    row = found.table.loc[found.table["loss"].idxmax()]
+    row = found.table.sort_values("loss", kind="stable", na_position="first").iloc[-1]
     return text(
         "summary_resilience", lang, package=found.titles[row["package"]][lang],
         loss=_share(row["loss"]), outcome=_outcome(row["outcome"], lang),

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from experiments.report.messages import width, wrap
+from experiments.report.messages import plain, width, wrap
 
 WIDE, NARROW = 100, 80
 """Terminal columns of a page in a file, and of a first screen that fits any terminal."""
@@ -72,7 +72,7 @@ def _laid_out(table: Table, columns: int) -> str:
             no_wrap=fits and not name,
         )  # fmt: skip
     for row in table.rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(plain(cell)) for cell in row))
     out = io.StringIO()
     Console(file=out, width=columns, color_system=None, legacy_windows=False).print(grid)
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
@@ -94,7 +94,7 @@ def _html_table(table: Table) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         sides = ["left" if place < table.names else "right" for place in range(len(cells))]
         return "<tr>" + "".join(
-            f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>'
+            f'<{tag} style="text-align:{side}">{html.escape(plain(cell))}</{tag}>'
             for cell, side in zip(cells, sides, strict=True)
         )  # fmt: skip
 
