@@ -121,7 +121,7 @@ class Frame:
 
 def framed(
     middle: float, head: str, below: str, notes: Sequence[str], *, wide: float = WIDTH,
-    above: float = 0.5, foot: float = 0.75,
+    above: float = 0.5, foot: float = 0.65,
 ) -> Frame:  # fmt: skip
     """Return a figure with words around a space for axes.
 
@@ -220,8 +220,11 @@ def draw(
     """
     folder, paths = directory / "figures", []
     folder.mkdir(exist_ok=True)
-    words = text("drawing", lang)
-    for name, make in tqdm(charts.items(), words, leave=False, disable=quiet, file=sys.stderr):
+    shown = tqdm(
+        charts.items(), text("drawing", lang), leave=False, delay=1.0, disable=quiet,
+        file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )  # fmt: skip
+    for name, make in shown:
         note = folder / f"{name}.failed.txt"
         try:
             paths += make().save(folder / name)

@@ -76,10 +76,12 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
             package = text("summary_worse", lang, package=package) if key == "worse" else package
             effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
             rows.append([name, package, f"{effect} {row['unit']}".strip()])
-    heads = ("summary_heads_outcome", "summary_largest", "summary_effect")
+    few = notes.few_notes(found.table, lang)
+    first = "package" if few else "summary_largest"
+    heads = ("summary_heads_outcome", first, "summary_effect")
     names = ("、" if lang == "zh" else ", ").join(quiet)
     below = [text("summary_none", lang, names=names)] if quiet else []
-    below += [*notes.few_notes(found.table, lang), *more, *caveats(found.result, lang)]
+    below += [*few, *more, *caveats(found.result, lang)]
     below.append(text("summary_files", lang, tables="comparison.csv, packages.csv"))
     head = _heading(found, lang, "summary_head")
     return fitted(head, Table([text(key, lang) for key in heads], rows, names=2), below, lang)
