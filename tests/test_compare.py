@@ -154,7 +154,12 @@ def test_a_quantity_has_one_unit_wherever_it_stands(comparison: Comparison) -> N
     assert words.splitlines()[place + 1].endswith(" %")  # of the level
 
 
-TITLES = ["Subsidy $_{ of 5 $", "20 $ and 30 $_x", "{package} <b>&amp; [bold]x[/]", "two\nlines\x1b"]
+TITLES = [
+    "Subsidy $_{ of 5 $",
+    "20 $ and 30 $_x",
+    "{package} <b>&amp; [bold]x[/]",
+    "two\nlines\x1b",
+]
 
 
 @pytest.mark.parametrize("title", TITLES)

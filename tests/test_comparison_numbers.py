@@ -1,4 +1,4 @@
-"""Numbers of comparisons against hand-computed and closed forms: intervals, money, regret, shocks."""
+"""Numbers of comparisons against closed forms: intervals, money, regret, shocks, Shapley."""
 
 from collections.abc import Callable
 from itertools import combinations

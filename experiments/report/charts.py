@@ -221,7 +221,7 @@ def draw(
     folder, paths = directory / "figures", []
     folder.mkdir(exist_ok=True)
     shown = tqdm(
-        charts.items(), text("drawing", lang), leave=False, delay=1.0, disable=quiet,
+        charts.items(), text("drawing", lang), leave=False, disable=quiet,
         file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10.0,
     )  # fmt: skip
     for name, make in shown:
