@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from experiments.comparison.options import (
 from experiments.comparison.resilience import ResilienceResult
 from experiments.report import compare_view, decompose_view, resilience_view
 from experiments.report.charts import Chart
-from experiments.report.tables import WIDE, Page, as_html, terminal
+from experiments.report.tables import Page, as_html, screen, terminal
 
 
 class Shown:
@@ -38,7 +37,7 @@ class Shown:
 
     def text(self, lang: str = "en", columns: int | None = None) -> str:
         """Return the page as lines of at most so many columns; by default those of the terminal."""
-        return terminal(self.page(lang), columns or min(shutil.get_terminal_size().columns, WIDE))
+        return terminal(self.page(lang), columns or screen())
 
     def _repr_html_(self) -> str:
         """Show in a notebook what was run, how often, and the intervals."""
@@ -54,8 +53,7 @@ class Comparison(ComparisonResult, Shown):
 
     def summary(self, lang: str = "en", columns: int | None = None) -> str:
         """Return the first screen: what was run, and what stands out."""
-        page = compare_view.summary(self, lang)
-        return terminal(page, columns or min(shutil.get_terminal_size().columns, WIDE))
+        return terminal(compare_view.summary(self, lang), columns or screen())
 
     def figure(self, outcome: str | None = None, lang: str = "en") -> Chart:
         """Draw the ranked paired differences of one outcome, by default the first of the table."""

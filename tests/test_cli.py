@@ -51,7 +51,7 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     assert {path.suffix for path in (directory / "figures").iterdir()} == {
         ".png", ".svg", ".csv", ".txt",
     }  # fmt: skip
-    assert "90 %" in table and "assumed" in table and "varied" in table
+    assert "90 %" in table and "assumed" in table and "--full" in table
     assert max(width(line) for line in table.splitlines()) <= 100
     frame = pd.read_parquet(directory / "results.parquet")
     assert set(frame["scenario"]) == {"history", "demand_first"}
@@ -62,6 +62,8 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
     code, again, words = call("compare", "demand_first", *SMALL, out=tmp_path)
     assert (code, again) == (0, answer) and "run before" in words and table.strip()[-40:] in words
+    words = call("compare", "demand_first", *SMALL, "--full", out=tmp_path)[2]
+    assert words.endswith((directory / "full.txt").read_text(encoding="utf-8"))
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
 
 

@@ -186,7 +186,7 @@ def test_the_data_of_a_figure_are_in_the_unit_beside_them(found: Decomposition) 
 
 
 @pytest.mark.slow
-def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
+def test_what_is_no_instrument_is_a_part_of_its_own(found: Decomposition, pair: Path) -> None:
     """Functions, parameters and shocks of a package: the whole is that of the comparison."""
 
     def idle(record: Any, state: Any, setting: Any) -> Any:
@@ -206,15 +206,14 @@ def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
     words = " ".join(broken.text().split())
     assert "Own rules: the functions" in words and "hype = 0.3" in words
     assert "agglomeration" not in words and "AI winter" in words
-    assert "Own rules" not in decompose(pair, **SMALL).text()
+    assert "Own rules" not in found.text()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("place", "lost"), [(1, [1]), (2, [0, 1, 2])])
 def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
-    found: Decomposition, pair: Path, monkeypatch: pytest.MonkeyPatch,
-    place: int, lost: list[int], lang: str,
-) -> None:  # fmt: skip
+    found: Decomposition, pair: Path, monkeypatch: pytest.MonkeyPatch, place: int, lost: list[int]
+) -> None:
     """One run without values costs its replicate everywhere; no number rests on fewer unsaid."""
 
     def failing(scenarios: Any, asked: Any, **options: Any) -> Result:
@@ -230,18 +229,20 @@ def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
     left = 3 - len(lost)
     assert broken.runs["pairs"] == broken.runs["even_pairs"] == left
     assert set(broken.table["pairs"]) == set(broken.break_even["pairs"]) == {left}
-    words = " ".join(broken.text(lang).split())
-    assert (
-        f"{len(lost)} of all, {len(lost)} of" if lang == "en" else f"共 {len(lost)} 次"
-    ) in words
-    assert "nan" not in words and broken.gap < 1e-12
+    for lang, wanted in (
+        ("en", f"{len(lost)} of all, {len(lost)} of"),
+        ("zh", f"共 {len(lost)} 次"),
+    ):
+        words = " ".join(broken.text(lang).split())
+        assert wanted in words and "nan" not in words and broken.headline(lang)
+        assert "nan" not in "".join(chart.alt for chart in broken.figures(lang).values())
+    assert broken.gap < 1e-12
     if left:
         parts = broken.rows("shapley")["mean"]
         assert parts.sum() == pytest.approx(broken.rows("whole")["mean"].iloc[0])
         assert parts.sum() != pytest.approx(found.rows("whole")["mean"].iloc[0])
     else:
         assert broken.table["median"].isna().all() and broken.break_even["break_even"].isna().all()
-    assert "nan" not in "".join(chart.alt for chart in broken.figures(lang).values())
 
 
 def test_only_packages_with_instruments_come_apart() -> None:

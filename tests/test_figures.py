@@ -163,19 +163,6 @@ def test_with_a_chinese_font_the_labels_name_it(monkeypatch: pytest.MonkeyPatch)
         assert item.get_fontfamily()[0] == charts.LATIN_FONT
 
 
-def test_bands_have_whole_years_and_one_panel_an_outcome() -> None:
-    year = np.arange(2020, 2036, 0.25)
-    frame = pd.DataFrame({"outcome": "value", "unit": "M¥", "period": "2030Q1", "year": year})
-    for place, name in enumerate(("low_90", "low_50", "median", "high_50", "high_90")):
-        frame[name] = year - 2020 + place
-    picture = figures.bands_over_time(
-        frame, [OUTCOME], head="A head", start=2025.5, notes=["a note"]
-    )
-    labels = [label.get_text() for label in picture.figure.axes[0].get_xticklabels()]
-    assert any(labels) and all(re.fullmatch(r"20\d\d", label) for label in labels if label)
-    assert "M¥, a quarter" in words(picture) and "Value added" in picture.alt
-
-
 # ---- words, units and tables
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.command import run_directory as files
 from experiments.command.request import Request
 from experiments.report.messages import text
-from experiments.report.tables import NARROW, WIDE, Page, from_json, terminal, to_json
+from experiments.report.tables import NARROW, WIDE, Page, from_json, screen, terminal, to_json
 
 if TYPE_CHECKING:
     from ecosystem.inputs.scenario import ResolvedScenario
@@ -380,10 +379,8 @@ def write_failed(directory: Path) -> dict[str, Any]:
 
 def finish(request: Request, directory: Path) -> int:
     """Print the table on standard error and the answer on standard output."""
-    page = from_json((directory / PAGES).read_text(encoding="utf-8"))[
-        "full" if request.full else "summary"
-    ]
-    say(terminal(page, shutil.get_terminal_size().columns), request.quiet)
+    pages = from_json((directory / PAGES).read_text(encoding="utf-8"))
+    say(terminal(pages["full" if request.full else "summary"], screen()), request.quiet)
     found = json.loads((directory / ANSWER).read_text(encoding="utf-8"))
     answer = {"directory": str(directory), **found}
     count = found["failed"]["runs"]

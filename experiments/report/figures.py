@@ -1,14 +1,12 @@
-"""The pictures of a comparison and of a run: ranked paired differences, and bands over time."""
+"""The picture of a comparison: paired differences of all packages, best on top."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ecosystem.inputs.catalogue import Outcome
 from experiments.comparison.intervals import ENOUGH, QUANTILES, clear_of_zero
@@ -16,13 +14,11 @@ from experiments.report.charts import (
     BETTER,
     INK,
     QUIET,
-    WIDTH,
     WORSE,
     ZERO_INSIDE,
     Chart,
     framed,
     theme,
-    tick,
 )
 from experiments.report.messages import display_unit, number, percent, plain, text, title, wrap
 from experiments.report.notes import with_error
@@ -157,100 +153,3 @@ def _beside(axes: Axes, place: float, words: Sequence[str], colour: str) -> None
             xytext=(72 * reach, 0), textcoords="offset points",
             ha="right", va="center", fontsize=8.5, color=colour, annotation_clip=False,
         )  # fmt: skip
-
-
-def bands_over_time(
-    frame: pd.DataFrame,
-    outcomes: Sequence[Outcome],
-    *,
-    head: str,
-    start: float,
-    runs: int = ENOUGH,
-    notes: Sequence[str] = (),
-    lang: str = "en",
-) -> Chart:
-    """Draw the runs of one scenario over time, one panel an outcome.
-
-    Parameters
-    ----------
-    frame
-        Columns `outcome`, `unit`, `year` (2025.5 is the start of 2025Q3), `period` and the
-        quantiles `low_90`, `low_50`, `median`, `high_50`, `high_90` over replicates.
-    outcomes
-        Rows of the outcome catalogue, in the order of the panels.
-    head
-        Title.
-    start
-        Year at which packages start, marked by a dotted line.
-    runs
-        Number of runs in the bands: foot and alternative text say so where they are few.
-    notes
-        Lines for the foot of the figure.
-    lang
-        Language; callers pass what `figure_language` answers.
-    """
-    columns = min(3, len(outcomes))
-    rows = math.ceil(len(outcomes) / columns)
-    alt = [text("alt_bands", lang, title=head)]
-    if runs < ENOUGH:
-        few = text("few_runs", lang, enough=ENOUGH)
-        notes, alt = [*notes, few], [*alt, few]
-    with theme(lang):
-        space = framed(2.1 * rows - 0.4, head, "", notes, wide=WIDTH + 1, above=0.55, foot=0.6)
-        panels = space.figure.subplots(
-            rows, columns, squeeze=False, sharex=True,
-            gridspec_kw={
-                "left": 0.07, "right": 0.985, "top": space.top, "bottom": space.bottom,
-                "wspace": 0.28, "hspace": 0.52,
-            },
-        ).ravel()  # fmt: skip
-        for place, panel in enumerate(panels):
-            if place >= len(outcomes):
-                panel.set_visible(False)
-                continue
-            outcome = outcomes[place]
-            band = frame[frame["outcome"] == outcome.name].sort_values("year")
-            unit = _panel_unit(band, outcome, lang)
-            _panel(panel, band, title(outcome, lang), unit, start)
-            if place >= len(outcomes) - columns:
-                panel.tick_params(labelbottom=True)
-                panel.set_xlabel(text("year", lang), fontsize=8)
-            if len(band):
-                first, last = band.iloc[0], band.iloc[-1]
-                alt.append(text(
-                    "alt_panel" if runs > 1 else "alt_panel_one", lang,
-                    outcome=title(outcome, lang), unit=unit,
-                    start=first["period"], end=last["period"],
-                    first=number(first["median"]), last=number(last["median"]),
-                    low=number(last["low_90"]), high=number(last["high_90"]),
-                ))  # fmt: skip
-        space.figure.draw_without_rendering()
-    return Chart(space.figure, frame.reset_index(drop=True), " ".join(alt), lang)
-
-
-def _panel_unit(band: pd.DataFrame, outcome: Outcome, lang: str) -> str:
-    """Return the unit of an outcome by quarter: of what flows, it is an amount a quarter."""
-    unit = str(band["unit"].iloc[0]) if len(band) else display_unit(outcome.unit, lang)[1]
-    flow = outcome.time_base in ("present_value", "sum")
-    return f"{unit}, {text('per_quarter', lang)}" if flow else unit
-
-
-def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str, start: float) -> None:
-    """Draw median and bands of one outcome."""
-    year = band["year"].to_numpy()
-    for reach, depth in (("90", 0.18), ("50", 0.38)):
-        panel.fill_between(
-            year, band[f"low_{reach}"].to_numpy(), band[f"high_{reach}"].to_numpy(),
-            color=BETTER, alpha=depth, linewidth=0,
-        )  # fmt: skip
-    panel.plot(year, band["median"].to_numpy(), color=BETTER, linewidth=1.6)
-    panel.axvline(start, color=QUIET, linewidth=0.9, linestyle=":")
-    if len(band):
-        panel.set_xlim(math.floor(year[0]), math.ceil(year[-1] + 0.01))
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
-    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    panel.yaxis.set_major_formatter(FuncFormatter(tick))
-    panel.tick_params(labelsize=7.5)
-    panel.set_title(wrap(name, 36), fontsize=9, loc="left", pad=14)
-    panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")

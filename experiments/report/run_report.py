@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ecosystem.inputs.calendar import FIRST_YEAR, period_index, period_label
+from ecosystem.inputs.catalogue import Outcome
 from ecosystem.runs.result import DIMENSIONS, Result
 from experiments.comparison.compare import headline_outcomes, row_dicts
 from experiments.comparison.intervals import ENOUGH, OUTWARD, QUANTILES
 from experiments.report import notes
-from experiments.report.charts import Chart, draw, figure_language
+from experiments.report.charts import (
+    BETTER,
+    QUIET,
+    WIDTH,
+    Chart,
+    draw,
+    figure_language,
+    framed,
+    theme,
+    tick,
+)
 from experiments.report.compare_view import caveats, fitted
-from experiments.report.figures import bands_over_time, shown
+from experiments.report.figures import shown
 from experiments.report.files import write_csv
-from experiments.report.messages import number, text, title
+from experiments.report.messages import number, text, title, wrap
 from experiments.report.tables import Page, Table
+
+COLUMNS = 3
+"""Panels beside each other."""
+START = FIRST_YEAR + period_index(notes.FIRST) / 4
+"""When packages start, marked by a dotted line."""
 
 
 def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -108,29 +127,85 @@ def bands_table(result: Result) -> pd.DataFrame:
 
 
 def bands(result: Result, lang: str = "en") -> Chart:
-    """Draw every headline outcome of the first scenario of a result over time."""
+    """Draw every headline outcome of the first scenario over time, one panel an outcome."""
     lang = figure_language(lang)
-    name = result.scenarios[0]
-    table = bands_table(result)
+    name, table = result.scenarios[0], bands_table(result)
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
     parts = [shown(part, lang, "") for _, part in table.groupby("outcome", sort=False)]
-    table = pd.concat(parts, ignore_index=True)
-    present = set(table["outcome"])
-    rows = [notes.outcome_row(key) for key in headline_outcomes() if key in present]
-    last = table[table["outcome"] == rows[0].name].sort_values("year").iloc[-1]
-    used = result.used_runs(name)
+    order = headline_outcomes()
+    parts.sort(key=lambda part: order.index(str(part["outcome"].iloc[0])))
+    first = notes.outcome_row(str(parts[0]["outcome"].iloc[0]))
+    last, used = parts[0].iloc[-1], result.used_runs(name)
     head = text(
         "run_title" if used > 1 else "run_title_one", lang,
-        scenario=result.titles[name][lang], outcome=title(rows[0], lang),
+        scenario=result.titles[name][lang], outcome=title(first, lang),
         median=number(last["median"]), unit=last["unit"], period=last["period"],
         low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
-    key = "run_reading" if used > 1 else "run_reading_one"
-    reading = text(key, lang, replicates=used, first=notes.FIRST)
-    return bands_over_time(
-        table, rows, head=head, start=FIRST_YEAR + period_index(notes.FIRST) / 4, runs=used,
-        notes=[reading, *notes.run_notes(result, lang)], lang=lang,
+    reading = "run_reading" if used > 1 else "run_reading_one"
+    few = [text("few_runs", lang, enough=ENOUGH)] if used < ENOUGH else []
+    foot = [text(reading, lang, replicates=used, first=notes.FIRST)]
+    foot += [*notes.run_notes(result, lang), *few]
+    rows = math.ceil(len(parts) / COLUMNS)
+    alt = [text("alt_bands", lang, title=head), *few]
+    with theme(lang):
+        space = framed(2.1 * rows - 0.4, head, "", foot, wide=WIDTH + 1, above=0.55, foot=0.6)
+        panels = space.figure.subplots(
+            rows, COLUMNS, squeeze=False, sharex=True,
+            gridspec_kw={
+                "left": 0.07, "right": 0.985, "top": space.top, "bottom": space.bottom,
+                "wspace": 0.28, "hspace": 0.52,
+            },
+        ).ravel()  # fmt: skip
+        for panel, band in zip(panels, parts, strict=False):
+            row = notes.outcome_row(str(band["outcome"].iloc[0]))
+            unit = _panel_unit(str(band["unit"].iloc[0]), row, lang)
+            _panel(panel, band, title(row, lang), unit)
+            alt.append(_panel_words(band, title(row, lang), unit, used, lang))
+        for panel in panels[len(parts) :]:
+            panel.set_visible(False)
+        for panel in panels[max(len(parts) - COLUMNS, 0) : len(parts)]:
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel(text("year", lang), fontsize=8)
+        space.figure.draw_without_rendering()
+    return Chart(space.figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
+
+
+def _panel_words(band: pd.DataFrame, name: str, unit: str, runs: int, lang: str) -> str:
+    """Return one panel in words; one run has no interval."""
+    first, last = band.iloc[0], band.iloc[-1]
+    return text(
+        "alt_panel" if runs > 1 else "alt_panel_one", lang, outcome=name, unit=unit,
+        start=first["period"], end=last["period"],
+        first=number(first["median"]), last=number(last["median"]),
+        low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
+
+
+def _panel_unit(unit: str, outcome: Outcome, lang: str) -> str:
+    """Return the unit of an outcome by quarter: of what flows, it is an amount a quarter."""
+    flow = outcome.time_base in ("present_value", "sum")
+    return f"{unit}, {text('per_quarter', lang)}" if flow else unit
+
+
+def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str) -> None:
+    """Draw median and bands of one outcome."""
+    year = band["year"].to_numpy()
+    for reach, depth in (("90", 0.18), ("50", 0.38)):
+        panel.fill_between(
+            year, band[f"low_{reach}"].to_numpy(), band[f"high_{reach}"].to_numpy(),
+            color=BETTER, alpha=depth, linewidth=0,
+        )  # fmt: skip
+    panel.plot(year, band["median"].to_numpy(), color=BETTER, linewidth=1.6)
+    panel.axvline(START, color=QUIET, linewidth=0.9, linestyle=":")
+    panel.set_xlim(math.floor(year[0]), math.ceil(year[-1] + 0.01))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    panel.yaxis.set_major_formatter(FuncFormatter(tick))
+    panel.tick_params(labelsize=7.5)
+    panel.set_title(wrap(name, 36), fontsize=9, loc="left", pad=14)
+    panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
 
 
 def save_run(result: Result, directory: Path, lang: str, quiet: bool = True) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -55,6 +56,11 @@ def terminal(page: Page, columns: int = WIDE) -> str:
         else:
             blocks.append("\n".join(wrap(line, columns) for line in block.split("\n")))
     return "\n".join(blocks)
+
+
+def screen() -> int:
+    """Return how many columns the terminal has for a page."""
+    return min(shutil.get_terminal_size().columns, WIDE)
 
 
 def _laid_out(table: Table, columns: int) -> str:
