@@ -15,7 +15,7 @@ from experiments.comparison.decompose import BLOCKS, OTHER, RULES, Decomposition
 from experiments.comparison.intervals import clear_of_zero
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report.charts import Chart, draw, figure_language
-from experiments.report.decompose_figures import instrument_bars, waterfall
+from experiments.report.decompose_figures import Bars, instrument_bars, waterfall
 from experiments.report.figures import shown
 from experiments.report.files import write_csv
 from experiments.report.messages import number, text, title
@@ -28,6 +28,7 @@ from experiments.report.notes import (
     few_notes,
     interval,
     outcome_row,
+    world_words,
 )
 from experiments.report.tables import Page, Table
 
@@ -60,7 +61,8 @@ def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
     page: Page = [
         text(
             "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
-            seed=runs["seed"], world=runs["world"], until=runs["until"], runs=runs["runs"],
+            seed=runs["seed"], until=runs["until"], runs=runs["runs"],
+            world=world_words(runs["world"], lang),
             money=number(own_present_value(found.package)), reference=title(found.reference, lang),
         )
     ]  # fmt: skip
@@ -146,9 +148,9 @@ def decomposition_chart(found: DecompositionResult, name: str, lang: str) -> Cha
         "package": names["whole"],
     }  # fmt: skip
     reading = text("decompose_read_figure", lang, pairs=found.runs["pairs"])
-    drawer = instrument_bars if name == "instruments" else waterfall
-    few = few_notes(found.table, lang)
-    return drawer(parts, names, words, [reading, *_notes(found, lang)], few)
+    foot = [reading, *_notes(found, lang)]
+    bars = Bars(parts, names, words, foot, few_notes(found.table, lang))
+    return instrument_bars(bars) if name == "instruments" else waterfall(bars)
 
 
 def save_decomposition(
