@@ -21,7 +21,7 @@ from matplotlib.font_manager import fontManager
 from matplotlib.ticker import FuncFormatter
 from tqdm import tqdm
 
-from experiments.command.run_directory import write_csv, write_text
+from experiments.report.files import write_csv, write_text
 from experiments.report.messages import check_language, text, wrap
 
 LATIN_FONT = "DejaVu Sans"  # comes with matplotlib
