@@ -18,8 +18,9 @@ from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
 from ecosystem.runs.result import Result
 from experiments import compare, decompose
 from experiments.command.commands import records
-from experiments.comparison.compare import PAID, headline_outcomes, scenarios_with_reference
+from experiments.comparison.compare import headline_outcomes, scenarios_with_reference
 from experiments.comparison.intervals import ENOUGH
+from experiments.comparison.package_facts import PAID
 from experiments.comparison.payback import NEEDED, payback_facts
 from experiments.comparison.resilience import WINDOW, _facts, _robustness, loss
 from experiments.faces import Comparison, Resilience

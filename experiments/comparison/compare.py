@@ -15,14 +15,11 @@ from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.runs.result import DIMENSIONS, Result
 from experiments.comparison.intervals import clear_of_zero, describe, ratio_of_means
-from experiments.comparison.package_facts import package_facts
+from experiments.comparison.package_facts import PAID, UNSPENT, package_facts
 from experiments.comparison.payback import NEEDED, payback_facts
 from experiments.comparison.regret import OBJECTIVE, regret_of
 
-LEVELS = ("national", "provincial", "prefecture")
 NET_COST = "net_public_cost"
-UNSPENT = "unspent"
-PAID = {level: f"public_cost_{level}" for level in LEVELS}
 MONEY_UNIT = 100.0
 """Effects are stated for this many million yuan of extra net public cost."""
 
@@ -131,7 +128,7 @@ class ComparisonResult:
         chosen = tuple(outcomes if outcomes is not None else present)
         differences, levels = paired_differences(summary, reference)
         table = comparison_table(differences, levels, chosen)
-        facts = package_facts(result, summary, reference, PAID)
+        facts = package_facts(result, reference)
         facts = facts.merge(payback_facts(result, reference), on="package", how="left")
         return cls(result, reference, chosen, table, differences, facts)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -11,7 +9,14 @@ from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index, perio
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
+from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
+
+LEVELS = ("national", "provincial", "prefecture")
+PAID = {level: f"public_cost_{level}" for level in LEVELS}
+"""For each level of government the outcome that is its public cost, M¥."""
+UNSPENT = "unspent"
+"""Present value of planned money that was not paid, M¥."""
 
 
 def instruments_on(scenario: ResolvedScenario) -> list[str]:
@@ -22,21 +27,15 @@ def instruments_on(scenario: ResolvedScenario) -> list[str]:
     return [name for name, quarters in on.items() if any(quarters[POLICY_START:])]
 
 
-def package_facts(
-    result: Result, summary: pd.DataFrame, reference: str, paid: Mapping[str, str]
-) -> pd.DataFrame:
+def package_facts(result: Result, reference: str) -> pd.DataFrame:
     """Say what each scenario of a result is.
 
     Parameters
     ----------
     result
-        The runs, with their resolved scenarios.
-    summary
-        `Result.summary()`, which holds the outcomes in `paid`.
+        The runs, with their resolved scenarios and the outcomes `UNSPENT` and `PAID`.
     reference
         Name of the scenario that the instruments are compared with.
-    paid
-        For each level of government the outcome that is its public cost, M¥.
 
     Returns
     -------
@@ -54,16 +53,19 @@ def package_facts(
     """
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
     chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
-    left = {one.name: _unspent(summary, one.name) for one in result.resolved}
-    spent = {one.name: _planned(result, one) - left[one.name] for one in result.resolved}
-    costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
+    left, spent, costs = {}, {}, {}
+    for place, scenario in enumerate(result.resolved):
+        money = {name: values[place, :, 0] for name, values in result.summaries.items()}
+        left[scenario.name] = pd.Series(money[UNSPENT])
+        spent[scenario.name] = pd.Series(_planned(result, scenario)) - left[scenario.name]
+        costs[scenario.name] = pd.DataFrame({level: money[name] for level, name in PAID.items()})
     rows = []
     for scenario in result.resolved:
         name, base = scenario.name, scenario.name == reference
         schedule, discount = build_schedule(scenario), public_discount_rate(scenario)
         extra = costs[name] - costs[reference]
         more = 0.0 if base else 1.0
-        realised, unspent = (money[name] - more * money[reference] for money in (spent, left))
+        realised, unspent = (kind[name] - more * kind[reference] for kind in (spent, left))
         mean = (costs[name] if base else extra).mean()
         shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
         rows.append(
@@ -116,26 +118,11 @@ def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -
     ]
 
 
-def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:
-    """Return the present value of planned money not paid by replicate, M¥; NaN if not recorded."""
-    own = summary[(summary["scenario"] == scenario) & (summary["outcome"] == "unspent")]
-    return own.set_index("replicate")["value"]
-
-
-def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
-    """Return what a scenario plans to the end of the runs by replicate, M¥ of present value."""
+def _planned(result: Result, scenario: ResolvedScenario) -> Array:
+    """Return what a scenario plans to the end of the runs, M¥ of present value, (replicates,)."""
     schedule, last = build_schedule(scenario), period_index(result.until)
     money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
     drawn = result.draw_values["public_discount_rate"]
     rate = scenario.parameters.get("public_discount_rate", drawn) + np.zeros(result.replicates)
     years = np.arange(len(money)) / 4
-    values = money @ (1 + rate) ** -years[:, None]
-    return pd.Series(values, index=pd.RangeIndex(result.replicates, name="replicate"))
-
-
-def _costs(summary: pd.DataFrame, scenario: str, paid: Mapping[str, str]) -> pd.DataFrame:
-    """Return public cost by replicate (rows) and level of government (columns), M¥."""
-    own = summary[(summary["scenario"] == scenario) & summary["outcome"].isin(paid.values())]
-    own = own.assign(outcome=own["outcome"].astype("str"))
-    wide = own.pivot(index="replicate", columns="outcome", values="value")
-    return wide.rename(columns={outcome: level for level, outcome in paid.items()})[list(paid)]
+    return np.asarray(money @ (1 + rate) ** -years[:, None])

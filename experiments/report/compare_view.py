@@ -12,14 +12,9 @@ import pandas as pd
 
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.runs.result import DIMENSIONS, Result
-from experiments.comparison.compare import (
-    LEVELS,
-    NET_COST,
-    PAID,
-    ComparisonResult,
-    row_dicts,
-)
+from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
 from experiments.comparison.intervals import ENOUGH, clear_of_zero
+from experiments.comparison.package_facts import LEVELS, PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes

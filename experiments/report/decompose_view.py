@@ -14,22 +14,12 @@ from experiments.comparison.compare import NET_COST, row_dicts
 from experiments.comparison.decompose import BLOCKS, OTHER, RULES, DecompositionResult
 from experiments.comparison.intervals import clear_of_zero
 from experiments.comparison.regret import OBJECTIVE
+from experiments.report import notes
 from experiments.report.charts import Chart, draw, figure_language
 from experiments.report.decompose_figures import Bars, instrument_bars, waterfall
 from experiments.report.figures import shown
 from experiments.report.files import write_csv
 from experiments.report.messages import number, text, title
-from experiments.report.notes import (
-    FIRST,
-    base_words,
-    circumstances,
-    difference_cells,
-    difference_heads,
-    few_notes,
-    interval,
-    outcome_row,
-    world_words,
-)
 from experiments.report.tables import Page, Table
 
 PARTS = ("without", "alone")
@@ -50,9 +40,9 @@ def _notes(found: DecompositionResult, lang: str) -> list[str]:
     lost = {"lost": runs["replicates"] - runs["pairs"], "tries": runs["tries"] - runs["even_pairs"]}
     if any(lost.values()):
         lines.append(text("decompose_failed", lang, **lost))
-    lines += few_notes(found.table, lang)
+    lines += notes.few_notes(found.table, lang)
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
-    return lines + circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
+    return lines + notes.circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
 
 
 def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
@@ -62,7 +52,7 @@ def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
         text(
             "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
             seed=runs["seed"], until=runs["until"], runs=runs["runs"],
-            world=world_words(runs["world"], lang),
+            world=notes.world_words(runs["world"], lang),
             money=number(own_present_value(found.package)), reference=title(found.reference, lang),
         )
     ]  # fmt: skip
@@ -88,8 +78,12 @@ def decomposition_headline(found: DecompositionResult, lang: str = "en") -> str:
 
 
 def _heading(outcome: str, rows: pd.DataFrame, found: DecompositionResult, lang: str) -> str:
-    row = outcome_row(outcome)
-    facts = [title(row, lang), rows["unit"].iloc[0], base_words(row, found.runs["until"], lang)]
+    row = notes.outcome_row(outcome)
+    facts = [
+        title(row, lang),
+        rows["unit"].iloc[0],
+        notes.base_words(row, found.runs["until"], lang),
+    ]
     return " · ".join([*facts, text(row.better or "neither", lang)])
 
 
@@ -97,8 +91,10 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
     """Return the Shapley parts of one outcome, and the whole below them."""
     rows = pd.concat([found.rows(part, outcome) for part in ("shapley", "whole")])
     rows = shown(rows, lang)
-    heads = [text("decompose_blocks", lang), *difference_heads(lang)]
-    lines = [[names[row["name"]], *difference_cells(row)] for row in row_dicts(rows.reset_index())]
+    heads = [text("decompose_blocks", lang), *notes.difference_heads(lang)]
+    lines = [
+        [names[row["name"]], *notes.difference_cells(row)] for row in row_dicts(rows.reset_index())
+    ]
     return [_heading(outcome, rows, found, lang), Table(heads, lines)]
 
 
@@ -113,7 +109,7 @@ def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -
         for part in PARTS:
             row = tables[part].loc[name]
             mark = " *" if clear_of_zero(row) else ""
-            cells += [number(row["median"], signed=True) + mark, interval(row, "90")]
+            cells += [number(row["median"], signed=True) + mark, notes.interval(row, "90")]
         rows.append([names[name], *cells, *even_words(found, name, lang)])
     heading = _heading(OBJECTIVE, tables["without"], found, lang)
     return [heading, Table([text("packages_instruments", lang), *heads], rows)]
@@ -140,16 +136,16 @@ def decomposition_charts(found: DecompositionResult, lang: str = "en") -> dict[s
 def decomposition_chart(found: DecompositionResult, name: str, lang: str) -> Chart:
     """Draw the ``instruments`` or the ``blocks``."""
     lang = figure_language(lang)
-    names, row = part_titles(found, lang), outcome_row(OBJECTIVE)
+    names, row = part_titles(found, lang), notes.outcome_row(OBJECTIVE)
     parts = {part: shown(found.rows(part), lang) for part in (*PARTS, "shapley", "whole")}
     words = {
         "outcome": title(row, lang), "unit": parts["whole"]["unit"].iloc[0], "lang": lang,
-        "base": text("present_value", lang, first=FIRST, until=found.runs["until"]),
+        "base": text("present_value", lang, first=notes.FIRST, until=found.runs["until"]),
         "package": names["whole"],
     }  # fmt: skip
     reading = text("decompose_read_figure", lang, pairs=found.runs["pairs"])
     foot = [reading, *_notes(found, lang)]
-    bars = Bars(parts, names, words, foot, few_notes(found.table, lang))
+    bars = Bars(parts, names, words, foot, notes.few_notes(found.table, lang))
     return instrument_bars(bars) if name == "instruments" else waterfall(bars)
 
 
