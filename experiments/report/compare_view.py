@@ -24,8 +24,8 @@ from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.tables import NARROW, Page, Table, terminal
 
-LINES = 24
-"""Lines of a first screen."""
+LINES, HEAD = 24, 6
+"""Lines of a first screen, and paragraphs above its table: of many failures, the first."""
 FILES = ("comparison.csv", "packages.csv", "regret.csv")
 
 
@@ -78,7 +78,7 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
     below = [text("summary_none", lang, names=names)] if quiet else []
     below += [*few, *more, *caveats(found.result, lang)]
     below.append(text("summary_files", lang, tables="comparison.csv, packages.csv"))
-    head = _heading(found, lang, "summary_head")
+    head = _heading(found, lang, "summary_head")[:HEAD]
     return fitted(head, Table([text(key, lang) for key in heads], rows, names=2), below, lang)
 
 
@@ -90,7 +90,7 @@ def fitted(
         gone = len(table.rows) - left
         rest = [text("summary_rest", lang, count=gone)] if gone else []
         body: Page = [replace(table, rows=table.rows[:left])] if left else []
-        page = [*above, "", *body, *rest, "", *below]
+        page = [*above, "", *body, *rest, *([""] if body else []), *below]
         if len(terminal(page, NARROW).split("\n")) <= LINES:
             break
     return page
