@@ -159,12 +159,12 @@ def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
         "    return record\n",
         encoding="utf-8",
     )
-    file = tmp_path / "mine.toml"
+    file = tmp_path / "NA.toml"
     file.write_text('extends = "history"\n[hooks]\ndrivers = "hook.py:hook"\n', encoding="utf-8")
     code, answer, words = call("run", file, *SMALL, "--json", out=tmp_path / "runs")
     found = json.loads(answer)
-    assert code == 3 and "mine: 1 runs, seed" in words and "mine: 1 of 2 runs failed" in words
-    assert found["failed"] == {"runs": 1, "by_scenario": {"mine": 1}, "file": "failed.csv"}
+    assert code == 3 and "NA: 1 runs, seed" in words and "NA: 1 of 2 runs failed" in words
+    assert found["failed"] == {"runs": 1, "by_scenario": {"NA": 1}, "file": "failed.csv"}
     directory = Path(found["directory"])
     assert "failed.csv" in (directory / "summary.txt").read_text(encoding="utf-8")
     assert len(pd.read_csv(directory / "failed.csv")) == 1

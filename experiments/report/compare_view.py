@@ -24,7 +24,7 @@ from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.tables import NARROW, Page, Table, terminal
 
-LINES, HEAD = 24, 6
+LINES, HEAD = 24, 4
 """Lines of a first screen, and paragraphs above its table: of many failures, the first."""
 FILES = ("comparison.csv", "packages.csv", "regret.csv")
 
