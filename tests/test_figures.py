@@ -178,7 +178,9 @@ def test_every_unit_of_the_outcome_table_is_shown_in_one_way() -> None:
     assert {row.unit for row in outcomes().values()} == set(known)
     assert messages.display_unit("share") == (0.01, "%")
     assert messages.display_unit("share", "zh", "effect") == (0.01, "百分点")
-    assert messages.display_unit("M¥ of 2020", form="short") == (1.0, "M¥")
+    assert messages.display_unit("share", form="effect_short") == (0.01, "pp")
+    assert messages.display_unit("M¥ of 2020", form="effect_short") == (1.0, "M¥")
+    assert messages.display_unit("count", form="short") == (1.0, "")
     assert messages.display_unit("of my own") == (1.0, "of my own")
 
 

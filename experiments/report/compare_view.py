@@ -62,7 +62,7 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
     for block in _blocks(found):
         outcome = notes.outcome_row(str(block["outcome"].iloc[0]))
         name = title(outcome, lang) + _part(block)
-        block = shown(block, lang, "short")
+        block = shown(block, lang, "effect_short")
         key, row = standing_out(block, outcome.better)
         if key == "none":
             quiet.append(name)

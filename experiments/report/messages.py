@@ -81,8 +81,8 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
     lang
         Language of the words.
     form
-        ``effect`` for differences (those of shares are percentage points), ``short`` for the
-        short form of these; nothing for levels.
+        ``effect`` for differences (those of shares are percentage points), nothing for levels;
+        ``effect_short`` and ``short`` for the same in a narrow column.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
     if row is None:
         return 1.0, unit
     words = row[f"{form}_{lang}"] if form else ""
-    return float(row["factor"]), words or ("" if form == "short" else row[lang])
+    return float(row["factor"]), words or row[f"short_{lang}" if "short" in form else lang]
 
 
 def width(line: str) -> int:

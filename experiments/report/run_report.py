@@ -30,7 +30,7 @@ from experiments.report.charts import (
 from experiments.report.compare_view import caveats, fitted
 from experiments.report.figures import shown
 from experiments.report.files import write_csv
-from experiments.report.messages import number, text, title, wrap
+from experiments.report.messages import display_unit, number, text, title, wrap
 from experiments.report.tables import Page, Table
 
 COLUMNS = 3
@@ -84,24 +84,24 @@ def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]
         ),
         *notes.failure_notes(result, lang),
     ]  # fmt: skip
-    rows, bases = [], []
+    rows, brief = [], []
     for place in range(len(table)):
         row = row_dicts(shown(table.iloc[[place]], lang, ""))[0]
         outcome = notes.outcome_row(row["outcome"])
         cells = [number(row["median"])]
         cells += [notes.interval(row, reach, signed=False) for reach in ("50", "90")]
-        rows.append([title(outcome, lang), row["unit"], *cells])
-        bases.append(f"{row['unit']} · {notes.base_words(outcome, result.until, lang)}")
+        base = f"{row['unit']} · {notes.base_words(outcome, result.until, lang)}"
+        rows.append([title(outcome, lang), base, *cells])
+        unit = display_unit(outcome.unit, lang, "short")[1]
+        brief.append([title(outcome, lang), f"{cells[0]} {unit}".strip(), cells[2]])
     heads = [text(key, lang) for key in ("outcome", "unit", "median")]
     few = [text("few_runs", lang, enough=ENOUGH)] if used < ENOUGH else []
-    brief = [[*row[:3], row[4]] for row in rows]
     below = [*few, *caveats(result, lang)]
     below.append(text("summary_files", lang, tables="levels.csv"))
-    everything = [[row[0], base, *row[2:]] for row, base in zip(rows, bases, strict=True)]
     return {
-        "summary": fitted(above, Table([*heads, "90 %"], brief, names=2), below, lang),
+        "summary": fitted(above, Table([heads[0], heads[2], "90 %"], brief), below, lang),
         "full": [
-            *above, "", Table([*heads, "50 %", "90 %"], everything, names=2), "", *few,
+            *above, "", Table([*heads, "50 %", "90 %"], rows, names=2), "", *few,
             *notes.run_notes(result, lang), *notes.varied_notes(result, lang),
         ],
     }  # fmt: skip
