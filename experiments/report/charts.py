@@ -185,10 +185,7 @@ class Chart:
         write_csv(csv, self.data)
         write_text(alt, self.alt + "\n")
         with theme(self.lang):
-            self.figure.savefig(
-                png, dpi=DOTS_PER_INCH, metadata={"Description": self.alt},
-                pil_kwargs={"compress_level": 3},
-            )  # fmt: skip
+            self.figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Description": self.alt})
             self.figure.savefig(svg, metadata={"Date": None, "Description": self.alt})
         return paths
 
