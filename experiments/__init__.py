@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.comparison.compare import compare
-    from experiments.comparison.decompose import decompose
+    from experiments.faces import compare, decompose
     from experiments.sensitivity_analysis.study import sensitivity
 
 __all__ = ["compare", "decompose", "sensitivity"]
 
 HOMES = {
-    "compare": "experiments.comparison.compare",
-    "decompose": "experiments.comparison.decompose",
+    "compare": "experiments.faces",
+    "decompose": "experiments.faces",
     "sensitivity": "experiments.sensitivity_analysis.study",
 }
 

@@ -51,7 +51,7 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     assert {path.suffix for path in (directory / "figures").iterdir()} == {
         ".png", ".svg", ".csv", ".txt",
     }  # fmt: skip
-    assert "90 %" in table and "assumed" in table and "varied" in table
+    assert "90 %" in table and "assumed" in table and "--full" in table
     assert max(width(line) for line in table.splitlines()) <= 100
     frame = pd.read_parquet(directory / "results.parquet")
     assert set(frame["scenario"]) == {"history", "demand_first"}
@@ -62,6 +62,8 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
     code, again, words = call("compare", "demand_first", *SMALL, out=tmp_path)
     assert (code, again) == (0, answer) and "run before" in words and table.strip()[-40:] in words
+    words = call("compare", "demand_first", *SMALL, "--full", out=tmp_path)[2]
+    assert words.endswith((directory / "full.txt").read_text(encoding="utf-8"))
     assert {path: path.stat().st_mtime_ns for path in directory.rglob("*")} == before
 
 
@@ -157,12 +159,12 @@ def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
         "    return record\n",
         encoding="utf-8",
     )
-    file = tmp_path / "mine.toml"
+    file = tmp_path / "NA.toml"
     file.write_text('extends = "history"\n[hooks]\ndrivers = "hook.py:hook"\n', encoding="utf-8")
     code, answer, words = call("run", file, *SMALL, "--json", out=tmp_path / "runs")
     found = json.loads(answer)
-    assert code == 3 and "mine: 1 runs, seed" in words and "mine: 1 of 2 runs failed" in words
-    assert found["failed"] == {"runs": 1, "by_scenario": {"mine": 1}, "file": "failed.csv"}
+    assert code == 3 and "NA: 1 runs, seed" in words and "NA: 1 of 2 runs failed" in words
+    assert found["failed"] == {"runs": 1, "by_scenario": {"NA": 1}, "file": "failed.csv"}
     directory = Path(found["directory"])
     assert "failed.csv" in (directory / "summary.txt").read_text(encoding="utf-8")
     assert len(pd.read_csv(directory / "failed.csv")) == 1

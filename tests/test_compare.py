@@ -1,129 +1,68 @@
-"""Paired differences: their statistics, their ranking, and the comparison as a whole."""
+"""The comparison as a whole: what it holds, what it says, what fails in it, and shocks on it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.catalogue import shocks as shock_table
 from ecosystem.inputs.faults import InputError
-from ecosystem.inputs.scenario import Scenario
+from ecosystem.inputs.options import Options
+from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
 from ecosystem.runs.result import Result
-from experiments import compare
-from experiments.comparison.compare import (
-    NET_COST,
-    PAID,
-    Comparison,
-    comparison_table,
-    headline_outcomes,
-    paired_differences,
-    scenarios_with_reference,
-)
-from experiments.comparison.decompose import decompose
-from experiments.comparison.intervals import describe, median_error, ratio_of_means
-from experiments.report.presentation import comparison_text
+from experiments import compare, decompose
+from experiments.command.commands import records
+from experiments.comparison.compare import headline_outcomes, scenarios_with_reference
+from experiments.comparison.intervals import ENOUGH
+from experiments.comparison.package_facts import PAID
+from experiments.comparison.payback import NEEDED, payback_facts
+from experiments.comparison.resilience import WINDOW, _facts, _robustness, loss
+from experiments.faces import Comparison, Resilience
+from experiments.report import compare_view
+from experiments.report.messages import text, width
+from experiments.report.tables import NARROW, terminal
 
 HIGHER = next(name for name, row in catalogue().items() if row.headline and row.better == "higher")
-SMALL = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
-
-
-def summary(**scenarios: list[float]) -> pd.DataFrame:
-    """Return a summary of two outcomes: the given values, and a cost of 100 M¥ a place."""
-    rows = [
-        {"scenario": name, "shock": "", "replicate": replicate, "outcome": outcome, "value": value}
-        for place, (name, values) in enumerate(scenarios.items())
-        for replicate, found in enumerate(values)
-        for outcome, value in ((HIGHER, found), (NET_COST, 100.0 * place))
-    ]
-    return pd.DataFrame(rows).assign(region="", tier="", kind="", domain="")
-
-
-def test_error_of_the_median_is_that_of_the_bootstrap() -> None:
-    random = np.random.Generator(np.random.Philox(3))
-    sample = random.normal(size=31)
-    medians = np.median(random.choice(sample, (20_000, 31)), axis=1)
-    assert median_error(sample) == pytest.approx(medians.std(), rel=0.02)
-
-
-def test_error_of_the_median_of_many_normals() -> None:
-    sample = np.random.Generator(np.random.Philox(3)).normal(size=20_000)
-    assert median_error(sample) == pytest.approx(np.sqrt(np.pi / 2 / 20_000), rel=0.1)
-    assert median_error(np.ones(5)) == 0 and np.isnan(median_error([1.0]))
-
-
-def test_a_description_counts_no_tie_as_above() -> None:
-    found = describe([0.0, 0.0, 1.0, 2.0, np.nan])
-    assert found["share_above_zero"] == 0.5 and found["pairs"] == 4
-    assert found["median"] == 0.5 and found["reads_zero"] is True
-    assert describe([1.0, 2.0])["reads_zero"] is False
-    assert describe([])["pairs"] == 0 and describe([])["reads_zero"] is True
-
-
-def test_few_pairs_give_an_interval_that_was_seen() -> None:
-    found = describe([-1.0, 10.0, 11.0, 12.0, 13.0])
-    assert (found["low_90"], found["high_90"]) == (-1.0, 13.0) and found["reads_zero"] is True
-
-
-def test_the_reference_alone_is_nothing_to_compare() -> None:
-    with pytest.raises(InputError, match="beside the reference"):
-        compare(["history"], replicates=2, world="teaching")
-
-
-def test_ratio_of_means() -> None:
-    cost = np.linspace(1, 3, 20)
-    assert ratio_of_means(2 * cost, cost) == pytest.approx((2, 2, 2))
-    estimate, low, high = ratio_of_means(np.linspace(-1, 5, 20), cost)
-    assert low < estimate < high and estimate == pytest.approx(1)
-    assert np.isnan(ratio_of_means(cost, cost - 2)).all()
-    assert np.isnan(ratio_of_means([1.0], [1.0])).all()
-
-
-def test_pairs_are_made_by_replicate_and_not_by_row() -> None:
-    frame = summary(history=[1, 2, 3], a=[2, 4, 6])
-    shuffled = frame.sample(frac=1, random_state=np.random.Generator(np.random.Philox(1)))
-    differences, levels = paired_differences(shuffled, "history")
-    assert differences.loc[HIGHER, "a"].tolist() == [1, 2, 3]
-    assert levels.loc[HIGHER].tolist() == [1, 2, 3]
-
-
-def test_table_ranks_in_the_direction_that_is_better() -> None:
-    often = 7  # 21 pairs, enough to show an effect
-    frame = summary(history=[1, 2, 3] * often, a=[2, 3, 4] * often, b=[4, 5, 6] * often)
-    found = paired_differences(frame, "history")
-    table = comparison_table(*found, [HIGHER, NET_COST])
-    higher = table[table["outcome"] == HIGHER]
-    assert higher["package"].tolist() == ["b", "a"] and higher["median"].tolist() == [3, 1]
-    assert higher["rank"].tolist() == [1, 2] and higher["reference_median"].tolist() == [2, 2]
-    assert higher["per_100"].tolist() == pytest.approx([1.5, 1.0])
-    cost = table[table["outcome"] == NET_COST]
-    assert catalogue()[NET_COST].better == "lower" and cost["package"].tolist() == ["a", "b"]
-    assert cost["per_100"].isna().all()
-
-
-def test_no_ratio_where_no_effect_is_shown() -> None:
-    found = paired_differences(summary(history=[1, 2, 3], a=[0, 2, 5]), "history")
-    row = comparison_table(*found, [HIGHER]).iloc[0]
-    assert row["reads_zero"] and np.isnan(row["per_100"])
-    for pairs in (19, 20):  # too few agree by luck
-        frame = summary(history=[1] * pairs, a=[2] * pairs)
-        row = comparison_table(*paired_differences(frame, "history"), [HIGHER]).iloc[0]
-        assert not row["reads_zero"] and np.isnan(row["per_100"]) == (pairs == 19)
-
-
-def test_a_failed_run_costs_its_pair_only() -> None:
-    frame = summary(history=[1, 2, 3], a=[2, 3, 4])
-    frame = frame[~((frame["scenario"] == "a") & (frame["replicate"] == 1))]
-    table = comparison_table(*paired_differences(frame, "history"), [HIGHER])
-    assert table["pairs"].tolist() == [2] and table["median"].tolist() == [1]
+SMALL: dict[str, Any] = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
+LANGUAGES = pytest.mark.parametrize("lang", ["en", "zh"])
 
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
     twin = Scenario(policies=["history"], name="twin")
     return compare([twin, "demand_first"], seed=1, **SMALL)
+
+
+def without(result: Result, **gone: list[int]) -> Result:
+    """Return a result in which these replicates of these scenarios failed."""
+    series, summaries = (
+        {name: value.copy() for name, value in values.items()}
+        for values in (result.series, result.summaries)
+    )
+    for name, replicates in gone.items():
+        place = result.scenarios.index(name)
+        for array in (*series.values(), *summaries.values()):
+            array[place, replicates] = np.nan
+    failed = [{"scenario": name, "replicate": r} for name, own in gone.items() for r in own]
+    return replace(result, series=series, summaries=summaries, failed=tuple(failed))
+
+
+def repeated(result: Result, runs: int) -> Result:
+    """Return so many runs of every scenario, those there are over and over."""
+    series, summaries = (
+        {name: value[:, np.arange(runs) % result.replicates] for name, value in values.items()}
+        for values in (result.series, result.summaries)
+    )
+    return replace(result, replicates=runs, series=series, summaries=summaries)
+
+
+# ---- what it holds
 
 
 def test_the_reference_is_added_and_a_twin_of_it_differs_by_nothing(
@@ -147,153 +86,17 @@ def test_packages_say_what_they_are(comparison: Comparison) -> None:
 
 
 def test_xarray_holds_statistics_and_pairs(comparison: Comparison) -> None:
-    data = comparison.to_xarray()
-    row = comparison.table.iloc[0]
+    data, row = comparison.to_xarray(), comparison.table.iloc[0]
     found = data.sel(package=row["package"], outcome=row["outcome"])
     assert float(found["median"]) == row["median"]
     assert float(np.median(found["difference"])) == pytest.approx(row["median"])
     assert data.attrs["reference"] == "history"
 
 
-def test_the_notebook_view_says_what_was_run_and_how_often(comparison: Comparison) -> None:
-    page = comparison._repr_html_()
-    assert "3 pairs" in page and "<table" in page and "90 %" in page and "assumed" in page
-
-
-def without(result: Result, **gone: list[int]) -> Result:
-    """Return a result in which these replicates of these scenarios failed."""
-    series, summaries = (
-        {name: value.copy() for name, value in values.items()}
-        for values in (result.series, result.summaries)
-    )
-    for name, replicates in gone.items():
-        place = result.scenarios.index(name)
-        for array in (*series.values(), *summaries.values()):
-            array[place, replicates] = np.nan
-    failed = [{"scenario": name, "replicate": r} for name, own in gone.items() for r in own]
-    return replace(result, series=series, summaries=summaries, failed=tuple(failed))
-
-
-def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
-    comparison: Comparison,
-) -> None:
-    found = Comparison.of(without(comparison.result, demand_first=[1]), "history", [HIGHER])
-    assert found.pairs == {"twin": 3, "demand_first": 2}
-    words = comparison_text(found, "en")
-    assert "2 packages against History continues: 2–3 pairs" in words
-    assert "1 of 9 runs failed" in words and "failed.csv" in words
-    assert "Demand first: 1 of 3 runs failed, 2 pairs left" in words
-    assert "Paired differences over 2–3 pairs" in words
-    chinese = comparison_text(found, "zh")
-    assert "9 次模拟中 1 次失败" in chinese and "3 次模拟中 1 次失败，余 2 对" in chinese
-    assert "Fewer than 20 pairs: such" in found._repr_html_() and "<td>twin" in found._repr_html_()
-    assert "2–3 pairs" in found._repr_html_() and "1 of 9 runs failed" in found._repr_html_()
-    found = Comparison.of(without(comparison.result, history=[0]), "history", [HIGHER])
-    words = comparison_text(found, "en")
-    assert "History continues: 1 of 3 runs failed\n" in words and ": 2 pairs, seed" in words
-    assert "failed" not in comparison_text(comparison)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("lang", "named"),
-    [("en", "Demand first: 3 of 3 runs failed, no pair left"), ("zh", "没有余下的模拟对")],
-)
-def test_a_package_of_which_every_run_failed_is_named_and_in_no_table(
-    comparison: Comparison, lang: str, named: str
-) -> None:
-    gone = without(comparison.result, demand_first=[0, 1, 2])
-    found = Comparison.of(gone, "history", [HIGHER])
-    words = comparison_text(found, lang)
-    assert named in words and "None" not in words and "– ± –" not in words
-    assert words.count("– / – / –") == 1  # of the twin, which costs nothing beyond the reference
-    assert set(found.table["package"]) == {"twin"} and found.table["rank"].notna().all()
-    assert set(found.regret["package"]) == {"twin", "history"}
-    assert found.regret["draws"].eq(3).all()
-    assert found.figure(HIGHER, lang).alt
-
-
-def test_money_is_that_of_runs_that_ended_well(comparison: Comparison) -> None:
-    whole = comparison.packages.set_index("package")
-    for lost in ([1], [0, 1, 2]):
-        gone = without(comparison.result, demand_first=lost)
-        money = Comparison.of(gone, "history", [HIGHER]).packages.set_index("package")
-        for name in ("paid", "extra"):
-            value = money.loc["demand_first", name]
-            assert np.isnan(value) if len(lost) == 3 else value != 0
-            assert money.loc["twin", name] == whole.loc["twin", name]
-    costs = comparison.result.summary()
-    costs = costs[costs["outcome"].str.startswith("public_cost_") & (costs["scenario"] != "twin")]
-    paid = costs.groupby(["scenario", "replicate"], observed=True)["value"].sum()
-    left = paid["demand_first"].drop(1)
-    gone = without(comparison.result, demand_first=[1])
-    money = Comparison.of(gone, "history", [HIGHER]).packages.set_index("package")
-    assert money.loc["demand_first", "paid"] == pytest.approx(left.median())
-
-
-@pytest.mark.parametrize("lost", [["history"], ["twin", "demand_first"]])
-def test_where_no_pair_is_left_the_rest_is_still_written(
-    comparison: Comparison, tmp_path: Path, lost: list[str]
-) -> None:
-    gone = without(comparison.result, **dict.fromkeys(lost, [0, 1, 2]))
-    found = Comparison.of(gone, "history")
-    words = comparison_text(found)
-    assert ": 0 pairs, seed" in words and "± –" not in words and found.table.empty
-    assert [path.name for path in found.save(tmp_path)] == [
-        "comparison.csv", "packages.csv", "regret.csv",
-    ]  # fmt: skip
-    with pytest.raises(InputError, match="not every pair has failed"):
-        found.figure()
-
-
 def test_a_figure_of_an_unknown_outcome_names_the_nearest(comparison: Comparison) -> None:
     with pytest.raises(InputError, match=HIGHER):
         comparison.figure(HIGHER + "x")
     assert comparison.figure().alt
-
-
-def test_wrong_scenarios_are_all_reported() -> None:
-    with pytest.raises(InputError) as error:
-        compare(["histori", "demand_cor"], **SMALL)
-    assert len(error.value.faults) == 2
-    twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
-    with pytest.raises(InputError, match="differ"):
-        compare(twice, **SMALL)
-
-
-WRONG = [
-    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
-    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
-    ("fixed_parameters", "no", "true or false"),
-    ("replicates", "5", "a whole number of at least 1"),
-    ("parameters", ["hype"], "a table of names and values"),
-    ("outcomes", [], "at least one outcome"),
-    ("outcomes", "patent", "nearest valid name: patents"),
-    ("budget", "much", "a number of million yuan above 0"),
-]
-
-
-@pytest.mark.parametrize("ask", [compare, decompose])
-@pytest.mark.parametrize(("name", "value", "words"), WRONG)
-def test_a_wrong_argument_is_one_fault(ask: Any, name: str, value: Any, words: str) -> None:
-    with pytest.raises(InputError) as error:
-        ask("article", **{**SMALL, name: value})
-    (fault,) = error.value.faults
-    assert fault.place == name and words in str(fault)
-
-
-def test_a_shock_is_one_text() -> None:
-    for shock in (["ai_winter"], 0, ""):
-        with pytest.raises(InputError) as error:
-            compare("article", shock=cast(Any, shock), **SMALL)
-        assert [fault.place for fault in error.value.faults] == ["shock"]
-
-
-def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
-    wrong: Any = {name: value for name, value, _ in WRONG} | {"shock": ["ai_winter"], "jobs": 0}
-    with pytest.raises(InputError) as error:
-        compare(["articl"], seed=-1, world="teaching", **wrong)
-    assert len(error.value.faults) == len(wrong) + 2
 
 
 def test_one_name_is_taken_as_one() -> None:
@@ -304,3 +107,309 @@ def test_one_name_is_taken_as_one() -> None:
     found = compare("none", outcomes="patents", parameters={"hype": np.float64(0.3)}, **SMALL)
     assert found.outcomes == ("patents",) and set(found.table["package"]) == {"none"}
     assert found.result.given == {"hype": 0.3}
+
+
+# ---- what it says
+
+
+@LANGUAGES
+@pytest.mark.parametrize("columns", [NARROW, 100, 140])
+def test_pages_keep_to_the_width_and_cut_no_name(
+    comparison: Comparison, lang: str, columns: int
+) -> None:
+    words = comparison.text(lang, columns)
+    assert max(width(line) for line in words.splitlines()) <= columns
+    assert "…" not in words.replace(" … ", "")  # but between the ends of an interval
+    squeezed = words.replace(" ", "").replace("\n", "")
+    assert comparison.title("demand_first", lang).replace(" ", "") in squeezed
+
+
+@LANGUAGES
+@pytest.mark.parametrize("runs", [3, ENOUGH])
+def test_the_first_screen_fits_and_names_what_stands_out(
+    comparison: Comparison, lang: str, runs: int
+) -> None:
+    found = Comparison.of(repeated(comparison.result, runs), "history")
+    page = compare_view.summary(found, lang, ["A sentence."])
+    lines = terminal(page, NARROW).splitlines()
+    assert len(lines) <= compare_view.LINES and max(map(width, lines)) <= NARROW
+    words = "\n".join(lines)
+    assert comparison.title("demand_first", lang) in words and "A sentence." in words
+    assert "--full" in words and "comparison.csv" in words
+    assert (text("few_pairs", lang, enough=ENOUGH)[:12] in words) == (runs < ENOUGH)
+    assert found.summary(lang, NARROW).splitlines()[0] == lines[0]
+
+
+def test_the_notebook_view_says_what_was_run_and_how_often(comparison: Comparison) -> None:
+    page = comparison._repr_html_()
+    assert all(words in page for words in ("3 pairs", "<table", "90 %", "assumed", "<td"))
+
+
+def test_a_quantity_has_one_unit_wherever_it_stands(comparison: Comparison) -> None:
+    words = comparison.text("en", 300)
+    heads = [line for line in words.splitlines() if " is better" in line]
+    units = {line.split(" · ")[0]: line.split(" · ")[1] for line in heads}
+    assert units["Contracted use of servers"] == "percentage points"
+    assert units["Net public cost"] == units["Public cost: nation"] == "M¥ of 2020"
+    place = words.splitlines().index(next(h for h in heads if "percentage points" in h))
+    assert words.splitlines()[place + 1].endswith(" %")  # of the level
+
+
+TITLES = [
+    "Subsidy $_{ of 5 $",
+    "20 $ and 30 $_x",
+    "{package} <b>&amp; [bold]x[/]",
+    "two\nlines\x1b",
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_is_text_whatever_is_in_it(
+    comparison: Comparison, tmp_path: Path, title: str
+) -> None:
+    named = tuple(replace(one, title_en=title) for one in comparison.result.resolved)
+    found = Comparison.of(replace(comparison.result, resolved=named), "history", [HIGHER])
+    plain = "".join(title.replace("\x1b", " ").split())
+    assert plain in "".join(found.text("en", 200).split())
+    assert "<b>" not in found._repr_html_().removeprefix("<p><b>")
+    paths = found.save(tmp_path)
+    assert {path.suffix for path in paths} == {".csv", ".png", ".svg", ".txt"}
+    assert plain in "".join(found.figure().alt.split())
+
+
+def test_names_are_text_in_files(comparison: Comparison, tmp_path: Path) -> None:
+    Comparison.of(comparison.result, "history", [HIGHER]).save(tmp_path)
+    kept = pd.read_csv(tmp_path / "packages.csv", keep_default_na=False).set_index("package")
+    assert kept.loc["demand_first", "payback"] == "not by 2026Q2"
+    assert float(kept.loc["demand_first", "leverage"]) < np.inf
+    assert (tmp_path / "regret.csv").is_file()
+
+
+# ---- runs that failed
+
+
+def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
+    comparison: Comparison,
+) -> None:
+    found = Comparison.of(without(comparison.result, demand_first=[1]), "history", [HIGHER])
+    assert found.pairs == {"twin": 3, "demand_first": 2}
+    words, chinese, page = found.text("en"), found.text("zh"), found._repr_html_()
+    for piece in (
+        "2 packages against History continues: 2–3 pairs", "1 of 9 runs failed", "failed.csv",
+        "Demand first: 1 of 3 runs failed, 2 pairs left", "Paired differences over 2–3 pairs",
+    ):  # fmt: skip
+        assert piece in words
+    assert "9 次模拟中 1 次失败" in chinese and "3 次模拟中 1 次失败，余 2 对" in chinese
+    assert all(x in page for x in ("Fewer than 20 pairs: such", "2–3 pairs", "1 of 9 runs failed"))
+    found = Comparison.of(without(comparison.result, history=[0]), "history", [HIGHER])
+    words = found.text("en")
+    assert "History continues: 1 of 3 runs failed\n" in words and ": 2 pairs, seed" in words
+    assert "failed" not in comparison.text("en")
+
+
+@LANGUAGES
+def test_a_package_of_which_every_run_failed_is_named_and_in_no_table(
+    comparison: Comparison, lang: str
+) -> None:
+    gone = without(comparison.result, demand_first=[0, 1, 2])
+    found = Comparison.of(gone, "history", [HIGHER])
+    words = found.text(lang)
+    assert text("failed_no_pair", lang).strip()[:10] in words
+    assert "None" not in words and "– ± –" not in words
+    assert words.count("– / – / –") == 1  # of the twin, which costs nothing beyond the reference
+    assert set(found.table["package"]) == {"twin"} and found.table["rank"].notna().all()
+    assert set(found.regret["package"]) == {"twin", "history"}
+    assert found.regret["draws"].eq(3).all()
+    assert len(found.summary(lang, NARROW).splitlines()) <= compare_view.LINES
+
+
+def test_money_is_that_of_runs_that_ended_well(comparison: Comparison) -> None:
+    whole = comparison.packages.set_index("package")
+    costs = comparison.result.summary()
+    costs = costs[costs["outcome"].str.startswith("public_cost_")]
+    paid = costs.groupby(["scenario", "replicate"], observed=True)["value"].sum()
+    for lost, left in (([1], paid["demand_first"].drop(1).median()), ([0, 1, 2], np.nan)):
+        gone = without(comparison.result, demand_first=lost)
+        money = Comparison.of(gone, "history", [HIGHER]).packages.set_index("package")
+        assert money.loc["demand_first", "paid"] == pytest.approx(left, nan_ok=True)
+        assert money.loc["twin", "extra"] == whole.loc["twin", "extra"]
+
+
+@pytest.mark.parametrize("lost", [["history"], ["twin", "demand_first"]])
+def test_where_no_pair_is_left_the_rest_is_still_written(
+    comparison: Comparison, tmp_path: Path, lost: list[str]
+) -> None:
+    gone = without(comparison.result, **dict.fromkeys(lost, [0, 1, 2]))
+    found = Comparison.of(gone, "history")
+    words = found.text()
+    assert ": 0 pairs, seed" in words and "± –" not in words and found.table.empty
+    assert [path.name for path in found.save(tmp_path)] == list(compare_view.FILES)
+    assert found.summary()
+    with pytest.raises(InputError, match="not every pair has failed"):
+        found.figure()
+
+
+# ---- pay-back
+
+
+def made(result: Result, cost: float, income: float, capital: float) -> Result:
+    """Return a result with constant extra flows of `demand_first`, and none of its twin."""
+    own, base = (result.scenarios.index(name) for name in ("demand_first", "history"))
+    series = {name: result.series[name].copy() for name in NEEDED}
+    summaries = {name: result.summaries[name].copy() for name in NEEDED}
+    growing = np.arange(1.0, result.replicates + 1)[:, None]
+    for name, extra in zip(NEEDED, (capital, cost, income), strict=True):
+        series[name][own] = series[name][base]
+        series[name][own, :, POLICY_START:] += extra
+        summaries[name][own] = summaries[name][base] + extra * growing
+    return replace(
+        result,
+        series={**result.series, **series},
+        summaries={**result.summaries, **summaries},
+    )
+
+
+@pytest.mark.parametrize(
+    ("flows", "quarter", "never", "leverage"),
+    [
+        ((2, 3, 8), "2025Q3", 0, 4),
+        ((2, 1, 0), "not by 2026Q2", 1, 0),
+        ((-2, 1, 5), "", np.nan, np.nan),  # money saved moves nothing
+    ],
+)
+def test_facts_say_when_and_how_much(
+    comparison: Comparison, flows: tuple[float, ...], quarter: str, never: float, leverage: float
+) -> None:
+    facts = payback_facts(made(comparison.result, *flows), "history").set_index("package")
+    row = facts.loc["demand_first"]
+    assert row["payback"] == quarter
+    assert row["payback_never"] == pytest.approx(never, nan_ok=True)
+    found = [row[f"leverage{end}"] for end in ("", "_low", "_high")]
+    assert found == pytest.approx([leverage] * 3, nan_ok=True)
+    same = facts.loc["twin"]
+    assert same["payback"] == "" and same["payback_pairs"] == 0 and np.isnan(same["leverage"])
+    bare = replace(comparison.result, series={})
+    assert payback_facts(bare, "history").empty
+
+
+@LANGUAGES
+@pytest.mark.parametrize(("runs", "cost"), [(3, 2), (ENOUGH - 1, 2), (ENOUGH, 2), (3, 0)])
+def test_few_pairs_put_leverage_in_doubt(
+    comparison: Comparison, lang: str, runs: int, cost: float
+) -> None:
+    """Where no leverage is shown there is none to doubt."""
+    flows = made(repeated(comparison.result, runs), cost=cost, income=1, capital=8)
+    words = Comparison.of(flows, "history", []).text(lang, 1000)
+    assert (text("payback_few", lang, enough=ENOUGH) in words) == (runs < ENOUGH and cost > 0)
+    assert (text("payback_not_by", lang, until="2026Q2") in words) == (cost > 0)
+
+
+# ---- what is wrong
+
+WRONG = [
+    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
+    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
+    ("fixed_parameters", "no", "true or false"),
+    ("replicates", "5", "a whole number of at least 1"),
+    ("parameters", ["hype"], "a table of names and values"),
+    ("outcomes", [], "at least one outcome"),
+    ("outcomes", "patent", "nearest valid name: patents"),
+    ("budget", "much", "a number of million yuan above 0"),
+    ("shock", 0, "one shock as a text"),
+    ("jobs", 0, "a whole number of at least 1"),
+    ("seed", -1, "a whole number of at least 0"),
+]
+
+
+@pytest.mark.parametrize("ask", [compare, decompose])
+@pytest.mark.parametrize(("name", "value", "words"), WRONG)
+def test_a_wrong_argument_is_one_fault(
+    ask: Callable[..., Any], name: str, value: Any, words: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        ask("article", **{**SMALL, name: value})
+    (fault,) = error.value.faults
+    assert fault.place == name and words in str(fault)
+
+
+def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
+    wrong: Any = {name: value for name, value, _ in WRONG}
+    with pytest.raises(InputError) as error:
+        compare(["articl", "demand_cor"], world="teaching", **wrong)
+    assert len(error.value.faults) == len(wrong) + 2
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(InputError, match="beside the reference"):
+        compare(["history"], **SMALL)
+    twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
+    with pytest.raises(InputError, match="differ"):
+        compare(twice, **SMALL)
+
+
+# ---- shocks
+
+
+def two_shocks(pairs: int) -> Resilience:
+    """Return what two made shocks do; under the second the first run fails."""
+    uses = with_overrides(resolve("history"), (), ("ai_winter", "hub_outage")).shocks
+    twin = np.full((pairs, 40), 200.0)
+    hit = twin * (1 - np.linspace(0.1, 0.5, pairs)[:, None])
+    broken = hit.copy()
+    broken[0] = np.nan
+    both = dict(zip((use.name for use in uses), (hit, broken), strict=True))
+    key = ("compute_exported", "history")
+    about = dict(zip(("outcome", "package"), key, strict=True))
+    table = pd.DataFrame([about | _facts(use, both[use.name], twin) for use in uses])
+    losses = {key: {name: loss(value, twin) for name, value in both.items()}}
+    return Resilience(table, _robustness(losses), {"history": {"en": "History", "zh": "现状"}})
+
+
+@LANGUAGES
+@pytest.mark.parametrize("pairs", [6, ENOUGH, ENOUGH + 1])
+def test_every_row_says_of_how_many_pairs_it_is(pairs: int, lang: str) -> None:
+    found = two_shocks(pairs)
+    least = found.robustness.iloc[0]
+    assert least["pairs"] == pairs - 1  # the run that failed is in no robustness
+    assert least["robustness_low_90"] == pytest.approx(0.5)
+    lines = found.text(lang, NARROW).splitlines()
+    name = found.titles["history"][lang]
+    rows = [line.split() for line in lines if line.startswith(name)]
+    assert sorted(int(row[-1]) for row in rows[:2]) == [pairs - 1, pairs]
+    assert str(pairs - 1) in rows[2] and max(width(line) for line in lines) <= NARROW
+    squeezed = found.text(lang, 1000)
+    assert (text("resilience_few", lang, enough=ENOUGH) in squeezed) == (pairs - 1 < ENOUGH)
+    assert text("resilience_read", lang, window=WINDOW) in squeezed
+    assert name in found.headline(lang) and "%" in found.headline(lang)
+
+
+def test_a_recovery_that_never_comes_is_not_one_that_is_not_known() -> None:
+    use, twin = with_overrides(resolve("history"), (), ["ai_winter"]).shocks[0], np.ones((1, 40))
+    over = twin * np.where(np.arange(40) < 8, 0.5, 1.0)
+    rows = records(pd.DataFrame([_facts(use, x, twin) for x in (twin * 0.5, twin * np.nan, over)]))
+    assert [row["recovery"] for row in rows] == [text("never"), None, 8]
+    assert [row["loss"] for row in rows] == pytest.approx([0.5, None, 0.5 * 8 / (WINDOW + 1)])
+    assert [row["pairs"] for row in rows] == [1, 0, 1]
+    assert records(pd.DataFrame(columns=["package"])) == []
+
+
+@pytest.mark.slow
+def test_two_shocks_on_two_packages_in_the_teaching_world(tmp_path: Path) -> None:
+    shocks = ["hub_outage:0.8:2026Q1", f"ai_winter:{shock_table()['ai_winter'].high}:2026Q1"]
+    struck = [with_overrides(resolve(name), (), shocks) for name in ("history", "demand_first")]
+    calm = replace(struck[0], shocks=(), name="calm")
+    asked = Options.of(**{**SMALL, "until": "2027Q4"})
+    found = Resilience.of([*struck, calm], asked)
+    assert len(found.table) == 8 and set(found.table["package"]) == {"history", "demand_first"}
+    outside = found.table.set_index(["outcome", "package", "shock"]).loc["compute_exported"]
+    assert outside.loc[("history", "hub_outage"), "depth"] > 0.1
+    assert outside["loss"].between(0, 1).all() and outside["censored"].between(0, 1).all()
+    assert (found.table["pairs"] == 3).all() and (found.robustness["pairs"] == 3).all()
+    worst = found.robustness.set_index(["outcome", "package"]).loc["compute_exported"]
+    for package in worst.index:
+        assert worst.loc[package, "robustness"] <= 1 - outside.loc[package]["loss"].max() + 1e-9
+    assert (found.regret["draws"] == 3 * (1 + len(shocks))).all()
+    assert "draws in all" in found.text() and len(found.save(tmp_path)) == 3
+    late = Resilience.of(struck[:1], Options.of(**{**SMALL, "until": "2025Q4"}))
+    assert late.table.empty and late.regret.empty
+    assert late.text() == late.headline() == "No shock begins within the runs."

@@ -15,14 +15,11 @@ from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import Scenario, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.runs.result import Result
-from ecosystem.runs.simulate import simulate
 from experiments import compare, decompose
 from experiments.command.cli import app
+from experiments.comparison.compare import NET_COST
 from experiments.comparison.decompose import (
-    NET_COST,
-    OBJECTIVE,
     RULES,
-    Decomposition,
     blocks_of,
     break_even_table,
     instruments_of,
@@ -30,50 +27,20 @@ from experiments.comparison.decompose import (
     subset,
     wanted_sets,
 )
-from experiments.comparison.shapley import ALWAYS, ANY, NEVER, break_even, shapley
-from experiments.report import decompose_view
+from experiments.comparison.options import simulated
+from experiments.comparison.regret import OBJECTIVE
+from experiments.comparison.shapley import ANY
+from experiments.faces import Decomposition
+from experiments.report.figures import IN_UNIT
 from experiments.report.messages import width
 
-SMALL = {"replicates": 3, "until": "2026Q4", "world": "teaching", "jobs": 1}
+SMALL: dict[str, Any] = {"replicates": 3, "until": "2026Q4", "world": "teaching", "jobs": 1}
 NAMES = ["hub_steering", "unified_dispatch", "joint_innovation"]
 
 
 def subsets(players: list[str]) -> list[frozenset[str]]:
     sizes = range(len(players) + 1)
     return [frozenset(some) for size in sizes for some in combinations(players, size)]
-
-
-# ---- Shapley values
-
-
-def test_gloves() -> None:
-    """One left glove and two right ones: 2/3, 1/6, 1/6."""
-    players = ["left", "right", "other right"]
-    worth = {some: np.array([float("left" in some and len(some) > 1)]) for some in subsets(players)}
-    parts = shapley(worth, players)
-    assert [parts[name][0] for name in players] == pytest.approx([2 / 3, 1 / 6, 1 / 6])
-
-
-def test_an_airport_runway() -> None:
-    """Who needs a runway of cost 1, 2, 3 pays 1/3, 1/3 + 1/2, 1/3 + 1/2 + 1."""
-    need = {"a": 1.0, "b": 2.0, "c": 3.0}
-    costs = {
-        some: np.array([max((need[name] for name in some), default=0.0)])
-        for some in subsets(list(need))
-    }
-    parts = shapley(costs, list(need))
-    assert [parts[name][0] for name in need] == pytest.approx([1 / 3, 5 / 6, 11 / 6])
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_parts_sum_to_the_whole_in_every_pair(count: int) -> None:
-    players = list("abcd"[:count])
-    random = np.random.Generator(np.random.Philox(1))
-    worth = {some: random.normal(size=50) for some in subsets(players)}
-    parts = shapley(worth, players)
-    np.testing.assert_allclose(
-        sum(parts.values()), worth[frozenset(players)] - worth[frozenset()], atol=1e-12
-    )
 
 
 def test_instruments_of_known_worth() -> None:
@@ -98,23 +65,6 @@ def test_instruments_of_known_worth() -> None:
     split = [rows.loc[("shapley", block), "median"] for block in ("supply", "demand", "ecosystem")]
     assert split == pytest.approx([4 * middle, -2 * middle, 7 * middle]) and gap < 1e-12
     assert rows.loc[("shapley", "supply"), "pairs"] == 4
-
-
-# ---- break-even
-
-
-@pytest.mark.parametrize(
-    ("medians", "wanted"),
-    [
-        ((-1, 0, 1, 2), 0.5), ((-3, -1, 1, 2), 0.75), ((0, 1, 2, 3), ANY),
-        ((1, 2, 3, 4), ALWAYS), ((0, -1, -2, -3), NEVER), ((0, 0, 0, 0), NEVER),
-        ((-4, -3, -2, -1), NEVER), ((0, -1, 1, 2), 0.75), ((-1, -1, -1, 1), 1.25),
-        ((-1, 1, -1, 1), 1.25),
-        ((0, 0, 1, 2), 0.5),
-    ],
-)  # fmt: skip
-def test_where_a_median_turns_positive(medians: tuple[float, ...], wanted: float | str) -> None:
-    assert break_even((0, 0.5, 1, 1.5), medians) == wanted
 
 
 def test_break_even_of_value_and_of_value_less_cost() -> None:
@@ -184,12 +134,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(pair: Path) -> Decomposition:
-    return decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
+    return decompose(pair, budget=4000, **SMALL)
 
 
 @pytest.mark.slow
 def test_the_whole_is_the_difference_of_a_comparison(found: Decomposition, pair: Path) -> None:
-    same = compare([pair], budget=4000, **SMALL)  # type: ignore[arg-type]
+    same = compare([pair], budget=4000, **SMALL)
     for outcome in (OBJECTIVE, NET_COST):
         row = found.rows("whole", outcome).loc["whole"]
         assert row["median"] == pytest.approx(same.rows(outcome).iloc[0]["median"], rel=1e-9)
@@ -216,8 +166,8 @@ def test_a_programme_that_does_nothing_adds_nothing(found: Decomposition) -> Non
 @pytest.mark.slow
 def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
     for lang in ("en", "zh"):
-        lines = found.text(lang).splitlines()
-        assert max(width(line) for line in lines) <= 100
+        assert max(width(line) for line in found.text(lang, 80).splitlines()) <= 80
+        assert "M¥" in found.headline(lang) or "百万元" in found.headline(lang)
     assert "Fewer than 20 pairs" in found.text() and "*" not in found.text().split("last:")[0]
     names = {path.name for path in found.save(tmp_path)}
     assert {"decomposition.csv", "break_even.csv", "decomposition_blocks.png"} <= names
@@ -230,20 +180,13 @@ def test_text_and_files(found: Decomposition, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_data_of_a_figure_are_in_the_unit_beside_them(found: Decomposition) -> None:
-    """Effects so small that the unit is scaled: numbers and unit change together."""
-    numbers = list(decompose_view.SCALED)
-    tiny = found.table.copy()
-    tiny[numbers] *= 1e-8
-    for chart in replace(found, table=tiny).figures().values():
-        data, whole = chart.data, found.rows("whole").loc["whole"]
-        assert set(data["unit"]) == {"10⁻⁶ M¥ of 2020"}
-        if "whole" in set(data["name"]):
-            drawn = data.set_index("name").loc["whole"]
-            assert drawn["high_90"] == pytest.approx(0.01 * whole["high_90"])
+    for chart in found.figures("zh").values():
+        assert set(chart.data["unit"]) <= {"M¥ of 2020", "百万元（2020 年价）"}
+        assert set(IN_UNIT) & set(chart.data.columns) >= {"mean", "median", "high_90"}
 
 
 @pytest.mark.slow
-def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
+def test_what_is_no_instrument_is_a_part_of_its_own(found: Decomposition, pair: Path) -> None:
     """Functions, parameters and shocks of a package: the whole is that of the comparison."""
 
     def idle(record: Any, state: Any, setting: Any) -> Any:
@@ -253,8 +196,8 @@ def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
     mine = Scenario(
         [pair], hooks={"policy": idle}, parameters={"agglomeration": 1.1}, shocks=["ai_winter"]
     )
-    broken = decompose(mine, "history", parameters=given, **SMALL)  # type: ignore[arg-type]
-    same = compare([mine], parameters=given, **SMALL)  # type: ignore[arg-type]
+    broken = decompose(mine, "history", parameters=given, **SMALL)
+    same = compare([mine], parameters=given, **SMALL)
     for outcome in (OBJECTIVE, NET_COST):
         whole = broken.rows("whole", outcome).loc["whole"]
         assert whole["median"] == pytest.approx(same.rows(outcome).iloc[0]["median"], rel=1e-9)
@@ -263,75 +206,52 @@ def test_what_is_no_instrument_is_a_part_of_its_own(pair: Path) -> None:
     words = " ".join(broken.text().split())
     assert "Own rules: the functions" in words and "hype = 0.3" in words
     assert "agglomeration" not in words and "AI winter" in words
-    assert "Own rules" not in decompose(pair, **SMALL).text()  # type: ignore[arg-type]
+    assert "Own rules" not in found.text()
 
 
 @pytest.mark.slow
-def test_what_both_sides_are_set_to_is_no_part(tmp_path: Path) -> None:
-    words = ["compare", "demand_first", "--decompose", "--json", "--out", str(tmp_path), "--quiet"]
-    words += ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
-    words += ["--set", "instrument.compute_voucher.envelope=600"]
-    words += ["--set", "instrument.output_subsidy.rate=0.1"]
-    result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.stderr
-    answer = json.loads(result.stdout)
-    parts = {row["name"] for row in answer["decomposition"]}
-    assert "compute_voucher" not in parts and "output_subsidy" in parts
-    (effect,) = (row["median"] for row in answer["table"] if row["outcome"] == OBJECTIVE)
-    (whole,) = (
-        row["median"] for row in answer["decomposition"]
-        if (row["outcome"], row["part"]) == (OBJECTIVE, "whole")
-    )  # fmt: skip
-    assert whole == pytest.approx(effect, rel=1e-6)
-
-
-def test_numbers_of_a_cell_are_not_cut() -> None:
-    row = {"low_90": -0.00035, "high_90": 99_999.4}
-    assert decompose_view._range(row, "90") == "-0.0003 … +99,999"
-    assert decompose_view.brief(0.0) == "0" and decompose_view.brief(-0.02) == "-0.0200"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize(("place", "lost"), [(1, [1]), (2, [0, 1, 2])])
 def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
-    found: Decomposition, pair: Path, monkeypatch: pytest.MonkeyPatch,
-    place: int, lost: list[int], lang: str,
-) -> None:  # fmt: skip
+    found: Decomposition, pair: Path, monkeypatch: pytest.MonkeyPatch, place: int, lost: list[int]
+) -> None:
     """One run without values costs its replicate everywhere; no number rests on fewer unsaid."""
 
-    def failing(scenarios: Any, **options: Any) -> Result:
-        result = simulate(scenarios, **options)
+    def failing(scenarios: Any, asked: Any, **options: Any) -> Result:
+        result = simulated(scenarios, asked, **options)
         summaries = {name: value.copy() for name, value in result.summaries.items()}
         for value in summaries.values():
             value[place, lost] = np.nan
         failed = tuple({"scenario": str(place), "replicate": one} for one in lost)
         return replace(result, summaries=summaries, failed=failed)
 
-    monkeypatch.setattr("ecosystem.runs.simulate.simulate", failing)
-    broken = decompose(pair, budget=4000, **SMALL)  # type: ignore[arg-type]
+    monkeypatch.setattr("experiments.comparison.decompose.simulated", failing)
+    broken = decompose(pair, budget=4000, **SMALL)
     left = 3 - len(lost)
     assert broken.runs["pairs"] == broken.runs["even_pairs"] == left
     assert set(broken.table["pairs"]) == set(broken.break_even["pairs"]) == {left}
-    words = " ".join(broken.text(lang).split())
-    assert (
-        f"{len(lost)} of all, {len(lost)} of" if lang == "en" else f"共 {len(lost)} 次"
-    ) in words
-    assert "nan" not in words and broken.gap < 1e-12
+    for lang, wanted in (
+        ("en", f"{len(lost)} of all, {len(lost)} of"),
+        ("zh", f"共 {len(lost)} 次"),
+    ):
+        words = " ".join(broken.text(lang).split())
+        assert wanted in words and "nan" not in words and broken.headline(lang)
+        assert "nan" not in "".join(chart.alt for chart in broken.figures(lang).values())
+    assert broken.gap < 1e-12
     if left:
         parts = broken.rows("shapley")["mean"]
         assert parts.sum() == pytest.approx(broken.rows("whole")["mean"].iloc[0])
         assert parts.sum() != pytest.approx(found.rows("whole")["mean"].iloc[0])
     else:
         assert broken.table["median"].isna().all() and broken.break_even["break_even"].isna().all()
-    assert "nan" not in "".join(chart.alt for chart in broken.figures(lang).values())
 
 
 def test_only_packages_with_instruments_come_apart() -> None:
-    with pytest.raises(InputError, match="adds instruments"):
-        decompose("history")
-    with pytest.raises(InputError, match="without instruments of its own"):
-        decompose("demand_first", "article")
+    for given, words in (
+        (("history",), "adds instruments"),
+        (("demand_first", "article"), "without instruments of its own"),
+    ):
+        with pytest.raises(InputError, match=words):
+            decompose(*given)
     with pytest.raises(InputError, match="public_cos"):
         decompose("demand_first", outcomes=["public_cos"])
 
@@ -344,16 +264,25 @@ def test_the_command_takes_one_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_the_decomposition(tmp_path: Path) -> None:
-    words = ["compare", "capex_only", "--decompose", "--json", "--out", str(tmp_path)]
-    words += ["--world", "teaching", "--replicates", "2", "--until", "2026Q2", "--jobs", "1"]
+def test_the_command_writes_what_is_no_setting_of_both_sides(tmp_path: Path) -> None:
+    words = ["compare", "capex_only", "--decompose", "--json", "--out", str(tmp_path), "--quiet"]
+    words += ["--world", "teaching", "--replicates", "2", "--until", "2025Q4", "--jobs", "1"]
+    words += ["--set", "instrument.compute_voucher.envelope=600"]
+    words += ["--set", "instrument.output_subsidy.rate=0.1"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.stderr
     answer = json.loads(result.stdout)
-    assert {row["part"] for row in answer["decomposition"]} == {
-        "whole", "without", "alone", "shapley"
-    }  # fmt: skip
+    rows = answer["decomposition"]
+    assert {row["part"] for row in rows} == {"whole", "without", "alone", "shapley"}
+    parts = {row["name"] for row in rows}
+    assert "compute_voucher" not in parts and "output_subsidy" in parts
+    (effect,) = (row["median"] for row in answer["table"] if row["outcome"] == OBJECTIVE)
+    (whole,) = (
+        row["median"] for row in rows if (row["outcome"], row["part"]) == (OBJECTIVE, "whole")
+    )  # fmt: skip
+    assert whole == pytest.approx(effect, rel=1e-6)
     directory = Path(answer["directory"])
     assert (directory / "decomposition.csv").is_file()
     assert (directory / "figures" / "decomposition_blocks.svg").is_file()
+    assert "taken apart" in (directory / "summary.txt").read_text(encoding="utf-8")
     assert answer["packages"][0]["planned_own"] > 3000  # its own money, not 4 000

@@ -1,4 +1,4 @@
-"""Figures state the finding, carry units, and leave the process as it was."""
+"""Figures state the finding, carry units, cost no run; words and tables fit where they stand."""
 
 import re
 from pathlib import Path
@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from ecosystem.inputs.catalogue import Outcome
+from ecosystem.inputs.catalogue import Outcome, outcomes
 from experiments.comparison.intervals import ENOUGH, describe
 from experiments.report import charts, figures, messages
+from experiments.report.files import read_csv, write_csv
+from experiments.report.tables import Table, as_html, from_json, terminal, to_json
 
 OUTCOME = Outcome(
     name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",
@@ -23,17 +25,17 @@ TITLES = {"one": "Package one", "two": "Package two"}
 def rows(one: float, two: float, better: str = "higher") -> pd.DataFrame:
     spread = np.linspace(-1, 1, 41)
     found = [
-        {"package": "one", **describe(one + spread)},
-        {"package": "two", **describe(two + spread)},
+        {"package": "one", "unit": OUTCOME.unit, **describe(one + spread)},
+        {"package": "two", "unit": OUTCOME.unit, **describe(two + spread)},
     ]
     frame = pd.DataFrame(found)
     return frame.sort_values("median", ascending=better == "lower").reset_index(drop=True)
 
 
-def chart(frame: pd.DataFrame, lang: str = "en") -> charts.Chart:
+def chart(frame: pd.DataFrame, lang: str = "en", better: str = "higher") -> charts.Chart:
     return figures.ranked_differences(
-        frame, TITLES, outcome=OUTCOME, reference="History", base="present value",
-        notes=["a note"], lang=lang,
+        frame, TITLES, outcome=OUTCOME.model_copy(update={"better": better}),
+        reference="History", base="present value", notes=["a note"], lang=lang,
     )  # fmt: skip
 
 
@@ -43,71 +45,60 @@ def words(picture: charts.Chart) -> str:
     return "\n".join(" ".join(item.get_text().split()) for item in found)
 
 
+def edges(picture: charts.Chart) -> list[str]:
+    """Return the colours of the two dots."""
+    lines = picture.figure.axes[0].lines
+    return [
+        mpl.colors.to_hex(line.get_markeredgecolor())
+        for line in lines
+        if len(line.get_xdata()) == 1
+    ]
+
+
 LARGEST = "largest median effect whose 90 % excludes zero"
 
 
 @pytest.mark.parametrize(
     ("one", "two", "better", "start"),
     [
-        (5, 0, "higher", f"Value: {LARGEST}: Package one, +5.00 M¥"),
-        (5, -5, "lower", f"Value: {LARGEST}: Package two, -5.00 M¥"),
-        (-5, 0, "higher", "Value: no package is shown to improve it; Package one makes it worse"),
-        (5, 0, "lower", "Value: no package is shown to improve it; Package one makes it worse"),
-        (0.1, 0, "higher", "Value: no effect shown for any package"),
-        (3, -5, "", "Value: Package two moves it most, -5.00 M¥"),
+        (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.00 M¥"),
+        (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.00 M¥"),
+        (-5, 0, "higher", "Value added: no package is shown to improve it; Package one makes it"),
+        (5, 0, "lower", "Value added: no package is shown to improve it; Package one makes it"),
+        (0.1, 0, "higher", "Value added: no effect shown for any package"),
+        (3, -5, "", "Value added: Package two moves it most, -5.00 M¥"),
     ],
 )
 def test_the_title_states_the_finding(one: float, two: float, better: str, start: str) -> None:
-    given = {"outcome": "Value", "unit": "M¥", "reference": "History", "better": better}
-    sentence = figures.finding(rows(one, two, better), TITLES, {**given, "lang": "en"})
-    assert sentence.startswith(start)
+    found = chart(rows(one, two, better), better=better)
+    assert " ".join(found.figure.texts[0].get_text().split()).startswith(start)
+    assert start in found.alt
 
 
-def test_a_figure_shows_unit_price_year_pairs_and_error() -> None:
-    shown = words(chart(rows(5, 0.1)))
+def test_a_figure_shows_unit_price_year_pairs_error_and_grey_for_none() -> None:
+    found = chart(rows(5, 0.1))
+    shown = words(found)
     for piece in (
-        "M¥ of 2020 · present value",
-        "difference from History",
-        "100 % of 41",
-        "±",
-        "a note",
-    ):
+        "M¥ of 2020 · present value", "difference from History", "100 % of 41", "±", "a note",
+    ):  # fmt: skip
         assert piece in shown
+    assert edges(found) == [charts.BETTER, charts.ZERO_INSIDE]
 
 
-def test_grey_where_zero_lies_inside() -> None:
-    axes = chart(rows(5, 0.1)).figure.axes[0]
-    edges = [mpl.colors.to_hex(line.get_markeredgecolor()) for line in axes.lines[:2]]
-    assert edges == [figures.colours()[0], charts.ZERO_INSIDE]
-
-
-def test_too_few_pairs_show_no_effect() -> None:
-    """Pairs that agree are grey, and the title says why, while they are fewer than enough."""
-    for pairs in (ENOUGH - 1, ENOUGH):
-        few = rows(5, 4).assign(pairs=pairs)
-        shown, enough = chart(few), pairs == ENOUGH
-        dots = shown.figure.axes[0].lines[:2]
-        edges = {mpl.colors.to_hex(line.get_markeredgecolor()) for line in dots}
-        assert edges == {figures.colours()[0] if enough else charts.ZERO_INSIDE}
-        assert (LARGEST in shown.alt) is enough
-        assert ("fewer than 20 pairs, too few" in shown.alt) is not enough
-
-
-def test_few_pairs_of_one_package_do_not_hide_another() -> None:
-    mixed = rows(5, 4).assign(pairs=[ENOUGH, ENOUGH - 1])
-    shown = chart(mixed)
-    edges = [
-        mpl.colors.to_hex(line.get_markeredgecolor()) for line in shown.figure.axes[0].lines[:2]
-    ]
-    assert edges == [figures.colours()[0], charts.ZERO_INSIDE]
-    assert f"{LARGEST}: Package one" in shown.alt
+@pytest.mark.parametrize("pairs", [(ENOUGH - 1,) * 2, (ENOUGH,) * 2, (ENOUGH, ENOUGH - 1)])
+def test_too_few_pairs_show_no_effect(pairs: tuple[int, int]) -> None:
+    """Pairs that agree are grey while they are few; those of one package do not hide another."""
+    found = chart(rows(5, 4).assign(pairs=pairs))
+    assert edges(found) == [charts.BETTER if n >= ENOUGH else charts.ZERO_INSIDE for n in pairs]
+    assert (f"{LARGEST}: Package one" in found.alt) is (pairs[0] >= ENOUGH)
+    assert ("fewer than 20 pairs, too few" in found.alt) is (pairs[0] < ENOUGH)
 
 
 def test_files_beside_a_figure(tmp_path: Path) -> None:
     paths = chart(rows(5, 0.1)).save(tmp_path / "difference")
     png, svg, csv, alt = paths
     assert [path.suffix for path in paths] == [".png", ".svg", ".csv", ".txt"]
-    assert image.imread(png).shape[1] == pytest.approx(figures.WIDTH * 300, abs=1)
+    assert image.imread(png).shape[1] == pytest.approx(charts.WIDTH * 300, abs=1)
     assert csv.read_bytes().startswith(b"\xef\xbb\xbf")
     assert "Package one: median +5.00" in alt.read_text(encoding="utf-8")
     again = chart(rows(5, 0.1)).save(tmp_path / "again")
@@ -117,15 +108,39 @@ def test_files_beside_a_figure(tmp_path: Path) -> None:
 
 def test_drawing_leaves_the_settings_of_the_process_alone() -> None:
     import matplotlib.pyplot as plt
-    import seaborn  # noqa: F401 - importing registers colour maps; only drawing is tested here
 
     backend = mpl.get_backend()
     before, red = dict(mpl.rcParams), mpl.colors.to_rgb("r")
     chart(rows(5, 0.1))._repr_png_()
-    assert dict(mpl.rcParams) == before
-    assert mpl.colors.to_rgb("r") == red
-    assert mpl.get_backend() == backend
-    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == before and mpl.colors.to_rgb("r") == red
+    assert mpl.get_backend() == backend and plt.get_fignums() == []
+
+
+def test_settings_of_the_user_do_not_matter(tmp_path: Path) -> None:
+    """Such as TeX, which turns a dollar sign into an error after all runs."""
+    plain = chart(rows(5, 0.1)).save(tmp_path / "plain")
+    with mpl.rc_context({"text.usetex": True, "font.size": 30, "lines.linewidth": 9}):
+        odd = chart(rows(5, 0.1)).save(tmp_path / "odd")
+    for one, other in zip(plain, odd, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_figure_that_fails_costs_no_run(tmp_path: Path) -> None:
+    def broken() -> charts.Chart:
+        raise RuntimeError("no such glyph")
+
+    with pytest.warns(UserWarning, match="figure bad was not drawn.*no such glyph"):
+        paths = charts.draw({"bad": broken, "good": lambda: chart(rows(5, 0))}, tmp_path, "en")
+    note = tmp_path / "figures" / "bad.failed.txt"
+    assert note in paths and "no such glyph" in note.read_text() and len(paths) == 5
+    charts.draw({"bad": lambda: chart(rows(5, 0))}, tmp_path, "en")
+    assert not note.exists() and (tmp_path / "figures" / "bad.png").is_file()
+
+
+def test_drawing_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (True, False):
+        charts.draw({"one": lambda: chart(rows(5, 0))}, tmp_path, "en", quiet)
+        assert ("figures" in capsys.readouterr().err) is (not quiet)
 
 
 def test_without_a_chinese_font_figures_fall_back_with_one_warning(
@@ -148,25 +163,25 @@ def test_with_a_chinese_font_the_labels_name_it(monkeypatch: pytest.MonkeyPatch)
         assert item.get_fontfamily()[0] == charts.LATIN_FONT
 
 
-def test_bands_have_whole_years_and_one_panel_an_outcome() -> None:
-    year = np.arange(2020, 2036, 0.25)
-    frame = pd.DataFrame({"outcome": "value", "period": "2030Q1", "year": year})
-    for place, name in enumerate(("low_90", "low_50", "median", "high_50", "high_90")):
-        frame[name] = year - 2020 + place
-    picture = figures.bands_over_time(
-        frame, [OUTCOME], head="A head", start=2025.5, notes=["a note"]
-    )
-    axes = picture.figure.axes[0]
-    labels = [label.get_text() for label in axes.get_xticklabels() if label.get_text()]
-    assert labels and all(re.fullmatch(r"20\d\d", label) for label in labels)
-    assert "M¥ of 2020, a quarter" in words(picture) and "Value added" in picture.alt
+# ---- words, units and tables
 
 
 def test_every_message_has_both_languages_and_the_same_values() -> None:
-    for key, row in messages._words().items():
+    for key, row in messages._table("messages.csv", "key").items():
         assert row["en"] and row["zh"], key
         fields = [set(re.findall(r"{(\w+)}", row[lang])) for lang in messages.LANGUAGES]
         assert fields[0] == fields[1], key
+
+
+def test_every_unit_of_the_outcome_table_is_shown_in_one_way() -> None:
+    known = messages._table("units.csv", "unit")
+    assert {row.unit for row in outcomes().values()} == set(known)
+    assert messages.display_unit("share") == (0.01, "%")
+    assert messages.display_unit("share", "zh", "effect") == (0.01, "百分点")
+    assert messages.display_unit("share", form="effect_short") == (0.01, "pp")
+    assert messages.display_unit("M¥ of 2020", form="effect_short") == (1.0, "M¥")
+    assert messages.display_unit("count", form="short") == (1.0, "")
+    assert messages.display_unit("of my own") == (1.0, "of my own")
 
 
 def test_numbers_and_widths() -> None:
@@ -177,7 +192,43 @@ def test_numbers_and_widths() -> None:
     assert messages.pad("算力算力", 5) == "算力…" and messages.pad("算", 4, right=True) == "  算"
     assert messages.wrap("one two three", 7) == "one two\nthree"
     assert messages.wrap("算力算力", 4) == "算力\n算力"
-    assert messages.scaled_unit(2e9, "PFh") == (1e6, "million PFh")
-    assert messages.scaled_unit(2e4, "share", "zh") == (1.0, "比例")
-    assert messages.scaled_unit(2e5, "M¥ of 2020") == (1e3, "billion ¥ of 2020")
-    assert messages.scaled_unit(2e-3, "index") == (1e-3, "10⁻³ index")
+    assert messages.text("package", "zh") and messages.plain(" two\n\x1blines ") == "two lines"
+
+
+TABLE = Table(
+    ["", "package", "median", "90 %"],
+    [
+        ["1", "需求侧政策组合[bold]与名称很长的一个名字", "+1,251 ± 12", "+44 … +1,057"],
+        ["2", "A name of several words <b>& such", "-0.00123 ± 0.001", "–"],
+    ],
+    names=2,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [30, 50, 80, 140])
+def test_a_table_keeps_to_its_width_and_cuts_nothing(columns: int) -> None:
+    lines = terminal(["A paragraph of words that wraps.", TABLE], columns).splitlines()
+    assert max(messages.width(line) for line in lines) <= columns
+    letters = sorted("".join("".join(lines).split()))
+    given = [
+        "A paragraph of words that wraps.",
+        *TABLE.columns,
+        *(c for r in TABLE.rows for c in r),
+    ]
+    assert letters == sorted("".join("".join(given).split()))
+    if columns == 140:
+        assert len(lines) == 4 and all(cell in lines[2] for cell in TABLE.rows[0])
+
+
+def test_the_same_rows_as_html_and_json() -> None:
+    page = ["A head & more", TABLE, "", "a note"]
+    shown = as_html(page)
+    assert "<b>A head &amp; more</b>" in shown and "&lt;b&gt;&amp; such</td>" in shown
+    assert shown.count("<tr>") == 3 and "<p>a note</p>" in shown
+    assert from_json(to_json({"full": page})) == {"full": page}
+
+
+def test_names_keep_their_text_when_a_table_is_read_back(tmp_path: Path) -> None:
+    names = ["NA", "null", "nan", "None", "1.10", "007", "", "需求"]
+    write_csv(tmp_path / "failed.csv", pd.DataFrame({"scenario": names, "replicate": range(8)}))
+    assert read_csv(tmp_path / "failed.csv")["scenario"].tolist() == names

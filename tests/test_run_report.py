@@ -1,5 +1,6 @@
 """One scenario's levels and bands, and its large files: the same from pieces as from the whole."""
 
+import re
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,12 @@ from ecosystem.runs.result import Result
 from ecosystem.runs.simulate import simulate
 from experiments.command.commands import write_results
 from experiments.command.large_files import arrow_table, write_frames
-from experiments.command.run_directory import write_csv
 from experiments.comparison.intervals import ENOUGH, QUANTILES
 from experiments.report.charts import Chart
-from experiments.report.messages import text
-from experiments.report.run_report import bands, bands_table, run_table, run_text
+from experiments.report.files import write_csv
+from experiments.report.messages import text, width
+from experiments.report.run_report import bands, bands_table, run_pages, run_table
+from experiments.report.tables import NARROW, terminal
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,11 @@ def test_the_words_have_the_units_of_the_panels(result: Result) -> None:
     assert any("a quarter" in unit for unit in units)
     assert all(f" {unit}. " in f"{picture.alt} " for unit in units)
     assert picture.alt.count("a quarter") == sum("a quarter" in unit for unit in units)
+    (axes,) = {axes for axes in picture.figure.axes if axes.get_xlabel()} & {
+        picture.figure.axes[12]
+    }
+    labels = [label.get_text() for label in axes.get_xticklabels() if label.get_text()]
+    assert labels and all(re.fullmatch(r"20\d\d", label) for label in labels)
 
 
 @pytest.mark.slow
@@ -198,8 +205,27 @@ def test_text_counts_the_runs_that_did_not_fail(result: Result) -> None:
     failed = ({"scenario": "history", "replicate": 1},)
     found = replace(result, summaries=summaries, failed=failed)
     assert found.failed_runs == {"history": 1} and found.used_runs("history") == 2
-    words = run_text(found, run_table(found), "en")
-    assert "History continues: 2 runs, seed" in words and "failed.csv" in words
-    assert "History continues: 1 of 3 runs failed" in words
-    assert "3 次模拟中 1 次失败" in run_text(found, run_table(found), "zh")
-    assert "failed" not in run_text(result, run_table(result), "en")
+    for name in ("summary", "full"):
+        words = shown(found, "en", name)
+        assert "History continues: 2 runs, seed" in words and "failed.csv" in words
+        assert "History continues: 1 of 3 runs failed" in words
+        assert "3 次模拟中 1 次失败" in shown(found, "zh", name)
+        assert "failed" not in shown(result, "en", name)
+
+
+def shown(result: Result, lang: str, name: str = "full", columns: int = NARROW) -> str:
+    """Return a page of a run as it stands on a terminal."""
+    return terminal(run_pages(result, run_table(result), lang)[name], columns)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_first_screen_of_a_run_fits(result: Result, lang: str) -> None:
+    lines = shown(result, lang, "summary").splitlines()
+    assert len(lines) <= 24 and max(map(width, lines)) <= NARROW
+    assert result.titles["history"][lang] in lines[0] and "levels.csv" in "".join(lines)
+
+
+def test_a_share_is_a_percentage_as_in_comparisons(result: Result) -> None:
+    level = run_table(result).set_index("outcome").loc["utilisation", "median"]
+    (line,) = (x for x in shown(result, "en", columns=200).splitlines() if "Contracted use" in x)
+    assert line.split()[4] == "%" and f"{100 * level:.1f}" in line

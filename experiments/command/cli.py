@@ -95,6 +95,7 @@ Out = Annotated[Path, typer.Option(help="Folder that run directories are made in
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check and say what would run and where; nothing is made.")
 ]
+Full = Annotated[bool, typer.Option("--full", help="Show every table, not the first screen.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No table and no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of plain text.")]
 
@@ -149,6 +150,7 @@ def run(
     cluster: Cluster = None,
     out: Out = Path("runs"),
     dry_run: DryRun = False,
+    full: Full = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -161,7 +163,7 @@ def run(
             replicates=replicates, seed=seed, until=until, world=world,
             shocks=tuple(shock or ()), settings=tuple(set_ or ()),
             fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json, executor=executor, cluster=cluster,
+            dry_run=dry_run, quiet=quiet, json=json, full=full, executor=executor, cluster=cluster,
         )  # fmt: skip
         raise typer.Exit(start(request))
 
@@ -190,6 +192,7 @@ def compare(
     cluster: Cluster = None,
     out: Out = Path("runs"),
     dry_run: DryRun = False,
+    full: Full = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -202,7 +205,7 @@ def compare(
             replicates=replicates, seed=seed, until=until, world=world,
             shocks=tuple(shock or ()), settings=tuple(set_ or ()),
             fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json, budget=budget, decompose=decompose,
+            dry_run=dry_run, quiet=quiet, json=json, full=full, budget=budget, decompose=decompose,
             executor=executor, cluster=cluster,
         )  # fmt: skip
         raise typer.Exit(start(request))

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 from experiments.command import run_directory as files
 from experiments.command.request import Request
 from experiments.report.messages import text
+from experiments.report.tables import NARROW, WIDE, Page, from_json, screen, terminal, to_json
 
 if TYPE_CHECKING:
     from ecosystem.inputs.scenario import ResolvedScenario
     from ecosystem.runs.result import Result
     from experiments.command.dry_run import Cost
+    from experiments.faces import Decomposition, Resilience
 
-TABLE = "summary.txt"
+PAGES = "pages.json"
+"""What the screen shows, to be laid out to its width."""
 ANSWER = "summary.json"
 FAILED = "failed.csv"
 ENSEMBLES = "ensembles"
@@ -30,9 +33,12 @@ ENSEMBLES = "ensembles"
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of a command: a table as text, the answer as JSON, and more for the manifest."""
+    """What came of a command: its pages, the answer as JSON, and more for the manifest.
 
-    table: str
+    The page ``summary`` is the first screen, ``full`` is everything.
+    """
+
+    pages: dict[str, Page]
     answer: dict[str, Any]
     more: dict[str, Any]
 
@@ -100,7 +106,10 @@ def carry_out(
         with files.opened(directory, configuration, command):
             found = fill(directory)
             failed = write_failed(directory)
-            files.write_text(directory / TABLE, found.table + "\n")
+            files.write_text(directory / PAGES, to_json(found.pages))
+            for name, columns in (("summary", NARROW), ("full", WIDE)):
+                words = terminal(found.pages[name], columns)
+                files.write_text(directory / f"{name}.txt", words + "\n")
             answer = json.dumps(found.answer | {"failed": failed}, ensure_ascii=False, indent=1)
             files.write_text(directory / ANSWER, answer)
             files.write_manifest(
@@ -253,9 +262,9 @@ def produce(
 ) -> Finding:
     """Simulate, write tables and figures into a run directory, and return what came of it."""
     from ecosystem.runs.simulate import simulate
-    from experiments.comparison.compare import compare
-    from experiments.report.presentation import comparison_text
-    from experiments.report.run_report import save_run
+    from experiments.faces import compare
+    from experiments.report.compare_view import summary
+    from experiments.report.run_report import run_pages, save_run
 
     options: dict[str, Any] = {
         "replicates": request.replicates,
@@ -272,18 +281,23 @@ def produce(
         base = next(scenario for scenario in scenarios if scenario.name == reference)
         with progress_bar(request.lang, request.quiet) as show:
             comparison = compare(scenarios, base, progress=show, **options)
-        comparison.save(directory, request.lang)
+        comparison.save(directory, request.lang, request.quiet)
         rows = records(comparison.table)
         answer = {"packages": records(comparison.packages), "table": rows}
-        blocks = [comparison_text(comparison, request.lang)]
-        blocks += more(request, scenarios, directory, options, answer)
+        full, sentences = comparison.page(request.lang), []
+        for found in more(request, scenarios, directory, options, answer):
+            full += ["", *found.page(request.lang)]
+            sentences.append(found.headline(request.lang))
         write_results(directory, comparison.result)
-        return Finding("\n\n".join(blocks), answer, {"varied": comparison.result.varied})
+        first = summary(comparison, request.lang, more=sentences)
+        pages = {"summary": first, "full": full}
+        return Finding(pages, answer, {"varied": comparison.result.varied})
     with progress_bar(request.lang, request.quiet) as show:
         result = simulate(scenarios, progress=show, **options)
-    table, words = save_run(result, directory, request.lang)
+    table = save_run(result, directory, request.lang, request.quiet)
     write_results(directory, result)
-    return Finding(words, {"table": records(table)}, {"varied": result.varied})
+    pages = run_pages(result, table, request.lang)
+    return Finding(pages, {"table": records(table)}, {"varied": result.varied})
 
 
 def more(
@@ -292,27 +306,28 @@ def more(
     directory: Path,
     options: dict[str, Any],
     answer: dict[str, Any],
-) -> Iterator[str]:
-    """Run and write what a comparison was asked beside its table, and give it as text."""
+) -> Iterator[Decomposition | Resilience]:
+    """Run and write what a comparison was asked beside its table."""
     if any(scenario.shocks for scenario in scenarios):
-        from experiments.comparison.resilience import resilience
+        from ecosystem.inputs.options import Options
+        from experiments.faces import Resilience
 
         with progress_bar(request.lang, request.quiet) as show:
-            under = resilience(scenarios, progress=show, **options)
+            under = Resilience.of(scenarios, Options.of(progress=show, **options))
         under.save(directory)
         answer["resilience"] = records(under.table)
         answer["robustness"] = records(under.robustness)
-        yield under.text(request.lang)
+        yield under
     if request.decompose:
-        from experiments.comparison.decompose import decompose
+        from experiments.faces import decompose
 
         package, base = sorted(scenarios, key=lambda one: one.name == request.reference)
         with progress_bar(request.lang, request.quiet) as show:
             parts = decompose(package, base, budget=None, progress=show, **options)
-        parts.save(directory, request.lang)
+        parts.save(directory, request.lang, request.quiet)
         answer["decomposition"] = records(parts.table)
         answer["break_even"] = records(parts.break_even)
-        yield parts.text(request.lang)
+        yield parts
 
 
 def records(frame: Any) -> list[dict[str, Any]]:
@@ -356,15 +371,16 @@ def write_failed(directory: Path) -> dict[str, Any]:
     if not listed:
         (directory / FAILED).unlink(missing_ok=True)
         return {"runs": 0, "by_scenario": {}, "file": None}
-    failed = pd.concat([pd.read_csv(path) for path in listed], ignore_index=True)
+    failed = pd.concat([files.read_csv(path) for path in listed], ignore_index=True)
     files.write_csv(directory / FAILED, failed)
-    counts = failed["scenario"].astype(str).value_counts(sort=False)
+    counts = failed["scenario"].value_counts(sort=False)
     return {"runs": len(failed), "by_scenario": counts.to_dict(), "file": FAILED}
 
 
 def finish(request: Request, directory: Path) -> int:
     """Print the table on standard error and the answer on standard output."""
-    say((directory / TABLE).read_text(encoding="utf-8").rstrip(), request.quiet)
+    pages = from_json((directory / PAGES).read_text(encoding="utf-8"))
+    say(terminal(pages["full" if request.full else "summary"], screen()), request.quiet)
     found = json.loads((directory / ANSWER).read_text(encoding="utf-8"))
     answer = {"directory": str(directory), **found}
     count = found["failed"]["runs"]

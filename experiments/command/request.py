@@ -30,6 +30,7 @@ class Request:
     json: bool
     budget: str | None = None
     decompose: bool = False
+    full: bool = False
     executor: str | None = None
     cluster: str | None = None
 

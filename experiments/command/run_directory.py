@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ecosystem.inputs.faults import InputError
 from ecosystem.runs.directory import damaged, is_complete, opened, write_manifest
@@ -16,10 +15,7 @@ from ecosystem.runs.identity import (
     plain,
     versions,
 )
-from ecosystem.runs.shards import renamed, write_file
-
-if TYPE_CHECKING:
-    import pandas as pd
+from experiments.report.files import read_csv, write_csv, write_text
 
 __all__ = [
     "configuration_hash",
@@ -29,6 +25,7 @@ __all__ = [
     "is_finished",
     "opened",
     "plain",
+    "read_csv",
     "versions",
     "write_csv",
     "write_manifest",
@@ -50,14 +47,3 @@ def is_finished(directory: Path) -> bool:
         return is_complete(directory) and not damaged(directory)
     except InputError:  # of the manifest: it is written again
         return False
-
-
-def write_text(path: Path, words: str) -> None:
-    """Write a text under a temporary name and rename it."""
-    write_file(path, words.encode())
-
-
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark)."""
-    with renamed(path) as file:  # without a second copy of it as text
-        frame.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", mode="wb")

@@ -11,6 +11,7 @@ from experiments.command import commands
 from experiments.command import run_directory as files
 from experiments.command.request import Request
 from experiments.report.messages import wrap
+from experiments.report.tables import Page
 
 if TYPE_CHECKING:
     from experiments.command.dry_run import Cost
@@ -112,7 +113,9 @@ def fill(study: Study, common: Request, directory: Path) -> commands.Finding:
     found = Sensitivity.of(study, values)
     found.save(directory, common.lang)
     answer = {"table": commands.records(found.table)}
-    return commands.Finding(found.text(common.lang), answer, {"runs": study.runs})
+    page: Page = [found.text(common.lang)]
+    pages = {"summary": page, "full": page}
+    return commands.Finding(pages, answer, {"runs": study.runs})
 
 
 def cost_of(study: Study, common: Request) -> Cost:

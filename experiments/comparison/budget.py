@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.scenario import ResolvedScenario, resolve
+from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
 
 ARTICLE, OWN = "article", "own"
 """Budgets by name: what the article costs at default spending, and no scaling at all."""
@@ -19,12 +18,6 @@ Budget = float | str | None
 
 def own_present_value(scenario: ResolvedScenario) -> float:
     """Return the present value, million yuan, that a scenario plans beyond the reference."""
-    from ecosystem.inputs.schedule import (
-        build_schedule,
-        planned_present_value,
-        public_discount_rate,
-    )
-
     rate = public_discount_rate(scenario)
     return planned_present_value(build_schedule(scenario), rate, own=True)
 
@@ -43,8 +36,6 @@ def read_budget(budget: object) -> Budget:
     InputError
         It is neither a positive number nor a name.
     """
-    from ecosystem.inputs.faults import FaultList
-
     if budget is None or budget in (ARTICLE, OWN):
         return budget
     try:
@@ -60,8 +51,6 @@ def read_budget(budget: object) -> Budget:
 
 def article_present_value(parameters: Mapping[str, float]) -> float:
     """Return what the article plans at default spending, million yuan of present value."""
-    from ecosystem.inputs.scenario import resolve
-
     return own_present_value(unscaled(replace(resolve(ARTICLE), parameters=parameters)))
 
 

@@ -12,24 +12,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-    from ecosystem.inputs.scenario import ResolvedScenario
-    from ecosystem.runs.result import Result
-    from experiments.report.charts import Chart
-
-    Array = NDArray[np.float64]
+from ecosystem.inputs.catalogue import instruments, parameters
+from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.options import Options
+from ecosystem.inputs.scenario import ResolvedScenario, resolve
+from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
+from ecosystem.maths.arrays import Array
+from ecosystem.runs.result import Result
+from experiments.comparison.compare import NET_COST, chosen_outcomes
+from experiments.comparison.intervals import describe
+from experiments.comparison.options import simulated
+from experiments.comparison.regret import OBJECTIVE
+from experiments.comparison.shapley import break_even, shapley
 
 Set = frozenset[str]
 NOTHING: Set = frozenset()
 
-OBJECTIVE, NET_COST = "local_value_added_net", "net_public_cost"
 BLOCKS = {"supply": "article_supply", "demand": "article_demand", "ecosystem": "article_ecosystem"}
 """Packages whose instruments make the blocks; other instruments make a block of their own."""
 OTHER = "other"
@@ -45,8 +50,6 @@ TRIES = 32
 
 def instruments_of(scenario: ResolvedScenario) -> list[str]:
     """Return what a scenario lays over the reference, in the order of the instrument table."""
-    from ecosystem.inputs.catalogue import instruments
-
     own = {edit.instrument for layer in scenario.layers if layer.own for edit in layer.edits}
     return [name for name in instruments() if name in own]
 
@@ -59,8 +62,6 @@ def parts_of(scenario: ResolvedScenario, base: ResolvedScenario) -> list[str]:
 
 def blocks_of(names: Sequence[str]) -> dict[str, Set]:
     """Return the instruments of each block that a package has any of; its rules are a block."""
-    from ecosystem.inputs.scenario import resolve
-
     rules = frozenset(names) & {RULES}
     blocks = {
         block: frozenset(names) & frozenset(instruments_of(resolve(package)))
@@ -72,10 +73,6 @@ def blocks_of(names: Sequence[str]) -> dict[str, Set]:
 
 def money_by_instrument(scenario: ResolvedScenario, layer: int) -> dict[str, float]:
     """Return the present value, M¥, that one layer of a scenario plans, by instrument."""
-    import numpy as np
-
-    from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
-
     schedule = build_schedule(replace(scenario, layers=scenario.layers[: layer + 1]))
     touched = np.zeros_like(schedule.own)
     for edit in scenario.layers[layer].edits:
@@ -127,7 +124,7 @@ def set_name(keep: Set) -> str:
 
 
 @dataclass(frozen=True)
-class Decomposition:
+class DecompositionResult:
     """What the parts of a package add.
 
     Parameters
@@ -166,8 +163,6 @@ class Decomposition:
     def rows(self, part: str, outcome: str = OBJECTIVE) -> pd.DataFrame:
         """Return the rows of one kind of part for one outcome, by name; InputError for others."""
         table = self.table
-        from ecosystem.inputs.faults import FaultList
-
         faults = FaultList()
         faults.name("part", part, table["part"].unique())
         faults.name("outcome", outcome, table["outcome"].unique())
@@ -175,130 +170,55 @@ class Decomposition:
         keep = (table["part"] == part) & (table["outcome"] == outcome)
         return table[keep].set_index("name")
 
-    def text(self, lang: str = "en") -> str:
-        """Return the tables as lines of at most 100 columns."""
-        from experiments.report.decompose_view import decomposition_text
+    @classmethod
+    def of(cls, whole: ResolvedScenario, base: ResolvedScenario, asked: Options) -> Self:
+        """Run a package less and more of its parts on a reference.
 
-        return decomposition_text(self, lang)
+        Parameters
+        ----------
+        whole, base
+            Package and reference with their money, parameters and shocks.
+        asked
+            How they are run; its `outcomes` are reported, the headline ones by default.
+        """
+        wanted, names = checked(whole, base, asked.outcomes), parts_of(whole, base)
+        sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
+        plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
+        trials, tries = tried(whole, names, base), min(asked.replicates, TRIES)
+        before = len(plain) * asked.replicates
+        every, show = before + len(trials) * tries, asked.progress
 
-    def figures(self, lang: str = "en") -> dict[str, Chart]:
-        """Draw the instruments and the waterfall of the blocks."""
-        from experiments.report.decompose_view import decomposition_charts
+        def shown(start: int) -> Callable[[int, int], None] | None:
+            return show and (lambda done, _: show(start + done, every))
 
-        return decomposition_charts(self, lang)
-
-    def save(self, directory: Path | str, lang: str = "en") -> list[Path]:
-        """Write tables and figures into a folder that exists, and return the paths."""
-        from experiments.report.decompose_view import save_decomposition
-
-        return save_decomposition(self, Path(directory), lang)
-
-
-def decompose(
-    package: Any = "article",
-    reference: Any = None,
-    *,
-    replicates: int = 100,
-    seed: int = 1,
-    until: str = "2035Q4",
-    world: str = "full",
-    budget: float | str | None = None,
-    parameters: Mapping[str, float] | None = None,
-    fixed_parameters: bool = False,
-    jobs: int | None = None,
-    outcomes: Sequence[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    executor: Any = None,
-    cluster: str | None = None,
-    out: Path | str | None = None,
-) -> Decomposition:
-    """Run a package without each instrument, with each alone, and block by block.
-
-    The whole is the difference that a comparison of the two shows. See
-    `experiments.comparison.compare.compare` for what is not listed here.
-
-    Parameters
-    ----------
-    package
-        Package name, TOML path or scenario with instruments of its own.
-    reference
-        What it is compared with; by default `history` under the same shocks.
-    replicates
-        Number of pairs; tries of effectiveness take at most 32 of them.
-    budget
-        Planned present value of the whole; by default what its file says.
-    outcomes
-        Names of outcomes without parts; None for the headline set.
-
-    Raises
-    ------
-    InputError
-        With everything that is wrong in the arguments and in the files they name.
-    """
-    from ecosystem.inputs.arguments import check_arguments, checked_parameters
-    from ecosystem.inputs.calendar import POLICY_START
-    from ecosystem.inputs.faults import FaultList
-    from ecosystem.inputs.scenario import REFERENCE, resolve
-    from ecosystem.runs.simulate import simulate
-    from experiments.comparison.budget import with_budget
-
-    faults = FaultList()
-    check_arguments(
-        faults, replicates=replicates, seed=seed, until=until, jobs=jobs, first=POLICY_START,
-        fixed_parameters=fixed_parameters,
-    )  # fmt: skip
-    given = checked_parameters(faults, parameters)
-    faults.raise_if_any()
-
-    def held(scenario: ResolvedScenario) -> ResolvedScenario:
-        return replace(scenario, parameters={**scenario.parameters, **given})
-
-    whole = with_budget(held(resolve(package)), budget)
-    base = held(resolve(REFERENCE if reference is None else reference))
-    if reference is None:
-        base = replace(base, shocks=whole.shocks)
-    wanted = checked(whole, base, outcomes)
-    names = parts_of(whole, base)
-    sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
-    plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
-    trials = tried(whole, names, base)
-    tries = min(replicates, TRIES)
-    every = len(plain) * replicates + len(trials) * tries
-    options: dict[str, Any] = {
-        "seed": seed, "until": until, "world": world, "fixed_parameters": fixed_parameters,
-        "jobs": jobs, "series": False, "executor": executor, "cluster": cluster, "out": out,
-    }  # fmt: skip
-
-    def shown(before: int) -> Callable[[int, int], None] | None:
-        return progress and (lambda done, _: progress(before + done, every))
-
-    result = simulate(plain, replicates=replicates, outcomes=wanted, progress=shown(0), **options)
-    well = ended_well(result)
-    values = {keep: by_outcome(result, place, well) for place, keep in enumerate(sets)}
-    table, gap = parts_table(values, names)
-    levels, even = break_even_table({}, values[NOTHING]), well[:tries]
-    if trials:
-        found = simulate(
-            list(trials.values()), replicates=tries, outcomes=[OBJECTIVE, NET_COST],
-            progress=shown(len(plain) * replicates), **options,
-        )  # fmt: skip
-        even = even & ended_well(found)
-        sampled = {key: by_outcome(found, place, even) for place, key in enumerate(trials)}
+        first = asked.with_(outcomes=wanted, progress=shown(0))
+        result = simulated(plain, first, series=False)
+        well = ended_well(result)
+        table, gap = parts_table(
+            {keep: by_outcome(result, place, well) for place, keep in enumerate(sets)}, names
+        )
+        even, sampled = well[:tries], {}
+        if trials:
+            second = asked.with_(
+                replicates=tries, outcomes=(OBJECTIVE, NET_COST), progress=shown(before)
+            )
+            found = simulated(list(trials.values()), second, series=False)
+            even = even & ended_well(found)
+            sampled = {key: by_outcome(found, place, even) for place, key in enumerate(trials)}
         levels = break_even_table(sampled, by_outcome(result, list(sets).index(NOTHING), even))
-    runs = {"replicates": replicates, "tries": tries, "seed": seed, "until": until}
-    runs |= {"pairs": int(well.sum()), "even_pairs": int(even.sum())}
-    runs |= {"world": result.world.name, "varied": len(result.varied), "runs": every}
-    runs |= {"given": dict(result.given)}
-    return Decomposition(whole, base, runs, table, levels, gap)
+        runs = {
+            "replicates": asked.replicates, "tries": tries, "seed": asked.seed,
+            "until": asked.until, "pairs": int(well.sum()), "even_pairs": int(even.sum()),
+            "world": result.world.name, "varied": len(result.varied), "runs": every,
+            "given": dict(result.given),
+        }  # fmt: skip
+        return cls(whole, base, runs, table, levels, gap)
 
 
 def checked(
     whole: ResolvedScenario, base: ResolvedScenario, outcomes: str | Sequence[str] | None
 ) -> tuple[str, ...]:
     """Return the outcomes to report, or raise InputError, also where nothing can be taken apart."""
-    from ecosystem.inputs.faults import FaultList
-    from experiments.comparison.compare import chosen_outcomes
-
     faults = FaultList()
     if not instruments_of(whole):
         faults.add("decompose", whole.name, "a package that adds instruments to the reference")
@@ -327,8 +247,6 @@ def tried(
     whole: ResolvedScenario, names: Sequence[str], base: ResolvedScenario
 ) -> dict[tuple[str, float], Any]:
     """Return each programme alone at each level of effectiveness."""
-    from ecosystem.inputs.catalogue import instruments, parameters
-
     known = parameters()
     types = {name: row.type for name, row in instruments().items()}
     programmes = [name for name in names if types.get(name) == "programme"]
@@ -345,8 +263,6 @@ def tried(
 
 def ended_well(result: Result) -> NDArray[np.bool_]:
     """Return the replicates in which no run failed, (replicates,): only those have all parts."""
-    import numpy as np
-
     return ~np.isin(np.arange(result.replicates), [row["replicate"] for row in result.failed])
 
 
@@ -359,13 +275,6 @@ def parts_table(
     values: Mapping[Set, Mapping[str, Array]], names: Sequence[str]
 ) -> tuple[pd.DataFrame, float]:
     """Summarise what each part adds; return the table and the gap of the Shapley parts."""
-    import numpy as np
-    import pandas as pd
-
-    from ecosystem.inputs.catalogue import outcomes as catalogue
-    from experiments.comparison.intervals import describe
-    from experiments.comparison.shapley import shapley
-
     whole, blocks = frozenset(names), blocks_of(names)
     rows, gap = [], 0.0
     for outcome in values[whole]:
@@ -404,11 +313,6 @@ def break_even_table(
     sampled: Mapping[tuple[str, float], Mapping[str, Array]], base: Mapping[str, Array]
 ) -> pd.DataFrame:
     """Summarise the tries of effectiveness; see `Decomposition.break_even` for the columns."""
-    import pandas as pd
-
-    from experiments.comparison.intervals import describe
-    from experiments.comparison.shapley import break_even
-
     columns = ["instrument", "measure", "effectiveness", "median", "low_90", "high_90"]
     columns += ["share_above_zero", "pairs", "break_even"]
     rows = []

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import POLICY_START
-from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from, read_by
+from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
+from ecosystem.runs.result import Result
+from ecosystem.runs.simulate import simulate
 from experiments.comparison.budget import read_budget
 
 
 def _budget(_: FaultList, __: str, value: Any) -> float | str | None:
     return read_budget(value)
+
+
+def _scenario(faults: FaultList, _: str, value: Any) -> ResolvedScenario | None:
+    """Return one scenario, noting its faults."""
+    try:
+        return None if value is None else resolve(value)
+    except InputError as error:
+        faults.faults += [fault for fault in error.faults if fault not in faults.faults]
+    return None
+
+
+def _scenarios(faults: FaultList, place: str, value: Any) -> tuple[ResolvedScenario, ...] | None:
+    """Return one scenario or several, noting the faults of all; None for all packages."""
+    if value is None:
+        return None
+    found = [_scenario(faults, place, item) for item in listed(value)]
+    return tuple(one for one in found if one is not None)
 
 
 PolicyQuarter = Annotated[str, quarter_from(POLICY_START)]
@@ -29,12 +52,12 @@ MONEY = (
 class CompareOptions(Options):
     """What `experiments.compare` is asked with."""
 
-    scenarios: Any = Field(
+    scenarios: Annotated[Any, read_by(_scenarios)] = Field(
         None,
         description="Package names, TOML files or Scenario objects, one or several; all packages "
         "by default.",
     )
-    reference: Any = Field(
+    reference: Annotated[Any, read_by(_scenario)] = Field(
         "history", description="What the others are compared with; added if not among them."
     )
     replicates: Whole = Field(100, description="Number of pairs.")
@@ -45,10 +68,10 @@ class CompareOptions(Options):
 class DecomposeOptions(Options):
     """What `experiments.decompose` is asked with."""
 
-    package: Any = Field(
+    package: Annotated[Any, read_by(_scenario)] = Field(
         "article", description="Package name, TOML file or scenario with instruments of its own."
     )
-    reference: Any = Field(
+    reference: Annotated[Any, read_by(_scenario)] = Field(
         None, description="What it is compared with; history under the same shocks by default."
     )
     replicates: Whole = Field(
@@ -59,3 +82,18 @@ class DecomposeOptions(Options):
     outcomes: WholeOutcomes = Field(
         None, description="Outcomes without parts, one or several; the headline set by default."
     )
+
+
+def laid_over(scenario: ResolvedScenario, asked: Options) -> ResolvedScenario:
+    """Return a scenario with the parameters and shocks that are asked for on every one."""
+    held = replace(scenario, parameters={**scenario.parameters, **asked.parameters})
+    return with_overrides(held, (), asked.shock)
+
+
+def simulated(
+    scenarios: Sequence[ResolvedScenario], asked: Options, *, series: bool = True
+) -> Result:
+    """Run scenarios, which hold their parameters and shocks already, as it was asked."""
+    rest = ("parameters", "shock")
+    options = {name: getattr(asked, name) for name in Options.model_fields if name not in rest}
+    return simulate(scenarios, series=series, **options)

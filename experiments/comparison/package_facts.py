@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index, period_label
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.kernels import discount_factor
+from ecosystem.runs.result import Result
 
-    from ecosystem.inputs.scenario import ResolvedScenario
-    from ecosystem.runs.result import Result
+LEVELS = ("national", "provincial", "prefecture")
+PAID = {level: f"public_cost_{level}" for level in LEVELS}
+"""For each level of government the outcome that is its public cost, M¥."""
+UNSPENT = "unspent"
+"""Present value of planned money that was not paid, M¥."""
 
 
 def instruments_on(scenario: ResolvedScenario) -> list[str]:
     """Return the instruments in force in any quarter in which packages may differ."""
-    from ecosystem.inputs.calendar import HORIZON, POLICY_START
-    from ecosystem.inputs.catalogue import instruments
-
     on = {name: [False] * HORIZON for name in instruments()}
     for edit in scenario.edits:
         on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
     return [name for name, quarters in on.items() if any(quarters[POLICY_START:])]
 
 
-def package_facts(
-    result: Result, summary: pd.DataFrame, reference: str, paid: Mapping[str, str]
-) -> pd.DataFrame:
+def package_facts(result: Result, reference: str) -> pd.DataFrame:
     """Say what each scenario of a result is.
 
     Parameters
     ----------
     result
-        The runs, with their resolved scenarios.
-    summary
-        `Result.summary()`, which holds the outcomes in `paid`.
+        The runs, with their resolved scenarios and the outcomes `UNSPENT` and `PAID`.
     reference
         Name of the scenario that the instruments are compared with.
-    paid
-        For each level of government the outcome that is its public cost, M¥.
 
     Returns
     -------
@@ -53,26 +52,21 @@ def package_facts(
         reference. `share_<level>` is who pays the mean of extra, of the reference who pays the
         mean of paid.
     """
-    import pandas as pd
-
-    from ecosystem.inputs.schedule import (
-        build_schedule,
-        planned_present_value,
-        public_discount_rate,
-    )
-
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
     chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
-    left = {one.name: _unspent(summary, one.name) for one in result.resolved}
-    spent = {one.name: _planned(result, one) - left[one.name] for one in result.resolved}
-    costs = {scenario.name: _costs(summary, scenario.name, paid) for scenario in result.resolved}
+    left, spent, costs = {}, {}, {}
+    for place, scenario in enumerate(result.resolved):
+        money = {name: values[place, :, 0] for name, values in result.summaries.items()}
+        left[scenario.name] = pd.Series(money[UNSPENT])
+        spent[scenario.name] = pd.Series(_planned(result, scenario)) - left[scenario.name]
+        costs[scenario.name] = pd.DataFrame({level: money[name] for level, name in PAID.items()})
     rows = []
     for scenario in result.resolved:
         name, base = scenario.name, scenario.name == reference
         schedule, discount = build_schedule(scenario), public_discount_rate(scenario)
         extra = costs[name] - costs[reference]
         more = 0.0 if base else 1.0
-        realised, unspent = (money[name] - more * money[reference] for money in (spent, left))
+        realised, unspent = (kind[name] - more * kind[reference] for kind in (spent, left))
         mean = (costs[name] if base else extra).mean()
         shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
         rows.append(
@@ -100,9 +94,6 @@ def package_facts(
 
 def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
     """Return the instruments in force in both scenarios from 2025Q3 on, but with other plans."""
-    from ecosystem.inputs.calendar import POLICY_START
-    from ecosystem.inputs.schedule import build_schedule
-
     mine, other = (build_schedule(one) for one in (scenario, reference))
     both = set(instruments_on(scenario)) & set(instruments_on(reference))
     parts = [
@@ -114,8 +105,6 @@ def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[st
 
 def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
     """Return the parameters and shocks of a scenario that the reference does not share."""
-    from ecosystem.inputs.calendar import period_label
-
     missing = object()
     parts = [
         f"{name} = {value:g}"
@@ -130,33 +119,11 @@ def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -
     ]
 
 
-def _unspent(summary: pd.DataFrame, scenario: str) -> pd.Series[float]:
-    """Return the present value of planned money not paid by replicate, M¥; NaN if not recorded."""
-    own = summary[(summary["scenario"] == scenario) & (summary["outcome"] == "unspent")]
-    return own.set_index("replicate")["value"]
-
-
-def _planned(result: Result, scenario: ResolvedScenario) -> pd.Series[float]:
-    """Return what a scenario plans to the end of the runs by replicate, M¥ of present value."""
-    import numpy as np
-    import pandas as pd
-
-    from ecosystem.inputs.calendar import POLICY_START, period_index
-    from ecosystem.inputs.schedule import build_schedule
-    from ecosystem.maths.kernels import discount_factor
-
+def _planned(result: Result, scenario: ResolvedScenario) -> Array:
+    """Return what a scenario plans to the end of the runs, M¥ of present value, (replicates,)."""
     schedule, last = build_schedule(scenario), period_index(result.until)
     money = (schedule.spending + schedule.envelope).sum(axis=1)[POLICY_START : last + 1] / 4
     drawn = result.draw_values["public_discount_rate"]
     rate = scenario.parameters.get("public_discount_rate", drawn) + np.zeros(result.replicates)
     years = np.arange(len(money)) / 4
-    values = money @ discount_factor(rate, years[:, None])
-    return pd.Series(values, index=pd.RangeIndex(result.replicates, name="replicate"))
-
-
-def _costs(summary: pd.DataFrame, scenario: str, paid: Mapping[str, str]) -> pd.DataFrame:
-    """Return public cost by replicate (rows) and level of government (columns), M¥."""
-    own = summary[(summary["scenario"] == scenario) & summary["outcome"].isin(paid.values())]
-    own = own.assign(outcome=own["outcome"].astype("str"))
-    wide = own.pivot(index="replicate", columns="outcome", values="value")
-    return wide.rename(columns={outcome: level for level, outcome in paid.items()})[list(paid)]
+    return np.asarray(money @ discount_factor(rate, years[:, None]))

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from experiments.comparison.intervals import ENOUGH, ratio_of_means
-from experiments.report.messages import number, percent, text, wrap
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from ecosystem.runs.result import Result
-    from experiments.comparison.compare import Comparison
-
-    Array = NDArray[np.float64]
+from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.maths.arrays import Array
+from ecosystem.runs.result import Result
+from experiments.comparison.intervals import ratio_of_means
 
 INVESTMENT, PAYMENTS, RECEIPTS = "investment", "public_cost", "tax_receipts"
 NEEDED = (INVESTMENT, PAYMENTS, RECEIPTS)
@@ -68,10 +61,6 @@ def payback_facts(result: Result, reference: str) -> pd.DataFrame:
         than half of the pairs have. `payback_never` is the share of those pairs that do not pay
         back in the runs.
     """
-    import pandas as pd
-
-    from ecosystem.inputs.calendar import POLICY_START, period_label
-
     if not set(NEEDED) <= set(result.summaries) or not set(NEEDED) <= set(result.series):
         return pd.DataFrame(columns=["package"])
     base = result.scenarios.index(reference)
@@ -97,44 +86,3 @@ def payback_facts(result: Result, reference: str) -> pd.DataFrame:
             row["payback_never"] = float(np.isinf(found).mean())
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def payback_lines(comparison: Comparison, lang: str = "en") -> list[str]:
-    """Return leverage and pay-back of the packages as lines of at most 100 columns."""
-    from experiments.comparison.compare import row_dicts
-    from experiments.report.presentation import COLUMNS, FIRST, table_line
-
-    if not set(NEEDED) <= set(comparison.result.series):
-        return []
-    reference, until = comparison.title(comparison.reference, lang), comparison.result.until
-    lines = wrap(text("payback_head", lang, reference=reference), COLUMNS).splitlines()
-    widths = (11, 21, 18, 17)
-    heads = [text(f"payback_{key}", lang) for key in ("leverage", "quarter", "share")]
-    cells = [heads[0], "90 %", *heads[1:]]
-    lines.append(table_line("", text("package", lang), widths, cells))
-    pairs, least = comparison.pairs, ENOUGH
-    for fact in row_dicts(comparison.packages):
-        if fact["package"] != comparison.reference:
-            cells = _cells(fact, until, lang)
-            lines.append(table_line("", fact[f"title_{lang}"], widths, cells))
-            if fact["leverage"] == fact["leverage"]:
-                least = min(least, pairs[fact["package"]])
-    notes = [text("payback_read", lang, first=FIRST, until=until)]
-    if least < ENOUGH:
-        notes.append(text("payback_few", lang, enough=ENOUGH))
-    return lines + [line for note in notes for line in wrap(note, COLUMNS).splitlines()]
-
-
-def _cells(fact: Mapping[str, Any], until: str, lang: str) -> list[str]:
-    """Return leverage, its interval, median quarter and share that never pays back as words."""
-    low, high = (number(fact[f"leverage_{end}"], signed=True) for end in ("low", "high"))
-    shown = fact["leverage"] == fact["leverage"]
-    quarter = fact["payback"] or "–"
-    if quarter.startswith("not by"):
-        quarter = text("payback_not_by", lang, until=until)
-    return [
-        number(fact["leverage"], signed=True),
-        f"{low} … {high}" if shown else "–",
-        quarter,
-        percent(fact["payback_never"]),
-    ]

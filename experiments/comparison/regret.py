@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from experiments.report.messages import number, percent, scaled_unit, text, title, wrap
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from ecosystem.runs.result import Result
-
-    Array = NDArray[np.float64]
+from ecosystem.maths.arrays import Array
+from ecosystem.runs.result import Result
 
 OBJECTIVE = "local_value_added_net"
 
@@ -54,8 +47,6 @@ def regret_table(packages: Sequence[str], values: Array) -> pd.DataFrame:
         draws in which it is `best`, and the number of `draws`. The maximum is that of the draws
         made: more draws can only raise it.
     """
-    import pandas as pd
-
     found = regrets(values)
     rows: list[dict[str, Any]] = []
     for name, own in zip(packages, found, strict=True):
@@ -68,34 +59,13 @@ def regret_table(packages: Sequence[str], values: Array) -> pd.DataFrame:
 
 
 def regret_of(result: Result) -> pd.DataFrame:
-    """Return the regrets of a result's scenarios; empty if it lacks the objective."""
-    import pandas as pd
+    """Return the regrets of a result's scenarios; empty if it lacks the objective.
 
-    if OBJECTIVE not in result.summaries:
+    A scenario of which every run failed is left out, for there is no draw in which it is known;
+    a single one that is left has nothing to regret.
+    """
+    alive = [place for place, name in enumerate(result.scenarios) if result.used_runs(name)]
+    if OBJECTIVE not in result.summaries or len(alive) < 2:
         return pd.DataFrame(columns=["package"])
-    return regret_table(result.scenarios, result.summaries[OBJECTIVE][..., 0])
-
-
-def regret_lines(
-    table: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], lang: str, head: str
-) -> list[str]:
-    """Return a table of regrets as lines of at most 100 columns, under the heading `head`."""
-    from experiments.comparison.compare import row_dicts
-    from experiments.report.presentation import COLUMNS, outcome_row, table_line
-
-    if table.empty:
-        return []
-    row = outcome_row(OBJECTIVE)
-    factor, unit = scaled_unit(float(table["maximum"].max()), row.unit, lang)
-    draws = int(table["draws"].max())
-    words = text(head, lang, outcome=title(row, lang), unit=unit, draws=draws)
-    widths = (13, 13, 13, 13)
-    keys = ("median", "percentile_90", "maximum", "best")
-    heads = [text(f"regret_{key}", lang) for key in keys]
-    lines = wrap(words, COLUMNS).splitlines()
-    lines.append(table_line("", text("package", lang), widths, heads))
-    for place, fact in enumerate(row_dicts(table), start=1):
-        cells = [number(fact[key] / factor) for key in keys[:3]]
-        cells.append(percent(fact["best"]))
-        lines.append(table_line(str(place), titles[fact["package"]][lang], widths, cells))
-    return lines + wrap(text("regret_read", lang), COLUMNS).splitlines()
+    values = result.summaries[OBJECTIVE][alive, :, 0]
+    return regret_table([result.scenarios[place] for place in alive], values)

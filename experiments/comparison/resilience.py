@@ -5,25 +5,20 @@ Every run under a shock has a twin without it: same package, same luck, same par
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
-from experiments.comparison.intervals import ENOUGH, describe
-from experiments.comparison.regret import OBJECTIVE, regret_lines, regret_table
-from experiments.report.messages import percent, text, title, wrap
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
-    from ecosystem.runs.result import Result
-
-    Array = NDArray[np.float64]
+from ecosystem.inputs.options import Options
+from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
+from ecosystem.maths.arrays import Array
+from ecosystem.runs.result import Result
+from experiments.comparison.intervals import describe
+from experiments.comparison.options import simulated
+from experiments.comparison.regret import OBJECTIVE, regret_table
 
 SERIES = ("local_value_added_net", "compute_exported")
 """Outcomes, quarter by quarter, whose resilience is measured."""
@@ -81,14 +76,8 @@ def recovery_time(shocked: Array, twin: Array) -> Array:
     return np.where(struck[:, -1], found, 0.0)
 
 
-def _empty() -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame()
-
-
 @dataclass(frozen=True)
-class Resilience:
+class ResilienceResult:
     """What shocks do to packages.
 
     Parameters
@@ -112,70 +101,40 @@ class Resilience:
     table: pd.DataFrame
     robustness: pd.DataFrame
     titles: dict[str, dict[str, str]]
-    regret: pd.DataFrame = field(default_factory=_empty)
+    regret: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    def save(self, directory: Path) -> list[Path]:
-        """Write the tables into a folder that exists, and return the paths."""
-        from experiments.command.run_directory import write_csv
+    @classmethod
+    def of(cls, scenarios: Sequence[ResolvedScenario], asked: Options) -> Self:
+        """Run scenarios under each of their shocks alone, and without any.
 
-        tables = {
-            "resilience.csv": self.table,
-            "robustness.csv": self.robustness,
-            "regret_under_shocks.csv": self.regret,
-        }
-        for name, table in tables.items():
-            write_csv(directory / name, table)
-        return [directory / name for name in tables]
-
-    def text(self, lang: str = "en") -> str:
-        """Return the tables as lines of at most 100 columns."""
-        return resilience_text(self, lang)
-
-
-def resilience(
-    scenarios: Sequence[ResolvedScenario],
-    *,
-    outcomes: Sequence[str] = SERIES,
-    progress: Callable[[int, int], None] | None = None,
-    **options: Any,
-) -> Resilience:
-    """Run scenarios under each of their shocks alone, and without any.
-
-    Parameters
-    ----------
-    scenarios
-        Resolved scenarios; those without a shock within the runs are left out.
-    outcomes
-        Names of outcomes without parts.
-    options
-        As `ecosystem.runs.simulate.simulate` takes them: replicates, seed, until, world and so on.
-    """
-    import pandas as pd
-
-    from ecosystem.inputs.calendar import HORIZON, period_index, period_label
-    from ecosystem.runs.simulate import simulate
-
-    last = period_index(options.get("until", period_label(HORIZON - 1)))
-    single = [(one, use) for one in scenarios for use in one.shocks if use.start <= last]
-    struck = [one for one in scenarios if any(one is other for other, _ in single)]
-    if not struck:
-        return Resilience(pd.DataFrame(), pd.DataFrame(), {})
-    twins = [replace(scenario, shocks=()) for scenario in struck]
-    runs = [*twins, *(replace(one, shocks=(use,)) for one, use in single)]
-    result = simulate(runs, outcomes=list(outcomes), progress=progress, **options)
-    place = {scenario.name: number for number, scenario in enumerate(twins)}
-    rows: list[dict[str, Any]] = []
-    losses: dict[tuple[str, str], dict[str, Array]] = {}
-    for outcome in outcomes:
-        series = result.series[outcome][..., 0]
-        for run, (scenario, use) in enumerate(single, start=len(twins)):
-            number = place[scenario.name]
-            pair = series[run][:, use.start :], series[number][:, use.start :]
-            losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
-            rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
-    titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
-    regret = _regret(struck, single, result)
-    return Resilience(pd.DataFrame(rows), _robustness(losses), titles, regret)
+        Parameters
+        ----------
+        scenarios
+            With their shocks; those without one within the runs are left out.
+        asked
+            How they are run; its `outcomes`, without parts, are `SERIES` by default.
+        """
+        outcomes = asked.outcomes or SERIES
+        single = [(one, use) for one in scenarios for use in one.shocks if use.start <= asked.last]
+        struck = [one for one in scenarios if any(one is other for other, _ in single)]
+        if not struck:
+            return cls(pd.DataFrame(), pd.DataFrame(), {})
+        twins = [replace(scenario, shocks=()) for scenario in struck]
+        runs = [*twins, *(replace(one, shocks=(use,)) for one, use in single)]
+        result = simulated(runs, asked.with_(outcomes=outcomes))
+        place = {scenario.name: number for number, scenario in enumerate(twins)}
+        rows: list[dict[str, Any]] = []
+        losses: dict[tuple[str, str], dict[str, Array]] = {}
+        for outcome in outcomes:
+            series = result.series[outcome][..., 0]
+            for run, (scenario, use) in enumerate(single, start=len(twins)):
+                number = place[scenario.name]
+                pair = series[run][:, use.start :], series[number][:, use.start :]
+                losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
+                rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
+        titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
+        regret = _regret(struck, single, result)
+        return cls(pd.DataFrame(rows), _robustness(losses), titles, regret)
 
 
 def _regret(
@@ -185,11 +144,11 @@ def _regret(
 ) -> pd.DataFrame:
     """Return regrets over the draws of the twins, then of each shock that all packages share."""
     if OBJECTIVE not in result.summaries or len(struck) < 2:
-        return _empty()
+        return pd.DataFrame()
     values = result.summaries[OBJECTIVE][..., 0]
     alive = [i for i in range(len(struck)) if np.isfinite(values[i]).any()]
     if len(alive) < 2:
-        return _empty()
+        return pd.DataFrame()
     place = {(one.name, use): len(struck) + i for i, (one, use) in enumerate(single)}
     states, struck = [values[alive]], [struck[i] for i in alive]
     for use in struck[0].shocks:
@@ -219,8 +178,6 @@ def _quantiles(name: str, values: Array) -> dict[str, float]:
 
 def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame:
     """Return the smallest 1 - loss over the shocks, run by run, summarised."""
-    import pandas as pd
-
     rows = []
     for (outcome, package), by_shock in losses.items():
         medians = {name: _quantiles("loss", values)["loss"] for name, values in by_shock.items()}
@@ -230,61 +187,3 @@ def _robustness(losses: dict[tuple[str, str], dict[str, Array]]) -> pd.DataFrame
         row |= {"pairs": int(np.isfinite(least).sum())}
         rows.append(row | _quantiles("robustness", least))
     return pd.DataFrame(rows)
-
-
-def resilience_text(found: Resilience, lang: str = "en") -> str:
-    """Return both tables as lines of at most 100 columns."""
-    from ecosystem.inputs.catalogue import shocks
-    from experiments.comparison.compare import row_dicts
-    from experiments.report.presentation import COLUMNS, outcome_row, table_line
-
-    if found.table.empty:
-        return text("resilience_none", lang)
-    widths = (9, 18, 9, 10, 10, 7)
-    keys = ("loss", "depth", "recovery", "censored", "pairs")
-    heads = [text(f"resilience_{key}", lang) for key in keys]
-    lines = wrap(text("resilience_head", lang), COLUMNS).splitlines()
-    for (outcome, shock), rows in found.table.groupby(["outcome", "shock"], sort=False):
-        named = title(shocks()[str(shock)], lang)
-        lines += ["", f"{title(outcome_row(str(outcome)), lang)} · {named}"]
-        lines.append(table_line("", "", widths, [heads[0], "90 %", *heads[1:]]))
-        for row in row_dicts(rows.sort_values("loss", kind="stable")):
-            time = text("never", lang) if np.isinf(row["recovery"]) else f"{row['recovery']:.0f}"
-            cells = [_share(row["loss"])]
-            cells.append(f"{_share(row['loss_low_90'])} … {_share(row['loss_high_90'])}")
-            cells += [_share(row["depth"]), time, percent(row["censored"]), str(row["pairs"])]
-            lines.append(table_line("", found.titles[row["package"]][lang], widths, cells))
-    several = found.robustness[found.robustness["shocks"] > 1]
-    lines += _robustness_lines(several, found.titles, lang)
-    lines += ["", *wrap(text("resilience_read", lang, window=WINDOW), COLUMNS).splitlines()]
-    if min([*found.table["pairs"], *several["pairs"]]) < ENOUGH:
-        lines += wrap(text("resilience_few", lang, enough=ENOUGH), COLUMNS).splitlines()
-    if not found.regret.empty:
-        lines += ["", *regret_lines(found.regret, found.titles, lang, "regret_shocks_head")]
-    return "\n".join(lines)
-
-
-def _robustness_lines(
-    table: pd.DataFrame, titles: dict[str, dict[str, str]], lang: str
-) -> list[str]:
-    """Return the robustness of packages that were struck by several shocks as lines."""
-    from ecosystem.inputs.catalogue import shocks
-    from experiments.comparison.compare import row_dicts
-    from experiments.report.presentation import COLUMNS, outcome_row, table_line
-
-    widths, lines = (8, 18, 7, 32), []
-    for outcome, rows in table.groupby("outcome", sort=False):
-        head = text("resilience_robustness", lang)
-        named = f"{title(outcome_row(str(outcome)), lang)} · {head}"
-        lines += ["", *wrap(named, COLUMNS).splitlines()]
-        lines.append(table_line("", "", widths, ["", "90 %", text("resilience_pairs", lang), ""]))
-        for row in row_dicts(rows.sort_values("robustness", ascending=False, kind="stable")):
-            span = f"{_share(row['robustness_low_90'])} … {_share(row['robustness_high_90'])}"
-            cells = [_share(row["robustness"]), span, str(row["pairs"])]
-            cells.append(title(shocks()[row["worst"]], lang))
-            lines.append(table_line("", titles[row["package"]][lang], widths, cells))
-    return lines
-
-
-def _share(value: float) -> str:
-    return "–" if value != value else f"{100 * value:.1f} %"

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import factorial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from ecosystem.maths.arrays import Array
 
 ALWAYS, ANY, NEVER = "always", "any", "never"
 
 
-def shapley(
-    values: Mapping[frozenset[str], NDArray[np.float64]], players: Sequence[str]
-) -> dict[str, NDArray[np.float64]]:
+def shapley(values: Mapping[frozenset[str], Array], players: Sequence[str]) -> dict[str, Array]:
     """Split the value of the whole over its players (Shapley 1953, "A value for n-person games").
 
     Parameters

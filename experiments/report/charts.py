@@ -1,22 +1,28 @@
-"""What every figure shares: theme, fonts, and the files written beside each picture."""
+"""What every figure shares: theme, fonts, the frame, and the files written beside each picture."""
 
 from __future__ import annotations
 
 import functools
 import io
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from experiments.command.run_directory import write_csv, write_text
-from experiments.report.messages import check_language, text
+import matplotlib as mpl
+import matplotlib.style
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.ticker import FuncFormatter
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from experiments.report.files import write_csv, write_text
+from experiments.report.messages import check_language, text, wrap
 
 LATIN_FONT = "DejaVu Sans"  # comes with matplotlib
 CHINESE_FONTS = (
@@ -25,14 +31,17 @@ CHINESE_FONTS = (
     "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Noto Sans CJK JP", "Arial Unicode MS", "SimSun",
 )  # fmt: skip
 DOTS_PER_INCH = 300
+WIDTH = 9.0
+"""Inches; a page of A4 across with its margins."""
 INK, QUIET, ZERO_INSIDE = "#222222", "#666666", "#9a9a9a"
+BETTER, WORSE = "#0173b2", "#d55e00"
+"""Two colours of seaborn's palette that every kind of colour vision tells apart."""
+STYLE = ("default", "seaborn-v0_8-whitegrid")
 
 
 @functools.cache
 def chinese_fonts() -> tuple[str, ...]:
     """Return the installed fonts that hold Chinese characters, best first."""
-    from matplotlib.font_manager import fontManager
-
     installed = set(fontManager.get_font_names())
     return tuple(name for name in CHINESE_FONTS if name in installed)
 
@@ -61,16 +70,13 @@ def figure_language(lang: str) -> str:
 def theme(lang: str) -> Iterator[None]:
     """Apply the look of all figures inside the block and put the settings back after it.
 
-    Fonts are given as `font.family`, which a label keeps for its life, so that a figure drawn
-    again later does not lose its Chinese. Colour codes are left alone: seaborn changes them for
-    the whole process.
+    What the user's own matplotlibrc says does not matter: a picture starts from the defaults, and
+    a title is text, whatever dollar signs are in it. Fonts are given as `font.family`, which a
+    label keeps for its life, so that a figure drawn again later does not lose its Chinese.
     """
-    import matplotlib as mpl
-    import seaborn as sns
-
-    fonts = [*(chinese_fonts() if lang == "zh" else ()), LATIN_FONT]
-    rc = {
-        "font.family": fonts,
+    own = {
+        "font.family": [*(chinese_fonts() if lang == "zh" else ()), LATIN_FONT],
+        "text.parse_math": False,
         "axes.unicode_minus": False,
         "axes.titleweight": "normal" if lang == "zh" else "bold",  # few Chinese fonts have a bold
         "axes.edgecolor": "#bbbbbb",
@@ -82,19 +88,72 @@ def theme(lang: str) -> Iterator[None]:
         "svg.hashsalt": "compute-ecosystem",
         "svg.fonttype": "path",
     }
-    with mpl.rc_context():
-        sns.set_theme(style="whitegrid", palette="colorblind", color_codes=False, rc=rc)
+    with matplotlib.style.context([*STYLE, own]):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure (inches) that belongs to no window system and no global list."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A figure with its title, subtitle and foot; what lies between them, as shares of it."""
+
+    figure: Figure
+    bottom: float
+    top: float
+
+    def axes(self, left: float, right: float) -> Axes:
+        """Return axes between two margins, in inches, with a line at zero."""
+        wide = self.figure.get_figwidth()
+        axes = self.figure.add_axes(
+            (left / wide, self.bottom, (wide - left - right) / wide, self.top - self.bottom)
+        )
+        axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
+        axes.xaxis.set_major_formatter(FuncFormatter(tick))
+        axes.tick_params(axis="x", labelsize=9)
+        return axes
+
+
+def framed(
+    middle: float, head: str, below: str, notes: Sequence[str], *, wide: float = WIDTH,
+    above: float = 0.5, foot: float = 0.65,
+) -> Frame:  # fmt: skip
+    """Return a figure with words around a space for axes.
+
+    Parameters
+    ----------
+    middle
+        Height of the space, inches.
+    head, below
+        Title and subtitle.
+    notes
+        Lines for the foot.
+    wide
+        Width of the figure, inches.
+    above, foot
+        Inches beside those of the words, between title and space and under it.
+    """
+    head = wrap(head, round(88 * wide / WIDTH))
+    lines = "\n".join(wrap(note, round(150 * wide / WIDTH)) for note in notes)
+    under = 0.20 + 0.22 * (1 + head.count("\n"))
+    top, bottom = under + above, foot + 0.15 * (1 + lines.count("\n"))
+    high = top + middle + bottom
+    figure = new_figure(wide, high)
+    weight = mpl.rcParams["axes.titleweight"]
+    figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
+    figure.text(0.02, 1 - under / high, below, va="top", fontsize=9, color=QUIET)
+    figure.text(0.02, 0.08 / high, lines, va="bottom", fontsize=7.5, color=QUIET, linespacing=1.4)
+    return Frame(figure, bottom / high, 1 - top / high)
+
+
+def tick(value: float, _: object) -> str:
+    """Return a tick label with thousands apart and without an exponent."""
+    return f"{value:,.10g}"
 
 
 @dataclass(frozen=True)
@@ -123,11 +182,11 @@ class Chart:
         stem = Path(stem)
         paths = [stem.with_name(stem.name + ending) for ending in (".png", ".svg", ".csv", ".txt")]
         png, svg, csv, alt = paths
+        write_csv(csv, self.data)
+        write_text(alt, self.alt + "\n")
         with theme(self.lang):
             self.figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Description": self.alt})
             self.figure.savefig(svg, metadata={"Date": None, "Description": self.alt})
-        write_csv(csv, self.data)
-        write_text(alt, self.alt + "\n")
         return paths
 
     def _repr_png_(self) -> bytes:
@@ -136,3 +195,40 @@ class Chart:
         with theme(self.lang):
             self.figure.savefig(picture, format="png", dpi=110)
         return picture.getvalue()
+
+
+def draw(
+    charts: Mapping[str, Callable[[], Chart]], directory: Path, lang: str, quiet: bool = True
+) -> list[Path]:
+    """Draw figures into the folder `figures` of a directory, and return the paths.
+
+    A figure that fails costs no run: it is one warning, and a note where it would stand.
+
+    Parameters
+    ----------
+    charts
+        By the name of its files, what makes each figure.
+    directory
+        A folder that exists.
+    lang
+        Language of the line of progress.
+    quiet
+        Show no progress.
+    """
+    folder, paths = directory / "figures", []
+    folder.mkdir(exist_ok=True)
+    shown = tqdm(
+        charts.items(), text("drawing", lang), leave=False, disable=quiet,
+        file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10.0,
+    )  # fmt: skip
+    for name, make in shown:
+        note = folder / f"{name}.failed.txt"
+        try:
+            paths += make().save(folder / name)
+            note.unlink(missing_ok=True)
+        except Exception as error:  # whatever it is: the numbers are there without the picture
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(text("not_drawn", lang, name=name, reason=reason), stacklevel=2)
+            write_text(note, reason + "\n")
+            paths.append(note)
+    return paths

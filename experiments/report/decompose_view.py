@@ -1,165 +1,124 @@
-"""A decomposition as text, as figures and as files."""
+"""A decomposition as a page, as figures and as files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from experiments.comparison.compare import row_dicts
-from experiments.comparison.decompose import NET_COST, OBJECTIVE, OTHER, RULES, Decomposition
+import pandas as pd
+
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.scenario import resolve
+from experiments.comparison.budget import own_present_value
+from experiments.comparison.compare import NET_COST, row_dicts
+from experiments.comparison.decompose import BLOCKS, OTHER, RULES, DecompositionResult
 from experiments.comparison.intervals import clear_of_zero
-from experiments.report.messages import number, percent, scaled_unit, text, title, wrap
-from experiments.report.presentation import (
-    COLUMNS,
-    FIRST,
-    base_words,
-    circumstances,
-    few_notes,
-    outcome_row,
-    table_line,
-)
+from experiments.comparison.regret import OBJECTIVE
+from experiments.report import notes
+from experiments.report.charts import Chart, draw, figure_language
+from experiments.report.decompose_figures import Bars, instrument_bars, waterfall
+from experiments.report.figures import shown
+from experiments.report.files import write_csv
+from experiments.report.messages import number, text, title
+from experiments.report.tables import Page, Table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from experiments.report.charts import Chart
-
-SCALED = ("mean", "median", "low_50", "high_50", "low_90", "high_90", "monte_carlo_error")
 PARTS = ("without", "alone")
-SMALL = 0.01
-"""Numbers below it get four decimals, so that none is cut by its cell."""
 
 
-def scaled(rows: pd.DataFrame, factor: float) -> pd.DataFrame:
-    """Return rows in a unit so many times the original."""
-    return rows.assign(**{name: rows[name] / factor for name in SCALED})
-
-
-def unit_of(found: Decomposition, outcome: str, lang: str) -> tuple[float, str]:
-    """Return the divisor and the unit in which the numbers of an outcome can be read."""
-    rows = found.table[found.table["outcome"] == outcome]
-    largest = float(rows[["low_90", "high_90"]].abs().max().max())
-    return scaled_unit(largest, str(rows["unit"].iloc[0]), lang)
-
-
-def part_titles(found: Decomposition, lang: str) -> dict[str, str]:
+def part_titles(found: DecompositionResult, lang: str) -> dict[str, str]:
     """Return the titles of instruments, blocks and the whole."""
-    from ecosystem.inputs.catalogue import instruments
-    from ecosystem.inputs.scenario import resolve
-    from experiments.comparison.decompose import BLOCKS
-
     names = {name: title(row, lang) for name, row in instruments().items()}
     names |= {block: title(resolve(package), lang) for block, package in BLOCKS.items()}
     names |= {OTHER: text("block_other", lang), RULES: text("block_rules", lang)}
     return names | {"whole": title(found.package, lang)}
 
 
-def table_notes(found: Decomposition, lang: str) -> list[str]:
-    """Return how to read the tables, and under which circumstances they hold."""
-    runs = found.runs
-    lines = [text("decompose_read", lang, pairs=runs["pairs"])]
-    lines.append(text("decompose_break_even", lang, tries=runs["even_pairs"]))
-    return [*lines, *notes(found, lang)]
-
-
-def figure_notes(found: Decomposition, lang: str) -> list[str]:
-    """Return how to read the figures, and under which circumstances they hold."""
-    return [text("decompose_read_figure", lang, pairs=found.runs["pairs"]), *notes(found, lang)]
-
-
-def notes(found: Decomposition, lang: str) -> list[str]:
+def _notes(found: DecompositionResult, lang: str) -> list[str]:
     """Return what was left out, held, drawn and struck."""
     runs, both = found.runs, (found.package, found.reference)
     lines = [text("decompose_rules", lang)] if RULES in set(found.table["name"]) else []
     lost = {"lost": runs["replicates"] - runs["pairs"], "tries": runs["tries"] - runs["even_pairs"]}
     if any(lost.values()):
         lines.append(text("decompose_failed", lang, **lost))
-    lines += few_notes(found.table, lang)
+    lines += notes.few_notes(found.table, lang)
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
-    return lines + circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
+    return lines + notes.circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
 
 
-def decomposition_text(found: Decomposition, lang: str = "en") -> str:
-    """Return the tables of a decomposition as lines of at most 100 columns."""
-    from experiments.comparison.budget import own_present_value
-
+def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
+    """Return the split over blocks, and what each instrument adds."""
     runs, names = found.runs, part_titles(found, lang)
-    head = text(
-        "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
-        seed=runs["seed"], world=runs["world"], until=runs["until"], runs=runs["runs"],
-        money=number(own_present_value(found.package)), reference=title(found.reference, lang),
-    )  # fmt: skip
-    lines = wrap(head, COLUMNS).splitlines()
+    page: Page = [
+        text(
+            "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
+            seed=runs["seed"], until=runs["until"], runs=runs["runs"],
+            world=notes.world_words(runs["world"], lang),
+            money=number(own_present_value(found.package)), reference=title(found.reference, lang),
+        )
+    ]  # fmt: skip
     for outcome in (OBJECTIVE, NET_COST):
-        lines += ["", *_block_lines(found, outcome, names, lang)]
-    lines += ["", *_instrument_lines(found, names, lang), ""]
-    for note in table_notes(found, lang):
-        lines += wrap(note, COLUMNS).splitlines()
-    return "\n".join(lines)
+        page += ["", *_blocks(found, outcome, names, lang)]
+    page += ["", *_instruments(found, names, lang), ""]
+    page.append(text("decompose_read", lang, pairs=runs["pairs"]))
+    page.append(text("decompose_break_even", lang, tries=runs["even_pairs"]))
+    return [*page, *_notes(found, lang)]
 
 
-def _heading(outcome: str, unit: str, found: Decomposition, lang: str) -> list[str]:
-    row = outcome_row(outcome)
-    facts = [title(row, lang), unit, base_words(row, found.runs["until"], lang)]
-    return wrap(" · ".join([*facts, text(row.better or "neither", lang)]), COLUMNS).splitlines()
+def decomposition_headline(found: DecompositionResult, lang: str = "en") -> str:
+    """Return the instrument that adds most when it joins last, as a sentence."""
+    rows, names = shown(found.rows("without"), lang), part_titles(found, lang)
+    if rows["median"].isna().all():
+        return text("decompose_failed", lang, lost=found.runs["replicates"], tries=0)
+    row = rows.sort_values("median", kind="stable").iloc[-1]
+    return text(
+        "summary_decompose", lang, package=names["whole"], name=names[str(row.name)],
+        unit=row["unit"], median=number(row["median"], signed=True),
+        low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
+    )  # fmt: skip
 
 
-def _block_lines(found: Decomposition, outcome: str, names: dict[str, str], lang: str) -> list[str]:
+def _heading(outcome: str, rows: pd.DataFrame, found: DecompositionResult, lang: str) -> str:
+    row = notes.outcome_row(outcome)
+    facts = [
+        title(row, lang),
+        rows["unit"].iloc[0],
+        notes.base_words(row, found.runs["until"], lang),
+    ]
+    return " · ".join([*facts, text(row.better or "neither", lang)])
+
+
+def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lang: str) -> Page:
     """Return the Shapley parts of one outcome, and the whole below them."""
-    factor, unit = unit_of(found, outcome, lang)
-    widths = (20, 21, 21, 11)
-    heads = [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
-    lines = _heading(outcome, unit, found, lang)
-    lines.append(table_line("", text("decompose_blocks", lang), widths, heads))
-    for part in ("shapley", "whole"):
-        rows = scaled(found.rows(part, outcome), factor).reset_index()
-        for row in row_dicts(rows):
-            error = number(row["monte_carlo_error"], figures=2)
-            cells = [f"{number(row['median'], signed=True)} ± {error}"]
-            cells += [_range(row, "50"), _range(row, "90"), percent(row["share_above_zero"])]
-            lines.append(table_line("", names[row["name"]], widths, cells))
-    return lines
+    rows = pd.concat([found.rows(part, outcome) for part in ("shapley", "whole")])
+    rows = shown(rows, lang)
+    heads = [text("decompose_blocks", lang), *notes.difference_heads(lang)]
+    lines = [
+        [names[row["name"]], *notes.difference_cells(row)] for row in row_dicts(rows.reset_index())
+    ]
+    return [_heading(outcome, rows, found, lang), Table(heads, lines)]
 
 
-def _range(row: Mapping[Any, Any], reach: str) -> str:
-    low, high = row[f"low_{reach}"], row[f"high_{reach}"]
-    return f"{brief(low)} … {brief(high)}"
-
-
-def brief(value: float) -> str:
-    """Return a signed number of few digits: next to the largest of a table, small ones are 0."""
-    return f"{value:+.4f}" if 0 < abs(value) < SMALL else number(value, signed=True)
-
-
-def _instrument_lines(found: Decomposition, names: dict[str, str], lang: str) -> list[str]:
+def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -> Page:
     """Return what each instrument adds last and alone, and where it breaks even."""
-    factor, unit = unit_of(found, OBJECTIVE, lang)
-    widths = (11, 18, 11, 18, 8, 8)
     keys = ("without", "", "alone", "", "value_added", "value_added_less_cost")
     heads = [text(f"decompose_{key}", lang) if key else "90 %" for key in keys]
-    lines = _heading(OBJECTIVE, unit, found, lang)
-    room = COLUMNS - 4 - sum(widths)
-    lines.append(table_line("", text("packages_instruments", lang), widths, heads))
-    tables = {part: scaled(found.rows(part), factor).to_dict("index") for part in PARTS}
-    for name in tables["without"]:
+    tables = {part: shown(found.rows(part), lang) for part in PARTS}
+    rows = []
+    for name in tables["without"].index:
         cells = []
         for part in PARTS:
-            row = tables[part][name]
-            mark = "*" if clear_of_zero(row) else " "
-            cells += [f"{brief(row['median'])}{mark}", _range(row, "90")]
-        cells += even_words(found, str(name), lang)
-        first, *rest = wrap(names[str(name)], room).splitlines()
-        lines.append(table_line("", first, widths, cells))
-        lines += [f"    {line}" for line in rest]
-    return lines
+            row = tables[part].loc[name]
+            mark = " *" if clear_of_zero(row) else ""
+            cells += [number(row["median"], signed=True) + mark, notes.interval(row, "90")]
+        rows.append([names[name], *cells, *even_words(found, name, lang)])
+    heading = _heading(OBJECTIVE, tables["without"], found, lang)
+    return [heading, Table([text("packages_instruments", lang), *heads], rows)]
 
 
-def even_words(found: Decomposition, name: str, lang: str) -> list[str]:
+def even_words(found: DecompositionResult, name: str, lang: str) -> list[str]:
     """Return the break-even effectiveness of an instrument, in both measures, as words."""
-    words = []
+    words, table = [], found.break_even
     for measure in ("value_added", "value_added_less_cost"):
-        table = found.break_even
         rows = table[(table["instrument"] == name) & (table["measure"] == measure)]
         value = rows["break_even"].iloc[0] if len(rows) else None
         if value is None or value != value:
@@ -169,39 +128,36 @@ def even_words(found: Decomposition, name: str, lang: str) -> list[str]:
     return words
 
 
-def decomposition_charts(found: Decomposition, lang: str = "en") -> dict[str, Chart]:
+def decomposition_charts(found: DecompositionResult, lang: str = "en") -> dict[str, Chart]:
     """Draw the instruments (last and alone) and the waterfall of the blocks."""
-    from experiments.report.charts import figure_language
-    from experiments.report.decompose_figures import instrument_bars, waterfall
+    return {name: decomposition_chart(found, name, lang) for name in ("instruments", "blocks")}
 
+
+def decomposition_chart(found: DecompositionResult, name: str, lang: str) -> Chart:
+    """Draw the ``instruments`` or the ``blocks``."""
     lang = figure_language(lang)
-    factor, unit = unit_of(found, OBJECTIVE, lang)
-    names = part_titles(found, lang)
-    row = outcome_row(OBJECTIVE)
+    names, row = part_titles(found, lang), notes.outcome_row(OBJECTIVE)
+    parts = {part: shown(found.rows(part), lang) for part in (*PARTS, "shapley", "whole")}
     words = {
-        "outcome": title(row, lang), "unit": unit, "package": names["whole"], "lang": lang,
-        "base": text("present_value", lang, first=FIRST, until=found.runs["until"]),
+        "outcome": title(row, lang), "unit": parts["whole"]["unit"].iloc[0], "lang": lang,
+        "base": text("present_value", lang, first=notes.FIRST, until=found.runs["until"]),
+        "package": names["whole"],
     }  # fmt: skip
-    foot, few = figure_notes(found, lang), few_notes(found.table, lang)
-    parts = {
-        part: scaled(found.rows(part), factor).assign(unit=unit)
-        for part in (*PARTS, "shapley", "whole")
-    }
-    return {
-        "instruments": instrument_bars(parts, names, words, foot, few),
-        "blocks": waterfall(parts, names, words, foot, few),
-    }
+    reading = text("decompose_read_figure", lang, pairs=found.runs["pairs"])
+    foot = [reading, *_notes(found, lang)]
+    bars = Bars(parts, names, words, foot, notes.few_notes(found.table, lang))
+    return instrument_bars(bars) if name == "instruments" else waterfall(bars)
 
 
-def save_decomposition(found: Decomposition, directory: Path, lang: str) -> list[Path]:
-    """Write tables and figures into a folder that exists; return the paths."""
-    from experiments.command.run_directory import write_csv
-
+def save_decomposition(
+    found: DecompositionResult, directory: Path, lang: str, quiet: bool = True
+) -> list[Path]:
+    """Write tables, then figures, into a folder that exists; return the paths."""
     paths = [directory / "decomposition.csv", directory / "break_even.csv"]
     write_csv(paths[0], found.table)
     write_csv(paths[1], found.break_even)
-    figures = directory / "figures"
-    figures.mkdir(exist_ok=True)
-    for name, chart in decomposition_charts(found, lang).items():
-        paths += chart.save(figures / f"decomposition_{name}")
-    return paths
+    charts = {
+        f"decomposition_{name}": partial(decomposition_chart, found, name, lang)
+        for name in ("instruments", "blocks")
+    }
+    return paths + draw(charts, directory, lang, quiet)

@@ -1,4 +1,4 @@
-"""Every word a figure or a table shows, in English and Chinese, read from one table."""
+"""Every word and unit that a figure or a table shows, in English and Chinese, from two tables."""
 
 from __future__ import annotations
 
@@ -8,22 +8,32 @@ import importlib.resources
 import math
 import unicodedata
 
+from rich.cells import cell_len, set_cell_size
+
 from ecosystem.inputs.faults import Fault, InputError
 
 LANGUAGES = ("en", "zh")
 
 
 @functools.cache
-def _words() -> dict[str, dict[str, str]]:
-    source = importlib.resources.files("experiments.report") / "messages.csv"
+def _table(name: str, key: str) -> dict[str, dict[str, str]]:
+    source = importlib.resources.files("experiments.report") / name
     rows = csv.DictReader(source.read_text(encoding="utf-8-sig").splitlines())
-    return {row["key"]: row for row in rows}
+    return {row[key]: row for row in rows}
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:
     """Return one message with its values filled in; KeyError for a key the table lacks."""
     check_language(lang)
-    return _words()[key][lang].format(**values)
+    filled = {
+        name: plain(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+    return _table("messages.csv", "key")[key][lang].format(**filled)
+
+
+def plain(words: str) -> str:
+    """Return words of a user on one line, without signs that no font or terminal can show."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
 
 
 def check_language(lang: str) -> None:
@@ -35,7 +45,7 @@ def check_language(lang: str) -> None:
 def title(row: object, lang: str = "en") -> str:
     """Return the title of a catalogue row (`title_en`, `title_zh`) in one language."""
     check_language(lang)
-    return str(getattr(row, f"title_{lang}"))
+    return plain(str(getattr(row, f"title_{lang}")))
 
 
 def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
@@ -61,31 +71,41 @@ def percent(share: float) -> str:
     return "–" if share != share else f"{round(100 * share)} %"
 
 
-def scaled_unit(largest: float, unit: str, lang: str = "en") -> tuple[float, str]:
-    """Return a divisor that makes numbers of this size readable, and the unit it gives.
+def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, str]:
+    """Return the one unit in which numbers of a unit of the catalogue are shown.
 
-    A unit of the catalogue that the table of messages has words for is put into the language.
+    Parameters
+    ----------
+    unit
+        A unit of the outcome table; one that `units.csv` lacks is shown as it is.
+    lang
+        Language of the words.
+    form
+        ``effect`` for differences (those of shares are percentage points), nothing for levels;
+        ``effect_short`` and ``short`` for the same in a narrow column.
+
+    Returns
+    -------
+    tuple
+        What numbers are divided by, and the unit in words.
     """
-    powers = [power for power in (12, 9, 6, 3) if largest >= 10 ** (power + 2)]
-    powers += [power for power in (-9, -6, -3) if 0 < largest < 10 ** (power + 1)]
-    power = powers[0] if powers else 0
-    whole = _words().get(f"unit {unit}" if not power else f"power_{power} {unit}")
-    if whole:
-        return 10.0**power, whole[lang]
-    single = _words().get(f"unit {unit}")
-    name = single[lang] if single else unit
-    return 10.0**power, text(f"power_{power}", lang, unit=name) if power else name
+    check_language(lang)
+    row = _table("units.csv", "unit").get(unit)
+    if row is None:
+        return 1.0, unit
+    words = row[f"{form}_{lang}"] if form else ""
+    return float(row["factor"]), words or row[f"short_{lang}" if "short" in form else lang]
 
 
 def width(line: str) -> int:
     """Return how many terminal columns a line takes; Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in line)
+    return cell_len(line)
 
 
 def pad(cell: str, columns: int, *, right: bool = False) -> str:
     """Fill a cell with blanks up to a width in terminal columns; a longer one is cut."""
-    while width(cell) > columns:
-        cell = cell[:-2] + "…" if cell.endswith("…") else cell[:-1] + "…"
+    if width(cell) > columns:
+        return set_cell_size(cell, columns - 1).rstrip() + "…"
     blank = " " * (columns - width(cell))
     return blank + cell if right else cell + blank
 

@@ -1,31 +1,42 @@
-"""One scenario: levels of its outcomes as text, and bands over time as a figure."""
+"""One scenario: levels of its outcomes as a page, and bands over time as a figure."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from experiments.comparison.compare import DIMENSIONS, headline_outcomes, row_dicts
+from ecosystem.inputs.calendar import FIRST_YEAR, period_index, period_label
+from ecosystem.inputs.catalogue import Outcome
+from ecosystem.runs.result import DIMENSIONS, Result
+from experiments.comparison.compare import headline_outcomes, row_dicts
 from experiments.comparison.intervals import ENOUGH, OUTWARD, QUANTILES
-from experiments.report.messages import number, scaled_unit, text, title, wrap
-from experiments.report.presentation import (
-    COLUMNS,
-    FIRST,
-    base_words,
-    failure_lines,
-    outcome_row,
-    run_notes,
-    table_line,
-    varied_lines,
+from experiments.report import notes
+from experiments.report.charts import (
+    BETTER,
+    QUIET,
+    WIDTH,
+    Chart,
+    draw,
+    figure_language,
+    framed,
+    theme,
+    tick,
 )
+from experiments.report.compare_view import caveats, fitted
+from experiments.report.figures import shown
+from experiments.report.files import write_csv
+from experiments.report.messages import display_unit, number, text, title, wrap
+from experiments.report.tables import Page, Table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from ecosystem.runs.result import Result
-    from experiments.report.charts import Chart
+COLUMNS = 3
+"""Panels beside each other."""
+START = FIRST_YEAR + period_index(notes.FIRST) / 4
+"""When packages start, marked by a dotted line."""
 
 
 def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -41,56 +52,59 @@ def _quantiles(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
     The outer bounds are runs that were seen, as those of paired differences are pairs.
     """
-    import pandas as pd
-
     grouped = frame.groupby(keys, sort=False, observed=True)["value"]
     wide = {
         name: grouped.quantile(level, interpolation=OUTWARD.get(name, "linear"))
         for name, level in QUANTILES.items()
     }
-    return pd.DataFrame(wide).reset_index()
+    table = pd.DataFrame(wide).reset_index()
+    table.insert(1, "unit", [notes.outcome_row(str(name)).unit for name in table["outcome"]])
+    return table
 
 
 def run_table(result: Result) -> pd.DataFrame:
     """Return the level of every headline outcome over its own time base, one row an outcome."""
     names = headline_outcomes()
     table = _quantiles(_whole(result.summary(), names), ["outcome"])
-    rows = [outcome_row(str(name)) for name in table["outcome"]]
-    table.insert(1, "unit", [row.unit for row in rows])
-    table.insert(2, "time_base", [row.time_base for row in rows])
+    bases = [notes.outcome_row(str(name)).time_base for name in table["outcome"]]
+    table.insert(2, "time_base", bases)
     order = {name: place for place, name in enumerate(names)}
     return table.sort_values("outcome", key=lambda column: column.map(order)).reset_index(drop=True)
 
 
-def run_text(result: Result, table: pd.DataFrame, lang: str) -> str:
-    """Return the levels of one scenario as lines of at most 100 columns."""
+def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]:
+    """Return the first screen (``summary``) and everything (``full``) about one scenario."""
     name = result.scenarios[0]
     used = result.used_runs(name)
-    head = text(
-        "run_head", lang, scenario=result.titles[name][lang], replicates=used,
-        seed=result.seed, world=result.world.name, until=result.until,
-    )  # fmt: skip
-    widths = (12, 21, 21)
-    heads = [text("median", lang), "50 %", "90 %"]
-    lines = [*wrap(head, COLUMNS).splitlines(), *failure_lines(result, lang)]
-    lines += ["", table_line("", "", widths, heads)]
-    for row in row_dicts(table):
-        outcome = outcome_row(row["outcome"])
-        factor, unit = scaled_unit(max(abs(row["low_90"]), abs(row["high_90"])), row["unit"], lang)
-        low, high = {}, {}
-        for reach in ("50", "90"):
-            low[reach] = number(row[f"low_{reach}"] / factor)
-            high[reach] = number(row[f"high_{reach}"] / factor)
-        cells = [number(row["median"] / factor)]
-        cells += [f"{low[reach]} … {high[reach]}" for reach in ("50", "90")]
-        lines.append(table_line("", title(outcome, lang), widths, cells))
-        lines.append(f"      {unit} · {base_words(outcome, result.until, lang)}")
-    lines.append("")
-    if used < ENOUGH:
-        lines.append(text("few_runs", lang, enough=ENOUGH))
-    for note in run_notes(result, lang):
-        lines += wrap(note, COLUMNS).splitlines()
-    return "\n".join([*lines, *varied_lines(result, lang)])
+    above: Page = [
+        text(
+            "run_head", lang, scenario=result.titles[name][lang], replicates=used,
+            seed=result.seed, world=notes.world_words(result.world.name, lang),
+            until=result.until,
+        ),
+        *notes.failure_notes(result, lang),
+    ]  # fmt: skip
+    rows, brief = [], []
+    for place in range(len(table)):
+        row = row_dicts(shown(table.iloc[[place]], lang, ""))[0]
+        outcome = notes.outcome_row(row["outcome"])
+        cells = [number(row["median"])]
+        cells += [notes.interval(row, reach, signed=False) for reach in ("50", "90")]
+        base = f"{row['unit']} · {notes.base_words(outcome, result.until, lang)}"
+        rows.append([title(outcome, lang), base, *cells])
+        unit = display_unit(outcome.unit, lang, "short")[1]
+        brief.append([title(outcome, lang), f"{cells[0]} {unit}".strip(), cells[2]])
+    heads = [text(key, lang) for key in ("outcome", "unit", "median")]
+    few = [text("few_runs", lang, enough=ENOUGH)] if used < ENOUGH else []
+    below = [*few, *caveats(result, lang)]
+    below.append(text("summary_files", lang, tables="levels.csv"))
+    return {
+        "summary": fitted(above, Table([heads[0], heads[2], "90 %"], brief), below, lang),
+        "full": [
+            *above, "", Table([*heads, "50 %", "90 %"], rows, names=2), "", *few,
+            *notes.run_notes(result, lang), *notes.varied_notes(result, lang),
+        ],
+    }  # fmt: skip
 
 
 def bands_table(result: Result) -> pd.DataFrame:
@@ -99,10 +113,6 @@ def bands_table(result: Result) -> pd.DataFrame:
     Of headline outcomes without parts, one after the other: a frame of all takes more memory than
     the result itself.
     """
-    import pandas as pd
-
-    from ecosystem.inputs.calendar import period_label
-
     names = set(headline_outcomes())
     tables = []
     for name, series in result.series.items():
@@ -117,48 +127,90 @@ def bands_table(result: Result) -> pd.DataFrame:
 
 
 def bands(result: Result, lang: str = "en") -> Chart:
-    """Draw every headline outcome of the first scenario of a result over time."""
-    from ecosystem.inputs.calendar import FIRST_YEAR, period_index
-    from experiments.report.charts import figure_language
-    from experiments.report.figures import bands_over_time
-
+    """Draw every headline outcome of the first scenario over time, one panel an outcome."""
     lang = figure_language(lang)
-    name = result.scenarios[0]
-    table = bands_table(result)
+    name, table = result.scenarios[0], bands_table(result)
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
-    present = set(table["outcome"])
-    rows: list[Any] = [outcome_row(key) for key in headline_outcomes() if key in present]
-    scales = {}
-    for place, row in enumerate(rows):
-        largest = table.loc[table["outcome"] == row.name, ["low_90", "high_90"]].abs().max().max()
-        scales[row.name], unit = scaled_unit(float(largest), row.unit, lang)
-        rows[place] = row.model_copy(update={"unit": unit})
-    columns = list(QUANTILES)
-    scaled = table.copy()
-    scaled[columns] = table[columns].div(table["outcome"].map(scales).astype(float), axis=0)
-    last = scaled[scaled["outcome"] == rows[0].name].sort_values("year").iloc[-1]
-    used = result.used_runs(name)
+    parts = [shown(part, lang, "") for _, part in table.groupby("outcome", sort=False)]
+    order = headline_outcomes()
+    parts.sort(key=lambda part: order.index(str(part["outcome"].iloc[0])))
+    first = notes.outcome_row(str(parts[0]["outcome"].iloc[0]))
+    last, used = parts[0].iloc[-1], result.used_runs(name)
     head = text(
         "run_title" if used > 1 else "run_title_one", lang,
-        scenario=result.titles[name][lang], outcome=title(rows[0], lang),
-        median=number(last["median"]), unit=rows[0].unit, period=last["period"],
+        scenario=result.titles[name][lang], outcome=title(first, lang),
+        median=number(last["median"]), unit=last["unit"], period=last["period"],
         low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
-    key = "run_reading" if used > 1 else "run_reading_one"
-    reading = text(key, lang, replicates=used, first=FIRST)
-    start = FIRST_YEAR + period_index(FIRST) / 4
-    return bands_over_time(
-        scaled, rows, head=head, start=start, runs=used,
-        notes=[reading, *run_notes(result, lang)], lang=lang,
+    reading = "run_reading" if used > 1 else "run_reading_one"
+    few = [text("few_runs", lang, enough=ENOUGH)] if used < ENOUGH else []
+    foot = [text(reading, lang, replicates=used, first=notes.FIRST)]
+    foot += [*notes.run_notes(result, lang), *few]
+    rows = math.ceil(len(parts) / COLUMNS)
+    alt = [text("alt_bands", lang, title=head), *few]
+    with theme(lang):
+        space = framed(2.1 * rows - 0.4, head, "", foot, wide=WIDTH + 1, above=0.55, foot=0.6)
+        panels = space.figure.subplots(
+            rows, COLUMNS, squeeze=False, sharex=True,
+            gridspec_kw={
+                "left": 0.07, "right": 0.985, "top": space.top, "bottom": space.bottom,
+                "wspace": 0.28, "hspace": 0.52,
+            },
+        ).ravel()  # fmt: skip
+        for panel, band in zip(panels, parts, strict=False):
+            row = notes.outcome_row(str(band["outcome"].iloc[0]))
+            unit = _panel_unit(str(band["unit"].iloc[0]), row, lang)
+            _panel(panel, band, title(row, lang), unit)
+            alt.append(_panel_words(band, title(row, lang), unit, used, lang))
+        for panel in panels[len(parts) :]:
+            panel.set_visible(False)
+        for panel in panels[max(len(parts) - COLUMNS, 0) : len(parts)]:
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel(text("year", lang), fontsize=8)
+        space.figure.draw_without_rendering()
+    return Chart(space.figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
+
+
+def _panel_words(band: pd.DataFrame, name: str, unit: str, runs: int, lang: str) -> str:
+    """Return one panel in words; one run has no interval."""
+    first, last = band.iloc[0], band.iloc[-1]
+    return text(
+        "alt_panel" if runs > 1 else "alt_panel_one", lang, outcome=name, unit=unit,
+        start=first["period"], end=last["period"],
+        first=number(first["median"]), last=number(last["median"]),
+        low=number(last["low_90"]), high=number(last["high_90"]),
     )  # fmt: skip
 
 
-def save_run(result: Result, directory: Path, lang: str) -> tuple[pd.DataFrame, str]:
-    """Write the table and the figure of one scenario; return the table and its text."""
-    from experiments.command.run_directory import write_csv
+def _panel_unit(unit: str, outcome: Outcome, lang: str) -> str:
+    """Return the unit of an outcome by quarter: of what flows, it is an amount a quarter."""
+    flow = outcome.time_base in ("present_value", "sum")
+    return f"{unit}, {text('per_quarter', lang)}" if flow else unit
 
+
+def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str) -> None:
+    """Draw median and bands of one outcome."""
+    year = band["year"].to_numpy()
+    for reach, depth in (("90", 0.18), ("50", 0.38)):
+        panel.fill_between(
+            year, band[f"low_{reach}"].to_numpy(), band[f"high_{reach}"].to_numpy(),
+            color=BETTER, alpha=depth, linewidth=0,
+        )  # fmt: skip
+    panel.plot(year, band["median"].to_numpy(), color=BETTER, linewidth=1.6)
+    panel.axvline(START, color=QUIET, linewidth=0.9, linestyle=":")
+    panel.set_xlim(math.floor(year[0]), math.ceil(year[-1] + 0.01))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    panel.yaxis.set_major_formatter(FuncFormatter(tick))
+    panel.tick_params(labelsize=7.5)
+    panel.set_title(wrap(name, 36), fontsize=9, loc="left", pad=14)
+    panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
+
+
+def save_run(result: Result, directory: Path, lang: str, quiet: bool = True) -> pd.DataFrame:
+    """Write the table, then the figure of one scenario; return the table."""
     table = run_table(result)
     write_csv(directory / "levels.csv", table)
-    (directory / "figures").mkdir(exist_ok=True)
-    bands(result, lang).save(directory / "figures" / "bands")
-    return table, run_text(result, table, lang)
+    draw({"bands": lambda: bands(result, lang)}, directory, lang, quiet)
+    return table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecosystem.inputs.faults import FaultList
 from experiments.report.charts import (
+    BETTER,
     INK,
     QUIET,
     ZERO_INSIDE,
@@ -14,9 +15,8 @@ from experiments.report.charts import (
     new_figure,
     theme,
 )
-from experiments.report.figures import colours
-from experiments.report.messages import number, percent, scaled_unit, text, title, wrap
-from experiments.report.presentation import base_words, shock_notes, world_note
+from experiments.report.messages import display_unit, number, percent, text, title, wrap
+from experiments.report.notes import base_words, shock_notes, world_note
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_analysis.salib_study import BOTH, MAIN, NEAR_SHARE, OK, RESAMPLES
 from experiments.sensitivity_analysis.study import EFFECT, LEVEL, Sensitivity
@@ -120,7 +120,7 @@ def outcome_title(part: pd.DataFrame, lang: str) -> str:
 
 def unit_words(part: pd.DataFrame, lang: str) -> str:
     """Return the unit of the outcome that all rows are of; nothing for a model of one's own."""
-    return scaled_unit(1.0, str(part["outcome_unit"].iloc[0]), lang)[1]
+    return display_unit(str(part["outcome_unit"].iloc[0]), lang)[1]
 
 
 def below_words(part: pd.DataFrame, until: str, lang: str) -> list[str]:
@@ -151,8 +151,7 @@ def time_words(part: pd.DataFrame, until: str, lang: str) -> str:
     from ecosystem.inputs.catalogue import outcomes
 
     row = outcomes().get(str(part["outcome"].iloc[0]))
-    known = row and part["outcome_unit"].iloc[0]
-    return base_words(row, until, lang) if known else ""
+    return base_words(row, until, lang) if row and part["outcome_unit"].iloc[0] else ""
 
 
 def method_note(found: Sensitivity, lang: str) -> str:
@@ -203,7 +202,7 @@ def _plane(panel: Axes, part: pd.DataFrame, found: Sensitivity, lang: str) -> No
     )  # fmt: skip
     sns.scatterplot(
         data=part, x="mu_star", y="sigma", hue="matters", s=45, ax=panel, zorder=3, legend=False,
-        palette={True: colours()[0], False: ZERO_INSIDE},
+        palette={True: BETTER, False: ZERO_INSIDE},
     )  # fmt: skip
     near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
     panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)

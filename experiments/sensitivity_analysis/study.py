@@ -91,7 +91,7 @@ def sensitivity(
     seed
         Seed of the sample, of all luck and of the bootstrap, at least 1.
     until, world, shock, budget, parameters, executor, cluster, jobs
-        As in `experiments.comparison.compare.compare` and `ecosystem.runs.runner.run_design`.
+        As in `experiments.faces.compare` and `ecosystem.runs.runner.run_design`.
     fixed_parameters
         Uncertain parameters that are no factor stay at their defaults instead of being drawn for
         each block.

@@ -1,0 +1,306 @@
+"""A comparison as pages, as figures and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.runs.result import DIMENSIONS, Result
+from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
+from experiments.comparison.intervals import ENOUGH, clear_of_zero
+from experiments.comparison.package_facts import LEVELS, PAID
+from experiments.comparison.payback import NEEDED
+from experiments.comparison.regret import OBJECTIVE
+from experiments.report import notes
+from experiments.report.charts import Chart, draw, figure_language
+from experiments.report.figures import ranked_differences, shown, standing_out
+from experiments.report.files import write_csv
+from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
+from experiments.report.tables import NARROW, Page, Table, terminal
+
+LINES, HEAD = 24, 4
+"""Lines of a first screen, and paragraphs above its table: of many failures, the first."""
+FILES = ("comparison.csv", "packages.csv", "regret.csv")
+
+
+def full(found: ComparisonResult, lang: str = "en") -> Page:
+    """Return everything: what each package is, pay-back, every outcome, regret, how to read."""
+    result = found.result
+    blocks = [_packages(found, lang), _payback(found, lang)]
+    blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
+    blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
+    page = _heading(found, lang)
+    for block in blocks:
+        page += ["", *block] if block else []
+    pairs = notes.pairs_words(found.pairs.values())
+    return [
+        *page, "", text("how_to_read_table", lang, pairs=pairs),
+        *notes.few_notes(found.table, lang), text("ratio_note", lang),
+        *notes.run_notes(result, lang), *notes.varied_notes(result, lang),
+    ]  # fmt: skip
+
+
+def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ()) -> Page:
+    """Return the first screen: what was run, what stands out, caveats, where the rest is.
+
+    Parameters
+    ----------
+    found
+        The comparison.
+    lang
+        Language.
+    more
+        Sentences about what was run beside it.
+    """
+    rows, quiet = [], []
+    for block in _blocks(found):
+        outcome = notes.outcome_row(str(block["outcome"].iloc[0]))
+        name = title(outcome, lang) + _part(block)
+        block = shown(block, lang, "effect_short")
+        key, row = standing_out(block, outcome.better)
+        if key == "none":
+            quiet.append(name)
+        elif outcome.name not in PAID.values():  # who pays is in the table of packages
+            package = found.title(row["package"], lang)
+            package = text("summary_worse", lang, package=package) if key == "worse" else package
+            effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
+            rows.append([name, package, f"{effect} {row['unit']}".strip()])
+    few = notes.few_notes(found.table, lang)
+    first = "package" if few else "summary_largest"
+    heads = ("summary_heads_outcome", first, "summary_effect")
+    names = ("、" if lang == "zh" else ", ").join(quiet)
+    below = [text("summary_none", lang, names=names)] if quiet else []
+    below += [*few, *more, *caveats(found.result, lang)]
+    below.append(text("summary_files", lang, tables="comparison.csv, packages.csv"))
+    head = _heading(found, lang, "summary_head")[:HEAD]
+    return fitted(head, Table([text(key, lang) for key in heads], rows, names=2), below, lang)
+
+
+def fitted(
+    above: Sequence[str | Table], table: Table, below: Sequence[str | Table], lang: str
+) -> Page:
+    """Return a page of at most `LINES` lines, without the last rows of its table if need be."""
+    for left in range(len(table.rows), -1, -1):
+        gone = len(table.rows) - left
+        rest = [text("summary_rest", lang, count=gone)] if gone else []
+        body: Page = [replace(table, rows=table.rows[:left])] if left else []
+        page = [*above, "", *body, *rest, *([""] if body else []), *below]
+        if len(terminal(page, NARROW).split("\n")) <= LINES:
+            break
+    return page
+
+
+def caveats(result: Result, lang: str) -> list[str]:
+    """Return in short what the numbers of a result rest on."""
+    varied = len(result.varied)
+    words = [text("summary_varied" if varied else "summary_fixed", lang, count=varied)]
+    if result.world.name == "teaching":
+        words.append(text("teaching_note", lang))
+    return words
+
+
+def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> Page:
+    result = found.result
+    packages = len(result.scenarios) - 1
+    words = text(
+        f"{key}_one" if packages == 1 else key, lang, packages=packages,
+        pairs=notes.pairs_words(found.pairs.values()), seed=result.seed, until=result.until,
+        reference=found.title(found.reference, lang),
+        world=notes.world_words(result.world.name, lang),
+    )  # fmt: skip
+    common = set.intersection(*(set(item.shocks) for item in result.resolved))
+    under = [replace(result.resolved[0], shocks=tuple(common))]
+    struck = notes.shock_notes(under, {}, lang)
+    return [words, *struck, *notes.failure_notes(result, lang, found.pairs)]
+
+
+def _blocks(found: ComparisonResult, outcome: str | None = None) -> list[pd.DataFrame]:
+    """Return the rows of each outcome, or of one, one frame for each of its parts."""
+    rows = found.table if outcome is None else found.rows(outcome)
+    keys = ["outcome", *(name for name in DIMENSIONS if name in rows.columns)]
+    return [block for _, block in rows.groupby(keys, sort=False)]
+
+
+def _part(rows: pd.DataFrame) -> str:
+    """Return the part of an outcome, such as a tier, in brackets; nothing for a whole."""
+    first = rows.iloc[0]
+    parts = ", ".join(str(first[name]) for name in DIMENSIONS if first.get(name))
+    return f" [{parts}]" if parts else ""
+
+
+def _packages(found: ComparisonResult, lang: str) -> Page:
+    """Return what each package is: its money, who pays, its instruments."""
+    base, facts = found.reference, row_dicts(found.packages)
+    known = found.pairs | {base: found.result.used_runs(base)}
+    rows, lost = [], []
+    for fact in facts:
+        name = plain(fact[f"title_{lang}"])
+        if not known[fact["package"]]:
+            lost.append(text("failed_no_number", lang, scenario=name))
+            continue
+        cost = "paid" if fact["package"] == base else "extra"
+        keys = ("planned_own", "realised", "unspent", cost)
+        payers = " / ".join(percent(fact[f"share_{level}"]) for level in LEVELS)
+        rows.append([name, *(whole(fact[key]) for key in keys), payers])
+    heads = [text(f"packages_{key}", lang) for key in ("own", "realised", "unspent", "extra")]
+    heads = [text("package", lang), *heads, text("packages_payers", lang)]
+    contents = [[plain(fact["package"]), _contents(found, fact, lang)] for fact in facts]
+    until = found.result.until
+    return [
+        text("packages_head", lang, first=notes.FIRST, prices=text("prices", lang)),
+        Table(heads, rows), *lost, "",
+        Table([text("package", lang), text("packages_instruments", lang)], contents, names=2), "",
+        text("paid_note", lang, until=until, reference=found.title(base, lang)),
+    ]  # fmt: skip
+
+
+def _contents(found: ComparisonResult, fact: Mapping[str, Any], lang: str) -> str:
+    """Return the instruments of a package as an edit of the reference, and what it assumes."""
+    table = instruments()
+
+    def names(keys: Sequence[str]) -> str:
+        return ("、" if lang == "zh" else ", ").join(title(table[key], lang) for key in keys)
+
+    if fact["package"] == found.reference:
+        return names(fact["instruments"]) or text("instruments_none", lang)
+    parts = [
+        text(f"instruments_{words}", lang, names=names(fact[key]))
+        for key, words in (("added", "more"), ("changed", "other"), ("ended", "less"))
+        if fact[key]
+    ]
+    changed = "; ".join(parts) or text("instruments_unchanged", lang)
+    words = f"{found.title(found.reference, lang)} {changed}"
+    if fact["assumptions"]:
+        words += "; " + text("assumed_apart", lang, names="; ".join(fact["assumptions"]))
+    return words
+
+
+def _payback(found: ComparisonResult, lang: str) -> Page:
+    """Return leverage and pay-back of the packages that have a pair."""
+    until, pairs, rows, least = found.result.until, found.pairs, [], ENOUGH
+    for fact in row_dicts(found.packages):
+        if not pairs.get(fact["package"]) or not set(NEEDED) <= set(found.result.series):
+            continue
+        leverage, span, quarter = fact["leverage"], "–", fact["payback"] or "–"
+        if leverage == leverage:
+            least = min(least, pairs[fact["package"]])
+            ends = (number(fact[f"leverage_{end}"], signed=True) for end in ("low", "high"))
+            span = " … ".join(ends)
+        if quarter.startswith("not by"):
+            quarter = text("payback_not_by", lang, until=until)
+        cells = [number(leverage, signed=True), span, quarter, percent(fact["payback_never"])]
+        rows.append([plain(fact[f"title_{lang}"]), *cells])
+    if not rows:
+        return []
+    heads = [text(f"payback_{key}", lang) for key in ("leverage", "quarter", "share")]
+    few = [text("payback_few", lang, enough=ENOUGH)] if least < ENOUGH else []
+    return [
+        text("payback_head", lang, reference=found.title(found.reference, lang)),
+        Table([text("package", lang), heads[0], "90 %", *heads[1:]], rows),
+        text("payback_read", lang, first=notes.FIRST, until=until), *few,
+    ]  # fmt: skip
+
+
+def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
+    """Return the block of one outcome: packages ranked, with intervals."""
+    outcome = notes.outcome_row(str(rows["outcome"].iloc[0]))
+    factor, level_unit = display_unit(outcome.unit, lang)
+    level = number(rows["reference_median"].iloc[0] / factor)
+    name, rows = title(outcome, lang) + _part(rows), shown(rows, lang)
+    base = notes.base_words(outcome, found.result.until, lang)
+    unit = rows["unit"].iloc[0]
+    reference = found.title(found.reference, lang)
+    lines = []
+    for row in row_dicts(rows):
+        mark = " *" if clear_of_zero(row) else ""
+        cells = notes.difference_cells(row)
+        lines.append([str(row["rank"]), found.title(row["package"], lang) + mark, *cells])
+    heads = ["", text("package", lang), *notes.difference_heads(lang)]
+    page: Page = [
+        " · ".join([name, unit, base, text(outcome.better or "neither", lang)]),
+        text("reference_level", lang, level=f"{level} {level_unit}", reference=reference),
+        Table(heads, lines, names=2),
+    ]
+    if outcome.name not in (NET_COST, *PAID.values()):
+        page.append(_ratios(rows, unit, lang))
+    return page
+
+
+def _ratios(rows: pd.DataFrame, unit: str, lang: str) -> str:
+    """Return the effect per 100 M¥ of each package."""
+    parts, unmoved, free = [], [], []
+    for row in row_dicts(rows):
+        if not clear_of_zero(row):
+            unmoved.append(row["package"])
+        elif row["per_100"] != row["per_100"] or row["per_100"] * row["median"] < 0:
+            free.append(row["package"])  # no cost, or money saved: no effect of spending
+        else:
+            low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
+            value = number(row["per_100"], signed=True)
+            parts.append(f"{row['package']} {value} ({low} … {high})")
+    for key, names in (("no_cost", free), ("no_effect", unmoved)):
+        parts += [text(key, lang, names=", ".join(names))] if names else []
+    return f"{text('per_100', lang)} [{unit}]: " + ("; ".join(parts) or "–")
+
+
+def regret_page(
+    table: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], lang: str, head: str
+) -> Page:
+    """Return a table of regrets under the heading `head`; nothing of an empty one."""
+    if table.empty:
+        return []
+    row = notes.outcome_row(OBJECTIVE)
+    factor, unit = display_unit(row.unit, lang)
+    rows = [
+        [
+            str(place), plain(titles[fact["package"]][lang]),
+            *(number(fact[key] / factor) for key in ("median", "percentile_90", "maximum")),
+            percent(fact["best"]),
+        ]
+        for place, fact in enumerate(row_dicts(table), start=1)
+    ]  # fmt: skip
+    heads = [text(f"regret_{key}", lang) for key in ("median", "percentile_90", "maximum", "best")]
+    draws = int(table["draws"].max())
+    return [
+        text(head, lang, outcome=title(row, lang), unit=unit, draws=draws),
+        Table(["", text("package", lang), *heads], rows, names=2),
+        text("regret_read", lang),
+    ]
+
+
+def difference_chart(found: ComparisonResult, outcome: str, lang: str = "en") -> Chart:
+    """Draw the ranked paired differences of one outcome; of its first part, where it has parts."""
+    lang = figure_language(lang)
+    rows, result = _blocks(found, outcome)[0], found.result
+    row = notes.outcome_row(outcome)
+    reading = text("how_to_read", lang, pairs=notes.pairs_words(rows["pairs"]))
+    return ranked_differences(
+        rows, {name: found.title(name, lang) for name in result.scenarios}, outcome=row,
+        reference=found.title(found.reference, lang),
+        base=notes.base_words(row, result.until, lang), lang=lang,
+        notes=[reading, *notes.few_notes(rows, lang), *notes.run_notes(result, lang)],
+    )  # fmt: skip
+
+
+def save_comparison(
+    found: ComparisonResult, directory: Path, lang: str, quiet: bool = True
+) -> list[Path]:
+    """Write tables, then one figure an outcome, into a folder that exists; return the paths."""
+    facts = found.packages.copy()
+    for column in ("instruments", "added", "changed", "ended"):
+        facts[column] = facts[column].map(" ".join)
+    facts["assumptions"] = facts["assumptions"].map("; ".join)
+    paths = [directory / name for name in FILES]
+    for path, table in zip(paths, (found.table, facts, found.regret), strict=True):
+        write_csv(path, table)
+    charts = {
+        f"difference_{outcome}": partial(difference_chart, found, outcome, lang)
+        for outcome in dict.fromkeys(found.table["outcome"])
+    }
+    return paths + draw(charts, directory, lang, quiet)

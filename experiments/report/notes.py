@@ -1,0 +1,149 @@
+"""What must stand beside every table and picture: what was run, what failed, what is assumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ecosystem.inputs.calendar import period_label
+from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
+from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
+from ecosystem.runs.result import Result
+from experiments.comparison.intervals import ENOUGH
+from experiments.report.messages import number, percent, text, title
+
+NAMED = 20
+"""So many varied parameters are named; of more, the groups are."""
+FIRST = "2025Q3"
+"""First quarter of present values and sums."""
+
+
+def outcome_row(name: str) -> Outcome:
+    """Return the catalogue row of an outcome."""
+    return outcomes()[name]
+
+
+def base_words(row: Outcome, until: str, lang: str) -> str:
+    """Return the time base of an outcome in words."""
+    return text(row.time_base, lang, first=FIRST, until=until)
+
+
+def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
+    """Return that nothing is marked where some pairs are too few to show an effect."""
+    few = min(rows.get("pairs", [0])) < ENOUGH
+    return [text("few_pairs", lang, enough=ENOUGH)] if few else []
+
+
+def run_notes(result: Result, lang: str) -> list[str]:
+    """Return what varied, what was held, the shocks and the world of a result."""
+    varied, given, world = len(result.varied), result.given, result.world.name
+    return circumstances(varied, given, result.resolved, world, lang)
+
+
+def circumstances(
+    varied: int,
+    given: Mapping[str, float],
+    scenarios: Sequence[ResolvedScenario],
+    world: str,
+    lang: str,
+) -> list[str]:
+    """Return how many parameters varied, which were held, the shocks and the world, in words."""
+    notes = [text("varied" if varied else "fixed", lang, count=varied)]
+    if given:
+        names = ", ".join(f"{name} = {value:g}" for name, value in given.items())
+        notes.append(text("held", lang, names=names))
+    titles = {one.name: title(one, lang) for one in scenarios}
+    return [*notes, *shock_notes(scenarios, titles, lang), world_note(world, lang)]
+
+
+def shock_notes(
+    scenarios: Sequence[ResolvedScenario], titles: Mapping[str, str], lang: str
+) -> list[str]:
+    """Return the shocks of all scenarios, and those of some."""
+    notes = []
+    hits = {item.name: set(item.shocks) for item in scenarios}
+    common = set.intersection(*hits.values()) if hits else set()
+    for name, own in [("", common), *((name, own - common) for name, own in hits.items())]:
+        if own:
+            words = ", ".join(shock_words(use, lang) for use in sorted(own, key=lambda u: u.name))
+            scenario = titles[name] if name else text("every_scenario", lang)
+            notes.append(text("under_shock", lang, scenario=scenario, shock=words))
+    return notes
+
+
+def shock_words(use: ShockUse, lang: str) -> str:
+    """Return a shock with its size and first quarter in words."""
+    return f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
+
+
+def world_note(world: str, lang: str) -> str:
+    """Return which world the numbers are of."""
+    return text("teaching_note" if world == "teaching" else "world_note", lang, world=world)
+
+
+def world_words(name: str, lang: str) -> str:
+    """Return the name of a world that comes with the model in words; others as they are."""
+    return text(f"world_{name}", lang) if name in ("full", "teaching") else name
+
+
+def varied_notes(result: Result, lang: str) -> list[str]:
+    """Return which parameters were varied: by name if they are few, else counted by group."""
+    names = list(result.varied)
+    if len(names) > NAMED:
+        groups = Counter(parameters()[name].group for name in names)
+        names = [f"{text('group_' + group, lang)} {count}" for group, count in groups.items()]
+    return [text("parameters_list", lang, names=", ".join(names))] if names else []
+
+
+def pairs_words(pairs: Iterable[int]) -> str:
+    """Return how many pairs there are, as a range where packages that have some differ."""
+    counts = sorted({count for count in pairs if count}) or [0]
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]}–{counts[-1]}"
+
+
+def failure_notes(result: Result, lang: str, pairs: Mapping[str, int] | None = None) -> list[str]:
+    """Return how many runs failed by scenario, what pairs that leaves, and where they are listed.
+
+    Nothing where none failed.
+    """
+    failed, each = result.failed_runs, result.replicates
+    if not failed:
+        return []
+    count, runs = sum(failed.values()), each * len(result.scenarios)
+    notes = [text("failed_head", lang, count=count, runs=runs)]
+    for name in result.scenarios:
+        left = (pairs or {}).get(name, each)
+        if name not in failed and left == each:
+            continue
+        own = failed.get(name, 0)
+        words = text("failed_of", lang, scenario=result.titles[name][lang], count=own, runs=each)
+        if left < each:
+            words += text("failed_pairs" if left else "failed_no_pair", lang, pairs=left)
+        notes.append(words)
+    return notes
+
+
+def with_error(row: Any) -> str:
+    """Return a median with its Monte Carlo error in words."""
+    error = number(row["monte_carlo_error"], figures=2)
+    return f"{number(row['median'], signed=True)} ± {error}"
+
+
+def interval(row: Any, reach: str, *, signed: bool = True) -> str:
+    """Return the ends of the interval that holds so many percent, ``50`` or ``90``, in words."""
+    low, high = (number(row[f"{end}_{reach}"], signed=signed) for end in ("low", "high"))
+    return f"{low} … {high}"
+
+
+def difference_cells(row: Any) -> list[str]:
+    """Return median with error, both intervals and the share of pairs above zero in words."""
+    ends = [interval(row, reach) for reach in ("50", "90")]
+    return [with_error(row), *ends, percent(row["share_above_zero"])]
+
+
+def difference_heads(lang: str) -> list[str]:
+    """Return the headings of `difference_cells`."""
+    return [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
