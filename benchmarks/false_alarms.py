@@ -14,9 +14,9 @@ import numpy as np
 
 from benchmarks import toys
 from benchmarks.record import Row, command
+from experiments import sensitivity
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_analysis.salib_study import LEVELS, MAIN, NEAR_SHARE
-from experiments.sensitivity_analysis.study import sensitivity
 
 CASES: dict[str, tuple[Callable[[Any], Any], dict[str, tuple[float, float]], Any]] = {
     "Ishigami": (toys.ishigami, toys.ISHIGAMI, toys.ishigami_indices()),

@@ -10,11 +10,11 @@ import time
 import numpy as np
 
 from benchmarks.record import Row, command
-from ecosystem.inputs.scenario import resolve
-from experiments.comparison.compare import scenarios_with_reference
-from experiments.sensitivity_analysis.plan import plan_study, run_study
+from experiments.sensitivity_analysis.options import SensitivityOptions
+from experiments.sensitivity_analysis.plan import plan_study
 from experiments.sensitivity_analysis.salib_study import analyse
-from experiments.sensitivity_analysis.study import Sensitivity, quantities
+from experiments.sensitivity_analysis.study import analyse_study, quantities, run_study
+from experiments.sensitivity_face import Sensitivity
 
 EIGHT = (
     *("article", "article_supply", "article_demand", "article_ecosystem"),
@@ -27,14 +27,11 @@ ANALYSED = 8
 
 def morris(world: str, trajectories: int) -> list[Row]:
     """Return seconds of the Morris study of all packages: runs, and their analysis."""
-    scenarios, reference = scenarios_with_reference(None, "history")
-    study = plan_study(
-        scenarios, reference, trajectories=trajectories, seed=1, until="2035Q4", world=world
-    )
+    study = plan_study(SensitivityOptions.of(trajectories=trajectories, world=world))
     start = time.perf_counter()
     values = run_study(study)
     between = time.perf_counter()
-    found = Sensitivity.of(study, values)
+    found = Sensitivity(**vars(analyse_study(study, values)))
     end = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         found.save(folder)
@@ -55,14 +52,14 @@ def sobol(world: str) -> list[Row]:
 
     The analysis is timed on a few quantities of the large sample, whose values are random.
     """
-    scenarios = [resolve(name) for name in ("history", *EIGHT)]
     part, large = (
         plan_study(
-            scenarios, "history", method="sobol", samples=count, seed=1, until="2035Q4",
-            world=world, jobs=1,
+            SensitivityOptions.of(
+                scenarios=EIGHT, method="sobol", samples=count, world=world, jobs=1
+            )
         )
         for count in (PART, LARGE)
-    )  # fmt: skip
+    )
     start = time.process_time()
     values = run_study(part)
     running = time.process_time() - start
@@ -72,7 +69,7 @@ def sobol(world: str) -> list[Row]:
     for one in random:
         analyse(large.sample, points, one)
     analysing = (time.process_time() - start) / ANALYSED
-    count = len(quantities(part, values))
+    count = len(list(quantities(part, values)))
     case = f"Sobol, {len(EIGHT)} packages and history, {{}} blocks, {{}} runs"
     whole = case.format(LARGE, large.runs)
     return [

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.faces import compare, decompose
-    from experiments.sensitivity_analysis.study import sensitivity
+    from experiments.sensitivity_face import sensitivity
 
 __all__ = ["compare", "decompose", "sensitivity"]
 
 HOMES = {
     "compare": "experiments.faces",
     "decompose": "experiments.faces",
-    "sensitivity": "experiments.sensitivity_analysis.study",
+    "sensitivity": "experiments.sensitivity_face",
 }
 
 

@@ -71,7 +71,7 @@ class Shifted:
 
 def study(out: Path | None, progress: Any = None) -> Any:
     """Run a sensitivity study: two ensembles, one after the other."""
-    from experiments.sensitivity_analysis.study import sensitivity
+    from experiments import sensitivity
 
     ranges = dict.fromkeys(("x1", "x2", "x3"), (-3.0, 3.0))
     options: dict[str, Any] = {"trajectories": 4, "jobs": 1, "out": out, "progress": progress}

@@ -7,21 +7,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from sensitivity_studies import LINEAR, linear, study
 
 from benchmarks.toys import ISHIGAMI, G, ishigami, noisy_g, sobol_g
 from experiments.report.messages import number, text
-from experiments.report.sensitivity_figures import _words
+from experiments.report.sensitivity_figures import describe
 from experiments.report.sensitivity_heat import GREY
+from experiments.report.sensitivity_words import below_words
 from experiments.sensitivity_analysis.salib_study import NEAR_SHARE
-from experiments.sensitivity_analysis.study import Sensitivity, sensitivity
+from experiments.sensitivity_face import Sensitivity
 
 
-def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
-    return sensitivity(model=model, factors=factors, method=method, jobs=1, **options)
+@pytest.fixture(scope="module")
+def bars() -> Sensitivity:
+    return study(sobol_g, G, samples=64)
 
 
-def linear(runs: Any) -> Any:
-    return runs["a"] + 2 * runs["b"]
+@pytest.fixture(scope="module")
+def plane() -> Sensitivity:
+    return study(ishigami, ISHIGAMI, "morris")
 
 
 def words_of(found: Sensitivity) -> str:
@@ -47,11 +51,10 @@ def ends(rows: pd.DataFrame, index: str) -> set[tuple[float, float]]:
     return {(round(low, 9), round(high, 9)) for low, high in pairs}
 
 
-def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it() -> None:
-    found = study(sobol_g, G, samples=256)
-    panel = found.figure().figure.axes[0]
+def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it(bars: Sensitivity) -> None:
+    panel = bars.figure().figure.axes[0]
     shown = [label.get_text() for label in panel.get_yticklabels()]
-    rows = found.table.sort_values("rank")
+    rows = bars.table.sort_values("rank")
     assert rows["matters"].any() and not rows["matters"].all()
     assert [label.startswith("* ") for label in shown] == rows["matters"].tolist()
     dotted = [line for line in panel.get_lines() if line.get_linestyle() == ":"]
@@ -60,69 +63,62 @@ def test_bars_show_the_share_of_the_near_dummy_and_who_lies_above_it() -> None:
     assert horizontal(panel) == ends(rows, "first") | ends(rows, "total")
 
 
-def test_the_plane_shows_intervals_and_its_description_no_check() -> None:
-    chart = study(ishigami, ISHIGAMI, "morris").figure()
+def test_the_plane_and_its_description_show_intervals_and_no_check(plane: Sensitivity) -> None:
+    chart = plane.figure()
     assert ends(chart.data, "mu_star") <= horizontal(chart.figure.axes[0])
-    assert "x2" in chart.alt and "ummy" not in chart.alt
+    row = plane.table[plane.table["rank"] == 1].iloc[0]
+    span = f"({number(row['mu_star_low'])} to {number(row['mu_star_high'])})"
+    assert f"{row['factor']} {number(row['mu_star'])} {span}, stands out" in chart.alt
+    assert "mean absolute elementary effect" in chart.alt and "ummy" not in chart.alt
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_a_description_has_intervals_and_says_who_stands_out(lang: str) -> None:
-    found = study(sobol_g, G, samples=64)
-    main = found.table[found.table["rank"].eq(1)].index[0]
-    table = found.table.assign(matters=False)
+def test_a_description_has_intervals_and_says_who_stands_out(bars: Sensitivity, lang: str) -> None:
+    main = bars.table[bars.table["rank"].eq(1)].index[0]
+    table = bars.table.assign(matters=False)
     table.loc[main, ["total", "total_low", "total_high", "matters"]] = [1.3, 0.1, 2.4, True]
-    alt = _words(replace(found, table=table), [table], lang)
+    alt = describe(replace(bars, table=table), table, lang)
     noise = text("sensitivity_above_all", lang)
-    ends = {"en": "1.30 (0.100 to 2.40), stands out", "zh": "1.30（0.100 至 2.40），突出"}[lang]
-    assert f"{found.table['factor'][main]} {ends}, {noise}; " in alt
+    span = {"en": "1.30 (0.100 to 2.40), stands out", "zh": "1.30（0.100 至 2.40），突出"}[lang]
+    assert f"{bars.table['factor'][main]} {span}, {noise}; " in alt
     assert alt.count(noise) == 1 and alt.count(text("sensitivity_may_be_noise", lang)) == 2
     assert text("sensitivity_share", lang) in alt
     table["status"] = "blocks left out"
     lost = text("sensitivity_status blocks left out", lang, lost=4, blocks=64)
-    assert lost in _words(found, [table.assign(blocks=60)], lang) and lost not in alt
-
-
-def test_a_description_of_a_plane_has_intervals_too() -> None:
-    found = study(ishigami, ISHIGAMI, "morris")
-    row = found.table[found.table["rank"] == 1].iloc[0]
-    ends = f"({number(row['mu_star_low'])} to {number(row['mu_star_high'])})"
-    assert f"{row['factor']} {number(row['mu_star'])} {ends}, stands out" in found.figure().alt
-    assert "mean absolute elementary effect" in found.figure().alt
+    assert lost in describe(bars, table.assign(blocks=60), lang) and lost not in alt
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_heading_counts_no_check_as_a_factor(lang: str) -> None:
-    head = study(linear, {"a": (0.0, 1.0), "b": (0.0, 1.0)}, "morris").text(lang).splitlines()[0]
+    head = study(linear, LINEAR, "morris").page(lang)[0]
     words = {"en": "20 blocks; factors: 2, and 2 checks; 120 runs", "zh": "2 个因子、另加 2 个检验"}
     assert words[lang] in head
 
 
-def test_a_picture_says_what_is_wrong_with_its_outcome() -> None:
+def test_a_picture_says_what_is_wrong_with_its_outcome(bars: Sensitivity) -> None:
     found = study(noisy_g, G, samples=64)
     assert "luck is not common to a block" in words_of(found)
     labels = found.figure().figure.axes[0].get_yticklabels()
     assert not any(label.get_text().startswith("*") for label in labels)
-    assert "luck" not in words_of(study(sobol_g, G, samples=64))
+    assert "luck" not in words_of(bars)
 
 
-def test_one_panel_lies_within_the_page() -> None:
-    for method in ("morris", "sobol"):
-        figure = study(ishigami, ISHIGAMI, method).figure().figure
-        pieces = [*figure.texts, *figure.axes[0].texts, figure.axes[0]._left_title]
-        for piece in pieces:
-            box = piece.get_window_extent()
-            assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+@pytest.mark.parametrize("name", ["plane", "bars"])
+def test_one_panel_lies_within_the_page(name: str, request: pytest.FixtureRequest) -> None:
+    figure = request.getfixturevalue(name).figure().figure
+    for piece in [*figure.texts, *figure.axes[0].texts, figure.axes[0]._left_title]:
+        box = piece.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.width
 
 
-@pytest.mark.slow
-def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash() -> None:
-    found = study(sobol_g, G, samples=64)
-    chart = found.heat_map()
+def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash(
+    bars: Sensitivity,
+) -> None:
+    chart = bars.heat_map()
     panel = chart.figure.axes[0]
     shown = panel.collections[0].get_array()
     cells = chart.data.set_index("factor")
-    matters = cells.loc[[factor.name for factor in found.study.factors], "matters"]
+    matters = cells.loc[[factor.name for factor in bars.study.factors], "matters"]
     assert np.array_equal(~np.ma.getmaskarray(shown).ravel(), matters.to_numpy() > 0)
     assert to_hex(panel.get_facecolor()) == GREY and 0 < matters.gt(0).sum() < len(matters)
     assert "stands out for 1 of 1 outcomes" in chart.alt and "levels of outcomes" in chart.alt
@@ -133,12 +129,9 @@ def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash(
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_share_of_what_is_no_factor_has_its_interval(lang: str) -> None:
-    from experiments.report.sensitivity_figures import below_words
-
-    row = {"outcome": "value", "outcome_unit": "", "chance_share": 0.2, "chance_low": 0.1,
-           "chance_high": 0.3, "chance_blocks": 9, "other_share": 1.4, "other_low": 0.5,
-           "other_high": 2.0}  # fmt: skip
-    lines = below_words(pd.DataFrame([row]), "2035Q4", lang)
+def test_the_share_of_what_is_no_factor_has_its_interval(bars: Sensitivity, lang: str) -> None:
+    row = {"chance_share": 0.2, "chance_low": 0.1, "chance_high": 0.3, "chance_blocks": 9,
+           "other_share": 1.4, "other_low": 0.5, "other_high": 2.0}  # fmt: skip
+    lines = below_words(bars, pd.DataFrame([row]), lang)
     assert len(lines) == 2 and lines[1].count("100 %") == 2 and "50 %" in lines[1]
     assert "200 %" not in lines[1]  # more than all there is comes of few blocks

@@ -6,17 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sensitivity_studies import by_factor, study
 
-from benchmarks.toys import ISHIGAMI, G, ishigami, lucky_g, noisy_g, sobol_g
+from benchmarks.toys import ISHIGAMI, G, ishigami, lucky_g, sobol_g
 from experiments.sensitivity_analysis.chance import resamples, share_of_variance
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
-from experiments.sensitivity_analysis.plan import run_study
 from experiments.sensitivity_analysis.salib_study import LEVELS, analyse, draw, near_term
-from experiments.sensitivity_analysis.study import Sensitivity, quantities, sensitivity
-
-
-def study(model: Any, factors: Any = None, method: str = "sobol", **options: Any) -> Sensitivity:
-    return sensitivity(model=model, factors=factors, method=method, jobs=1, **options)
+from experiments.sensitivity_analysis.study import run_study
 
 
 def test_elementary_effects_are_those_of_the_trajectories() -> None:
@@ -25,7 +21,7 @@ def test_elementary_effects_are_those_of_the_trajectories() -> None:
     values = ishigami(pd.DataFrame(np.pi * (2 * sample.unit[:, :3] - 1), columns=list(ISHIGAMI)))
     rows = values.reshape(12, -1)
     steps = np.diff(sample.unit.reshape(12, -1, sample.unit.shape[1]), axis=1)
-    table = found.table.set_index("factor")
+    table = by_factor(found)
     assert np.abs(steps[steps != 0]) == pytest.approx(2 / 3) and LEVELS == 4  # as docs say
     for place, name in enumerate(ISHIGAMI):
         effects = np.diff(rows, axis=1) / np.where(steps[..., place], steps[..., place], np.nan)
@@ -39,9 +35,8 @@ def test_shares_of_variance_are_those_of_saltelli_2010() -> None:
     found = study(sobol_g, G, samples=64)
     sample = found.study.sample
     values = sobol_g(pd.DataFrame(sample.unit[:, : len(G)], columns=list(G)))
-    rows = values.reshape(64, -1)
-    ends = rows[:, sample.independent]
-    table = found.table.set_index("factor")
+    ends = values.reshape(64, -1)[:, sample.independent]
+    table = by_factor(found)
     assert table["sd"].to_numpy() == pytest.approx(ends.std())  # of A and B alone
     column = sample.unit[:, sample.names.index(NEAR_DUMMY)]
     rows = (values + near_term("sobol", ends.std()) * (column - 0.5)).reshape(64, -1)
@@ -72,29 +67,13 @@ def test_the_bootstrap_has_the_seed_of_the_sample() -> None:
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
 
 
-def test_an_outcome_that_varies_too_rarely_is_not_called_constant() -> None:
-    sample = draw("sobol", ["a", "b", DUMMY], 16, 1)
-    values = np.zeros((16, sample.length))
-    values[3, 1] = 1.0  # between A and B
-    found = analyse(sample, np.arange(values.size), values.ravel())
-    assert found.status == "varies too rarely" and np.isnan(found.indices["total"]).all()
-    values[3, 1] = 0.0
-    assert analyse(sample, np.arange(values.size), values.ravel()).status == "constant"
-
-
-def test_a_factor_of_luck_that_is_not_common_never_matters() -> None:
-    found = study(noisy_g, G, samples=64, second_order=True)
-    assert found.table["total_low"].gt(0.1).any() and not found.table["matters"].any()
-    assert set(found.pairs["status"]) == {"luck not common"} and not found.pairs["matters"].any()
-
-
 def pair_and_constant(runs: Any) -> Any:
     pair = (runs["a"] - 0.5) * (runs["b"] - 0.5) + 0.1 * runs["c"]
     return pd.DataFrame({"pair": pair, "same": 7.0}, index=runs.index)
 
 
 def test_pairs_name_every_outcome_and_only_those_above_the_dummy_matter() -> None:
-    ranges = {name: (0.0, 1.0) for name in "abc"}
+    ranges = dict.fromkeys("abc", (0.0, 1.0))
     pairs = study(pair_and_constant, ranges, samples=128, second_order=True).pairs
     found = pairs.groupby("outcome", sort=False)["status"].unique().map(list).to_dict()
     assert found == {"pair": ["ok"], "same": ["constant"]}
@@ -136,26 +115,3 @@ def test_the_interval_of_a_share_is_that_of_resampled_blocks() -> None:
     row = found.table.iloc[0]
     expected = np.quantile(shares, [0.025, 0.975])
     assert row[["chance_low", "chance_high"]].tolist() == pytest.approx(expected)
-
-
-@pytest.mark.slow
-def test_shares_of_an_effect_are_of_differences_and_of_each_kind_of_repeat() -> None:
-    found = sensitivity(
-        ["innovation_first"], factors=["hype", "ecosystem_effectiveness"], trajectories=4,
-        world="teaching", until="2026Q4", outcomes="patents", years=False, jobs=1,
-    )  # fmt: skip
-    values = run_study(found.study)
-    points, again = (values.points["patents", "horizon"], values.repeats["patents", "horizon"])
-    place, base = (found.study.names.index(name) for name in ("innovation_first", "history"))
-    effect = next(
-        one for one in quantities(found.study, values) if one.keys["quantity"] == "effect"
-    )
-    assert np.array_equal(effect.values, points[place] - points[base])
-    assert np.array_equal(effect.again, again[place] - again[base]) and len(again[place]) == 2
-    rows = effect.values.reshape(4, -1)
-    even = np.full((1, 4), 1 / 4)
-    row = found.table[found.table["quantity"] == "effect"].iloc[0]
-    for kind, name in enumerate(("chance_share", "other_share")):
-        spread = 0.5 * (effect.again[kind] - rows[:, 0]) ** 2
-        assert row[name] == pytest.approx(share_of_variance(spread, rows, even)[0])
-    assert row["chance_share"] != row["other_share"]

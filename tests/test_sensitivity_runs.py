@@ -1,10 +1,7 @@
-"""`ecosystem sensitivity` on the teaching world: files, resuming, and what paired effects show."""
+"""Sensitivity studies of the teaching world: files, resuming, and what paired effects show."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +11,24 @@ import pytest
 from typer.testing import CliRunner
 
 from ecosystem.inputs.faults import InputError
+from experiments import sensitivity
 from experiments.command.cli import app
 from experiments.report.charts import figure_language
 from experiments.report.messages import text, width
-from experiments.sensitivity_analysis.study import Sensitivity, sensitivity
+from experiments.report.sensitivity_view import sensitivity_summary
+from experiments.report.sensitivity_words import SIDES
+from experiments.report.tables import Table, terminal
+from experiments.sensitivity_analysis.chance import share_of_variance
+from experiments.sensitivity_analysis.study import Values, quantities, run_study
+from experiments.sensitivity_face import Sensitivity
 
-ROOT = Path(__file__).resolve().parents[1]
-TWO = 'factors = ["hype", "ecosystem_effectiveness"]\n'
-SMALL = [
-    "sensitivity",
-    "innovation_first",
-    "--world",
-    "teaching",
-    "--until",
-    "2026Q4",
-    "--trajectories",
-    "4",
-    "--jobs",
-    "1",
-]
+TWO = ["hype", "ecosystem_effectiveness"]
+TEACHING = ["--world", "teaching", "--jobs", "1", "--trajectories", "4"]
 
 
 def call(*arguments: str | Path) -> tuple[int, str, str]:
-    """Run the command; return exit code, standard output and standard error."""
-    words = [str(word) for word in arguments]
+    """Run `ecosystem sensitivity`; return exit code, standard output and standard error."""
+    words = ["sensitivity", *(str(word) for word in arguments)]
     result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -45,18 +36,29 @@ def call(*arguments: str | Path) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Path:
+def two(tmp_path: Path) -> list[str]:
+    """Return the option that names a file of two factors."""
     path = tmp_path / "two.toml"
-    path.write_text(TWO, encoding="utf-8")
-    return path
+    path.write_text(f"factors = {json.dumps(TWO)}\n", encoding="utf-8")
+    return ["--factors", str(path)]
 
 
 @pytest.fixture(scope="module")
 def found() -> Sensitivity:
     return sensitivity(
-        ["innovation_first", "none"], factors=["hype", "ecosystem_effectiveness"],
-        trajectories=6, world="teaching", until="2027Q4", jobs=1,
+        ["innovation_first", "none"], factors=TWO, trajectories=6, world="teaching",
+        until="2027Q4", jobs=1,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def values(found: Sensitivity) -> Values:
+    return run_study(found.study)
+
+
+def rows_of(found: Sensitivity, package: str, quantity: str, outcome: str) -> pd.DataFrame:
+    table = found.table[found.table["package"].eq(package) & found.table["quantity"].eq(quantity)]
+    return table[table["outcome"] == outcome].set_index("factor")
 
 
 @pytest.mark.slow
@@ -67,6 +69,7 @@ def test_levels_and_paired_effects_of_every_package(found: Sensitivity) -> None:
     assert kinds == effects | {(name, "level") for name in found.study.names}
     assert {"industry", "innovation"} <= set(table["group"])
     assert set(found.by_year["period"]) == {"2025", "2026", "2027"}
+    assert not {"chance_low", "other_high"} & set(found.by_year)
     assert table.groupby(["package", "quantity", "outcome"])["factor"].count().eq(4).all()
     assert (table.loc[table["factor"] == "dummy", "mu_star"].fillna(0) == 0).all()
     near = table[(table["factor"] == "near_dummy") & table["mu"].notna()]
@@ -75,45 +78,52 @@ def test_levels_and_paired_effects_of_every_package(found: Sensitivity) -> None:
 
 @pytest.mark.slow
 def test_what_has_no_effect_is_named_constant(found: Sensitivity) -> None:
-    rows = found.table[found.table["package"].eq("none") & found.table["quantity"].eq("effect")]
-    same = rows[rows["outcome"] == "public_cost_national"]
-    assert same["status"].isin(["ok", "constant"]).all()
-    constant = rows[rows["status"] == "constant"]
-    assert constant["mu_star"].isna().all() and constant["rank"].isna().all()
-    policy = found.table[found.table["factor"] == "ecosystem_effectiveness"]
-    level = policy[policy["package"].eq("history") & policy["outcome"].eq("ai_firm_staff")]
-    effect = policy[
-        policy["package"].eq("innovation_first")
-        & policy["quantity"].eq("effect")
-        & policy["outcome"].eq("patents")
-    ]
-    assert (level["mu_star"] == 0).all() and effect["mu_star"].gt(0).all()
+    rows = rows_of(found, "none", "effect", "public_cost_national")
+    assert rows["status"].isin(["ok", "constant"]).all()
+    constant = found.table[found.table["status"] == "constant"]
+    assert constant["mu_star"].isna().all() and constant["rank"].isna().all() and len(constant)
+    staff = rows_of(found, "history", "level", "ai_firm_staff")
+    assert staff.loc["ecosystem_effectiveness", "mu_star"] == 0
+    patents = rows_of(found, "innovation_first", "effect", "patents")
+    assert patents.loc["ecosystem_effectiveness", "mu_star"] > 0
 
 
 @pytest.mark.slow
-def test_effects_are_differences_of_runs_that_share_luck_and_point(found: Sensitivity) -> None:
-    from experiments.sensitivity_analysis.plan import run_study
-
-    values = run_study(found.study)
-    levels = values.points["patents", "horizon"]
-    base = found.study.names.index("history")
-    row = found.table[
-        found.table["package"].eq("innovation_first")
-        & found.table["quantity"].eq("effect")
-        & found.table["outcome"].eq("patents")
-    ].iloc[0]
-    assert row["mean"] == pytest.approx((levels[0] - levels[base]).mean())
+def test_effects_and_their_shares_of_chance_are_of_differences_of_runs_that_share_luck(
+    found: Sensitivity, values: Values
+) -> None:
+    points, again = (values.points["patents", "horizon"], values.repeats["patents", "horizon"])
+    place, base = (found.study.names.index(name) for name in ("innovation_first", "history"))
+    effect = next(
+        one
+        for one in quantities(found.study, values)
+        if one.keys["quantity"] == "effect" and one.keys["outcome"] == "patents" and one.whole
+    )
+    assert np.array_equal(effect.values, points[place] - points[base])
+    assert np.array_equal(effect.again, again[place] - again[base]) and len(again[place]) == 2
+    rows, even = effect.values.reshape(6, -1), np.full((1, 6), 1 / 6)
+    row = rows_of(found, "innovation_first", "effect", "patents").iloc[0]
+    assert row["mean"] == pytest.approx(rows.mean())
+    for kind, name in enumerate(("chance_share", "other_share")):
+        spread = 0.5 * (effect.again[kind] - rows[:, 0]) ** 2
+        assert row[name] == pytest.approx(share_of_variance(spread, rows, even)[0])
+    assert row["chance_share"] != row["other_share"]
 
 
 @pytest.mark.slow
-def test_wrong_names_of_figures_are_refused(found: Sensitivity) -> None:
-    for names, words in (
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
         (("inovation_first",), "nearest valid name: innovation_first"),
         (("history", "patent"), "nearest valid name: patents"),
         (("history", "patents", "fr"), "lang: 'fr' is not valid; allowed: one of en, zh"),
-    ):
-        with pytest.raises(InputError, match=words):
-            found.figure(*names)
+    ],
+)
+def test_wrong_names_of_figures_are_refused(
+    found: Sensitivity, names: tuple[str, ...], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        found.figure(*names)
 
 
 @pytest.mark.slow
@@ -135,23 +145,38 @@ def test_the_heat_map_is_of_effects_and_says_what_was_run(found: Sensitivity) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_pictures_have_words_and_numbers(found: Sensitivity, lang: str, tmp_path: Path) -> None:
-    for chart in (
-        found.figure(lang=lang),
-        found.figure("history", "patents"),
-        found.heat_map(lang),
-    ):
-        assert len(chart.data) and chart.alt
-        assert len(chart.save(tmp_path / "picture")) == 4
-    panel = found.figure("history", "patents", lang=lang).figure.axes[0]
-    shown = figure_language(lang)
+    chart = found.figure("history", "patents", lang=lang)
+    assert len(chart.data) and chart.alt and len(chart.save(tmp_path / "picture")) == 4
+    panel, shown = chart.figure.axes[0], figure_language(lang)
     unit = {"en": ", count", "zh": ", 个"}[shown]
     assert panel.get_xlabel().endswith(unit) and panel.get_ylabel().endswith(unit)
     bar = found.heat_map(lang).figure.axes[-1].get_ylabel()
     assert bar == text("sensitivity_bar_morris", shown)
-    assert (
-        "hype" in found.text("en").lower()
-        and max(width(line) for line in found.text(lang).splitlines()) <= 100
-    )
+    assert {"en": "Hype", "zh": "投资热潮"}[lang] in found.text(lang)
+    for columns in (80, 100):
+        assert max(width(line) for line in found.text(lang, columns).splitlines()) <= columns
+    first = terminal(sensitivity_summary(found, lang), 80).splitlines()
+    assert len(first) <= 24 and max(width(line) for line in first) <= 80
+
+
+@pytest.mark.slow
+def test_the_first_screen_counts_where_a_factor_stands_out(found: Sensitivity) -> None:
+    (table,) = [block for block in sensitivity_summary(found) if isinstance(block, Table)]
+    rows = found.table[found.table["quantity"].eq("effect") & found.table["mu_star"].notna()]
+    assert table.columns == ["factor", "Industry", "Innovation ecosystem"] and table.rows
+    for title, *cells in table.rows:
+        name = {"Hype": "hype"}.get(title, "ecosystem_effectiveness")
+        own = rows[rows["factor"] == name].groupby("group")["matters"]
+        assert cells == [f"{own.sum()[side]} of {own.count()[side]}" for side in SIDES]
+
+
+@pytest.mark.slow
+def test_a_title_is_plain_text(found: Sensitivity) -> None:
+    odd = "Subsidy $_{ of 5 $ {package}"
+    scenarios = tuple(replace(one, title_en=odd) for one in found.study.scenarios)
+    changed = replace(found, study=replace(found.study, scenarios=scenarios))
+    assert odd in changed.figure().alt and odd in changed.heat_map().alt  # drawn, for their ticks
+    assert odd in " ".join(changed.text().split())
 
 
 @pytest.mark.slow
@@ -160,7 +185,7 @@ def test_the_text_says_what_was_run_and_how_much_is_not_of_the_factors(found: Se
     assert "present value 2025Q3–2027Q4" in words and "with parameters that are no factor" in words
     assert "that are no factor are drawn anew" in words and "Teaching world" in words
     struck = sensitivity(
-        ["none"], factors=["hype"], trajectories=4, world="teaching", until="2026Q1", jobs=1,
+        ["none"], factors=["hype"], trajectories=4, world="teaching", until="2025Q4", jobs=1,
         shock="ai_winter", fixed_parameters=True,
     )  # fmt: skip
     words = " ".join(struck.text().split())
@@ -169,50 +194,46 @@ def test_the_text_says_what_was_run_and_how_much_is_not_of_the_factors(found: Se
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_run_directory_that_reproduces(tmp_path: Path, two: Path) -> None:
-    words = [*SMALL, "--factors", str(two), "--out", str(tmp_path)]
+def test_the_command_writes_a_run_directory_that_reproduces(tmp_path: Path, two: list[str]) -> None:
+    words = ["innovation_first", *TEACHING, "--until", "2025Q4", *two, "--out", tmp_path]
     code, answer, table = call(*words)
     directory = Path(answer.strip())
     names = {path.name for path in directory.iterdir()}
     assert code == 0 and {
-        "manifest.json", "sensitivity.csv", "sensitivity_by_year.csv", "factors.csv", "figures",
-        "ensembles",
+        "manifest.json", "sensitivity.csv", "factors.csv", "figures", "ensembles",
     } <= names  # fmt: skip
-    assert "chance" in table and "mu*" in table
+    full = (directory / "full.txt").read_text(encoding="utf-8")
+    assert "depend on" in table and "chance" in full and "mu*" in full
     assert (directory / "sensitivity.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
     code, again, said = call(*words, "--json")
     assert code == 0 and "run before" in said
     frame = pd.read_csv(directory / "sensitivity.csv")
     assert len(json.loads(again)["table"]) == len(frame)
-    code, said, _ = call("reproduce", directory, "--quiet", "--jobs", "1")
-    assert code == 0 and " 0 further off" in said
+    result = CliRunner().invoke(app, ["reproduce", str(directory), "--quiet", "--jobs", "1"])
+    assert result.exit_code == 0 and " 0 further off" in result.stdout
 
 
 @pytest.mark.slow
-def test_sobol_of_pairs_in_another_language(tmp_path: Path, two: Path) -> None:
+def test_sobol_of_pairs_in_another_language(tmp_path: Path, two: list[str]) -> None:
     code, answer, table = call(
-        "sensitivity", "innovation_first", "--method", "sobol", "--samples", "4", *SMALL[2:6],
-        "--second-order", "--factors", two, "--lang", "zh", "--jobs", "1", "--out", tmp_path,
+        "innovation_first", "--method", "sobol", "--samples", "4", *TEACHING[:4], *two,
+        "--until", "2026Q1", "--second-order", "--lang", "zh", "--out", tmp_path,
     )  # fmt: skip
-    pairs = pd.read_csv(Path(answer.strip()) / "pairs.csv")
-    assert code == 0 and "方差" in table
+    directory = Path(answer.strip())
+    pairs = pd.read_csv(directory / "pairs.csv")
+    assert code == 0 and "区组" in table
     assert {"factor", "other_factor", "second"} <= set(pairs) and len(pairs) % 6 == 0
+    yearly = pd.read_csv(directory / "sensitivity_by_year.csv")
+    assert set(yearly["period"]) == {2025}
+    assert yearly["mean"].eq(yearly["mean"].map(lambda value: float(f"{value:.6g}"))).all()
 
 
 @pytest.mark.slow
-def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path, two: Path) -> None:
-    words = [*SMALL, "--factors", str(two), "--out", str(tmp_path / "no")]
+def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path, two: list[str]) -> None:
+    words = ["innovation_first", *TEACHING, "--until", "2026Q4", *two, "--out", tmp_path / "no"]
     code, _, said = call(*words, "--dry-run")
     assert code == 0 and "56 runs" in said and "minutes" in said and "MB" in said
     assert not (tmp_path / "no").exists()
-
-
-@pytest.mark.slow
-def test_the_reference_alone_has_levels(tmp_path: Path, two: Path) -> None:
-    words = ["sensitivity", "history", *SMALL[2:], "--factors", str(two), "--out", str(tmp_path)]
-    code, answer, _ = call(*words, "--executor", "serial", "--quiet")
-    frame = pd.read_csv(Path(answer.strip()) / "sensitivity.csv")
-    assert code == 0 and set(frame["quantity"]) == {"level"}
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
@@ -227,32 +248,30 @@ def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
     monkeypatch.setattr("ecosystem.runs.chunks.run_chunk", broken)
 
 
+LEVELS = ["history", *TEACHING, "--until", "2025Q3", "--executor", "serial"]
+
+
 @pytest.mark.slow
 def test_runs_that_fail_are_listed_and_end_with_three(
-    tmp_path: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, two: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, 7)  # of eight repeats of a single quarter, the last has this luck
-    code, answer, said = call(
-        "sensitivity", "history", "--world", "teaching", "--until", "2025Q3", "--factors", two,
-        "--trajectories", "4", "--fixed-parameters", "--executor", "serial", "--out", tmp_path,
-    )  # fmt: skip
+    code, answer, said = call(*LEVELS, "--fixed-parameters", *two, "--out", tmp_path)
     directory = Path(answer.strip())
     failed = pd.read_csv(directory / "failed.csv")
     assert code == 3 and "failed.csv" in said
     assert failed["replicate"].tolist() == [7] and failed["error"].str.contains("bad luck").all()
     frame = pd.read_csv(directory / "sensitivity.csv")
+    assert set(frame["quantity"]) == {"level"}  # of the reference alone
     assert frame["blocks"].eq(4).all() and frame["chance_blocks"].eq(3).all()
     assert json.loads((directory / "manifest.json").read_text(encoding="utf-8"))["failed"] == 1
 
 
 def test_a_study_in_which_every_run_fails_ends_with_one(
-    tmp_path: Path, two: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, two: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, 0)
-    code, answer, said = call(
-        "sensitivity", "history", "--world", "teaching", "--until", "2025Q3", "--factors", two,
-        "--trajectories", "4", "--executor", "serial", "--out", tmp_path,
-    )  # fmt: skip
+    code, answer, said = call(*LEVELS, *two, "--out", tmp_path)
     assert code == 1 and not answer
     assert "error: every run failed, see " in said and "bad luck" in said
 
@@ -268,41 +287,38 @@ def test_repeats_may_fail_in_every_package(monkeypatch: pytest.MonkeyPatch) -> N
     assert found.table.loc[found.table["quantity"] == "level", "status"].eq("ok").all()
 
 
-def test_wrong_requests_end_with_two(tmp_path: Path) -> None:
-    code, _, said = call("sensitivity", "article", "--samples", "64")
-    assert code == 2 and "samples: 64 is not valid; allowed: only with method sobol" in said
-    code, _, said = call("sensitivity", "article", "--method", "sobol", "--samples", "48")
-    assert code == 2 and "a power of 2" in said
-    code, _, said = call("sensitivity", "article", "--set", "parameters.hype=0.3")
-    assert code == 2 and "left open" in said
-    code, _, said = call("sensitivity", "article", "--factors", tmp_path / "none.toml")
-    assert code == 2 and "none.toml" in said
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--samples", "64"], "samples: 64 is not valid; allowed: only with method sobol"),
+        (["--method", "sobol", "--samples", "48"], "a power of 2"),
+        (["--set", "parameters.hype=0.3"], "left open"),
+        (["--factors", "nowhere.toml"], "nowhere.toml"),
+    ],
+)
+def test_wrong_requests_end_with_two(options: list[str], words: str) -> None:
+    code, _, said = call("article", *options)
+    assert code == 2 and words in said
 
 
-@pytest.mark.slow
-def test_a_killed_study_goes_on_and_gives_the_same(tmp_path: Path, two: Path) -> None:
-    options = [*SMALL[2:4], "--until", "2030Q4", "--trajectories", "8", "--jobs", "1"]
-    words = ["sensitivity", "innovation_first", *options, "--factors", str(two), "--quiet"]
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.command.cli",
-        *words,
-        "--out",
-        str(tmp_path / "killed"),
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 60
-    while not list(tmp_path.glob("killed/*/ensembles/*/shards/*.parquet")):
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    left = {path for path in tmp_path.glob("killed/*/ensembles/*/shards/*.parquet")}
-    assert left and not list(tmp_path.glob("killed/*/manifest.json"))
-    before = {path: path.stat().st_mtime_ns for path in left}
-    answers = [call(*words, "--out", tmp_path / name)[1] for name in ("killed", "whole")]
-    assert {path: path.stat().st_mtime_ns for path in left} == before
-    one, other = (Path(answer.strip()) for answer in answers)
-    for name in ("sensitivity.csv", "sensitivity_by_year.csv", "summary.txt"):
-        assert (one / name).read_bytes() == (other / name).read_bytes()
+def test_a_stopped_study_goes_on_and_gives_the_same(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"factors": TWO, "trajectories": 4, "world": "teaching", "jobs": 1}
+    options |= {"until": "2025Q4", "outcomes": ["patents"]}
+
+    def stop(done: int, _: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sensitivity("none", out=tmp_path, progress=stop, **options)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.parquet")}
+    counted: list[tuple[int, int]] = []
+    again = sensitivity(
+        "none", out=tmp_path, progress=lambda *count: counted.append(count), **options
+    )
+    assert before and {path: path.stat().st_mtime_ns for path in before} == before
+    assert counted[0][0] > 0
+    assert counted[-1] == (again.study.runs, again.study.runs)
+    whole = sensitivity("none", **options)
+    pd.testing.assert_frame_equal(again.table, whole.table, check_exact=True)
+    pd.testing.assert_frame_equal(again.by_year, whole.by_year, check_exact=True)

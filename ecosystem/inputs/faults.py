@@ -1,12 +1,13 @@
 """What the model says about wrong input: every fault at once, each on one line."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 LISTED = 15
 """A fault spells out at most so many valid names."""
 
@@ -155,3 +156,12 @@ class FaultList:
         """Raise `InputError` with all faults noted so far, if there are any."""
         if self.faults:
             raise InputError(self.faults)
+
+
+def collected(faults: FaultList, action: Callable[[], T]) -> T | None:
+    """Return what an action returns, or None after noting its faults, each only once."""
+    try:
+        return action()
+    except InputError as error:
+        faults.faults += [fault for fault in error.faults if fault not in faults.faults]
+    return None

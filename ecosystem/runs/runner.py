@@ -130,15 +130,15 @@ class Ensemble:
                 outcomes = outcomes or {table.column("run")[0].as_py(): names}
             yield self.tasks[number], table
 
-    def arrays(self) -> Kept:
-        """Run what is missing and return everything by kind and outcome: the model's own alone.
+    def arrays(self, strict: bool = True) -> Kept:
+        """Run what is missing and return everything by kind and outcome.
 
-        Arrays are (runs, periods, entries), NaN where a run failed. Where nothing is written, the
-        first failure is raised instead.
+        Arrays are (runs, periods, entries), NaN where a run failed. Where nothing is written and
+        `strict`, the first failure is raised instead.
         """
         whole: Kept = {kind: {} for kind in self.plan.keep}
         outcomes: dict[int, list[str]] = {}
-        for piece in self._pieces():
+        for piece in self._pieces(strict):
             for kind, values in piece.values.items():
                 names = {int(piece.runs[0]): list(values)}
                 check_same_outcomes(outcomes | names)
@@ -149,14 +149,16 @@ class Ensemble:
                     whole[kind][name][piece.runs] = value
         return whole
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self, strict: bool) -> Iterator[Piece]:
         """Run what is missing and give each chunk as arrays."""
         if self.store is not None:
             for task, table in self.tables():
                 yield piece_of(task, table)
             return
-        strict = self.tasks.under(replace(self.plan, strict=True))
-        for _, piece in self._run(run_task, strict, range(len(strict)), lambda _, piece: piece):
+        self.failures = []
+        tasks = self.tasks.under(replace(self.plan, strict=strict))
+        for _, piece in self._run(run_task, tasks, range(len(tasks)), lambda _, piece: piece):
+            self.failures += piece.failures
             yield piece
 
     def _shards(self) -> Iterator[tuple[int, Any]]:

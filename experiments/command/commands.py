@@ -141,10 +141,9 @@ def resolve_request(request: Request) -> tuple[list[ResolvedScenario], str]:
         With the faults of all scenarios, options and tables at once.
     """
     from ecosystem.inputs.calendar import POLICY_START, check_period
-    from ecosystem.inputs.faults import FaultList
+    from ecosystem.inputs.faults import FaultList, collected
     from ecosystem.inputs.scenario import REFERENCE, with_overrides
     from ecosystem.inputs.world.loader import load_world
-    from experiments.command.faults import collected
     from experiments.comparison.budget import read_budget, with_budget
     from experiments.comparison.compare import (
         require_something_to_compare,

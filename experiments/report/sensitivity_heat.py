@@ -1,26 +1,28 @@
 """Packages × factors in one picture: what stands out is coloured, what may be noise is grey."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
 
 from experiments.report.charts import QUIET, Chart, figure_language, new_figure, theme
 from experiments.report.messages import percent, text, wrap
-from experiments.report.sensitivity_figures import SIDES, WIDTH, circumstances, factor_titles
+from experiments.report.sensitivity_words import (
+    SIDES,
+    circumstances,
+    factor_titles,
+)
 from experiments.sensitivity_analysis.salib_study import MAIN
-from experiments.sensitivity_analysis.study import EFFECT, LEVEL, Sensitivity
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
+from experiments.sensitivity_analysis.study import EFFECT, LEVEL, SensitivityResult
 
 GREY = "#e4e4e4"
 """Colour of cells that may be noise."""
 NAMED = 3
 """Cells that the description names."""
+WIDTH = 12.0
+"""Inches."""
 
 
-def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
+def heat_map(found: SensitivityResult, lang: str = "en") -> Chart:
     """Draw packages × factors: the mean over a group's outcomes of each factor's part.
 
     Grey where the factor matters for none of them, a dash where none has indices.
@@ -28,14 +30,16 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
     lang = figure_language(lang)
     parts = heat_table(found)
     method = found.study.sample.method
-    sides = [side for side in SIDES if side in set(parts["group"])] or [""]
-    tall = 2.7 + 0.21 * parts["factor"].nunique()
-    kind = EFFECT if EFFECT in set(found.table["quantity"]) else LEVEL
-    head = text(f"sensitivity_heat_of_{kind}", lang)
+    sides = sides_of(parts)
+    tall = 2.7 + 0.21 * len(found.study.factors)
+    head = heat_head(found, lang)
+    foot = [text(f"sensitivity_heat_{method}", lang), text("sensitivity_heat_grey", lang)]
+    foot += [text("sensitivity_blocks", lang, blocks=found.study.sample.blocks)]
+    foot += circumstances(found, lang)
+    place = {"left": 0.22, "right": 0.915, "top": 1 - 0.75 / tall, "bottom": 1.8 / tall}
     with theme(lang):
-        figure = new_figure(WIDTH + 1, tall)
+        figure = new_figure(WIDTH, tall)
         figure.text(0.02, 1 - 0.12 / tall, wrap(head, 110), va="top", fontsize=12)
-        place = {"left": 0.22, "right": 0.915, "top": 1 - 0.75 / tall, "bottom": 1.8 / tall}
         panels = figure.subplots(
             1, len(sides), squeeze=False, sharey=True, gridspec_kw={**place, "wspace": 0.06}
         )[0]
@@ -45,44 +49,47 @@ def heat_map(found: Sensitivity, lang: str = "en") -> Chart:
         bar.yaxis.set_major_formatter(lambda share, _: percent(share))
         bar.tick_params(labelsize=7.5)
         bar.set_ylabel(text(f"sensitivity_bar_{method}", lang), fontsize=7.5)
-        foot = [text(f"sensitivity_heat_{method}", lang), text("sensitivity_heat_grey", lang)]
-        foot += [text("sensitivity_blocks", lang, blocks=found.study.sample.blocks)]
-        words = wrap(" ".join([*foot, *circumstances(found, lang)]), 190)
+        words = wrap(" ".join(foot), 190)
         figure.text(0.02, 0.1 / tall, words, va="bottom", fontsize=7.5, color=QUIET)
         figure.draw_without_rendering()
     return Chart(figure, parts, f"{head}: {_named(found, parts, lang)}.", lang)
 
 
-def heat_table(found: Sensitivity) -> pd.DataFrame:
+def heat_head(found: SensitivityResult, lang: str) -> str:
+    """Return what depends on factors: effects, or levels where there is no reference."""
+    kind = EFFECT if EFFECT in set(found.table["quantity"]) else LEVEL
+    return text(f"sensitivity_heat_of_{kind}", lang)
+
+
+def sides_of(parts: pd.DataFrame) -> list[str]:
+    """Return the groups of outcomes that are there; an empty one for a model of one's own."""
+    return [side for side in SIDES if side in set(parts["group"])] or [""]
+
+
+def heat_table(found: SensitivityResult) -> pd.DataFrame:
     """Return the mean part of each factor over the outcomes of a package and group.
 
     Columns group, package, factor; `part`: Morris `mu_star` over the sum of all, Sobol the total
     index, at most 1 for each outcome; `matters`: for how many of `outcomes` with indices.
     """
     main = MAIN[found.study.sample.method]
-    rows = found.table
-    effects = rows[rows["quantity"] == EFFECT]
-    rows = effects if len(effects) else rows
+    effects = found.table[found.table["quantity"] == EFFECT]
+    rows = effects if len(effects) else found.table
     rows = rows[rows["group"].isin([*SIDES, ""])]
     part = rows[main].clip(upper=1)
-    if found.study.sample.method == "morris":
-        keys: list[Any] = ["package", "group", "outcome"]
-        part = rows[main] / rows.groupby(keys)[main].transform("sum")
+    if main == "mu_star":
+        outcome = rows.groupby(["package", "group", "outcome"])
+        part = rows[main] / outcome[main].transform("sum")
     cells = rows.assign(part=part).groupby(["group", "package", "factor"], sort=False)
-    columns = {
-        "part": ("part", "mean"),
-        "matters": ("matters", "sum"),
-        "outcomes": ("part", "count"),
-    }
-    return cells.agg(**columns).reset_index()
+    return cells.agg(
+        part=("part", "mean"), matters=("matters", "sum"), outcomes=("part", "count")
+    ).reset_index()
 
 
 def _cells(
-    panel: Axes, bar: Axes, parts: pd.DataFrame, side: str, found: Sensitivity, lang: str
+    panel: Axes, bar: Axes, parts: pd.DataFrame, side: str, found: SensitivityResult, lang: str
 ) -> None:
     """Draw the cells of one group of outcomes."""
-    import seaborn as sns
-
     titles = factor_titles(found, lang)
     seen = parts["part"].where(parts["matters"] > 0)
     own = parts.assign(seen=seen)[parts["group"] == side]
@@ -107,18 +114,13 @@ def _cells(
         label.set(ha="right", rotation_mode="anchor")
 
 
-def _side(group: str, lang: str) -> str:
-    """Return the group of outcomes in words, after a package; nothing for one's own model."""
-    return f", {text(f'sensitivity_{group}', lang)}" if group else ""
-
-
-def _named(found: Sensitivity, parts: pd.DataFrame, lang: str) -> str:
+def _named(found: SensitivityResult, parts: pd.DataFrame, lang: str) -> str:
     """Return the largest cells that stand out in words."""
-    titles = factor_titles(found, lang)
-    first = parts[parts["matters"] > 0].nlargest(NAMED, "part")
-    words = []
-    for _, row in first.iterrows():
-        where = found.title(row["package"], lang) + _side(row["group"], lang)
+    titles, words = factor_titles(found, lang), []
+    for _, row in parts[parts["matters"] > 0].nlargest(NAMED, "part").iterrows():
+        where = found.title(row["package"], lang)
+        if row["group"]:
+            where += f", {text('sensitivity_' + row['group'], lang)}"
         words.append(text(
             "sensitivity_heat_cell", lang, factor=titles[row["factor"]], package=where,
             share=percent(row["part"]), matters=row["matters"], outcomes=row["outcomes"],

@@ -1,48 +1,57 @@
 """How much of the variance of an outcome is chance, and how much is no factor of the study."""
 
-from __future__ import annotations
-
 import functools
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ecosystem.maths.arrays import Array
-from experiments.sensitivity_analysis.plan import HORIZON
-
-if TYPE_CHECKING:
-    from experiments.sensitivity_analysis.study import Quantity
+from experiments.sensitivity_analysis.salib_study import Sample
 
 DRAWS = 1000
 """Bootstrap draws for the interval of a share."""
-ENDS = ("chance_low", "chance_high", "other_low", "other_high")
+SHARES = ("chance", "other")
+"""What is alone different in the repeats of a point: luck; luck and what is no factor."""
 
 
-def share_columns(quantity: Quantity, sd: float) -> dict[str, float]:
+def shares_of_chance(
+    sample: Sample, values: Array, again: Array, sd: float, intervals: bool
+) -> dict[str, float]:
     """Return the shares of variance that luck has, and luck with parameters that are no factor.
 
     Half the mean square of the difference between a block's first point and its repeat is the
     variance within a point, whatever the outcome depends on; the share is of the variance over
     independent points of different blocks. The interval is by bootstrap over blocks, of both.
+
+    Parameters
+    ----------
+    sample
+        Where the outcome was wanted.
+    values
+        The outcome, (points,); NaN where a run failed.
+    again
+        The outcome at the first point of each block again, (kinds of repeat, blocks).
+    sd
+        Standard deviation of the outcome; without any, shares are NaN.
+    intervals
+        The ends of intervals are wanted too.
     """
-    sample = quantity.study.sample
-    rows = quantity.values.reshape(sample.blocks, sample.length)
-    spread = 0.5 * (quantity.again - rows[:, 0]) ** 2  # (kinds, blocks)
+    rows = values.reshape(sample.blocks, sample.length)
+    spread = 0.5 * (again - rows[:, 0]) ** 2  # (kinds, blocks)
     kept = np.isfinite(spread).all(axis=0) & np.isfinite(rows).all(axis=1)
-    names = ["chance_share", *ENDS[:2], "other_share", *ENDS[2:]]
-    shares: dict[str, float] = dict.fromkeys(names[: 3 * quantity.study.repeated], float("nan"))
-    shares["chance_blocks"] = int(kept.sum())
-    if not sd > 0 or kept.sum() < 2:
-        return shares
-    spread, free = spread[:, kept], rows[kept][:, sample.independent]
-    even = np.full((1, len(free)), 1 / len(free))
-    for place, name in enumerate(("chance", "other")[: len(spread)]):
-        shares[f"{name}_share"] = float(share_of_variance(spread[place], free, even)[0])
-        if quantity.period == HORIZON:
-            found = share_of_variance(spread[place], free, resamples(len(free), sample.seed))
-            low, high = np.nanquantile(found, [0.025, 0.975])
-            shares |= {f"{name}_low": float(low), f"{name}_high": float(high)}
-    return shares
+    count = int(kept.sum())
+    free = rows[kept][:, sample.independent]
+    shares = {}
+    for name, own in zip(SHARES, spread[:, kept], strict=False):
+        share, ends = np.nan, np.full(2, np.nan)
+        if sd > 0 and count >= 2:
+            share = share_of_variance(own, free, np.full((1, count), 1 / count))[0]
+            if intervals:
+                drawn = share_of_variance(own, free, resamples(count, sample.seed))
+                ends = np.nanquantile(drawn, [0.025, 0.975])
+        shares[f"{name}_share"] = float(share)
+        if intervals:
+            shares |= {f"{name}_low": float(ends[0]), f"{name}_high": float(ends[1])}
+    return shares | {"chance_blocks": count}
 
 
 def share_of_variance(spread: Array, rows: Array, weights: Array) -> Array:

@@ -5,28 +5,29 @@ of their own distributions. Two factors belong to every study: the dummy enters 
 near-dummy adds a linear term of known variance to every outcome after the runs.
 """
 
-from __future__ import annotations
-
 import csv
 import functools
 import importlib.resources
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
 
+from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import Parameter, parameters
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.files import read_toml
+from ecosystem.inputs.translate import Number, name_among, read, read_what_fits
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import RUN_COLUMNS
 
 DUMMY, NEAR_DUMMY = "dummy", "near_dummy"
 ALL = "all"
-DISTRIBUTIONS = ("uniform", "loguniform")
-KEYS = {"": ("factors", "range", "together"), "range": ("low", "high", "distribution")}
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,37 @@ def uncertain_factors() -> dict[str, Factor]:
     }
 
 
-def read_factors(
-    wanted: str | Path | Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
-) -> tuple[Factor, ...]:
+class Written(BaseModel):
+    """Something that a user writes about factors."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Range(Written):
+    """The range of a factor."""
+
+    low: Number = math.nan
+    high: Number = math.nan
+    distribution: Literal["uniform", "loguniform"] = "uniform"
+
+
+class Together(Written):
+    """A factor that moves several parameters."""
+
+    parameters: list[Annotated[str, name_among(uncertain_factors)]] = Field(
+        min_length=1, description="a list of uncertain parameters"
+    )
+
+
+class FactorFile(Written):
+    """A TOML file of factors; see `docs/sensitivity.md`."""
+
+    factors: list[str] | None = Field(None, description="a list of names")
+    range: dict[str, dict[str, Any]] = Field({}, description="tables [range.NAME]")
+    together: dict[str, dict[str, Any]] = Field({}, description="tables [together.NAME]")
+
+
+def read_factors(wanted: Any = None) -> tuple[Factor, ...]:
     """Return the factors of a study, the two checks last.
 
     Parameters
@@ -122,9 +151,9 @@ def read_factors(
     if isinstance(wanted, Mapping):
         found = _own(faults, wanted)
     elif isinstance(wanted, str | Path):
-        found = _from_file(faults, Path(wanted))
+        found = _from_file(faults, Path(wanted).expanduser())
     else:
-        names = list(default_factors()) if wanted is None else list(wanted)
+        names = list(default_factors()) if wanted is None else listed(wanted)
         found = _named(faults, "factors", names, {})
     movers: dict[str, list[str]] = {}
     for factor in found:
@@ -148,6 +177,17 @@ def parameter_points(factors: Sequence[Factor], unit: Array) -> dict[str, Array]
     }
 
 
+def factor_table(factors: Sequence[Factor], lang: str = "en") -> pd.DataFrame:
+    """Return what each factor moves, over which range; the two checks, last, move nothing."""
+    names = ["factor", "title", "group", "parameter", "low", "high", "distribution"]
+    rows = [
+        (factor.name, factor.title(lang), factor.group, *move)
+        for factor in factors
+        for move in [astuple(one) for one in factor.moves] or [("", 0.0, 1.0, "uniform")]
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
 def _named(
     faults: FaultList, place: str, names: Sequence[str], more: Mapping[str, Factor]
 ) -> list[Factor]:
@@ -164,93 +204,71 @@ def _named(
     return found
 
 
-def _own(faults: FaultList, ranges: Mapping[str, Sequence[Any]]) -> list[Factor]:
+def _own(faults: FaultList, ranges: Mapping[Any, Any]) -> list[Factor]:
     """Read ranges of a user's own model."""
     found = []
     for name, entry in ranges.items():
         if not isinstance(entry, tuple | list) or len(entry) not in (2, 3):
             faults.add(f"factors.{name}", entry, '(low, high) or (low, high, "loguniform")')
-            continue
-        move = _checked(faults, f"factors.{name}", Move(name, *entry))
-        if name in (DUMMY, NEAR_DUMMY, *RUN_COLUMNS):
+        elif name in (DUMMY, NEAR_DUMMY, *RUN_COLUMNS):
             faults.add("factors", name, "another name: every study has a factor or a column of it")
-        elif move is not None:
-            found.append(Factor(name, (move,)))
+        else:
+            written = dict(zip(Range.model_fields, entry, strict=False))
+            found.append(Factor(name, (_move(faults, f"factors.{name}", name, written),)))
     return found
-
-
-def _checked(
-    faults: FaultList, place: str, move: Move, low: float | None = None, high: float | None = None
-) -> Move | None:
-    """Return a range if it is one inside the bounds, else note the faults."""
-    before = len(faults.faults)
-    faults.name(f"{place}.distribution", move.distribution, DISTRIBUTIONS)
-    bottom = faults.number(f"{place}.low", move.low, low, high)
-    top = faults.number(f"{place}.high", move.high, low, high)
-    if bottom is not None and top is not None:
-        if bottom >= top:
-            faults.add(f"{place}.low", bottom, f"a number below high, which is {top:g}")
-        if move.distribution == "loguniform" and bottom <= 0:
-            faults.add(f"{place}.low", bottom, "a number above 0 for loguniform")
-    return move if len(faults.faults) == before else None
 
 
 def _from_file(faults: FaultList, path: Path) -> list[Factor]:
     """Read factors from a TOML file; see `docs/sensitivity.md`."""
-    place = str(path)
     known = len(faults.faults)
-    content = read_toml(path, place, faults)
+    content = read_toml(path, str(path), faults)
     if len(faults.faults) > known:
         return []
-    faults.keys(f"{place}: ", content, KEYS[""])
-    sets, ranges = (_tables(faults, place, content, key) for key in ("together", "range"))
-    more = {name: _together(faults, f"{place}: together.{name}", name, sets[name]) for name in sets}
-    names = content.get("factors", [*default_factors(), *more])
-    if not isinstance(names, list):
-        faults.add(f"{place}: factors", names, "a list of names")
-        names = list(more)
-    for name in more:
-        if name not in names:
-            faults.add(f"{place}: together.{name}", name, "a name that stands in factors")
-    found = _named(faults, f"{place}: factors", names, more)
-    moved = {move.parameter: move for factor in found for move in factor.moves}
-    for name, entry in ranges.items():
-        if faults.name(f"{place}: range", name, moved):
-            moved[name] = _ranged(faults, f"{place}: range.{name}", moved[name], entry)
+    file = read_what_fits(FactorFile, content, f"{path}: ", faults)
+    more = {
+        name: _together(faults, f"{path}: together.{name}", name, entry)
+        for name, entry in file.together.items()
+    }
+    names = [*default_factors(), *more] if file.factors is None else file.factors
+    if file.factors is not None:
+        for name in sorted(more.keys() - set(names)):
+            faults.add(f"{path}: together.{name}", name, "a name that stands in factors")
+    found = _named(faults, f"{path}: factors", names, more)
+    moves = {move.parameter: move for factor in found for move in factor.moves}
+    for name, entry in file.range.items():
+        if faults.name(f"{path}: range", name, moves):
+            row, table = parameters()[name], vars(moves[name])
+            written = {key: table[key] for key in Range.model_fields} | entry
+            place = f"{path}: range.{name}"
+            moves[name] = _move(faults, place, name, written, row.low, row.high)
     return [
-        replace(factor, moves=tuple(moved[move.parameter] for move in factor.moves))
+        replace(factor, moves=tuple(moves[move.parameter] for move in factor.moves))
         for factor in found
     ]
 
 
-def _tables(faults: FaultList, place: str, content: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the tables under a key of a file."""
-    tables = content.get(key, {})
-    good = isinstance(tables, dict) and all(isinstance(entry, dict) for entry in tables.values())
-    if not good:
-        faults.add(f"{place}: {key}", tables, f"tables [{key}.NAME]")
-    return tables if good else {}
-
-
 def _together(faults: FaultList, place: str, name: str, entry: Mapping[str, Any]) -> Factor:
     """Read a factor that moves several parameters."""
-    faults.keys(f"{place}.", entry, ("parameters",))
+    found = read(Together, entry, f"{place}.", faults)
     single = uncertain_factors()
-    names = entry.get("parameters")
-    if not isinstance(names, list) or not names:
-        faults.add(f"{place}.parameters", names, "a list of uncertain parameters")
-        names = []
     if name in (DUMMY, NEAR_DUMMY, ALL, *default_factors(), *single):
         faults.add(place, name, f"a name that no other factor and no parameter has, nor {ALL}")
-    for one in sorted({str(one) for one in names if names.count(one) > 1}):
-        faults.add(f"{place}.parameters", one, "each parameter once")
-    good = [one for one in dict.fromkeys(names) if faults.name(f"{place}.parameters", one, single)]
-    return Factor(name, tuple(single[one].moves[0] for one in good), "own")
+    names = found.parameters if found else []
+    return Factor(name, tuple(move for one in names for move in single[one].moves), "own")
 
 
-def _ranged(faults: FaultList, place: str, move: Move, entry: Mapping[str, Any]) -> Move:
-    """Return a parameter's move over the range of a file, inside that of the parameter table."""
-    faults.keys(f"{place}.", entry, KEYS["range"])
-    row = parameters()[move.parameter]
-    changed = replace(move, **{key: entry[key] for key in KEYS["range"] if key in entry})
-    return _checked(faults, place, changed, row.low, row.high) or move
+def _move(
+    faults: FaultList, place: str, parameter: str, written: Mapping[str, Any],
+    least: float | None = None, most: float | None = None,
+) -> Move:  # fmt: skip
+    """Read the range that a parameter is moved over, and note what is wrong with it."""
+    found = read_what_fits(Range, written, f"{place}.", faults)
+    low, high = found.low, found.high
+    for end, value in (("low", low), ("high", high)):
+        if not math.isnan(value):  # noted already
+            faults.number(f"{place}.{end}", value, least, most)
+    if low >= high:
+        faults.add(f"{place}.low", low, f"a number below high, which is {high:g}")
+    if found.distribution == "loguniform" and low <= 0:
+        faults.add(f"{place}.low", low, "a number above 0 for loguniform")
+    return Move(parameter, low, high, found.distribution)

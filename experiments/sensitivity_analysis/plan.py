@@ -1,34 +1,30 @@
 """What a sensitivity study will run: factors, sample, runs in blocks, and repeats for chance."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.inputs.arguments import check_truths
-from ecosystem.inputs.calendar import POLICY_START, check_period
-from ecosystem.inputs.faults import FaultList
-from ecosystem.maths.arrays import Array
-from experiments.command.faults import collected
-from experiments.comparison.compare import chosen_outcomes
+from ecosystem.inputs.draws import draw_parameters, varied_parameters
+from ecosystem.inputs.faults import FaultList, collected
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.maths.chance import Chance
+from ecosystem.runs.design import MODEL, Design, cross
+from experiments.comparison.budget import with_budget
+from experiments.comparison.compare import headline_outcomes, scenarios_with_reference
+from experiments.comparison.options import laid_over
 from experiments.sensitivity_analysis.factors import Factor, parameter_points, read_factors
+from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.salib_study import FEWEST, METHODS, Sample, draw
 
-if TYPE_CHECKING:
-    from ecosystem.inputs.scenario import ResolvedScenario
-    from ecosystem.runs.chunks import Model
-    from ecosystem.runs.design import Design, Integers
-    from ecosystem.runs.runner import Ensemble
-
-HORIZON = "horizon"
-"""Period of outcomes over their own time base: present value, sum, last four quarters, end."""
-SUMMARY, YEARLY, END = "summary", "yearly", "end"
+SUMMARY, YEARLY = "summary", "yearly"
 SIZES = {"morris": ("trajectories", 20), "sobol": ("samples", 64)}
 """What the number of blocks is called by method, and how many there are by default."""
+OF_SCENARIOS = (
+    *("scenarios", "reference", "until", "world", "shock", "budget", "parameters"),
+    *("fixed_parameters", "outcomes"),
+)
+"""Options that a model of one's own has no use for."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class Study:
 
     Parameters
     ----------
+    asked
+        What it was asked for.
     scenarios
         Resolved scenarios, the reference among them; empty for a model of one's own.
     reference
@@ -45,62 +43,43 @@ class Study:
         Factors, the dummy and the near-dummy last.
     sample
         Points between 0 and 1, in blocks.
-    replicates
-        Runs of each scenario and point, whose mean is analysed.
     outcomes
         Names of outcomes; empty for a model of one's own.
-    fixed
-        Uncertain parameters that are no factor stay at their defaults instead of being drawn.
-    years
-        Outcomes are kept by year too.
-    options
-        What `run_design` is given: world, seed, until, executor, cluster, jobs.
-    model
-        A model of one's own.
     """
 
+    asked: SensitivityOptions
     scenarios: tuple[ResolvedScenario, ...]
     reference: str
     factors: tuple[Factor, ...]
     sample: Sample
-    replicates: int
     outcomes: tuple[str, ...]
-    fixed: bool
-    years: bool
-    options: Mapping[str, Any] = field(default_factory=dict)
-    model: Model | None = None
 
     @property
     def names(self) -> list[str]:
         """Names of the scenarios."""
-        from ecosystem.runs.design import MODEL
-
         return [one.name for one in self.scenarios] or [MODEL]
 
     @property
     def keep(self) -> tuple[str, ...]:
         """What is kept of a run."""
-        return (SUMMARY, YEARLY) if self.years else (SUMMARY,)
+        return (SUMMARY, YEARLY) if self.asked.years else (SUMMARY,)
 
     @property
     def design(self) -> Design:
         """Every scenario at every point, in every replicate; points of a block share luck."""
-        from ecosystem.runs.design import cross
-
         return cross(
             self.scenarios or None,
             points=parameter_points(self.factors, self.sample.unit),
-            replicates=self.replicates,
+            replicates=self.asked.replicates,
             luck=self.sample.block.tolist(),
         )
 
     @property
-    def drawn(self) -> bool:
-        """Uncertain parameters that are no factor are drawn anew for each block."""
-        from ecosystem.inputs.draws import varied_parameters
-
+    def drawn(self) -> tuple[str, ...]:
+        """Uncertain parameters that are no factor and are drawn anew for each block."""
         moved = {move.parameter: None for factor in self.factors for move in factor.moves}
-        return self.model is None and bool(varied_parameters(self.fixed, moved))
+        own = self.asked.model is not None
+        return () if own else varied_parameters(self.asked.fixed_parameters, moved)
 
     @property
     def repeated(self) -> int:
@@ -112,75 +91,53 @@ class Study:
 
     @property
     def repeats(self) -> Design:
-        """The first point of every block again, in rows (kind of repeat, block, replicate).
+        """The first point of every block again, in rows (scenario, kind, block, replicate).
 
         First with other luck and the block's parameters; then, with the same luck as that, with
         other values of the uncertain parameters that are no factor. What a scenario sets itself
-        it keeps, so scenarios that set different parameters have points of their own.
+        it keeps, so each has points of its own.
         """
-        from ecosystem.runs.design import MODEL, Design
-
-        runs = self.sample.blocks * self.replicates
-        luck = np.tile(np.arange(runs, 2 * runs, dtype=np.int32), self.repeated)
-        sets: list[Mapping[str, float]] = []
-        for one in self.scenarios:
-            sets += [one.parameters] if one.parameters not in sets else []
-        places = np.array([sets.index(one.parameters) for one in self.scenarios] or [0])
-        point = len(luck) * places[:, None] + np.arange(len(luck))
-        return Design(
-            self.scenarios or (MODEL,),
-            np.repeat(np.arange(len(places), dtype=np.int32), len(luck)),
-            point.reshape(-1).astype(np.int32),
-            np.tile(luck, len(places)),
-            self.repeat_points(sets or [{}]),
-        )
-
-    def repeat_points(self, sets: Sequence[Mapping[str, float]]) -> dict[str, Array]:
-        """Return the points of the repeats for each set of parameters that scenarios set.
-
-        Values by parameter name, in rows (set, kind of repeat, block, replicate).
-        """
-        from ecosystem.inputs.draws import draw_parameters, varied_parameters
-        from ecosystem.maths.chance import Chance
-
-        first = np.repeat(self.sample.unit[:: self.sample.length], self.replicates, axis=0)
+        first = np.repeat(self.sample.unit[:: self.sample.length], self.asked.replicates, axis=0)
+        luck = np.tile(np.arange(len(first), 2 * len(first)), self.repeated)
+        shape = (len(self.names), len(luck))
         points = {
-            name: np.tile(column, self.repeated * len(sets))
+            name: np.tile(column, len(self.names) * self.repeated)
             for name, column in parameter_points(self.factors, first).items()
         }
-        if self.repeated == 1:
-            return points
-        chance = Chance(int(self.options["seed"]), range(2 * len(first)))  # the blocks' own, fresh
-        drawn = [draw_parameters(chance, False, own) for own in sets]
-        return points | {
-            name: np.concatenate([values[name] for values in drawn])
-            for name in varied_parameters(False, points)
-        }
+        if self.drawn:
+            chance = Chance(self.asked.seed, range(2 * len(first)))  # the blocks' own, then fresh
+            sets = [draw_parameters(chance, False, one.parameters) for one in self.scenarios]
+            points |= {name: np.concatenate([one[name] for one in sets]) for name in self.drawn}
+        return Design(
+            self.scenarios or (MODEL,),
+            np.indices(shape, np.int32)[0].reshape(-1),
+            np.arange(shape[0] * shape[1], dtype=np.int32),
+            np.tile(luck.astype(np.int32), shape[0]),
+            points,
+        )
 
     @property
     def runs(self) -> int:
         """Number of runs in all."""
-        blocks = self.sample.blocks * self.repeated
-        return len(self.names) * self.replicates * (len(self.sample.unit) + blocks)
+        points = len(self.sample.unit) + self.sample.blocks * self.repeated
+        return len(self.names) * self.asked.replicates * points
 
 
 def plan_study(
-    scenarios: Sequence[ResolvedScenario],
-    reference: str,
-    *,
-    method: str = "morris",
-    trajectories: int | None = None,
-    samples: int | None = None,
-    second_order: bool = False,
-    factors: Any = None,
-    replicates: int = 1,
-    outcomes: str | Sequence[str] | None = None,
-    fixed_parameters: bool = False,
-    years: bool = True,
-    model: Model | None = None,
-    **options: Any,
+    asked: SensitivityOptions,
+    scenarios: Sequence[ResolvedScenario] | None = None,
+    reference: str = "",
 ) -> Study:
-    """Check what is asked and return the study; see `study.sensitivity`.
+    """Return the study that is asked for.
+
+    Parameters
+    ----------
+    asked
+        What is asked for.
+    scenarios
+        The scenarios as they are run; by default those that are asked for.
+    reference
+        Name of the one among them that paired effects are taken from; empty without.
 
     Raises
     ------
@@ -188,186 +145,59 @@ def plan_study(
         With everything that is wrong.
     """
     faults = FaultList()
-    check_truths(faults, fixed_parameters=fixed_parameters, years=years, second_order=second_order)
-    if model is None:  # of which nothing has a time
-        check_period(faults, "until", options["until"], POLICY_START)
-    found = collected(faults, lambda: read_factors(factors)) or ()
-    count = checked_count(faults, method, trajectories, samples, second_order)
-    seed = faults.whole("seed", options["seed"], 1) or 1
-    replicates = faults.whole("replicates", replicates, 1) or 1
-    moved = {move.parameter: factor.name for factor in found for move in factor.moves}
+    if asked.model is not None:
+        check_without_scenarios(faults, asked)
+        scenarios = ()
+    elif scenarios is None:
+        scenarios, reference = collected(faults, lambda: studied(asked)) or ((), "")
+    factors = collected(faults, lambda: read_factors(asked.factors)) or ()
+    count = checked_count(faults, asked)
+    movers = {move.parameter: factor.name for factor in factors for move in factor.moves}
     for scenario in scenarios:
-        for name in sorted(moved.keys() & scenario.parameters.keys()):
-            words = f"left open, since the factor {moved[name]} moves it"
+        for name in sorted(movers.keys() & scenario.parameters.keys()):
+            words = f"left open, since the factor {movers[name]} moves it"
             faults.add(f"{scenario.name}: parameters.{name}", scenario.parameters[name], words)
-    wanted = () if model is not None else chosen_outcomes(faults, outcomes, whole=True)
     faults.raise_if_any()
-    sample = draw(method, [one.name for one in found], count, seed, second_order)
-    return Study(
-        tuple(scenarios), reference, found, sample, replicates, wanted, fixed_parameters,
-        years and model is None, options | {"seed": seed}, model,
-    )  # fmt: skip
+    names = [factor.name for factor in factors]
+    sample = draw(asked.method, names, count, asked.seed, asked.second_order)
+    outcomes = tuple(asked.outcomes or headline_outcomes()) if asked.model is None else ()
+    return Study(asked, tuple(scenarios), reference, factors, sample, outcomes)
 
 
-def checked_count(
-    faults: FaultList,
-    method: str,
-    trajectories: int | None,
-    samples: int | None,
-    second_order: bool,
-) -> int:
-    """Return the number of blocks, after noting what is wrong with the method and its options."""
-    given = {"trajectories": trajectories, "samples": samples, "second_order": second_order or None}
-    belongs = {name: owner for owner, (name, _) in SIZES.items()} | {"second_order": "sobol"}
-    if not faults.name("method", method, METHODS):
-        return 0
-    for name, value in given.items():
-        if value is not None and belongs[name] != method:
-            faults.add(name, value, f"only with method {belongs[name]}")
-    option, default = SIZES[method]
-    wanted = given[option]
-    count = default if wanted is None else wanted
-    whole = isinstance(count, int) and count >= FEWEST
-    if method == "sobol" and not (whole and not count & (count - 1)):
-        faults.add(option, count, f"a power of 2, at least {FEWEST}")
-    elif not whole:
-        faults.add(option, count, f"a whole number of at least {FEWEST}")
-    return count
-
-
-@dataclass(frozen=True)
-class Values:
-    """What came of a study.
-
-    Parameters
-    ----------
-    order
-        Number of the point that values belong to, as it was read with them, (scenarios, points).
-    points
-        Means over replicates by outcome and period, (scenarios, points); NaN where a run failed.
-    repeats
-        The same of the repeats, (scenarios, kinds of repeat, blocks).
-    failed
-        Rows of runs that failed.
-    """
-
-    order: Integers
-    points: dict[tuple[str, str], Array]
-    repeats: dict[tuple[str, str], Array]
-    failed: list[dict[str, Any]]
-
-
-def run_study(
-    study: Study,
-    out: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> Values:
-    """Run what is missing of a study and return its outcomes.
-
-    Parameters
-    ----------
-    study
-        From `plan_study`.
-    out
-        Folder for the run directories of the two ensembles; without, nothing is written.
-    progress
-        Called with the number of finished and of all runs.
+def studied(asked: SensitivityOptions) -> tuple[list[ResolvedScenario], str]:
+    """Return the scenarios of a study as they are run, and the name of the reference.
 
     Raises
     ------
-    FloatingPointError
-        Every run of the sample failed.
+    InputError
+        With everything that is wrong with them.
     """
-    many, blocks = len(study.names), study.sample.blocks
-    design, repeats = study.design, study.repeats
-    first, order, points = _collect(study, design, out, _shifted(progress, 0, study.runs))
-    if len(first.failures) == len(design):
-        place = f", see {first.directory}" if first.directory else ""
-        error = first.failures[0]["error"]
-        raise FloatingPointError(f"every run failed{place}; the first: {error}")
-    second, place_again, again = _collect(
-        study, repeats, out, _shifted(progress, len(design), study.runs)
-    )
-    if not np.array_equal(place_again, repeats.point):
-        raise ValueError("repeats are not in the order of their design")
-    shape, other = (many, -1, study.replicates), (many, study.repeated, blocks, study.replicates)
-    order = order.reshape(shape)
-    nothing = np.full((many, study.repeated, blocks), np.nan)
-    return Values(
-        np.where(np.ptp(order, axis=-1) == 0, order[..., 0], -1),
-        {key: _mean(value.reshape(shape)) for key, value in points.items()},
-        {key: _mean(again[key].reshape(other)) if key in again else nothing for key in points},
-        first.failures + second.failures,
-    )
+    resolved, reference = scenarios_with_reference(asked.scenarios, asked.reference)
+    return [with_budget(laid_over(one, asked), asked.budget) for one in resolved], reference
 
 
-def _mean(values: Array) -> Array:
-    """Return the mean over the last axis, replicates; a single one is not copied."""
-    return values[..., 0] if values.shape[-1] == 1 else values.mean(axis=-1)
+def checked_count(faults: FaultList, asked: SensitivityOptions) -> int:
+    """Return the number of blocks, noting what is wrong with it or belongs to another method."""
+    if not faults.name("method", asked.method, METHODS):
+        return 0
+    for method, (name, _) in SIZES.items():
+        if method != asked.method and getattr(asked, name) is not None:
+            faults.add(name, getattr(asked, name), f"only with method {method}")
+    if asked.second_order and asked.method != "sobol":
+        faults.add("second_order", asked.second_order, "only with method sobol")
+    name, default = SIZES[asked.method]
+    given = getattr(asked, name)
+    count = default if given is None else given
+    if asked.method == "morris":
+        return faults.whole(name, count, FEWEST) or 0
+    if not isinstance(count, int) or count < FEWEST or count & (count - 1):
+        faults.add(name, count, f"a power of 2, at least {FEWEST}")
+    return count
 
 
-def _shifted(
-    progress: Callable[[int, int], None] | None, start: int, total: int
-) -> Callable[[int, int], None] | None:
-    """Return a function that counts a part of the runs among all."""
-    if progress is None:
-        return None
-    return lambda done, _: progress(start + done, total)
-
-
-def _collect(
-    study: Study,
-    design: Design,
-    out: str | Path | None,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[Ensemble, Integers, dict[tuple[str, str], Array]]:
-    """Run a design; return it as it was run, each run's point, and values by outcome and period.
-
-    Points and values are (runs,); a point is what stands beside the value in the shard.
-    """
-    from ecosystem.runs.runner import run_design
-
-    ensemble = run_design(
-        design, model=study.model, keep=study.keep, fixed_parameters=study.fixed,
-        outcomes=study.outcomes or None, out=out, progress=progress, **study.options,
-    )  # fmt: skip
-    found: dict[tuple[str, str], Array] = {}
-    order = np.full(len(design), -1, dtype=np.int32)
-    first = start_year(study)
-    for _, table in ensemble.tables():
-        run, point, value = (table.column(name).to_numpy() for name in ("run", "point", "value"))
-        order[run] = point
-        codes, words = zip(*(_coded(table, name) for name in ("outcome", "period")), strict=True)
-        together = codes[0].astype(np.int64) * max(len(words[1]), 1) + codes[1]
-        for code in np.unique(together):
-            rows = together == code
-            outcome, period = divmod(int(code), len(words[1]))
-            label = words[1][period]
-            key = (words[0][outcome], HORIZON if label in (SUMMARY, END) else label)
-            if key[1] != HORIZON and int(label) < first:
-                continue
-            if key not in found:
-                found[key] = np.full(len(design), np.nan)
-            found[key][run[rows]] = value[rows]
-    for row in ensemble.failures:
-        order[row["run"]] = row["point"]
-    return ensemble, order, found
-
-
-def start_year(study: Study) -> int:
-    """Return the first year in which a scenario may differ from the reference."""
-    from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
-
-    starts = [
-        edit.start
-        for scenario in study.scenarios
-        for edit, own in zip(scenario.edits, scenario.own, strict=True)
-        if own
-    ]
-    return FIRST_YEAR + min([POLICY_START, *starts]) // QUARTERS_A_YEAR
-
-
-def _coded(table: Any, name: str) -> tuple[Array, list[str]]:
-    """Return a column of words as numbers, and the words."""
-    column = table.column(name).combine_chunks()
-    return column.indices.to_numpy(), column.dictionary.to_pylist()
+def check_without_scenarios(faults: FaultList, asked: SensitivityOptions) -> None:
+    """Note what a model of one's own was given that scenarios alone have a use for."""
+    for name in OF_SCENARIOS:
+        value, default = getattr(asked, name), SensitivityOptions.model_fields[name].get_default()
+        if value is not default and value != default:
+            faults.add(name, value, "left out: a model of your own has no use for it")

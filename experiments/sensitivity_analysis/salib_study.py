@@ -5,15 +5,17 @@ stream, and takes outcomes in any order; none of it is reported. So the sample i
 outcomes are analysed here and nowhere else, with everything checked before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from SALib.analyze import morris as morris_analysis
+from SALib.analyze import sobol as sobol_analysis
+from SALib.sample import morris as morris_sample
+from SALib.sample import sobol as sobol_sample
 
 from ecosystem.maths.arrays import Array
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
@@ -152,16 +154,14 @@ def draw(
     sample = Sample(method, tuple(names), np.zeros((0, width)), lengths[method], second_order, seed)
     with global_stream_kept():
         if method == "morris":
-            from SALib.sample.morris import sample as morris
-
-            unit = morris(sample.problem, count, num_levels=LEVELS, seed=seed)
+            unit = morris_sample.sample(sample.problem, count, num_levels=LEVELS, seed=seed)
         else:
-            from SALib.sample.sobol import sample as sobol
-
-            unit = sobol(sample.problem, count, calc_second_order=second_order, seed=seed)
+            unit = sobol_sample.sample(
+                sample.problem, count, calc_second_order=second_order, seed=seed
+            )
     if unit.shape != (count * sample.length, width) or unit.min() < 0 or unit.max() > 1:
         raise ValueError(f"SALib returned a sample of shape {unit.shape}")
-    return Sample(method, tuple(names), unit, sample.length, second_order, seed)
+    return replace(sample, unit=unit)
 
 
 def analyse(
@@ -266,18 +266,16 @@ def _salib(
     second = None
     with global_stream_kept():
         if sample.method == "morris":
-            from SALib.analyze.morris import analyze as morris
-
-            found = morris(sample.problem, unit, values, num_levels=LEVELS, **options)
+            found = morris_analysis.analyze(
+                sample.problem, unit, values, num_levels=LEVELS, **options
+            )
             if [str(name) for name in found["names"]] != list(sample.names):
                 raise ValueError(f"SALib returned factors {found['names']}")
             kept = {"mu": found["mu"], "sigma": found["sigma"]}
             kept |= _interval("mu_star", found["mu_star"], found["mu_star_conf"], lowest=0.0)
         else:
-            from SALib.analyze.sobol import analyze as sobol
-
             options["calc_second_order"] = second_order
-            found = sobol(sample.problem, values, **options)
+            found = sobol_analysis.analyze(sample.problem, values, **options)
             kept = _interval("first", found["S1"], found["S1_conf"])
             kept |= _interval("total", found["ST"], found["ST_conf"], lowest=0.0)
             if second_order:
