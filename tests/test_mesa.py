@@ -281,7 +281,7 @@ def test_models_do_not_accumulate() -> None:
         ({"rng": 1, "seed": 2}, r"seed: 2 .* nothing beside `rng`"),
         ({"replicate": True}, r"replicate: True .* a whole number"),
         ({"config": "histroy"}, r"'histroy' .*nearest valid name: history"),
-        ({"config": 5}, r"5 is not valid.* one of history"),
+        ({"config": 5}, r"5 is not valid.* a package or a TOML file"),
         ({"config": ["history"]}, r"\['history'\] is not valid"),
         ({"shocks": "ai_wintr"}, r"'ai_wintr' .*nearest valid name: ai_winter"),
         ({"shocks": 5}, r"shocks\[0\]: 5 is not valid"),

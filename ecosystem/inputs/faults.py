@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
+import numpy as np
+
 T = TypeVar("T")
 LISTED = 15
 """A fault spells out at most so many valid names."""
@@ -36,7 +38,8 @@ class Fault:
     def __str__(self) -> str:
         """One line: place, value, what is allowed, nearest valid name."""
         hint = f"; nearest valid name: {self.nearest}" if self.nearest else ""
-        line = f"{self.place}: {self.value!r} is not valid; allowed: {self.allowed}{hint}"
+        value = self.value.item() if isinstance(self.value, np.generic) else self.value
+        line = f"{self.place}: {value!r} is not valid; allowed: {self.allowed}{hint}"
         return " ".join(line.split())
 
 

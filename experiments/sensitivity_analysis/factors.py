@@ -22,7 +22,7 @@ from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import Parameter, parameters
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.files import read_toml
-from ecosystem.inputs.translate import Number, name_among, read, read_what_fits
+from ecosystem.inputs.translate import name_among, number_from, read, read_what_fits
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import RUN_COLUMNS
 
@@ -110,8 +110,8 @@ class Written(BaseModel):
 class Range(Written):
     """The range of a factor."""
 
-    low: Number = math.nan
-    high: Number = math.nan
+    low: Annotated[float, number_from()] = math.nan
+    high: Annotated[float, number_from()] = math.nan
     distribution: Literal["uniform", "loguniform"] = "uniform"
 
 
