@@ -51,30 +51,27 @@ def hooked(record: Record, state: State, setting: Setting) -> Record:
     return record
 
 
-def ruled(rule: Rule, own: Hook, rules: Rules) -> Rule:
-    """Return a user's function in the place of a decision rule, its answers checked.
+def decide(
+    rule: Rule, own: Hook, rules: Rules, quarter: Quarter, setting: Setting, *columns: Array
+) -> Array:
+    """Return what a user's function decides in the place of a rule, checked against the rule.
 
     The function sees what the rule would, ``f(quarter, setting, *columns)``, and the model's own
-    rules under ``setting.rules``. It is called in every quarter.
+    `rules` under ``setting.rules``. It is called in every quarter.
 
     Raises
     ------
     HookError
-        When it is called: if it fails, or its answer has another shape than the rule's or is not
-        finite.
+        If the function fails, or its answer has another shape than the rule's or is not finite.
     """
-
-    def decide(quarter: Quarter, setting: Setting, *columns: Array) -> Array:
-        usual = rule(quarter, setting, *columns)
-        where = f"{own.name}, rule {own.stage}, {period_label(quarter.state.period)}"
-        given = replace(guarded(setting), rules=rules)
-        answer = call(own, where, protect(quarter), given, *map(protect, columns))
-        faults = FaultList()
-        decided = checked(usual, answer, where, faults)
-        raise_hook_error(faults)
-        return np.asarray(decided)
-
-    return decide
+    usual = rule(quarter, setting, *columns)
+    where = f"{own.name}, rule {own.stage}, {period_label(quarter.state.period)}"
+    given = replace(guarded(setting), rules=rules)
+    answer = call(own, where, protect(quarter), given, *map(protect, columns))
+    faults = FaultList()
+    decided = checked(usual, answer, where, faults)
+    raise_hook_error(faults)
+    return np.asarray(decided)
 
 
 def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow, ...]:

@@ -80,6 +80,10 @@ def test_rules_hold_from_the_first_quarter_in_every_face() -> None:
     for _ in range(4):
         model.step()
     assert_same_bits(model.state, state)
+    again = pickle.loads(pickle.dumps(model))
+    again.step()
+    model.step()
+    assert_same_bits(again.state, model.state)
 
 
 @pytest.mark.parametrize("name", list(RULES))

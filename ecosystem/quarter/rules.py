@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from ecosystem.extend import ruled
+from ecosystem.extend import decide
 from ecosystem.inputs.functions import MEAN, Hook
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
@@ -50,7 +50,7 @@ def rules_of(replacements: Iterable[Hook] = ()) -> Rules:
     for hook in replacements:
         rule = RULES[hook.stage]
         mean = partial(MEANS[hook.stage], rule)
-        own[hook.stage] = mean if hook.name == MEAN else ruled(rule, hook, Rules(RULES))
+        own[hook.stage] = mean if hook.name == MEAN else partial(decide, rule, hook, Rules(RULES))
     return Rules(RULES | own)
 
 
