@@ -29,6 +29,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
+from benchmarks.campaigns.large import cluster_of_two
 from benchmarks.memory import MEBI, ROOT
 from benchmarks.record import Row, markdown, ratio, write
 from ecosystem import cross, run_design
@@ -36,8 +37,8 @@ from ecosystem.inputs.calendar import HORIZON, period_label
 from ecosystem.inputs.catalogue import outcomes, parameters
 from ecosystem.inputs.draws import varied_parameters
 from ecosystem.mesa.model import EcosystemModel
-from ecosystem.runs import chunks
-from ecosystem.runs.core import Chunk, run_chunk
+from ecosystem.runs import chunk
+from ecosystem.runs.chunk import Task, run_chunk
 from ecosystem.runs.design import Design
 from ecosystem.runs.runner import Ensemble
 
@@ -62,7 +63,7 @@ def cpu(action: Callable[[], object]) -> float:
 
 
 def overhead(quick: bool) -> list[Row]:
-    """Return CPU times of the core inside the runner, and of the runner with shards on disk.
+    """Return CPU times of the core inside the runner, and of the runner with chunks on disk.
 
     Both are of the same chunks at the same moments, so that nothing else stands in their ratio.
     """
@@ -77,13 +78,13 @@ def overhead(quick: bool) -> list[Row]:
                 ensemble = run_design(design, world=world, executor="serial", out=place, **kept)
                 inside: list[float] = []
 
-                def timed(chunk: Chunk, inside: list[float] = inside) -> Any:
+                def timed(task: Task, inside: list[float] = inside) -> Any:
                     start = time.process_time()
-                    found = run_chunk(chunk)
+                    found = run_chunk(task)
                     inside.append(time.process_time() - start)
                     return found
 
-                with patch.object(chunks, "run_chunk", timed):
+                with patch.object(chunk, "run_chunk", timed):
                     taken = cpu(ensemble.complete)
             if number:
                 core.append(sum(inside))
@@ -96,12 +97,11 @@ def overhead(quick: bool) -> list[Row]:
     return rows
 
 
-def run_on_two(design: Design, until: str, executor: str, out: str, **others: Any) -> Ensemble:
+def run_on_two(design: Design, until: str, out: str, **others: Any) -> Ensemble:
     """Return a design on the teaching world with few outcomes, ready to run on two workers."""
     return run_design(
-        design, world="teaching", until=until, outcomes=FEW, executor=executor, jobs=2, out=out,
-        **others,
-    )  # fmt: skip
+        design, world="teaching", until=until, outcomes=FEW, jobs=2, out=out, **others
+    )
 
 
 def memory(quick: bool) -> list[Row]:
@@ -116,14 +116,14 @@ def memory(quick: bool) -> list[Row]:
 
 
 def memory_of(runs: int) -> dict[str, float]:
-    """Return MiB of this process and of its largest worker at their peaks, and of the shards."""
+    """Return MiB of this process and of its largest worker at their peaks, and of the chunks."""
     table = parameters()
     points = {
         name: np.full(runs, table[name].default) for name in varied_parameters(False, {})[:FACTORS]
     }
     design, largest = cross("history", points=points), 0.0
     with tempfile.TemporaryDirectory() as place:
-        ensemble = run_on_two(design, "2021Q4", "processes", place, chunk_runs=min(500, runs // 4))
+        ensemble = run_on_two(design, "2021Q4", place, chunk_runs=min(500, runs // 4))
         for _ in ensemble:
             for child in active_children():
                 largest = max(largest, peak_of(child.pid))
@@ -146,11 +146,12 @@ def dask(quick: bool) -> list[Row]:
     runs, rounds = (200, 1) if quick else (20_000, 4)
     design = cross("history", replicates=runs)
     seconds: dict[str, list[float]] = {"processes": [], "dask": []}
-    for _ in range(rounds):
-        for executor, found in seconds.items():
-            with tempfile.TemporaryDirectory() as place:
-                start = time.perf_counter()
-                run_on_two(design, period_label(HORIZON - 1), executor, place).complete()
+    with tempfile.TemporaryDirectory() as folder, cluster_of_two(Path(folder) / "file") as address:
+        for number in range(rounds):
+            for name, found in seconds.items():
+                start, place = time.perf_counter(), f"{folder}/{name}{number}"
+                cluster = address if name == "dask" else None
+                run_on_two(design, period_label(HORIZON - 1), place, cluster=cluster).complete()
                 found.append(time.perf_counter() - start)
     what = f"{runs:,} runs, teaching world, two workers"
     rows = [Row(what, name, "s", tuple(found)) for name, found in seconds.items()]
@@ -217,11 +218,11 @@ def ema_experiment(world: str) -> Callable[[], object]:
 
 PARTS = {"overhead": overhead, "memory": memory, "dask": dask, "others": others}
 NOTES = """Overhead: CPU times of one process, and of the core within it; the runner writes its
-shards. Memory: 8 quarters, two outcomes, shards of 500 runs, 30 parameters with a value a run, two
+chunks. Memory: 8 quarters, two outcomes, chunks of 500 runs, 30 parameters with a value a run, two
 worker processes; the peak of the parent and of the largest worker. Dask and processes: wall-clock
-time from nothing to all shards written, start of the workers included. The other runners take one
-run at a time, as they do; their times include building the model, and they measure no outcomes,
-as the runner does in every quarter."""
+time from nothing to all chunks written, the start of worker processes included, of Dask's not. The
+other runners take one run at a time, as they do; their times include building the model, and they
+measure no outcomes, as the runner does in every quarter."""
 
 
 def main() -> None:

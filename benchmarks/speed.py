@@ -24,8 +24,7 @@ from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import outcomes
 from ecosystem.inputs.scenario import Scenario
 from ecosystem.mesa.model import EcosystemModel
-from ecosystem.runs.chunks import chunk_of
-from ecosystem.runs.core import Chunk, run_chunk
+from ecosystem.runs.chunk import Task, run_chunk
 from ecosystem.runs.design import cross
 from ecosystem.runs.runner import run_design
 
@@ -37,11 +36,11 @@ QUICK: list[tuple[int, int | None]] = [(8, None), (16, None)]
 """Runs of the core, and how many of their chunks are measured."""
 
 
-def chunks_of(runs: int) -> list[Chunk]:
+def chunks_of(runs: int) -> list[Task]:
     """Return the chunks that `simulate` makes of this many runs of one scenario."""
     headline = [name for name, row in outcomes().items() if row.headline]
     design = run_design(cross(Scenario("history"), replicates=runs), outcomes=headline)
-    return [chunk_of(task) for task in design.tasks]
+    return list(design.tasks)
 
 
 def core(runs: int, most: int | None = None) -> tuple[str, Callable[[], float]]:

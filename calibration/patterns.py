@@ -23,7 +23,7 @@ from ecosystem.inputs.scenario import resolve
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
 from ecosystem.quarter.start import make_setting
-from ecosystem.runs.core import keep_memory
+from ecosystem.runs.chunk import keep_memory
 
 RECORD = Path(__file__).with_name("patterns_found.csv")
 DRAWS, LUCK, SEED = 200, 32, 3

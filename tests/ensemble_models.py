@@ -4,7 +4,6 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,10 @@ import pandas as pd
 def ishigami(runs: pd.DataFrame) -> np.ndarray:
     x, y, z = (runs[name].to_numpy() for name in ("x1", "x2", "x3"))
     return np.sin(x) + 7 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x)
+
+
+def ishigami_of_one(runs: pd.DataFrame) -> np.ndarray:
+    return ishigami(runs.assign(x2=runs["x1"], x3=runs["x1"]))
 
 
 def two_outcomes(runs: pd.DataFrame) -> pd.DataFrame:
@@ -54,35 +57,3 @@ def slow(runs: pd.DataFrame) -> np.ndarray:
 def always_deadly(runs: pd.DataFrame) -> np.ndarray:
     os.kill(os.getpid(), signal.SIGKILL)
     return runs["x1"].to_numpy()
-
-
-class Shifted:
-    """A model that is an object: it carries the function that gives what it adds."""
-
-    def __init__(self, shift: Any) -> None:
-        self.shift = shift
-
-    def __call__(self, runs: pd.DataFrame) -> np.ndarray:
-        return runs["x1"].to_numpy() + self.shift()
-
-    def shifted(self, runs: pd.DataFrame) -> np.ndarray:
-        return self(runs)
-
-
-def study(out: Path | None, progress: Any = None) -> Any:
-    """Run a sensitivity study: two ensembles, one after the other."""
-    from experiments import sensitivity
-
-    ranges = dict.fromkeys(("x1", "x2", "x3"), (-3.0, 3.0))
-    options: dict[str, Any] = {"trajectories": 4, "jobs": 1, "out": out, "progress": progress}
-    return sensitivity(model=ishigami, factors=ranges, **options)
-
-
-def study_killed_between(out: Path) -> None:
-    """Run a sensitivity study and kill the process once the first ensemble is whole."""
-
-    def watch(done: int, total: int) -> None:
-        if list(out.glob("*/manifest.json")):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    study(out, watch)

@@ -1,5 +1,8 @@
 """Small designs of a model of one's own, as the ensemble tests run them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 from ecosystem import cross, run_design
 from ecosystem.runs.runner import Ensemble
 
+ROOT = Path(__file__).parents[1]
 DESIGN = cross(points={"x1": np.arange(12.0)})
 
 
@@ -23,5 +27,19 @@ def filled(out: Path, **others: Any) -> Path:
     return directory
 
 
-def shards(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.glob("shards/*.parquet"))
+def chunks(directory: Path | None) -> list[str]:
+    assert directory is not None
+    return sorted(path.name for path in directory.glob("chunks/*.parquet"))
+
+
+def script(code: str, folder: Path, *words: str, stdin: bool = False) -> str:
+    """Run Python code, from a file or from standard input; return what it prints."""
+    file = folder / "a_script.py"
+    file.write_text(code, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-" if stdin else file, *words], input=code if stdin else None,
+        capture_output=True, text=True, cwd=folder,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+    )  # fmt: skip
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    return done.stdout

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from ecosystem import read_frames
 from ecosystem.inputs.catalogue import instruments, shocks
 from experiments.command.cli import app
 from experiments.report.messages import width
@@ -46,18 +47,20 @@ def test_compare_writes_a_run_directory_and_prints_only_its_name(tmp_path: Path)
     assert code == 0 and directory.parent == tmp_path and len(directory.name) == 12
     names = {path.name for path in directory.iterdir()}
     assert {
-        "manifest.json", "results.parquet", "summary.csv", "comparison.csv", "figures",
+        "manifest.json", "chunks", "comparison.csv", "figures",
     } <= names  # fmt: skip
     assert {path.suffix for path in (directory / "figures").iterdir()} == {
         ".png", ".svg", ".csv", ".txt",
     }  # fmt: skip
     assert "90 %" in table and "assumed" in table and "--full" in table
     assert max(width(line) for line in table.splitlines()) <= 100
-    frame = pd.read_parquet(directory / "results.parquet")
+    frame = pd.concat(read_frames(directory))
     assert set(frame["scenario"]) == {"history", "demand_first"}
     manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["configuration"]["replicates"] == 2
-    assert {"world", "tables", "packages", "code"} == set(manifest["configuration"]["data"])
+    assert {"world", "tables", "packages", "code", "files"} == set(
+        manifest["configuration"]["data"]
+    )
 
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
     code, again, words = call("compare", "demand_first", *SMALL, out=tmp_path)
@@ -233,7 +236,7 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     end = time.monotonic() + 60
-    while not (left := list(tmp_path.glob("stopped/*/ensembles/*/shards/*.parquet"))):
+    while not (left := list(tmp_path.glob("stopped/*/chunks/*.parquet"))):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)

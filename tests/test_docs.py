@@ -25,10 +25,9 @@ BASES = ("", "ecosystem")
 
 
 WRITTEN_BY_RUNS = {
-    "runs/", "draws.csv", "failed.csv", "ensembles/", "figures/", "sensitivity.csv",
+    "runs/", "draws.csv", "failed.csv", "chunks/", "figures/", "sensitivity.csv",
     "sensitivity_by_year.csv", "pairs.csv", "factors.csv", "packages.csv", "regret.csv",
     "regret_under_shocks.csv", "design.parquet", "points.parquet", "plan.json", "manifest.json",
-    "summary.csv",
 }  # fmt: skip
 
 

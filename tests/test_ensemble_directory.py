@@ -1,4 +1,4 @@
-"""Run directories: whose a shard is, what a killed process leaves, and what is lost or damaged."""
+"""Run directories: failing runs, full disks, torn chunks, two processes, kills, other versions."""
 
 import errno
 import json
@@ -6,214 +6,373 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ensemble_models as models
 import numpy as np
 import pandas as pd
 import pytest
-from ensemble_runs import filled, own, shards
+from ensemble_runs import ROOT, chunks, filled, own
 
-from ecosystem import cross, run_design
+from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.functions import HookError
 from ecosystem.runs import directory as directories
-from ecosystem.runs.recall import recalled
+from ecosystem.runs import identity
 from ecosystem.runs.runner import read_frame, read_frames
+from ecosystem.runs.store import opened
 
-HERE = Path(__file__).parent
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-real = os.replace
-def replace(source, target):
-    if Path(target).name == sys.argv[2]:
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(source, target)
-os.replace = replace
-from ensemble_runs import filled
-filled(Path(sys.argv[1]))
-"""
+CONFIGURATION = {"command": "study"}
+SMALL: dict[str, Any] = {"world": "teaching", "until": "2020Q2", "outcomes": ["patents"]}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["manifest.json", "plan.json", "points.parquet"])
-def test_a_process_killed_while_it_writes_a_file_leaves_nothing_behind(
-    tmp_path: Path, name: str
+def cut_short(out: Path, after: int) -> Path:
+    """Stop a run after some chunks and return its directory."""
+    runs = own(out)
+    stream = iter(runs)
+    for _ in range(after):
+        next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert runs.directory is not None
+    return runs.directory
+
+
+def times(directory: Path) -> dict[Path, int]:
+    found = (path for path in directory.rglob("*") if path.is_file() and path.name[0] != ".")
+    return {path: path.stat().st_mtime_ns for path in found}
+
+
+def test_a_run_that_fails_becomes_a_row_and_the_others_go_on(tmp_path: Path) -> None:
+    runs = own(tmp_path, models.fails_at_seven, chunk_runs=12)
+    with pytest.warns(UserWarning, match="2 of 12 runs failed, see `failures`; run 7: "):
+        frame = runs.frame()
+    directory = runs.directory or tmp_path
+    assert frame["value"].tolist() == [0, 1, 2, 3, 4, 5, 6, 8, 9, 10]
+    assert [row["run"] for row in runs.failures] == [7, 11]
+    failed = pd.read_csv(directory / "failed.csv")
+    assert failed["run"].tolist() == [7, 11]
+    assert "seven is not for me" in failed["error"][0] and "not finite" in failed["error"][1]
+    assert json.loads(failed["parameters"][0]) == {"x1": 7.0}
+    assert failed["command"][0] == f"ecosystem reproduce {directory} --run 7"
+    manifest = json.loads((directory / "manifest.json").read_text("utf-8"))
+    assert (manifest["runs"], manifest["failed"]) == (12, 2)
+    here = own(None, models.fails_at_seven, chunk_runs=12)
+    with pytest.warns(UserWarning, match="2 of 12 runs failed"):
+        pd.testing.assert_frame_equal(here.frame(), frame)
+    (directory / "chunks" / chunks(directory)[0]).unlink()
+    assert len(own(tmp_path, models.fails_at_seven, chunk_runs=12).complete().failures) == 2
+
+
+def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if sys.platform == "win32":
-        pytest.skip("needs SIGKILL")
-    path = os.pathsep.join([str(HERE), str(HERE.parent)])
-    words = [sys.executable, "-c", KILLED, str(tmp_path), name]
-    killed = subprocess.run(words, env={**os.environ, "PYTHONPATH": path}, check=False)
-    assert killed.returncode == -9
-    (directory,) = tmp_path.iterdir()
-    assert [left.name for left in directory.rglob("*.part")] == [f".{name}.part"]
-    assert filled(tmp_path) == directory
-    assert not list(directory.rglob("*.part")) and not directories.damaged(directory)
-    listed = json.loads((directory / "manifest.json").read_text("utf-8"))["files"]
-    assert all((directory / one).is_file() for one in listed)
+    from ecosystem.outcomes import measure
+
+    def broken(quarter: Any, setting: Any) -> Any:
+        values = measure(quarter, setting)
+        unlucky = setting.parameters.hype > limit
+        return values | {"patents": np.where(unlucky, np.nan, values["patents"])}
+
+    options = {**SMALL, "replicates": 5, "jobs": 1}
+    whole = simulate("history", **options)
+    hype = whole.draw_values["hype"]
+    limit = np.sort(hype)[-2] - 1e-12  # the two highest fail
+    monkeypatch.setattr("ecosystem.runs.chunk.measure", broken)
+    found = simulate("history", out=tmp_path, **options)
+    bad = np.flatnonzero(hype > limit)
+    assert [row["run"] for row in found.failed] == list(bad) and len(bad) == 2
+    assert found.failed[0]["parameters"]["hype"] == hype[bad[0]]
+    good = np.setdiff1d(range(5), bad)
+    expected = whole.series["patents"][0, good]
+    np.testing.assert_array_equal(found.series["patents"][0, good], expected)
+    assert np.isnan(found.summaries["patents"][0, bad]).all()
+    with pytest.raises(FloatingPointError, match="patents is not finite"):
+        simulate("history", **options)
+    limit = -1.0
+    with pytest.raises(FloatingPointError, match="every run failed, see"):
+        simulate("history", out=tmp_path / "all", **options)
 
 
-def other(out: Path) -> Path:
-    """Fill a directory with as many runs at other points."""
-    design = cross(points={"x1": 100 + np.arange(12.0)})
-    runs = run_design(design, model=own(None).plan.model, executor="serial", chunk_runs=2, out=out)
-    directory = runs.complete().directory
-    assert directory is not None
-    return directory
+@pytest.mark.parametrize("name", ["NA", "null", "nan", "None", "1.10", "007", "true", "1e5", "中"])
+def test_names_that_look_like_something_else_keep_their_text(name: str, tmp_path: Path) -> None:
+    def fails(runs: pd.DataFrame) -> Any:
+        raise ValueError(name)
+
+    design = cross(Scenario("history", name=name), points={"x1": [1.0, 2.0]})
+    runs = run_design(design, model=models.fails_at_seven, executor="serial", out=tmp_path)
+    assert set(read_frame(runs.complete().directory or "")["scenario"]) == {name}
+    failed = run_design(design, model=fails, executor="serial").complete().failures
+    assert {row["scenario"] for row in failed} == {name}
 
 
-@pytest.mark.parametrize("kind", ["exchanged", "added", "renumbered"])
-def test_a_shard_of_another_run_or_number_is_set_aside(tmp_path: Path, kind: str) -> None:
-    directory, names = filled(tmp_path), shards(filled(tmp_path))
-    foreign = other(tmp_path / "other")
-    here = directory / "shards"
-    if kind == "renumbered":
-        wrong = here / names[1].replace("00001-", "00099-")
-        (here / names[1]).rename(wrong)
-    else:
-        wrong = here / shards(foreign)[1]
-        shutil.copy(foreign / "shards" / wrong.name, wrong)
-        if kind == "exchanged":
-            (here / names[1]).unlink()
-    with pytest.raises(InputError, match="00001|00099"):
-        read_frame(directory)
-    with pytest.warns(UserWarning, match=f"{wrong.name}: not as it was written, or of another"):
-        assert filled(tmp_path) == directory
-    assert shards(directory) == names and not directories.damaged(directory)
-    assert read_frame(directory).equals(own(None).frame())
+def test_only_missing_chunks_are_run_again(tmp_path: Path) -> None:
+    whole = filled(tmp_path / "whole")
+    half = cut_short(tmp_path / "half", 3)
+    assert 3 <= len(chunks(half)) < 6 and not directories.is_complete(half)
+    before = times(half / "chunks")
+    (half / "chunks" / ".00009-x.parquet.part").write_text("of a killed process")
+    seen: list[tuple[int, int]] = []
+    assert filled(tmp_path / "half", progress=lambda *done: seen.append(done)) == half
+    assert seen[0] == (2 * len(before), 12) and seen[-1] == (12, 12)
+    assert chunks(half) == chunks(whole) and not list(half.glob("chunks/.*"))
+    after = times(half)
+    assert before.items() <= after.items()
+    filled(tmp_path / "half")
+    assert times(half) == after
 
 
-def test_a_shard_that_is_there_twice_is_refused_and_set_aside(tmp_path: Path) -> None:
-    from ecosystem.runs.shards import decoded, encoded, shard_name
-
-    directory = filled(tmp_path)
-    first = directory / "shards" / shards(directory)[1]
-    content = encoded(
-        decoded(first.read_bytes()).replace_schema_metadata({"failed": "[]", "x": ""})
-    )
-    twin = first.with_name(shard_name(directory.name, 1, content))  # as of another machine
-    twin.write_bytes(content)
-    with pytest.raises(InputError, match="number 1 is there twice"):
-        read_frame(directory)
-    with pytest.warns(UserWarning, match="set aside"):
-        filled(tmp_path)
-    assert len(read_frame(directory)) == len(own(None).frame())
-
-
-@pytest.mark.parametrize("name", ["plan.json", "design.parquet", "manifest.json"])
+@pytest.mark.parametrize("name", ["plan.json", "manifest.json", "-00004-"])
 def test_a_full_disk_names_the_file_and_says_what_is_kept(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = os.fsync
+    real = os.replace
 
-    def full(number: int) -> None:
-        if name in os.readlink(f"/proc/self/fd/{number}"):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(number)
+    def full(source: Any, target: Any) -> None:
+        if name in str(target):
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        real(source, target)
 
-    if not Path("/proc/self/fd").is_dir():
-        pytest.skip("needs /proc")
     with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
+        patch.setattr("os.replace", full)
         with pytest.raises(OSError, match="No space left on device") as caught:
             filled(tmp_path)
-    assert caught.value.errno == errno.ENOSPC and str(caught.value.filename).endswith(name)
-    kept = "what is written is kept, and the same command goes on from there"
-    assert (kept in str(caught.value)) == (name == "manifest.json")  # before it there is nothing
-    assert str(caught.value).count(kept) <= 1
-    assert filled(tmp_path).is_dir()
+    said = str(caught.value)
+    assert caught.value.errno == errno.ENOSPC and name in str(caught.value.filename)
+    assert said.count(directories.KEPT) == (name != "plan.json")  # before it there is nothing
+    assert ("4 chunks are whole" in said) == (name == "-00004-")
+    assert not list(tmp_path.glob("*/chunks/.*")) and bool(os.listdir(tmp_path)) == (
+        name != "plan.json"
+    )
+    assert read_frame(filled(tmp_path)).equals(own(None).frame())
 
 
-def test_a_damaged_design_is_named_and_written_again(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_found_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        own(tmp_path / "file", models.deadly).complete()
+
+
+def torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-7] + b"garbage")
+
+
+def of_another_run(path: Path) -> None:
+    elsewhere = filled(path.parents[2] / "elsewhere", model=models.fails_at_seven)
+    shutil.copy(elsewhere / "chunks" / chunks(elsewhere)[2], path)
+
+
+def renamed(path: Path) -> None:
+    shutil.copy(path.parent / chunks(path.parents[1])[0], path)
+
+
+def twice(path: Path) -> None:
+    twin = path.parent / chunks(path.parents[1])[0]
+    shutil.copy(twin, path.with_name(path.name[:-8] + "0.parquet"))
+
+
+@pytest.mark.parametrize("damage", [torn, of_another_run, renamed, twice])
+def test_a_wrong_chunk_is_named_set_aside_and_run_again(
+    damage: Callable[[Path], None], tmp_path: Path
+) -> None:
     directory = filled(tmp_path)
-    for name in ("design.parquet", "points.parquet"):
-        path = directory / name
-        before = path.read_bytes()
-        path.write_bytes(before[:50])
-        with pytest.raises(InputError, match=f"{name}.* written again|{name}.*writes it again"):
-            recalled(directory)
+    names, before = chunks(directory), read_frame(directory)
+    damage(directory / "chunks" / names[2])
+    with pytest.raises(InputError, match="content that is not what its name says"):
+        read_frame(directory)
+    with pytest.warns(UserWarning, match=f"{names[2][:15]}.*: not as it was written, or of anothe"):
         filled(tmp_path)
-        assert path.read_bytes() == before and not directories.damaged(directory)
+    assert chunks(directory) == names and not directories.damaged(directory)
+    assert read_frame(directory).equals(before)
+    listed = json.loads((directory / "manifest.json").read_text("utf-8"))["files"]
+    assert set(listed) == {f"chunks/{name}" for name in names} | {"plan.json"}
 
 
 def test_a_manifest_that_cannot_be_read_is_written_again(tmp_path: Path) -> None:
     directory = filled(tmp_path)
-    path = directory / "manifest.json"
-    before = json.loads(path.read_text("utf-8"))
-    path.write_text('{"files": {', "utf-8")
+    before = json.loads((directory / "manifest.json").read_text("utf-8"))
+    (directory / "manifest.json").write_text('{"files": {', "utf-8")
     filled(tmp_path)
-    assert json.loads(path.read_text("utf-8")) == before
+    assert json.loads((directory / "manifest.json").read_text("utf-8")) == before
 
 
-@pytest.mark.parametrize(
-    ("luck", "shown"),
-    [
-        ([0.5, 1.7], r"\[0\.5, 1\.7\]"),
-        ([2_000_000_000, 1], "2000000000"),
-        (["a", "b"], r"\['a', 'b'\]"),
-        ([[0, 1]], r"\[0, 1\]"),
-        ([0, -1], "-1"),
-        ([2**40, 0], str(2**40)),
-    ],
-)
-def test_luck_that_is_no_block_number_is_refused(luck: Any, shown: str) -> None:
-    with pytest.raises(InputError, match=f"luck: .*{shown}.*a whole number from 0 to 429496728 "):
-        cross(points={"x": [1.0, 2.0]}, luck=luck, replicates=5)
+def test_the_manifest_names_the_commit() -> None:
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
+    if done.returncode:
+        pytest.skip("no checkout")
+    assert (identity.commit() or "").startswith(done.stdout.strip())
 
 
-def test_numbers_of_numpy_count_and_names_of_columns_do_not() -> None:
-    design = cross(points={"x1": [1.0, 2.0]}, luck=np.array([3, 7]), replicates=np.int64(2))  # type: ignore[arg-type]
-    assert design.replicate.tolist() == [6, 7, 14, 15]
-    with pytest.raises(InputError, match="points: 'replicate' is not valid; allowed: another name"):
-        cross(points={"replicate": [1.0]})
-
-
-def test_what_would_keep_nothing_is_refused() -> None:
-    design = cross("history")
-    with pytest.raises(InputError, match=r"outcomes: \[\] is not valid; allowed: at least one"):
-        run_design(design, outcomes=[], world="teaching")
-    with pytest.raises(InputError, match="until: '2020Q3' .*first whole year"):
-        run_design(design, keep="yearly", until="2020Q3", world="teaching")
-
-
-def fails_once(runs: Any) -> Any:
-    value = runs["x1"].to_numpy()
-    return np.where((value == 3) & bool(os.environ.get("ENSEMBLE_TEST_FAILS")), np.nan, value)
-
-
-def test_a_run_that_ends_well_at_last_is_listed_as_failed_no_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ENSEMBLE_TEST_FAILS", "1")
-    directory = filled(tmp_path, model=fails_once)
-    assert (directory / "failed.csv").is_file()
-    monkeypatch.delenv("ENSEMBLE_TEST_FAILS")
-    (directory / "shards" / shards(directory)[1]).unlink()
-    again = own(tmp_path, fails_once).complete()
-    assert again.directory == directory and not again.failures
-    assert not (directory / "failed.csv").exists() and not directories.damaged(directory)
-
-
-def test_outcomes_that_differ_between_chunks_are_refused(tmp_path: Path) -> None:
-    def fickle(runs: Any) -> Any:
-        both = pd.DataFrame({"a": runs["x1"], "b": runs["x1"]})
-        return both if runs.index[0] < 6 else both[["a"]]
-
-    words = "outcomes a, b for run 0, a for run 6"
-    for out in (None, tmp_path):
-        with pytest.raises(InputError, match=words):
-            own(out, fickle).frame()
-        with pytest.raises(InputError, match=words):
-            own(out, fickle).arrays()
-    with pytest.raises(InputError, match="a frame without columns"):
-        own(None, lambda runs: runs[[]]).frame()
-
-
-def test_a_warning_that_a_run_is_not_finished_names_the_line_that_reads_it(tmp_path: Path) -> None:
+def test_reading_warns_where_a_run_is_not_finished_and_refuses_an_old_one(tmp_path: Path) -> None:
     directory = filled(tmp_path)
     (directory / "manifest.json").unlink()
     for read in (read_frame, lambda place: list(read_frames(place))):
         with pytest.warns(UserWarning, match="is not finished") as caught:
             read(directory)
         assert caught[0].filename == __file__
+    plan = json.loads((directory / "plan.json").read_text("utf-8"))
+    del plan["format"]
+    plan["versions"]["compute-ecosystem"] = "0.0.9"
+    (directory / "plan.json").write_text(json.dumps(plan), "utf-8")
+    for ask in (read_frame, lambda _: filled(tmp_path)):
+        with pytest.raises(InputError, match=r"format 1.*compute-ecosystem 0\.0\.9, which wrote"):
+            ask(directory)
+
+
+def test_two_processes_do_not_share_a_directory(tmp_path: Path) -> None:
+    first, second = own(tmp_path), own(tmp_path)
+    stream = iter(first)
+    next(stream)
+    with pytest.raises(InputError, match=f"in use by process {os.getpid()}"):
+        second.complete()
+    assert chunks(first.directory)
+    for _ in stream:
+        pass
+    assert second.complete().directory == first.directory
+
+
+def test_several_designs_keep_their_chunks_in_one_directory_that_is_open(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with opened(folder, CONFIGURATION, "study") as store:
+        for seed in (1, 2):
+            own(folder, models.fails_at_seven, seed=seed).complete()
+        assert len(chunks(folder)) == 12 and len(store.failures()) == 4
+        store.finish(CONFIGURATION, "study")
+    assert len(pd.read_csv(folder / "failed.csv")) == 4
+    with pytest.raises(InputError, match="design: None .* one of the several that it holds") as two:
+        read_frame(folder)
+    name = str(two.value).rpartition(" ")[2]
+    assert len(read_frame(folder, design=name)) == 10
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_nothing_is_left_after_an_error_before_the_first_result(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    target = tmp_path / "runs" / "abc"
+    with pytest.raises(error), opened(target, CONFIGURATION, "ecosystem run"):
+        (target / "chunks").mkdir()
+        raise error
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(error), opened(target, CONFIGURATION, "ecosystem run"):
+        directories.write_file(target / "table.txt", b"words\n")
+        raise error
+    assert (target / "table.txt").is_file() and not directories.is_complete(target)
+
+
+def test_other_code_or_data_is_refused_and_nothing_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = cut_short(tmp_path, 2)
+    before = times(directory / "chunks")
+    other = dict(identity.model_digests(), code="0" * 64, tables="1" * 64)
+    for place in ("question", "chunk"):
+        monkeypatch.setattr(f"ecosystem.runs.{place}.model_digests", lambda: other)
+    with pytest.raises(InputError, match=r"begun with other data\.tables, data\.code") as caught:
+        filled(tmp_path)
+    assert str(directory) in str(caught.value)
+    assert filled(tmp_path / "elsewhere").name != directory.name
+    monkeypatch.undo()
+    assert before == times(directory / "chunks")
+    assert filled(tmp_path) == directory
+
+
+def test_other_versions_or_a_renamed_directory_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = cut_short(tmp_path, 2)
+    other = dict(identity.versions(), numpy="0.1")
+    with monkeypatch.context() as patch:
+        patch.setattr("ecosystem.runs.directory.versions", lambda: other)
+        with pytest.raises(InputError, match=r"versions\.numpy.*0\.1, which is here now"):
+            filled(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("ecosystem.runs.directory.versions", lambda: identity.versions() | {
+            "machine": "another"
+        })  # fmt: skip
+        with pytest.warns(UserWarning, match="begun on another kind of machine"):
+            filled(tmp_path)
+    (tmp_path / "b").mkdir()
+    directory.rename(own(tmp_path / "b", seed=2).directory or tmp_path)
+    with pytest.raises(InputError, match=r"configuration\.seed"):
+        filled(tmp_path / "b", seed=2)
+
+
+@pytest.mark.parametrize("content", ['{"hash": ', "[1]", "{}", '{"configuration": [1, 2]}'])
+def test_a_neighbour_that_cannot_be_read_stops_nothing(content: str, tmp_path: Path) -> None:
+    neighbour = tmp_path / "0123456789ab" / directories.PLAN
+    neighbour.parent.mkdir()
+    neighbour.write_text(content, encoding="utf-8")
+    assert directories.is_complete(filled(tmp_path))
+    assert neighbour.read_text(encoding="utf-8") == content
+
+
+def test_a_worker_of_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = own(None)
+    other = dict(identity.model_digests(), code="0" * 64)
+    monkeypatch.setattr("ecosystem.runs.chunk.model_digests", lambda: other)
+    with pytest.raises(InputError, match="the code the runs began with"):
+        runs.complete()
+
+
+@pytest.mark.slow
+def test_a_hook_that_always_fails_stops_everything_and_one_in_a_run_does_not() -> None:
+    luck = simulate("history", world="teaching", until="2020Q1", replicates=4, outcomes=["pue"])
+    hype = luck.draw_values["hype"]
+    limit = np.sort(hype)[-2]
+
+    def hot(record: Any, state: Any, setting: Any) -> Any:
+        if (setting.parameters.hype > limit).any():
+            raise ValueError("too much hype")
+        return record
+
+    def run(hook: Any) -> Any:
+        design = cross(Scenario(hooks={"drivers": hook}), replicates=4)
+        options: dict[str, Any] = {"world": "teaching", "until": "2025Q3", "outcomes": ["pue"]}
+        return run_design(design, executor="serial", **options).complete()
+
+    with pytest.raises(HookError, match="division by zero"):
+        run(lambda record, state, setting: 1 / 0)
+    (failed,) = run(hot).failures
+    assert failed["run"] == int(np.argmax(hype)) and "too much hype" in failed["error"]
+
+
+KILLED = """
+import os, signal, sys
+real = os.replace
+def replace(source, target):
+    if sys.argv[2] in str(target):
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+os.replace = replace
+from pathlib import Path
+from ensemble_runs import filled
+filled(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["manifest.json", "plan.json", "-00003-"])
+def test_a_process_killed_while_it_writes_a_file_leaves_nothing_behind(
+    name: str, tmp_path: Path
+) -> None:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    command = [sys.executable, "-c", KILLED, str(tmp_path), name]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, timeout=120)
+    assert done.returncode < 0 and list(tmp_path.rglob("*.part"))
+    directory = filled(tmp_path)
+    assert not list(tmp_path.rglob("*.part")) and not directories.damaged(directory)
+    assert read_frame(directory).equals(own(None).frame())
+
+
+@pytest.mark.slow
+def test_a_sample_of_the_kill_campaign() -> None:
+    kill = pytest.importorskip("benchmarks.campaigns.kill")
+    if not Path("/proc").is_dir():
+        pytest.skip("needs /proc")
+    cases, ends = kill.campaign(4, seed=4)
+    assert len(cases) == 4
+    assert not [case for case in cases if case.fault] and not any(ends)

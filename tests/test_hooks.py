@@ -5,7 +5,6 @@ import pickle
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.functions import STAGES, HookError
 from ecosystem.inputs.scenario import resolve
 from ecosystem.outcomes import measure
+from ecosystem.runs.store import read_frame
 from ecosystem.state.ledger import Flow, Purpose
 from experiments.command.cli import app
 
@@ -370,36 +370,18 @@ def test_an_error_in_another_process_is_the_same_error(tmp_path: Path) -> None:
         simulate(["article", toml], **{**SMALL, "jobs": 2})
 
 
-def test_functions_without_a_file_need_one_process() -> None:
+@pytest.mark.slow
+def test_functions_without_a_file_travel_but_are_not_stored(tmp_path: Path) -> None:
     def halved(record: Any, state: Any, setting: Any) -> dict[str, Any]:
         return half_pairing(record, state, setting)
 
-    mine = Scenario(["article"], hooks={"policy": halved}, name="mine")
-    with pytest.raises(InputError, match="jobs: 2 is not valid; .*halved in a file of its own"):
-        simulate(["article", mine], **{**SMALL, "jobs": 2})
-    result = simulate(["article", mine], **{**SMALL, "jobs": None, "until": "2025Q3"})
-    assert result.scenarios == ("article", "mine")
-
-
-@pytest.mark.slow
-def test_functions_typed_in_run_in_one_process(tmp_path: Path) -> None:
-    """As in a notebook: the function stands in no file."""
-    code = """
-from ecosystem import Scenario, simulate
-from ecosystem.inputs.faults import InputError
-def f(record, state, setting):
-    return {}
-mine = Scenario(["article"], hooks={"policy": f}, name="mine")
-simulate(mine, world="teaching", replicates=1, until="2025Q3")
-try:
-    simulate(mine, world="teaching", replicates=1, until="2025Q3", jobs=2)
-except InputError as error:
-    print(error)
-"""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert "__main__:f in a file of its own" in done.stdout.decode()
+    scenarios = ["article", Scenario(["article"], hooks={"policy": halved}, name="mine")]
+    one, two = (simulate(scenarios, **{**SMALL, "jobs": jobs}) for jobs in (1, 2))
+    for name, values in one.series.items():
+        np.testing.assert_array_equal(values, two.series[name], err_msg=name)
+    with pytest.raises(InputError, match="out: .*halved.* typed into a script or a notebook"):
+        simulate(scenarios, **SMALL, out=tmp_path / "runs")
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_digest_follows_the_content_of_the_file(tmp_path: Path) -> None:
@@ -421,17 +403,8 @@ def test_a_changed_file_is_another_run(tmp_path: Path) -> None:
     options = [*OPTIONS, "--quiet", "--out", tmp_path / "runs"]
     answers = [call("run", write_hook(tmp_path, body), *options)[1] for body in bodies]
     assert len(set(answers)) == 2
-    summaries = [(Path(answer.strip()) / "summary.csv").read_bytes() for answer in answers]
-    assert summaries[0] != summaries[1]
-
-
-def test_functions_with_other_values_have_other_digests() -> None:
-    def made(factor: float) -> Callable[..., Any]:
-        return lambda record, state, setting: {"advantage": factor * record.advantage}
-
-    scenarios = [Scenario(["article"], hooks={"policy": made(f)}) for f in (1.0, 2.0, 2.0)]
-    one, two, same = (resolve(scenario).digest for scenario in scenarios)
-    assert one != two == same
+    one, other = (read_frame(answer.strip())["value"] for answer in answers)
+    assert not one.equals(other)
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from ecosystem.inputs.calendar import POLICY_START, period_label
 from ecosystem.inputs.catalogue import Instrument, Parameter
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.outcomes import measure
-from ecosystem.runs import core
+from ecosystem.runs import chunk as core
 from ecosystem.runs.result import Result
 from ecosystem.state.setting import Setting
 

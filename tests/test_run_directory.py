@@ -8,32 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
-from ecosystem.runs.shards import shard_name
+from ecosystem.runs import directory as directories
+from ecosystem.runs.identity import plain, short_digest
 from experiments.command import run_directory as files
-from experiments.command.large_files import write_frames
 
 CONFIGURATION = {"command": "run", "seed": 1, "scenarios": ["history"]}
 
 
-def tidy(rows: int = 3) -> pd.DataFrame:
-    frame = pd.DataFrame({"scenario": ["history"] * rows, "shock": "", "replicate": range(rows)})
-    frame["point"] = 0
-    frame["period"] = "2025Q3"
-    frame["outcome"] = "servers"
-    for name in ("region", "tier", "kind", "domain"):
-        frame[name] = ""
-    frame["value"] = 1.5
-    return frame
-
-
 def test_the_hash_depends_on_content_and_not_on_order() -> None:
-    name = files.configuration_hash(CONFIGURATION)
+    name = short_digest(CONFIGURATION)
     assert len(name) == 12
-    assert name == files.configuration_hash(dict(reversed(CONFIGURATION.items())))
-    assert name != files.configuration_hash({**CONFIGURATION, "seed": 2})
+    assert name == short_digest(dict(reversed(CONFIGURATION.items())))
+    assert name != short_digest({**CONFIGURATION, "seed": 2})
 
 
 def test_plain_turns_models_into_json() -> None:
@@ -42,7 +30,7 @@ def test_plain_turns_models_into_json() -> None:
         place: Path
         names: tuple[str, ...]
 
-    assert files.plain({"a": Thing(Path("x"), ("b",)), 1: {2, 1}}) == {
+    assert plain({"a": Thing(Path("x"), ("b",)), 1: {2, 1}}) == {
         "a": {"place": "x", "names": ["b"]},
         "1": [1, 2],
     }
@@ -52,53 +40,15 @@ def test_a_directory_is_complete_once_its_manifest_lists_its_files(tmp_path: Pat
     target = tmp_path / "runs" / "abc"
     with files.opened(target, CONFIGURATION, "ecosystem run"):
         files.write_text(target / "table.txt", "words\n")
-        assert not files.is_complete(target)
-        files.write_manifest(target, CONFIGURATION, "ecosystem run", varied=("one",))
-    assert files.is_complete(target)
+        assert not directories.is_complete(target)
+        directories.write_manifest(target, CONFIGURATION, "ecosystem run", varied=("one",))
+    assert directories.is_complete(target)
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["configuration"] == CONFIGURATION
-    assert manifest["hash"] == files.configuration_hash(CONFIGURATION)
+    assert manifest["hash"] == short_digest(CONFIGURATION)
     assert manifest["files"]["table.txt"] == hashlib.sha256(b"words\n").hexdigest()
     assert set(manifest["files"]) == {"table.txt", "plan.json"}
     assert {"python", "numpy", "mesa", "compute-ecosystem"} <= set(manifest["versions"])
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_nothing_is_left_after_an_error_before_the_first_result(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
-    target = tmp_path / "runs" / "abc"
-    with pytest.raises(error), files.opened(target, CONFIGURATION, "ecosystem run"):
-        (target / "ensembles").mkdir()
-        raise error
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_results_stay_after_an_error(tmp_path: Path) -> None:
-    target = tmp_path / "abc"
-    with pytest.raises(RuntimeError), files.opened(target, CONFIGURATION, "ecosystem run"):
-        files.write_text(target / "table.txt", "words\n")
-        raise RuntimeError
-    assert (target / "table.txt").is_file() and not files.is_complete(target)
-
-
-def test_an_unwritable_place_is_found_before_any_work(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    target = tmp_path / "file" / "abc"
-    with pytest.raises(OSError), files.opened(target, CONFIGURATION, "ecosystem run"):
-        pytest.fail("the block ran")
-
-
-def test_parquet_has_one_schema_whatever_the_frame(tmp_path: Path) -> None:
-    plain, categories = tidy(), tidy()
-    categories["scenario"] = categories["scenario"].astype("category")
-    categories["replicate"] = categories["replicate"].astype("int16")
-    for name, frame in (("a", plain), ("b", categories)):
-        write_frames(tmp_path / f"{name}.parquet", [frame])
-    first, second = (pq.read_table(tmp_path / f"{name}.parquet") for name in "ab")
-    assert first.schema.equals(second.schema)
-    assert first.to_pandas()["value"].tolist() == [1.5] * 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.parquet", "b.parquet"]
 
 
 def test_csv_opens_in_a_spreadsheet_with_its_chinese(tmp_path: Path) -> None:
@@ -106,14 +56,13 @@ def test_csv_opens_in_a_spreadsheet_with_its_chinese(tmp_path: Path) -> None:
     assert (tmp_path / "table.csv").read_bytes() == "\ufeff名称\n算力\n".encode()
 
 
-@pytest.mark.parametrize("kind", ["text", "csv", "parquet"])
+@pytest.mark.parametrize("kind", ["text", "csv"])
 def test_a_file_reaches_the_disk_whole_or_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     writers: dict[str, Callable[[], None]] = {
         "text": lambda: files.write_text(tmp_path / "file", "words\n"),
-        "csv": lambda: files.write_csv(tmp_path / "file", tidy()),
-        "parquet": lambda: write_frames(tmp_path / "file", [tidy()]),
+        "csv": lambda: files.write_csv(tmp_path / "file", pd.DataFrame({"value": [1.5]})),
     }
     real = os.fsync
     synced: list[None] = []
@@ -132,16 +81,15 @@ def test_a_file_reaches_the_disk_whole_or_leaves_nothing(
     assert (tmp_path / "file").read_bytes() == before
 
 
-def test_a_run_is_finished_while_its_shards_are_as_they_were_written(tmp_path: Path) -> None:
+def test_a_run_is_finished_while_its_chunks_are_as_they_were_written(tmp_path: Path) -> None:
     target = tmp_path / "abc"
     assert not files.is_finished(target)
     with files.opened(target, CONFIGURATION, "ecosystem run"):
-        (target / "shards").mkdir()
-        shard = target / "shards" / shard_name("abc", 0, b"content")
-        shard.write_bytes(b"content")
+        chunk = target / "a.parquet"
+        chunk.write_bytes(b"content")
         files.write_text(target / "summary.txt", "words")
         files.write_text(target / "table.csv", "a,b")
-        files.write_manifest(target, CONFIGURATION, "ecosystem run")
+        directories.write_manifest(target, CONFIGURATION, "ecosystem run")
     assert files.is_finished(target)
     files.write_text(target / "table.csv", "edited by its owner")
     assert files.is_finished(target)
@@ -158,14 +106,14 @@ def test_a_run_is_finished_while_its_shards_are_as_they_were_written(tmp_path: P
     assert not files.is_finished(target)
     (target / "manifest.json").write_bytes(before)
     files.write_text(target / "summary.txt", "words")
-    shard.write_bytes(b"contents")
+    chunk.write_bytes(b"contents")
     assert not files.is_finished(target)
-    shard.unlink()
-    assert files.is_complete(target) and not files.is_finished(target)
+    chunk.unlink()
+    assert directories.is_complete(target) and not files.is_finished(target)
 
 
 def test_digests_cover_tables_packages_and_code() -> None:
     digests = files.data_digests()
-    assert set(digests) == {"tables", "packages", "code"}
+    assert set(digests) == {"tables", "packages", "code", "files"}
     assert digests == files.data_digests()
-    assert len(set(digests.values())) == 3
+    assert len(set(map(str, digests.values()))) == 4

@@ -1,21 +1,16 @@
 """One scenario's levels and bands, and its large files: the same from pieces as from the whole."""
 
 import re
-import tracemalloc
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from matplotlib.text import Text
 
 from ecosystem.runs.result import Result
 from ecosystem.runs.simulate import simulate
-from experiments.command.commands import write_results
-from experiments.command.large_files import arrow_table, write_frames
 from experiments.comparison.intervals import ENOUGH, QUANTILES
 from experiments.report.charts import Chart
 from experiments.report.files import write_csv
@@ -71,64 +66,10 @@ def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
         pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
 
 
-@pytest.mark.slow
-def test_a_file_of_pieces_is_the_file_of_the_frame(
-    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("experiments.command.large_files.GROUP", 5000)
-    write_frames(tmp_path / "pieces", result.frames(1000))
-    write_frames(tmp_path / "whole", [result.to_frame()])
-    file, table = pq.ParquetFile(tmp_path / "pieces"), arrow_table(result.to_frame())
-    assert file.schema_arrow.equals(table.schema, check_metadata=True)
-    sizes = [file.metadata.row_group(place).num_rows for place in range(file.num_row_groups)]
-    assert len(sizes) > 2 and min(sizes[:-1]) >= 5000 and sum(sizes) == table.num_rows
-    pieces, whole = (pd.read_parquet(tmp_path / name) for name in ("pieces", "whole"))
-    pd.testing.assert_frame_equal(pieces, whole)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pieces", "whole"]
-
-
 def test_csv_is_that_of_the_frame(result: Result, tmp_path: Path) -> None:
     write_csv(tmp_path / "summary.csv", result.summary())
     words = result.summary().to_csv(index=False, lineterminator="\n")
     assert (tmp_path / "summary.csv").read_bytes() == words.encode("utf-8-sig")
-
-
-def test_an_error_leaves_no_file(result: Result, tmp_path: Path) -> None:
-    def broken() -> Iterator[pd.DataFrame]:
-        yield next(result.frames(1000))
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_frames(tmp_path / "results.parquet", broken())
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_writing_takes_no_more_memory_for_more_runs(
-    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beyond the result's own arrays; a frame of everything takes four times what they do."""
-    monkeypatch.setattr("experiments.command.large_files.GROUP", 10_000)
-    peaks = []
-    for times in (10, 30):
-        long = repeated(result, times)
-        tracemalloc.start()
-        write_frames(tmp_path / "results.parquet", long.frames(5000))
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 0.1 * sum(value.nbytes for value in long.series.values())
-
-
-@pytest.mark.slow
-def test_no_file_or_figure_needs_the_frame_of_everything(
-    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(Result, "to_frame")
-    write_results(tmp_path, result)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "results.parquet", "summary.csv", "draws.csv",
-    }  # fmt: skip
-    assert bands(result).alt
 
 
 def test_bands_are_quantiles_of_the_frame(result: Result) -> None:

@@ -1,9 +1,11 @@
 """Sensitivity studies of the teaching world: files, resuming, and what paired effects show."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -29,7 +31,8 @@ TEACHING = ["--world", "teaching", "--jobs", "1", "--trajectories", "4"]
 def call(*arguments: str | Path) -> tuple[int, str, str]:
     """Run `ecosystem sensitivity`; return exit code, standard output and standard error."""
     words = ["sensitivity", *(str(word) for word in arguments)]
-    result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
+    with patch.object(sys, "argv", ["ecosystem", *words]):  # noted as what repeats the run
+        result = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr
@@ -200,7 +203,7 @@ def test_the_command_writes_a_run_directory_that_reproduces(tmp_path: Path, two:
     directory = Path(answer.strip())
     names = {path.name for path in directory.iterdir()}
     assert code == 0 and {
-        "manifest.json", "sensitivity.csv", "factors.csv", "figures", "ensembles",
+        "manifest.json", "sensitivity.csv", "factors.csv", "figures", "chunks",
     } <= names  # fmt: skip
     full = (directory / "full.txt").read_text(encoding="utf-8")
     assert "depend on" in table and "chance" in full and "mu*" in full
@@ -238,14 +241,14 @@ def test_a_dry_run_says_runs_time_and_disk(tmp_path: Path, two: list[str]) -> No
 
 def failing(monkeypatch: pytest.MonkeyPatch, from_replicate: int) -> None:
     """Let every run fail whose luck is that of a replicate from this one on."""
-    from ecosystem.runs.core import run_chunk as real
+    from ecosystem.runs.chunk import run_chunk as real
 
-    def broken(chunk: Any) -> Any:
-        if max(chunk.replicates) >= from_replicate:
+    def broken(task: Any) -> Any:
+        if task.replicate.max() >= from_replicate:
             raise FloatingPointError("bad luck")
-        return real(chunk)
+        return real(task)
 
-    monkeypatch.setattr("ecosystem.runs.chunks.run_chunk", broken)
+    monkeypatch.setattr("ecosystem.runs.chunk.run_chunk", broken)
 
 
 LEVELS = ["history", *TEACHING, "--until", "2025Q3", "--executor", "serial"]

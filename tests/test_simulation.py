@@ -15,7 +15,7 @@ from ecosystem.inputs.catalogue import outcomes, parameters
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.outcomes import measure
-from ecosystem.runs import core
+from ecosystem.runs import chunk as core
 from ecosystem.runs.result import Result
 
 COLUMNS = [
@@ -172,7 +172,7 @@ def test_titles_draws_and_shocks(result: Result) -> None:
         assert row.low is not None and row.high is not None
         assert result.draws[name].between(row.low, row.high).all()
     shocked = run("history", shock=SHOCK, outcomes=["compute_exported"])
-    assert shocked.shocks == ("ai_winter",)
+    assert shocked.shocks == (SHOCK,)
     before, after = slice(0, period_index("2026Q1")), period_index("2026Q2")
     mine = result.series["compute_exported"][0, ..., 0]
     its = shocked.series["compute_exported"][0, ..., 0]
@@ -223,7 +223,7 @@ WRONG = {
     "until": ("2019Q4", "2036Q1", "2030", "2030Q5", 2030),
     "outcomes": (["patents", "utilization"], "utilization", [], 5),
     "world": ("teching",),
-    "shock": ("ai_wintr", "ai_winter:5", "ai_winter:0.4:2040Q1", ["ai_winter"], 0, ""),
+    "shock": ("ai_wintr", "ai_winter:5", "ai_winter:0.4:2040Q1", ["ai_wintr"], 0, ""),
     "parameters": ({"hyp": 0.1}, {"hype": 5.0}, {"hype": "much"}, {"hype": math.nan}, ["hype"]),
     "fixed_parameters": ("no", 1, None),
     "series": ("no",),
@@ -264,7 +264,7 @@ def test_a_number_that_is_not_finite_stops_the_run_and_says_where(
             values["patents"] = values["patents"] * np.array([[1.0], [np.nan]])
         return values
 
-    monkeypatch.setattr("ecosystem.runs.core.measure", broken)
+    monkeypatch.setattr("ecosystem.runs.chunk.measure", broken)
     with pytest.raises(FloatingPointError) as caught:
         run("history", until="2022Q1")
     for part in ("history", "patents", "2021Q2", "replicate 1", "seed 3"):

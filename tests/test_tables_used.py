@@ -21,7 +21,7 @@ from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
-from ecosystem.runs.core import Recorder
+from ecosystem.runs.chunk import Recorder
 from ecosystem.stages.drivers import drive, national_capacity_table
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters, Setting

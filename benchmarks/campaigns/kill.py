@@ -1,7 +1,7 @@
 """Kill a running design again and again, and see whether it ends as if nothing had happened.
 
 ``python -m benchmarks.campaigns.kill`` draws 200 moments, kills the parent (and starts it again) or
-a worker (and lets the parent go on) with SIGKILL, compares all shards with those of an undisturbed
+a worker (and lets the parent go on) with SIGKILL, compares all chunks with those of an undisturbed
 run, and writes `kill.md`. Fewer ``--cases`` write nothing. Needs /proc, so Linux.
 """
 
@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.record import machine
-from ecosystem.runs.directory import damaged, hash_of
-from ecosystem.runs.shards import is_sound
+from ecosystem.runs.directory import damaged
+from ecosystem.runs.store import checked_meta
 
 ROOT = Path(__file__).parents[2]
 RECORD = Path(__file__).with_suffix(".md")
-SHARDS = 40
+CHUNKS = 40
 KILLS = 8
 """Kills of one directory, at most."""
 PATIENCE = 120.0
@@ -34,11 +34,11 @@ PATIENCE = 120.0
 
 
 def fill(place: Path) -> None:
-    """Run the design that is killed: 40 short runs of the teaching world in as many shards."""
+    """Run the design that is killed: 40 short runs of the teaching world in as many chunks."""
     from ecosystem import cross, run_design
 
     run_design(
-        cross("history", replicates=SHARDS), world="teaching", until="2020Q2",
+        cross("history", replicates=CHUNKS), world="teaching", until="2020Q2",
         outcomes=["patents", "servers"], keep=("summary", "quarterly"), jobs=2,
         executor="processes", out=place, chunk_runs=1,
     ).complete()  # fmt: skip
@@ -62,7 +62,7 @@ def workers_of(parent: int) -> list[int]:
             words = (folder / "cmdline").read_bytes()
         except OSError:  # it has just ended
             continue
-        if int(status[1]) == parent and b"spawn_main" in words:
+        if int(status[1]) == parent and b"popen_loky" in words:
             found.append(int(folder.name))
     return found
 
@@ -76,17 +76,17 @@ def alive(process: int) -> bool:
     return words.rpartition(")")[2].split()[0] != "Z"
 
 
-def shard_names(place: Path) -> set[str]:
-    """Return the names of all shards; they contain digests of the content."""
-    return {path.name for path in place.glob("*/shards/*.parquet")}
+def chunk_names(place: Path) -> set[str]:
+    """Return the names of all chunks; they contain digests of the content."""
+    return {path.name for path in place.glob("*/chunks/*.parquet")}
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kill: whom it hit, how many shards were there, and what was wrong afterwards."""
+    """One kill: whom it hit, how many chunks were there, and what was wrong afterwards."""
 
     victim: str
-    shards: int
+    chunks: int
     fault: str
 
 
@@ -105,17 +105,17 @@ def torment(
         os.kill(process.pid if victim == "parent" else moments.choice(workers), signal.SIGKILL)
         if victim == "parent":
             process.communicate()
-        cases.append(Case(victim, len(shard_names(place)), what_is_wrong(place, reference)))
+        cases.append(Case(victim, len(chunk_names(place)), what_is_wrong(place, reference)))
         if victim == "parent":
             orphans = [worker for worker in workers if not gone(worker)]
             if orphans:
-                cases[-1] = Case(victim, cases[-1].shards, "a worker outlived its parent")
+                cases[-1] = Case(victim, cases[-1].chunks, "a worker outlived its parent")
             process = start(place)
     code, words = finish(process)
     if code != 0:
         return cases, f"exit code {code}: {words}"
-    if shard_names(place) != reference:
-        return cases, f"other shards: {sorted(shard_names(place) ^ reference)}"
+    if chunk_names(place) != reference:
+        return cases, f"other chunks: {sorted(chunk_names(place) ^ reference)}"
     whole = list(place.glob("*/manifest.json"))
     if not whole or damaged(whole[0].parent) or list(place.rglob("*.part")):
         return cases, "no manifest, files missing that it lists, or files left over"
@@ -123,12 +123,12 @@ def torment(
 
 
 def wait_a_while(process: subprocess.Popen[bytes], place: Path, moments: random.Random) -> bool:
-    """Wait for a time or for a number of new shards; return whether there is something to kill."""
-    begin, before = time.monotonic(), len(shard_names(place))
+    """Wait for a time or for a number of new chunks; return whether there is something to kill."""
+    begin, before = time.monotonic(), len(chunk_names(place))
     by_time = moments.random() < 0.3
     span, more = moments.uniform(0, 3), moments.randrange(12)
     while process.poll() is None and time.monotonic() - begin < PATIENCE:
-        new = len(shard_names(place)) - before
+        new = len(chunk_names(place)) - before
         if (time.monotonic() - begin >= span) if by_time else (new >= more and new > 0):
             time.sleep(moments.uniform(0, 0.03))
             return process.poll() is None
@@ -137,10 +137,10 @@ def wait_a_while(process: subprocess.Popen[bytes], place: Path, moments: random.
 
 
 def what_is_wrong(place: Path, reference: set[str]) -> str:
-    """Return what is wrong with the shards that a killed run has left."""
-    for path in place.glob("*/shards/*.parquet"):
-        if not is_sound(path, hash_of(path.parents[1])) or path.name not in reference:
-            return f"torn or other shard {path.name}"
+    """Return what is wrong with the chunks that a killed run has left."""
+    for path in place.glob("*/chunks/*.parquet"):
+        if not checked_meta(path) or path.name not in reference:
+            return f"torn or other chunk {path.name}"
     return ""
 
 
@@ -172,8 +172,8 @@ def campaign(kills: int, seed: int) -> tuple[list[Case], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "undisturbed"
         code, words = finish(start(whole))
-        reference = shard_names(whole)
-        if code != 0 or len(reference) != SHARDS:
+        reference = chunk_names(whole)
+        if code != 0 or len(reference) != CHUNKS:
             raise RuntimeError(f"the undisturbed run failed: {words}")
         while len(cases) < kills:
             place = Path(folder) / str(len(ends))
@@ -188,7 +188,7 @@ def campaign(kills: int, seed: int) -> tuple[list[Case], list[str]]:
 def record(cases: list[Case], ends: list[str], seed: int, seconds: float) -> str:
     """Return what a campaign found as Markdown."""
     bad = [case for case in cases if case.fault]
-    middle = sum(0 < case.shards < SHARDS for case in cases)
+    middle = sum(0 < case.chunks < CHUNKS for case in cases)
     good = len(ends) - sum(map(bool, ends))
     counts = sorted(Counter(case.victim for case in cases).items())
     lines = [
@@ -197,8 +197,8 @@ def record(cases: list[Case], ends: list[str], seed: int, seconds: float) -> str
         f"`python -m benchmarks.campaigns.kill --cases {len(cases)} --seed {seed}`, "
         f"{datetime.date.today()}: {machine()}; {seconds / 60:.0f} minutes.",
         "",
-        f"{SHARDS} runs of the teaching world in as many shards, two worker processes, SIGKILL at "
-        "random moments: after a random time or a random number of new shards. A killed parent is "
+        f"{CHUNKS} runs of the teaching world in as many chunks, two worker processes, SIGKILL at "
+        "random moments: after a random time or a random number of new chunks. A killed parent is "
         "started again with the same command; after a killed worker the parent goes on by itself. "
         f"After at most {KILLS} kills a directory is let to its end.",
         "",
@@ -206,9 +206,9 @@ def record(cases: list[Case], ends: list[str], seed: int, seconds: float) -> str
         "|---|---:|",
         *(f"| {name} | {count} |" for name, count in counts),
         "",
-        f"{middle} of {len(cases)} kills came when some shards, but not all, were there. "
-        f"{len(bad)} left a torn shard or a worker without a parent. **{good} of {len(ends)} "
-        "directories ended with exactly the shards of an undisturbed run**, digest by digest, "
+        f"{middle} of {len(cases)} kills came when some chunks, but not all, were there. "
+        f"{len(bad)} left a torn chunk or a worker without a parent. **{good} of {len(ends)} "
+        "directories ended with exactly the chunks of an undisturbed run**, digest by digest, "
         "and with nothing left over.",
         *(f"\n- {what}" for what in [*bad, *filter(None, ends)]),
     ]

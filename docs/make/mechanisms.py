@@ -21,7 +21,7 @@ from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
-from ecosystem.runs.core import Recorder, keep_memory
+from ecosystem.runs.chunk import Recorder, keep_memory
 from ecosystem.state.setting import Parameters, Setting
 from experiments.comparison.budget import unscaled
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ecosystem.inputs.catalogue import agents
 from ecosystem.inputs.faults import FaultList, InputError, nearest
-from ecosystem.inputs.fingerprint import digest_of
+from ecosystem.inputs.fingerprint import digest_of_file, home_of
 
 STAGES = (
     "drivers", "policy", "investment", "supply", "market", "innovation", "labour", "business",
@@ -71,25 +71,25 @@ class Hook:
         """Return what says that a rule is replaced by its mean."""
         return cls(rule, MEAN, _mean, (cls.from_mean, (rule,)))
 
+    @property
+    def place(self) -> str | None:
+        """File or module from which any process can load the function; None where none can."""
+        if self._recipe[0] == Hook.from_file:
+            return str(self._recipe[1][1])
+        home = home_of(self.function)
+        return home and home.partition(":")[0]
+
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file that the hook was read from; of a function of Python's, `digest_of`.
+        """SHA-256 of the file that the function stands in.
 
-        Files which that file imports do not count. Computed when it is asked for: a run that is
-        neither written nor compared needs none.
+        A function that no other process can load has one that holds in this process alone.
         """
-        if self.source is None:
-            return digest_of(self.name, self.function, self.function)
-        return hashlib.sha256(self.source).hexdigest()
-
-    @property
-    def portable(self) -> bool:
-        """Whether another process can find the function: it stands in a file of its own."""
-        module = self.function.__module__
-        found = getattr(sys.modules.get(module), self.function.__qualname__, None)
-        return self._recipe[0] in (Hook.from_file, Hook.from_mean) or (
-            module != "__main__" and found is self.function
-        )
+        source = self.source
+        if source is None and home_of(self.function):
+            return str(digest_of_file(inspect.getsourcefile(self.function) or ""))
+        source = f"{self.name} {id(self.function)}".encode() if source is None else source
+        return hashlib.sha256(source).hexdigest()
 
     @property
     def source(self) -> bytes | None:

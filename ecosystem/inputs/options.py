@@ -255,8 +255,10 @@ def face(
         **dict.fromkeys(positional, inspect.Parameter.POSITIONAL_OR_KEYWORD),
         **dict.fromkeys(rest, inspect.Parameter.KEYWORD_ONLY),
     }
+    fields = options.model_fields
+    needed = {name: inspect.Parameter.empty for name in kinds if fields[name].is_required()}
     shown = [
-        inspect.Parameter(name, kind, default=options.model_fields[name].get_default())
+        inspect.Parameter(name, kind, default=needed.get(name, fields[name].get_default()))
         for name, kind in kinds.items()
     ]
 

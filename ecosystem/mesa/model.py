@@ -35,7 +35,7 @@ from ecosystem.mesa.view import WAY, Moment, View, plain
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
-from ecosystem.runs.core import keep_memory
+from ecosystem.runs.chunk import keep_memory
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters
 from ecosystem.state.state import State

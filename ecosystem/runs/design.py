@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecosystem.inputs.arguments import checked_parameters
+from ecosystem.inputs.calendar import period_label
+from ecosystem.inputs.catalogue import shocks as shock_table
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve, with_overrides
+from ecosystem.inputs.scenario import (
+    ResolvedScenario,
+    Scenario,
+    ShockUse,
+    resolve,
+    with_overrides,
+)
 from ecosystem.maths.arrays import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ecosystem.runs.identity import digest
 
 Integers = NDArray[np.int32]
 Item = str | Path | Scenario | ResolvedScenario
@@ -27,12 +33,23 @@ RUN_COLUMNS = ("run", "scenario", "shock", "point", "replicate")
 """What names a run; no parameter of a model of one's own can be called so."""
 LARGEST = int(np.iinfo(np.int32).max)
 """Largest number of a replicate."""
+MOST = 100_000_000
+"""Most runs of a design: their numbers take 12 bytes a run."""
+
+
+def use_label(use: ShockUse) -> str:
+    """Return a shock as one word: its name, with amplitude and start where they are its own."""
+    row = shock_table()[use.name]
+    start = period_label(use.start)
+    if (use.amplitude, start) == (row.amplitude_default, row.start_default):
+        return use.name
+    return f"{use.name}:{use.amplitude!r}:{start}"
 
 
 def shock_label(scenario: ResolvedScenario | str) -> str:
     """Return the shocks of a scenario as one word, ``none`` without."""
     uses = () if isinstance(scenario, str) else scenario.shocks
-    return "+".join(use.name for use in uses) or "none"
+    return "+".join(map(use_label, uses)) or "none"
 
 
 def scenario_name(scenario: ResolvedScenario | str) -> str:
@@ -47,7 +64,8 @@ class Design:
     Parameters
     ----------
     scenarios
-        Scenarios with their shocks; a mere name is for models that know no scenarios.
+        Scenarios with their shocks, each with a label of its own; a mere name is for models that
+        know no scenarios.
     scenario
         Place of each run's scenario among `scenarios`, (runs,).
     point
@@ -56,6 +74,11 @@ class Design:
         Luck of each run, (runs,): runs with the same number share all their draws.
     points
         Values by parameter name, (points,) each; what is not named is drawn by replicate.
+
+    Raises
+    ------
+    InputError
+        Two scenarios could not be told apart in results.
     """
 
     scenarios: tuple[ResolvedScenario | str, ...]
@@ -64,6 +87,17 @@ class Design:
     replicate: Integers
     points: Mapping[str, Array]
 
+    def __post_init__(self) -> None:
+        """Refuse scenarios of one name under shocks of one label."""
+        faults = FaultList()
+        first: dict[tuple[str, str], int] = {}
+        for place, one in enumerate(self.scenarios):
+            label = scenario_name(one), shock_label(one)
+            if (other := first.setdefault(label, place)) != place:
+                allowed = f"a name of its own: scenarios[{other}] has the same, and results could "
+                faults.add(f"scenarios[{place}]", label[0], allowed + "not tell the two apart")
+        faults.raise_if_any()
+
     def __len__(self) -> int:
         """Return the number of runs."""
         return len(self.replicate)
@@ -71,32 +105,21 @@ class Design:
     @property
     def digest(self) -> str:
         """SHA-256 of everything in the table."""
-        total = hashlib.sha256()
-        for one in self.scenarios:
-            total.update((one if isinstance(one, str) else one.digest).encode() + b"\0")
-        for column in (self.scenario, self.point, self.replicate):
-            total.update(np.ascontiguousarray(column, dtype="<i4").tobytes())
-        for name in sorted(self.points):
-            total.update(name.encode() + b"\0")
-            values = self.points[name][self.point]
-            total.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
-        return total.hexdigest()
+        scenarios = [one if isinstance(one, str) else one.digest for one in self.scenarios]
+        columns = {"scenario": self.scenario, "point": self.point, "replicate": self.replicate}
+        return digest([scenarios, digests_of(columns), digests_of(self.points)])
 
-    def values(self, runs: NDArray[np.integer[Any]]) -> dict[str, Array]:
+    def values(self, runs: Any) -> dict[str, Array]:
         """Return the parameter values of some runs, (runs,) each."""
         return {name: column[self.point[runs]] for name, column in self.points.items()}
 
     def table(self, runs: NDArray[np.integer[Any]] | slice = slice(None)) -> pd.DataFrame:
         """Return runs as a frame: scenario, shock, point, replicate, and the point's values."""
-        import pandas as pd
-
         places = np.arange(len(self))[runs]
-        names = [scenario_name(one) for one in self.scenarios]
-        shocks = [shock_label(one) for one in self.scenarios]
         which = self.scenario[places]
         keys = {
-            "scenario": np.array(names, dtype=object)[which],
-            "shock": np.array(shocks, dtype=object)[which],
+            "scenario": np.array([scenario_name(one) for one in self.scenarios], object)[which],
+            "shock": np.array([shock_label(one) for one in self.scenarios], object)[which],
             "point": self.point[places],
             "replicate": self.replicate[places],
         }
@@ -105,13 +128,16 @@ class Design:
     def part(self, runs: Sequence[int]) -> Design:
         """Return a design of some of the runs alone."""
         places = np.asarray(runs, dtype=np.int64)
-        return Design(
-            self.scenarios,
-            self.scenario[places],
-            self.point[places],
-            self.replicate[places],
-            self.points,
-        )
+        columns = self.scenario[places], self.point[places], self.replicate[places]
+        return Design(self.scenarios, *columns, self.points)
+
+
+def digests_of(columns: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+    """Return the digest of each of some columns of numbers."""
+    return {
+        name: digest(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<")).tobytes())
+        for name, column in columns.items()
+    }
 
 
 def cross(
@@ -155,44 +181,53 @@ def cross(
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:
         faults.add("points", sorted(sizes), "columns of one length, at least 1")
-    faults.whole("replicates", replicates, 1)
-    for name, column in columns.items():
+    items = _listed(scenarios)
+    struck = [shocks] if isinstance(shocks, str) else list(shocks)
+    count = max(sizes)
+    each = faults.whole("replicates", replicates, 1) or 1
+    if (runs := len(items) * len(struck) * count * each) > MOST:
+        allowed = f"fewer: {runs:,} runs in all are more than the {MOST:,} of a design"
+        faults.add("replicates", replicates, allowed)
+    for name in columns:
         if name in RUN_COLUMNS:
             faults.add("points", name, "another name: every run has a column of it")
-        if not np.isfinite(column).all():
-            faults.add(f"points.{name}", float(column[~np.isfinite(column)][0]), "a finite number")
-    count = max(sizes)
-    block = np.zeros(count, np.int64) if luck is None else _blocks(faults, luck, count, replicates)
+    block = np.zeros(count, np.int64) if luck is None else _blocks(faults, luck, count, each)
     held = checked_parameters(faults, parameters)
     faults.raise_if_any()
-    listed = _resolved(scenarios, [shocks] if isinstance(shocks, str) else shocks, held)
-    scenario, point, run = np.indices((len(listed), count, replicates)).reshape(3, -1)
-    replicate = block[point] * replicates + run
+    listed = _resolved(items, struck, held)
+    place = np.arange(len(listed), dtype=np.int32)
     return Design(
-        tuple(listed),
-        scenario.astype(np.int32),
-        point.astype(np.int32),
-        replicate.astype(np.int32),
+        listed,
+        np.repeat(place, count * each),
+        np.tile(np.repeat(np.arange(count, dtype=np.int32), each), len(listed)),
+        np.tile((block[:, None] * each + np.arange(each)).astype(np.int32).ravel(), len(listed)),
         columns,
     )
 
 
 def _numbers(faults: FaultList, place: str, values: Any) -> Array:
-    """Return one value a point, (points,), noting what is no list of numbers."""
-    try:
+    """Return one value a point, (points,), noting the first that is no finite real number."""
+    if np.ndim(values) != 1:
+        faults.add(place, values, "a list of finite real numbers, one a point")
+        return np.zeros(1)
+    if getattr(getattr(values, "dtype", None), "kind", "") in ("i", "u", "f"):
         column = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        column = np.empty(())
-    if column.ndim == 1:
+        for value in column[~np.isfinite(column)][:1].tolist():
+            faults.number(place, value)
         return column
-    faults.add(place, values, "a list of numbers, one a point")
-    return np.zeros(1)
+    numbers = []
+    for value in values:
+        numbers.append(FaultList().number(place, value))
+        if numbers[-1] is None:
+            faults.add(place, value, "a finite real number for each point")
+            return np.zeros(len(values))
+    return np.array(numbers, dtype=float)
 
 
 def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArray[np.int64]:
     """Return the block of each point, (points,), noting what is none."""
     block = np.asarray(luck)
-    most = LARGEST // replicates - 1 if isinstance(replicates, int) and replicates > 0 else LARGEST
+    most = LARGEST // replicates - 1
     whole = block.shape == (count,) and block.dtype.kind in "iu"
     if not whole or (block < 0).any() or (block > most).any():
         allowed = f"a whole number from 0 to {most} for each of {count} points"
@@ -200,19 +235,23 @@ def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArra
     return block.astype(np.int64) if whole else np.zeros(count, np.int64)
 
 
-def _resolved(
-    scenarios: Item | Sequence[Item] | None,
-    shocks: Sequence[str | None],
-    parameters: Mapping[str, float],
-) -> list[ResolvedScenario | str]:
-    """Return every scenario under every shock."""
+def _listed(scenarios: Item | Sequence[Item] | None) -> list[Item]:
+    """Return scenarios as a list, `MODEL` where there is none."""
     if scenarios is None:
         return [MODEL]
     single = isinstance(scenarios, str | Path | Scenario | ResolvedScenario)
-    items = cast(Sequence[Item], [scenarios] if single else scenarios)
+    return list(cast(Sequence[Item], [scenarios] if single else scenarios))
+
+
+def _resolved(
+    items: Sequence[Item], shocks: Sequence[str | None], parameters: Mapping[str, float]
+) -> tuple[ResolvedScenario | str, ...]:
+    """Return every scenario under every shock."""
+    if items == [MODEL]:
+        return (MODEL,)
     shocked = [
         with_overrides(resolve(item), shocks=[shock] if shock else [])
         for item in items
         for shock in shocks
     ]
-    return [replace(one, parameters={**one.parameters, **parameters}) for one in shocked]
+    return tuple(replace(one, parameters={**one.parameters, **parameters}) for one in shocked)

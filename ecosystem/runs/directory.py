@@ -1,33 +1,44 @@
-"""Run directories: named by what is run, filled shard by shard, complete with their manifest.
+"""Run directories: a plan that is written first, a manifest that is written last, and a lock.
 
-`plan.json` is written first and says what the directory is for; `manifest.json` is written last
-and lists every file. A lock of the operating system, which no dead process can hold, keeps a
-second process out.
+`plan.json` says what the directory is for, `manifest.json` lists every file. Files are written
+under a temporary name and renamed. The lock, which no dead process can hold, keeps a second
+process out.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
 import os
 import socket
-import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.runs.identity import COMPUTING, MACHINE, configuration_hash, plain, versions
-from ecosystem.runs.shards import BAD, PART, write_file
+import pandas as pd
+from filelock import FileLock, Timeout
 
-PLAN, MANIFEST, LOCK = "plan.json", "manifest.json", ".lock"
-DESIGN, POINTS = "design.parquet", "points.parquet"
+from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.runs.identity import (
+    COMPUTING,
+    MACHINE,
+    commit,
+    digest,
+    plain,
+    short_digest,
+    versions,
+)
+
+FORMAT = 2
+"""Of run directories and their files; the first kept tidy tables in a folder called shards."""
+PLAN, MANIFEST, LOCK, HOLDER = "plan.json", "manifest.json", ".lock", ".holder"
+BAD, PART = ".corrupt", ".part"
+"""Endings of a chunk that was set aside, and of a file that is being written."""
 CHECKED = (".json", ".txt", ".parquet")
 """Endings of files that must be as they were written; tables and figures may be edited."""
-KEPT = "is kept, and the same command goes on from there"
+KEPT = "what is written is kept, and the same command goes on from there"
+ANEW = "begin anew in another folder (--out)"
 
 
 def is_complete(directory: Path) -> bool:
@@ -44,125 +55,23 @@ def damaged(directory: Path) -> list[Path]:
         The manifest cannot be read.
     """
 
-    def sound(path: Path, digest: str) -> bool:
+    def sound(path: Path, known: str) -> bool:
         if not path.is_file():
             return False
-        return path.suffix not in CHECKED or digest_of_file(path) == digest
+        return path.suffix not in CHECKED or digest(path.read_bytes()) == known
 
     listed = read_json(directory / MANIFEST)["files"].items()
-    return [directory / name for name, digest in listed if not sound(directory / name, digest)]
-
-
-def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def hash_of(directory: Path) -> str:
-    """Return the hash of the configuration that a run directory was begun for.
-
-    Raises
-    ------
-    InputError
-        Its plan cannot be read.
-    """
-    return str(read_json(directory / PLAN).get("hash"))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON under a temporary name and rename it."""
-    words = json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n"
-    write_file(path, words.encode())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the content of a plan or manifest.
-
-    Raises
-    ------
-    InputError
-        It cannot be read as a JSON object.
-    """
-    faults = FaultList()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
-        what = type(found).__name__
-    except (OSError, ValueError) as error:
-        what = f"{type(error).__name__}: {error}"
-    faults.add(
-        str(path), what, "a run's own file as written; where it is lost, the run can begin anew "
-        "in another folder (--out)",
-    )  # fmt: skip
-    raise InputError(faults.faults)
-
-
-@contextmanager
-def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> Iterator[Path]:
-    """Give a run directory to fill, held by this process alone until the block ends.
-
-    What an interrupted run left is kept; a directory into which nothing was written is removed
-    after an error, and the folders made for it. Only who holds the directory removes a file of
-    it: another start of the same run may have begun to fill what was not there a moment ago.
-
-    Raises
-    ------
-    InputError
-        Another process fills it; or it was begun with another configuration, code or data, or
-        with other versions of what computes.
-    OSError
-        The place cannot be written to, where possible found before anything is computed; says
-        what is kept.
-    """
-    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
-    refuse_unfinished_kin(directory, configuration)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with locked(directory) as lock:
-            try:
-                check_plan(directory, configuration)
-                if not (directory / PLAN).is_file():
-                    write_json(directory / PLAN, plan_of(configuration, command))
-                remove_parts(directory)
-                yield directory
-            except BaseException:
-                if directory in made:
-                    remove_empty(directory, lock)
-                raise
-    except BaseException as error:
-        for folder in made:
-            with suppress(OSError):  # it holds something: of this run, or of another
-                folder.rmdir()
-        if isinstance(error, ChildProcessError) or isinstance(error, OSError) and error.errno:
-            raise told(error, directory) from error
-        raise
-
-
-def told(error: OSError, directory: Path) -> OSError:
-    """Return an error of writing or of workers that says what is kept, where anything is."""
-    words = error.strerror or str(error)
-    if directory.exists() and KEPT not in words:
-        words = f"{words}; what is written {KEPT}"
-    if isinstance(error, ChildProcessError):
-        return ChildProcessError(words)
-    return OSError(error.errno, words, error.filename or str(directory))
-
-
-def remove_parts(directory: Path) -> None:
-    """Remove what a process that was killed had not finished writing, here and one folder below.
-
-    Runs that lie deeper have a lock of their own.
-    """
-    for left in (*directory.glob(f".*{PART}"), *directory.glob(f"*/.*{PART}")):
-        left.unlink()
+    return [directory / name for name, known in listed if not sound(directory / name, known)]
 
 
 def plan_of(configuration: Mapping[str, Any], command: str) -> dict[str, Any]:
     """Return what is written before anything is run."""
     return {
-        "hash": configuration_hash(configuration),
+        "format": FORMAT,
+        "hash": short_digest(configuration),
         "command": command,
+        "folder": os.getcwd(),
+        "commit": commit(),
         "configuration": plain(configuration),
         "versions": versions(),
     }
@@ -173,14 +82,14 @@ def check_plan(directory: Path, configuration: Mapping[str, Any]) -> None:
     path = directory / PLAN
     if not path.is_file():
         return
-    plan, faults, now = read_json(path), FaultList(), versions()
-    if plan.get("hash") != configuration_hash(configuration):
+    plan, faults, now = read_plan(directory), FaultList(), versions()
+    if plan.get("hash") != short_digest(configuration):
         for key in different(plan.get("configuration", {}), plain(configuration)) or ["hash"]:
             faults.add(f"{path}: {key}", "another than now", "the run that the directory is for")
     for name in COMPUTING:
         if plan.get("versions", {}).get(name) != now[name]:
             allowed = f"{now[name]}, which is here now; go on with the version the run began "
-            allowed += "with, or begin anew in another folder (--out)"
+            allowed += f"with, or {ANEW}"
             faults.add(f"{path}: versions.{name}", plan.get("versions", {}).get(name), allowed)
     faults.raise_if_any()
     before = plan.get("versions", {}).get(MACHINE)
@@ -214,7 +123,7 @@ def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> 
         if kin == directory or is_complete(kin):
             continue
         try:
-            found = dict(read_json(path)["configuration"])
+            found = dict(read_plan(kin)["configuration"])
         except (InputError, LookupError, TypeError, ValueError):
             continue
         if {key: value for key, value in found.items() if key != "data"} == wanted:
@@ -226,70 +135,44 @@ def refuse_unfinished_kin(directory: Path, configuration: Mapping[str, Any]) -> 
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[IO[str]]:
+def locked(directory: Path) -> Iterator[None]:
     """Hold the directory's lock; the system gives it back when the process ends, however it ends.
 
     Raises
     ------
     InputError
-        Another process holds it, or has just removed it, and the directory with it.
+        Another process holds it.
     """
-    path = directory / LOCK
-    with path.open("a+") as file:
-        if not (take(file) and is_at(file, path)):
-            file.seek(0)
-            faults = FaultList()
-            holder = f"in use by {file.read().strip() or 'another process'}"
-            allowed = "no other process in it: wait until that ends, or stop it"
-            faults.add(str(directory), holder, allowed)
-            faults.raise_if_any()
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield file
-
-
-def is_at(file: IO[str], path: Path) -> bool:
-    """Return whether an open file is still what stands under a path: who removed it held it."""
+    holder = directory / HOLDER
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        with FileLock(directory / LOCK, timeout=0):
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
+            yield
+            holder.unlink(missing_ok=True)
+    except Timeout:
+        words = "another process"
+        with suppress(OSError):
+            words = holder.read_text("utf-8")
+        faults = FaultList()
+        allowed = "no other process in it: wait until that ends, or stop it"
+        faults.add(str(directory), f"in use by {words}", allowed)
+        raise InputError(faults.faults) from None
 
 
-def take(file: IO[str]) -> bool:
-    """Take the lock of an open file if it is free."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(1 << 20)  # a byte that nobody reads
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):  # somebody holds it
-            return False
-        raise
-    return True
+def told(error: OSError, directory: Path) -> OSError:
+    """Return an error of writing or of workers that says what is kept, where anything is."""
+    words = error.strerror or str(error)
+    if directory.exists() and KEPT not in words:
+        words = f"{words}; {KEPT}"
+    if isinstance(error, ChildProcessError):
+        return ChildProcessError(words)
+    return OSError(error.errno, words, error.filename or str(directory))
 
 
-def remove_empty(directory: Path, lock: IO[str]) -> None:
-    """Empty a directory that holds no result; its lock, which the caller holds, goes last."""
-    held = directory / LOCK
-    there = [path for path in sorted(directory.rglob("*"), reverse=True) if path != held]
-    if any(path.is_file() and path.name not in (PLAN, LOCK, DESIGN, POINTS) for path in there):
-        return
-    for path in there:
-        path.rmdir() if path.is_dir() else path.unlink()
-    if sys.platform == "win32":  # an open file cannot be removed there, by whomever it is held
-        lock.close()
-        with suppress(PermissionError):
-            held.unlink()
-    else:
-        held.unlink()
+def is_empty(directory: Path) -> bool:
+    """Return whether a directory holds no result."""
+    own = (PLAN, LOCK, HOLDER)
+    return not any(path.is_file() and path.name not in own for path in directory.rglob("*"))
 
 
 def write_manifest(
@@ -309,12 +192,91 @@ def write_manifest(
         Further entries, such as `failed`.
     """
     files = {
-        path.relative_to(directory).as_posix(): digest_of_file(path)
+        path.relative_to(directory).as_posix(): digest(path.read_bytes())
         for path in sorted(directory.rglob("*"))
         if path.is_file()
-        and path.name != LOCK
+        and path.name not in (LOCK, HOLDER)
         and path != directory / MANIFEST
         and path.suffix not in (BAD, PART)
     }
     content = {**plan_of(configuration, command), **more, "files": files}
     write_json(directory / MANIFEST, content)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name and rename it (`renamed`)."""
+    with renamed(path) as file:
+        file.write(content)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON under a temporary name and rename it."""
+    write_file(path, (json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark)."""
+    with renamed(path) as file:  # without a second copy of it as text
+        frame.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", mode="wb")
+
+
+@contextmanager
+def renamed(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file under a temporary name to write to; after an error nothing is left of it.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; with its path.
+    """
+    part = path.with_name(f".{path.name}{PART}")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the content of a plan or manifest.
+
+    Raises
+    ------
+    InputError
+        It cannot be read as a JSON object.
+    """
+    faults = FaultList()
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+        what = type(found).__name__
+    except (OSError, ValueError) as error:
+        what = f"{type(error).__name__}: {error}"
+    faults.add(str(path), what, f"a run's own file as written; where it is lost, {ANEW}")
+    raise InputError(faults.faults)
+
+
+def read_plan(directory: Path) -> dict[str, Any]:
+    """Return the plan of a run directory.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or is of an older version of this package.
+    """
+    plan = read_json(directory / PLAN)
+    if plan.get("format") != FORMAT:
+        faults = FaultList()
+        name = "compute-ecosystem"
+        version = plan.get("versions", {}).get(name, "an earlier version")
+        allowed = f"format {FORMAT}; read it with {name} {version}, which wrote it, or {ANEW}"
+        faults.add(str(directory), f"format {plan.get('format', 1)}", allowed)
+        raise InputError(faults.faults)
+    return plan

@@ -1,4 +1,4 @@
-"""What a design will take before it is run: time, from a few quarters tried, and disk."""
+"""What a design will take before it is run: time, from a few quarters tried, and memory."""
 
 from __future__ import annotations
 
@@ -6,42 +6,37 @@ import time
 from dataclasses import dataclass, replace
 
 from ecosystem.inputs.calendar import QUARTERS_A_YEAR
-from ecosystem.runs.chunks import Task, periods, run_task
+from ecosystem.runs.chunk import Piece, Task, periods, run_task
 from ecosystem.runs.runner import Ensemble
-from ecosystem.runs.shards import entries_of
+from ecosystem.runs.table import entries_of
 
 TRIED = 2 * QUARTERS_A_YEAR
 """Quarters that are run to see how long they take."""
 START = 2.0
-"""Seconds until spawned workers have loaded everything."""
-BYTES = 8.2
-"""Bytes of a value on disk; its labels compress to almost nothing."""
+"""Seconds until worker processes have loaded everything."""
+BYTES = 8
+"""Bytes of a value in memory, and about so many on disk."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Runs, seconds on all workers, and bytes on disk."""
+    """Runs, workers that have something to do, seconds on them, and bytes of all values."""
 
     runs: int
+    workers: int
     seconds: float
     size: float
 
 
 def estimate(ensemble: Ensemble) -> Estimate:
     """Return what a design of this package's model will take, from its first chunk."""
-    runs, first = len(ensemble.design), ensemble.tasks[0]
-    values = sum(values_of(first, kind) for kind in first.plan.keep)
-    workers = (
-        1 if ensemble.pool.kind == "serial" else min(ensemble.pool.workers, len(ensemble.tasks))
-    )
+    runs, first, pool = len(ensemble.design), ensemble.tasks[0], ensemble.pool
+    workers = 1 if pool.kind == "serial" else min(pool.workers, len(ensemble.tasks))
     seconds = seconds_a_run(first) * runs / workers + (START if workers > 1 else 0.0)
-    return Estimate(runs, seconds, runs * values * BYTES)
-
-
-def values_of(task: Task, kind: str) -> int:
-    """Return how many values of a kind, such as ``yearly``, a run leaves."""
-    quarters = len(periods(kind, task.plan.until))
-    return quarters * sum(len(entries_of(task, outcome)[1]) for outcome in task.plan.outcomes)
+    values = sum(len(periods(kind, first.plan.until)) for kind in first.plan.keep) * sum(
+        len(names) for _, names in entries_of(first, Piece(first.runs, {})).values()
+    )
+    return Estimate(runs, workers, seconds, runs * values * BYTES)
 
 
 def seconds_a_run(task: Task) -> float:

@@ -7,9 +7,11 @@ import importlib.metadata
 import importlib.resources
 import json
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -40,13 +42,16 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def digest(files: Iterable[tuple[str, bytes]]) -> str:
-    """Return the SHA-256 of named contents, in the order of their names."""
-    total = hashlib.sha256()
-    for name, content in sorted(files):
-        total.update(f"{name}\0{len(content)}\0".encode())
-        total.update(content)
-    return total.hexdigest()
+def digest(content: Any) -> str:
+    """Return the SHA-256 of bytes, or of any other content as JSON."""
+    if not isinstance(content, bytes):
+        content = json.dumps(plain(content), sort_keys=True, ensure_ascii=False).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def short_digest(configuration: Mapping[str, Any]) -> str:
+    """Return the twelve characters that name the directory of a resolved configuration."""
+    return digest(configuration)[:12]
 
 
 def folder_digest(folder: Any, endings: tuple[str, ...]) -> str:
@@ -55,14 +60,14 @@ def folder_digest(folder: Any, endings: tuple[str, ...]) -> str:
     `folder` is a path or a resource of an installed package.
     """
 
-    def walk(place: Any, prefix: str) -> Iterator[tuple[str, bytes]]:
+    def walk(place: Any, prefix: str) -> Iterator[tuple[str, str]]:
         for entry in place.iterdir():
             if entry.is_dir():
                 yield from walk(entry, f"{prefix}{entry.name}/")
             elif entry.name.endswith(endings):
-                yield prefix + entry.name, entry.read_bytes()
+                yield prefix + entry.name, digest(entry.read_bytes())
 
-    return digest(walk(folder, ""))
+    return digest(dict(walk(folder, "")))
 
 
 @cache
@@ -101,7 +106,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def configuration_hash(configuration: Mapping[str, Any]) -> str:
-    """Return the twelve characters that name the directory of a resolved configuration."""
-    words = json.dumps(plain(configuration), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(words.encode()).hexdigest()[:12]
+@cache
+def commit() -> str | None:
+    """Return the Git commit of the code, with ``+changes`` where files differ from it.
+
+    None where the code does not lie in a checkout of its own.
+    """
+    here = Path(__file__)
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(here.parent), *words], capture_output=True, text=True, timeout=10
+            )
+        except (OSError, subprocess.TimeoutExpired):  # no Git here
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    if not git("ls-files", here.name):  # a copy that lies in somebody else's checkout
+        return None
+    found, changes = git("rev-parse", "HEAD"), git("status", "--porcelain", "--", "../..")
+    return f"{found}+changes" if found and changes else found

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ecosystem.extend import words_of
 from ecosystem.inputs.faults import FaultList
 from ecosystem.maths.arrays import Array
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def own_outcomes(model: Callable[[Any], Any], rows: pd.DataFrame) -> dict[str, Array]:
@@ -33,8 +31,6 @@ def own_outcomes(model: Callable[[Any], Any], rows: pd.DataFrame) -> dict[str, A
     FloatingPointError
         An outcome is not finite.
     """
-    import pandas as pd
-
     runs = rows.index  # the model may change what it is given
     found = call_model(model, rows)
     if isinstance(found, pd.Series):

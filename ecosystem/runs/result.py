@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
 
 from ecosystem.inputs.calendar import period_label
-from ecosystem.inputs.catalogue import outcomes, tiers
+from ecosystem.inputs.catalogue import outcomes
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-
-DIMENSIONS = ("region", "tier", "kind", "domain")
-ROWS = 2**18
-"""Most rows of a piece of a tidy frame: labels take four times the memory of the values."""
-
-
-def outcome_entries(world: World, outcome: str) -> tuple[str, tuple[str, ...]]:
-    """Return the column that an outcome's entries belong to in a world, and their names."""
-    dimension = outcomes()[outcome].dimension
-    names: dict[str, tuple[str, ...]] = {
-        "": ("",),
-        "tier": tuple(row.title_en for row in tiers().values()),
-        "kind": tuple(world.kinds),
-        "region": tuple(world.regions.region),
-        "domain": tuple(world.domains.domain),
-        "prefecture": tuple(world.prefectures.prefecture),
-    }
-    column = "region" if dimension == "prefecture" else dimension
-    return column, names[dimension]
+from ecosystem.runs.chunk import Piece
+from ecosystem.runs.design import shock_label
+from ecosystem.runs.table import outcome_entries, tidy
 
 
 @dataclass(frozen=True)
@@ -90,8 +72,8 @@ class Result:
 
     @property
     def shocks(self) -> tuple[str, ...]:
-        """Shocks of each scenario as one word, ``none`` without."""
-        return tuple("+".join(use.name for use in s.shocks) or "none" for s in self.resolved)
+        """Shocks of each scenario as one word, ``none`` without; see `design.use_label`."""
+        return tuple(map(shock_label, self.resolved))
 
     @property
     def failed_runs(self) -> dict[str, int]:
@@ -112,8 +94,6 @@ class Result:
     @property
     def draws(self) -> pd.DataFrame:
         """Parameter values that vary, one row a replicate."""
-        import pandas as pd
-
         drawn = self.draw_values
         values = {name: drawn[name] for name in self.varied}
         return pd.DataFrame(values, index=pd.RangeIndex(self.replicates, name="replicate"))
@@ -126,66 +106,34 @@ class Result:
         """Return every quarter as a tidy frame.
 
         Columns: scenario, shock, replicate, point, period, outcome, region, tier, kind, domain,
-        value; text columns are categories. It takes five times the memory of the arrays;
-        `frames` gives it in pieces.
-        """
-        import pandas as pd
-
-        return pd.concat(list(self.frames()), ignore_index=True)
-
-    def frames(self, rows: int = ROWS) -> Iterator[pd.DataFrame]:
-        """Give the rows of `to_frame` in their order, in pieces of some `rows` rows.
-
-        A piece is of one outcome and holds whole runs, so it may be larger by one run; all pieces
-        have the same columns and categories.
+        value; text columns are categories, and periods are ordered. It takes some five times the
+        memory of the arrays.
         """
         last = next(iter(self.series.values())).shape[2] if self.series else 0
-        return self._tidy(self.series, [period_label(t) for t in range(last)], rows)
+        return self._tidy(self.series, [period_label(t) for t in range(last)])
 
     def summary(self) -> pd.DataFrame:
         """Return each outcome over its own time base as a tidy frame without a period."""
-        import pandas as pd
-
         values = {name: value[:, :, None] for name, value in self.summaries.items()}
-        pieces = [piece.drop(columns="period") for piece in self._tidy(values, [self.until], ROWS)]
-        return pd.concat(pieces, ignore_index=True)
+        return self._tidy(values, [self.until]).drop(columns="period")
 
-    def _tidy(
-        self, values: Mapping[str, Array], periods: list[str], rows: int
-    ) -> Iterator[pd.DataFrame]:
-        """Give arrays (scenarios, replicates, periods, entries) as frames, see `frames`."""
-        import pandas as pd
-
-        names = list(values)
-        labels = sorted({label for name in names for label in self.entries(name)[1]} | {""})
-        for position, name in enumerate(names):
-            column, entries = self.entries(name)
-            places = np.array([labels.index(entry) for entry in entries], dtype=np.int32)
-            runs = values[name].reshape(-1, len(periods), len(entries))
-            many = max(1, rows // (len(periods) * len(entries)))
-            for first in range(0, len(runs), many):
-                block = runs[first : first + many]
-                run, time, entry = np.indices(block.shape, dtype=np.int32).reshape(3, -1)
-                scenario, replicate = np.divmod(run + first, self.replicates)
-                frame = {
-                    "scenario": _category(scenario, self.scenarios),
-                    "shock": _category(scenario, self.shocks),
-                    "replicate": replicate.astype(np.int64),
-                    "point": np.zeros(block.size, dtype=np.int64),
-                    "period": _category(time, periods),
-                    "outcome": _category(np.full(block.size, position), names),
-                }
-                for dimension in DIMENSIONS:
-                    codes = np.full(block.size, labels.index(""))
-                    codes = places[entry] if dimension == column else codes
-                    frame[dimension] = pd.Categorical.from_codes(codes, pd.Index(labels))
-                frame["value"] = block.reshape(-1)
-                yield pd.DataFrame(frame)
+    def _tidy(self, values: Mapping[str, Array], periods: Sequence[str]) -> pd.DataFrame:
+        """Return arrays (scenarios, replicates, periods, entries) as a frame."""
+        runs = len(self.resolved) * self.replicates
+        keys = pd.DataFrame(
+            {
+                "scenario": np.repeat(self.scenarios, self.replicates),
+                "shock": np.repeat(self.shocks, self.replicates),
+                "replicate": np.tile(np.arange(self.replicates), len(self.resolved)),
+                "point": np.zeros(runs, dtype=np.int64),
+            }
+        )
+        kept = {name: value.reshape(runs, *value.shape[2:]) for name, value in values.items()}
+        entries = {name: self.entries(name) for name in values}
+        return tidy(keys, Piece(np.arange(runs), {"": kept}), entries, {"": periods})
 
     def to_xarray(self) -> xr.Dataset:
         """Return every quarter as a dataset: (scenario, replicate, period[, entries])."""
-        import xarray as xr
-
         variables: dict[str, Any] = {}
         coordinates: dict[str, list[Any]] = {}
         for name, value in self.series.items():
@@ -201,12 +149,3 @@ class Result:
         coordinates["scenario"] = list(self.scenarios)
         coordinates["replicate"] = list(range(self.replicates))
         return xr.Dataset(variables, coords=coordinates)
-
-
-def _category(codes: np.ndarray, names: tuple[str, ...] | list[str]) -> Any:
-    """Return codes as a categorical; equal names share a category."""
-    import pandas as pd
-
-    distinct = list(dict.fromkeys(names))
-    place = np.array([distinct.index(name) for name in names])
-    return pd.Categorical.from_codes(place[codes], pd.Index(distinct))

@@ -4,9 +4,9 @@
 
     design = cross(["history", "article"], points={"hype": [0.2, 0.8]}, replicates=50)
     for frame in run_design(design, keep=("summary", "yearly"), outcomes=["patents"]):
-        ...                                   # one tidy frame a shard, in the order of the design
+        ...                                   # one tidy frame a chunk, in the order of the design
 
-    runs = run_design(design, out="runs")     # runs/<hash>/, shard by shard; killed, it resumes
+    runs = run_design(design, out="runs")     # runs/<hash>/, chunk by chunk; killed, it resumes
     whole = runs.frame()                      # everything at once, if it fits into memory
 
 Frames have the columns run, scenario, shock, replicate, point, period, outcome, region, tier,
@@ -26,32 +26,91 @@ an outcome. What it returns is kept as ``end``.
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ecosystem.runs.chunks import Kept, Model, Piece, Plan, Task, Tasks, largest_chunk, run_task
+from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.options import Options
+from ecosystem.runs.chunk import (
+    OWN_CHUNK,
+    SLOTS_A_CHUNK,
+    Kept,
+    Model,
+    Piece,
+    Plan,
+    Task,
+    answer,
+)
 from ecosystem.runs.design import Design
-from ecosystem.runs.directory import hash_of
-from ecosystem.runs.executors import Pool, in_order
-from ecosystem.runs.identity import configuration_hash
+from ecosystem.runs.identity import plain, short_digest
 from ecosystem.runs.own import check_same_outcomes
-from ecosystem.runs.recall import why_lost
-from ecosystem.runs.request import checked, configuration_of
-from ecosystem.runs.shards import failures_of, frame_of, piece_of, read_shard, tidy, work
-from ecosystem.runs.store import Store, shard_paths, warn_if_unfinished
+from ecosystem.runs.pool import Pool, in_order
+from ecosystem.runs.question import checked_plan, shared_question
+from ecosystem.runs.store import (
+    failures_of,
+    held,
+    opened,
+    read_chunk,
+    read_frame,
+    read_frames,
+)
+from ecosystem.runs.table import encoded, one_frame, piece_of, tidy_of, wide
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["Ensemble", "read_frame", "read_frames", "run_design", "start"]
 
-Progress = Callable[[int, int], None]
+
+class Tasks(Sequence[Task]):
+    """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
+
+    A task is made when it is asked for, so that parameter values are not held twice.
+
+    Parameters
+    ----------
+    design, plan
+        What is cut, and what its chunks have in common.
+    largest
+        Most runs of a chunk.
+    questions
+        What determines the results beside a chunk's own columns, as JSON, a text a scenario; none
+        where nothing is stored.
+    """
+
+    def __init__(
+        self, design: Design, plan: Plan, largest: int, questions: Sequence[str] = ()
+    ) -> None:
+        self.design, self.plan, self.largest, self.questions = design, plan, largest, questions
+        self.parts = [
+            (place, runs)
+            for place in range(len(design.scenarios))
+            if len(rows := np.flatnonzero(design.scenario == place))
+            for runs in np.array_split(rows, -(-len(rows) // largest))
+        ]
+
+    def __len__(self) -> int:
+        """Return the number of chunks."""
+        return len(self.parts)
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return a chunk; several of them for a slice."""
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        place, runs = self.parts[number]
+        design = self.design
+        return Task(
+            self.plan, design.scenarios[place], runs, design.point[runs], design.replicate[runs],
+            design.values(runs), self.questions[place] if self.questions else "",
+        )  # fmt: skip
 
 
 class Ensemble:
@@ -69,41 +128,39 @@ class Ensemble:
     def __init__(
         self,
         design: Design,
-        plan: Plan,
         tasks: Tasks,
-        store: Store | None,
         pool: Pool,
-        progress: Progress | None,
+        progress: Callable[[int, int], None] | None = None,
+        directory: Path | None = None,
+        configuration: Mapping[str, Any] | None = None,
+        command: str = "",
+        shared: bool = False,
     ) -> None:
-        self.design, self.plan, self.tasks = design, plan, tasks
-        self.store, self.pool, self.progress = store, pool, progress
+        self.design, self.tasks, self.pool, self.progress = design, tasks, pool, progress
+        self.plan = tasks.plan
+        self.directory, self.configuration, self.command = directory, configuration, command
+        self.shared = shared
         self.failures: list[dict[str, Any]] = []
 
-    @property
-    def directory(self) -> Path | None:
-        """The run directory, if results are written."""
-        return self.store.directory if self.store else None
-
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Run what is missing and give one tidy frame a shard, in the order of the design.
+        """Run what is missing and give one tidy frame a chunk, in the order of the design.
 
         Warns of failed runs, which no frame has; FloatingPointError where every run failed.
         """
-        for _, table in self.tables():
-            yield frame_of(table)
-        self.tell_failures()
+        for task, piece in self.pieces():
+            yield tidy_of(task, piece)
+        self._tell_failures()
 
     def frame(self) -> pd.DataFrame:
         """Run what is missing and return everything as one frame.
 
         Warns of failed runs, which the frame lacks; FloatingPointError where every run failed.
         """
-        whole = one_frame(table for _, table in self.tables())
-        self.tell_failures()
+        whole = one_frame(tidy_of(task, piece) for task, piece in self.pieces())
+        self._tell_failures()
         return whole
 
-    def tell_failures(self) -> None:
-        """Warn of runs that failed; raise FloatingPointError where every run did."""
+    def _tell_failures(self) -> None:
         if not self.failures:
             return
         first = f"run {self.failures[0]['run']}: {self.failures[0]['error']}"
@@ -114,90 +171,101 @@ class Ensemble:
 
     def complete(self) -> Ensemble:
         """Run what is missing without reading it back."""
-        for _ in self._shards():
+        for _ in self._results():
             pass
         return self
-
-    def tables(self) -> Iterator[tuple[Task, Any]]:
-        """Run what is missing and give each chunk with its table (`ecosystem.runs.shards`)."""
-        owner = self.store.owner if self.store else ""
-        outcomes: dict[int, list[str]] = {}
-        for number, kept in self._shards():
-            table = read_shard(kept, owner) if isinstance(kept, Path) else kept
-            if self.plan.model is not None and len(table):
-                names = table.column("outcome").unique().to_pylist()
-                check_same_outcomes(outcomes | {table.column("run")[0].as_py(): names})
-                outcomes = outcomes or {table.column("run")[0].as_py(): names}
-            yield self.tasks[number], table
 
     def arrays(self, strict: bool = True) -> Kept:
         """Run what is missing and return everything by kind and outcome.
 
         Arrays are (runs, periods, entries), NaN where a run failed. Where nothing is written and
         `strict`, the first failure is raised instead.
+
+        Raises
+        ------
+        InputError
+            They would not fit into the memory of this machine.
         """
         whole: Kept = {kind: {} for kind in self.plan.keep}
-        outcomes: dict[int, list[str]] = {}
-        for piece in self._pieces(strict):
+        for _, piece in self.pieces(strict and self.directory is None):
             for kind, values in piece.values.items():
-                names = {int(piece.runs[0]): list(values)}
-                check_same_outcomes(outcomes | names)
-                outcomes = outcomes or names
                 for name, value in values.items():
                     if name not in whole[kind]:
+                        check_memory(len(self.design), piece)
                         whole[kind][name] = np.full((len(self.design), *value.shape[1:]), np.nan)
                     whole[kind][name][piece.runs] = value
         return whole
 
-    def _pieces(self, strict: bool) -> Iterator[Piece]:
-        """Run what is missing and give each chunk as arrays."""
-        if self.store is not None:
-            for task, table in self.tables():
-                yield piece_of(task, table)
-            return
-        self.failures = []
-        tasks = self.tasks.under(replace(self.plan, strict=strict))
-        for _, piece in self._run(run_task, tasks, range(len(tasks)), lambda _, piece: piece):
-            self.failures += piece.failures
-            yield piece
+    def pieces(self, strict: bool = False) -> Iterator[tuple[Task, Piece]]:
+        """Run what is missing and give each chunk with what came of it, in order.
 
-    def _shards(self) -> Iterator[tuple[int, Any]]:
-        """Give the number of each shard with its path, or with its table where none is written."""
+        Parameters
+        ----------
+        strict
+            Raise the first failure instead of listing it.
+        """
+        outcomes: dict[int, list[str]] = {}
+        for number, result in self._results(strict):
+            piece = piece_of(read_chunk(result)) if isinstance(result, Path) else result
+            for values in piece.values.values() if self.plan.model is not None else ():
+                names = {int(piece.runs[0]): list(values)}
+                check_same_outcomes(outcomes | names)
+                outcomes = outcomes or names
+            yield self.tasks[number], piece
+
+    def _results(self, strict: bool = False) -> Iterator[tuple[int, Any]]:
+        """Give the number of each chunk with its file, or with its piece where none is written."""
         self.failures = []
-        if self.store is None:
-            every = range(len(self.tasks))
-            for number, table in self._run(tabulate, self.tasks, every, lambda _, table: table):
-                self.failures += failures_of(table.schema)
-                yield number, table
+        every = range(len(self.tasks))
+        if self.directory is None:
+            tasks = self.tasks
+            if strict:
+                tasks = Tasks(self.design, replace(self.plan, strict=True), tasks.largest)
+            for number, piece in self._run(tasks, answer, every, lambda _, piece: piece):
+                self.failures += piece.failures
+                yield number, piece
             return
-        with self.store.opened(self.design):
-            there = dict(self.store.found)
-            missing = [number for number in range(len(self.tasks)) if number not in there]
-            with closing(self._run(work, self.tasks, missing, self.store.write)) as running:
-                for number in range(len(self.tasks)):
-                    yield (number, there[number]) if number in there else next(running)
-            self.failures = self.store.failures()
-            self.store.finish(len(self.design))
+        store = held(self.directory) if self.shared else None
+        assert self.configuration is not None
+        name = short_digest(self.configuration)
+        with (
+            nullcontext(store) if store
+            else opened(self.directory, self.configuration, self.command)
+        ) as place:  # fmt: skip
+            assert place is not None
+            there = place.found(name, self.tasks)
+            missing = [number for number in every if number not in there]
+
+            def keep(number: int, result: tuple[bytes, Mapping[str, str]]) -> Path:
+                place.heard(result[1])
+                return place.write(name, number, result[0])
+
+            with closing(self._run(self.tasks, work, missing, keep)) as running:
+                for number in every:
+                    path = there[number] if number in there else next(running)[1]
+                    self.failures += failures_of(path)
+                    yield number, path
+            if store is None and not place.is_listed():
+                place.finish(self.configuration, self.command, runs=len(self.design))
 
     def _run(
         self,
+        tasks: Tasks,
         call: Callable[..., Any],
-        tasks: Sequence[Task],
         numbers: Sequence[int],
         keep: Callable[[int, Any], Any],
     ) -> Generator[tuple[int, Any], None, None]:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
         every = len(self.design)
-        done = every - sum(len(tasks[number]) for number in numbers)
-        if self.progress is not None:
-            self.progress(done, every)
+        done = every - sum(len(tasks.parts[number][1]) for number in numbers)
+        show = self.progress or (lambda done, every: None)
+        show(done, every)
 
         def kept(number: int, result: Any) -> Any:
             nonlocal done
             found = keep(number, result)
-            done += len(tasks[number])
-            if self.progress is not None:
-                self.progress(done, every)
+            done += len(tasks.parts[number][1])
+            show(done, every)
             return found
 
         self.pool.limit(len(tasks))
@@ -207,9 +275,24 @@ class Ensemble:
             self.pool.close()
 
 
-def tabulate(task: Task, piece: Piece | None = None) -> Any:
-    """Run a chunk and return its table (`run_task`)."""
-    return tidy(task, run_task(task, piece))
+def work(task: Task, piece: Piece | None = None) -> tuple[bytes, Mapping[str, str]]:
+    """Run a chunk and return the content of its file, and the files it read, in a worker."""
+    piece = answer(task, piece)
+    return encoded(wide(task, piece)), piece.files
+
+
+def check_memory(runs: int, piece: Piece) -> None:
+    """Raise InputError where the values of so many runs do not fit into this machine."""
+    each = sum(v.nbytes for kind in piece.values.values() for v in kind.values()) / len(piece.runs)
+    if not hasattr(os, "sysconf"):
+        return
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if runs * each > there:
+        faults = FaultList()
+        allowed = f"fewer: they take {runs * each / 1e9:.0f} GB, and this machine has "
+        allowed += f"{there / 1e9:.0f}; run_design gives results chunk by chunk"
+        faults.add("runs", f"{runs:,}", allowed)
+        faults.raise_if_any()
 
 
 def run_design(
@@ -227,10 +310,10 @@ def run_design(
     jobs: int | None = None,
     out: str | Path | None = None,
     chunk_runs: int | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
     command: str | None = None,
 ) -> Ensemble:
-    """Check a design and return it ready to run; iterating runs it, shard by shard.
+    """Check a design and return it ready to run; iterating runs it, chunk by chunk.
 
     Parameters
     ----------
@@ -242,31 +325,14 @@ def run_design(
         What is kept of each run: some of ``summary`` (each outcome over its own time base),
         ``end`` (last quarter), ``yearly`` (flows summed, shares averaged, stocks at the end of
         the year) and ``quarterly``. A model of one's own gives ``end``.
-    outcomes
-        Names of the outcome table; all by default.
-    seed
-        Seed of all draws, at least 0.
-    until
-        Last quarter, such as ``2030Q4``.
-    world
-        ``full``, ``teaching`` or a folder of world tables.
-    fixed_parameters
-        What the design's points do not name stays at its default instead of being drawn.
-    executor
-        ``processes`` (default), ``serial``, ``dask``, or any `concurrent.futures.Executor`.
-    cluster
-        Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``; without, ``dask`` starts
-        workers on this machine.
-    jobs
-        Number of workers; by default one a core.
+    outcomes, seed, until, world, fixed_parameters, executor, cluster, jobs, progress
+        As `ecosystem.simulate` takes them.
     out
         Folder in which the run directory is made, named by the hash of everything that
         determines the results. What an earlier start has finished in it is not run again.
         Without, nothing is written.
     chunk_runs
-        Most runs of a shard; by default what fits the cache.
-    progress
-        Called with the number of finished and of all runs.
+        Most runs of a chunk; by default what fits the cache.
     command
         Command line that repeats the run, noted in the run directory.
 
@@ -275,65 +341,63 @@ def run_design(
     InputError
         With every fault of the arguments.
     """
-    plan, place, pool = checked(
-        design, model=model, keep=keep, outcomes=outcomes, seed=seed, until=until, world=world,
-        fixed=fixed_parameters, executor=executor, cluster=cluster, jobs=jobs,
-        chunk_runs=chunk_runs,
+    faults = FaultList()
+    asked = Options.collected(
+        faults, outcomes=outcomes, seed=seed, until=until, world=world, executor=executor,
+        cluster=cluster, jobs=jobs, out=out, progress=progress, fixed_parameters=fixed_parameters,
     )  # fmt: skip
-    largest = chunk_runs or largest_chunk(place)
-    if out is None:
-        return Ensemble(design, plan, Tasks(design, plan, largest), None, pool, progress)
-    configuration = configuration_of(design, plan, chunk_runs)
-    directory = Path(out) / configuration_hash(configuration)
-    repeat: tuple[str, ...] = ("ecosystem", "reproduce", str(directory.resolve()), "--run")
-    if lost := why_lost(configuration, model):  # said where the command would stand
-        repeat = (*f"no command: {lost}.".split(), "Run")
-    tasks = Tasks(design, replace(plan, repeat=repeat), largest)
-    store = Store(directory, configuration, command or shlex.join(repeat[:-1]), len(tasks))
-    return Ensemble(design, tasks.plan, tasks, store, pool, progress)
+    return start(
+        design, asked, faults, model=model, keep=keep, chunk_runs=chunk_runs, command=command
+    )
 
 
-def read_frames(directory: str | Path) -> Iterator[pd.DataFrame]:
-    """Give the shards of a run directory as frames, in the order of the design.
+def start(
+    design: Design,
+    asked: Options | None,
+    faults: FaultList | None = None,
+    *,
+    model: Model | None = None,
+    keep: str | Sequence[str] = "summary",
+    chunk_runs: int | None = None,
+    command: str | None = None,
+) -> Ensemble:
+    """Return a design ready to run, under options that have been checked (`run_design`).
 
-    Warns where the run is not finished: then only some of its shards are there.
-
-    Raises
-    ------
-    InputError
-        There are none, or one is not as it was written.
-    """
-    paths = shard_paths(directory)
-    warn_if_unfinished(directory)
-    for table in tables_of(directory, paths):
-        yield frame_of(table)
-
-
-def read_frame(directory: str | Path) -> pd.DataFrame:
-    """Return all shards of a run directory as one frame.
-
-    Warns where the run is not finished: then only some of its shards are there.
+    Parameters
+    ----------
+    asked
+        What has been asked for; None where that was wrong.
+    faults
+        What was wrong with it.
 
     Raises
     ------
     InputError
-        There are none, or one is not as it was written.
+        With every fault.
     """
-    paths = shard_paths(directory)
-    warn_if_unfinished(directory)
-    return one_frame(tables_of(directory, paths))
-
-
-def tables_of(directory: str | Path, paths: Sequence[Path]) -> Iterator[Any]:
-    """Give shards of a run directory as tables."""
-    owner = hash_of(Path(directory))
-    for path in paths:
-        yield read_shard(path, owner)
-
-
-def one_frame(tables: Iterable[Any]) -> pd.DataFrame:
-    """Return tables of shards as one frame with common categories."""
-    import pyarrow as pa
-
-    bare = [table.replace_schema_metadata() for table in tables]
-    return frame_of(pa.concat_tables(bare).unify_dictionaries())
+    plan, world, kind = checked_plan(design, asked, faults or FaultList(), model, keep, chunk_runs)
+    asked = asked or Options.of()
+    largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
+    pool, largest = Pool(kind, asked.jobs, asked.cluster), chunk_runs or largest
+    if asked.out is None:
+        return Ensemble(design, Tasks(design, plan, largest), pool, asked.progress)
+    shared = shared_question(design, plan)
+    configuration = {
+        "command": "design",
+        "scenarios": plain(design.scenarios),
+        "runs": len(design),
+        "design": design.digest,
+        "chunk_runs": chunk_runs,
+        **shared,
+    }
+    inside = held(asked.out) is not None
+    directory = asked.out if inside else asked.out / short_digest(configuration)
+    repeat = ("ecosystem", "reproduce", str(directory.resolve()), "--run")
+    plan = replace(plan, repeat=repeat, listens=bool(shared["functions"]))
+    questions = [
+        json.dumps({**shared, "scenario": plain(one)}, sort_keys=True) for one in design.scenarios
+    ]
+    return Ensemble(
+        design, Tasks(design, plan, largest, questions), pool, asked.progress, directory,
+        configuration, command or shlex.join(repeat[:-1]), inside,
+    )  # fmt: skip

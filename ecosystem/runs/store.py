@@ -1,223 +1,299 @@
-"""The shards of one design in a run directory: which are there, missing, or bad."""
+"""What survives a kill: a run directory that is filled chunk by chunk.
+
+Each chunk of runs becomes a file of the folder `chunks`, called
+``<design>-<number>-<digest>.parquet``. The digest is of its content, and the content says which
+question it answers: so a chunk is whole and in its place, or known not to be, without a list that
+could be lost.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.runs import directory as directories
-from ecosystem.runs.design import Design
-from ecosystem.runs.identity import configuration_hash
-from ecosystem.runs.shards import (
+from ecosystem.inputs.fingerprint import changed_files
+from ecosystem.runs.chunk import Task
+from ecosystem.runs.directory import (
+    ANEW,
     BAD,
-    decoded,
-    encoded,
-    failures_of,
-    is_sound,
-    number_of,
-    shard_name,
+    KEPT,
+    MANIFEST,
+    PART,
+    PLAN,
+    check_plan,
+    damaged,
+    is_complete,
+    is_empty,
+    locked,
+    plan_of,
+    read_json,
+    read_plan,
+    refuse_unfinished_kin,
+    told,
+    write_csv,
     write_file,
+    write_json,
+    write_manifest,
 )
+from ecosystem.runs.identity import digest
+from ecosystem.runs.table import decoded, frame_of, meta_of, one_frame
 
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-SHARDS, FAILED = "shards", "failed.csv"
+CHUNKS, FAILED = "chunks", "failed.csv"
+DIGITS = 16
+"""Hexadecimal digits of a chunk's digest in its name."""
+_open: dict[Path, Store] = {}
+"""Run directories that this process holds."""
 
 
 class Store:
-    """A run directory that is filled with shards.
+    """A run directory that this process holds to fill it.
 
-    Parameters
+    Attributes
     ----------
-    directory
-        The run directory.
-    configuration
-        What it is for.
-    command
-        Command line or words that repeat the run.
-    count
-        Number of shards when all are there.
+    directory : Path
+    files : dict
+        SHA-256, by path, of what the user's functions have read.
     """
 
-    def __init__(
-        self, directory: Path, configuration: Mapping[str, Any], command: str, count: int
-    ) -> None:
-        self.directory, self.configuration = directory, configuration
-        self.command, self.count = command, count
-        self.owner = configuration_hash(configuration)
-        self.found: dict[int, Path] = {}
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files: dict[str, str] = {}
 
-    @contextmanager
-    def opened(self, design: Design) -> Iterator[None]:
-        """Hold the directory, with the shards that it has already looked up and checked."""
-        with directories.opened(self.directory, self.configuration, self.command):
-            folder = self.directory / SHARDS
-            folder.mkdir(exist_ok=True)
-            for name, table in design_tables(design).items():
-                if not holds(self.directory / name, table):
-                    write_file(self.directory / name, encoded(table))
-            self.look()
-            yield
+    def found(self, design: str, tasks: Sequence[Task]) -> dict[int, Path]:
+        """Return the files of those chunks, by number, that are there and answer their question.
 
-    def look(self) -> None:
-        """Find the shards that are there; set aside those that are not as they were written.
-
-        Or of another run, or there twice.
+        A file that is not as it was written, or of another question, is set aside. What the runs
+        of a chunk have read must be as it was then.
         """
-        self.found = {}
-        for path in sorted((self.directory / SHARDS).glob("*.parquet")):
-            number = number_of(path)
-            if number not in self.found and is_sound(path, self.owner):
-                self.found[number] = path
-            else:
-                aside = path.with_name(path.name + BAD)
-                path.replace(aside)
-                words = f"{path}: not as it was written, or of another run; set aside as "
-                words += f"{aside.name}, and run again where it is missing"
-                warnings.warn(words, stacklevel=2)
+        sound: dict[int, Path] = {}
+        for path in chunk_paths(self.directory):
+            tag, number = path.name.split("-")[0], int(path.name.split("-")[1])
+            if tag != design:
+                continue
+            meta = None if number in sound or number >= len(tasks) else checked_meta(path)
+            if meta and meta["identity"] == tasks[number].identity:
+                self.heard(meta["files"])
+                sound[number] = path
+                continue
+            aside = path.with_name(path.name + BAD)
+            path.replace(aside)
+            words = f"{path}: not as it was written, or of another run; set aside as {aside.name}, "
+            warnings.warn(f"{words}and run again where it is missing", stacklevel=2)
+        return sound
 
-    def write(self, number: int, content: bytes) -> Path:
-        """Write a shard.
+    def is_listed(self) -> bool:
+        """Return whether a manifest lists the chunks that are there, and no other."""
+        there = {f"{CHUNKS}/{path.name}" for path in chunk_paths(self.directory)}
+        with suppress(InputError, KeyError):
+            files = read_json(self.directory / MANIFEST)["files"]
+            return there == {name for name in files if name.startswith(CHUNKS)}
+        return False
+
+    def heard(self, files: Mapping[str, str]) -> None:
+        """Take in what user's functions read; refuse what has changed since other runs read it."""
+        new = {path: found for path, found in files.items() if self.files.get(path) != found}
+        faults = FaultList()
+        for path in changed_files(new).keys() | (new.keys() & self.files.keys()):
+            allowed = f"a file as it was when runs of {self.directory} read it; {ANEW}"
+            faults.add(path, "changed", allowed)
+        faults.raise_if_any()
+        self.files |= new
+
+    def write(self, design: str, number: int, content: bytes) -> Path:
+        """Write a chunk.
 
         Raises
         ------
         OSError
             It cannot be written; says how many are there and how to go on.
         """
-        path = self.directory / SHARDS / shard_name(self.owner, number, content)
+        folder = self.directory / CHUNKS
+        path = folder / f"{design}-{number:05d}-{digest(content)[:DIGITS]}.parquet"
         try:
+            folder.mkdir(exist_ok=True)
             write_file(path, content)
         except OSError as error:
-            words = (
-                f"{error.strerror or error}; {len(self.found)} of {self.count} shards are whole; "
-                f"what is written {directories.KEPT}"
-            )
+            whole = len(list(folder.glob("*.parquet")))
+            words = f"{error.strerror or error}; {whole} chunks are whole; {KEPT}"
             raise OSError(error.errno, words, str(path)) from error
-        self.found[number] = path
         return path
 
-    def finish(self, runs: int) -> None:
-        """List failed runs and write the manifest, unless nothing has changed since it was."""
-        names = {f"{SHARDS}/{path.name}" for path in self.found.values()}
-        if names == self.listed():
-            return
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the rows of all runs that failed, design by design in the order of runs."""
+        return [row for path in chunk_paths(self.directory) for row in failures_of(path)]
+
+    def finish(self, configuration: Mapping[str, Any], command: str, **more: Any) -> None:
+        """List failed runs and write the manifest, the last file."""
+        known, self.files = self.files, {}
+        self.heard(known)  # once more: all is as it was when the first of the runs read it
         failed = self.failures()
         if failed:
-            table = failed_table(failed).to_csv(index=False, lineterminator="\n")
-            write_file(self.directory / FAILED, ("\ufeff" + table).encode())
+            rows = pd.DataFrame(failed)
+            rows["parameters"] = [json.dumps(row["parameters"]) for row in failed]
+            write_csv(self.directory / FAILED, rows)
         else:  # what an earlier manifest had listed as failed has ended well
             (self.directory / FAILED).unlink(missing_ok=True)
-        directories.write_manifest(
-            self.directory, self.configuration, self.command, runs=runs, failed=len(failed)
+        write_manifest(
+            self.directory, configuration, command, failed=len(failed), read=self.files, **more
         )
 
-    def listed(self) -> set[str]:
-        """Return the shards that the manifest lists; empty where it is missing or unreadable."""
-        with suppress(InputError):
-            files = directories.read_json(self.directory / directories.MANIFEST)["files"]
-            return {name for name in files if name.startswith(SHARDS)}
-        return set()
 
-    def failures(self) -> list[dict[str, Any]]:
-        """Return the rows of all runs that failed, in the order of runs."""
-        import pyarrow.parquet as pq
+@contextmanager
+def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> Iterator[Store]:
+    """Give a run directory to fill, held by this process alone until the block ends.
 
-        rows = [
-            row
-            for number in sorted(self.found)
-            for row in failures_of(pq.read_schema(self.found[number]))
-        ]
-        return sorted(rows, key=lambda row: row["run"])
+    What an interrupted run left is kept; a directory into which nothing was written is removed
+    after an error, and the folders made for it. Designs that are run meanwhile with this directory
+    as their `out` keep their chunks in it.
+
+    Raises
+    ------
+    InputError
+        Another process fills it; or it was begun with another configuration, code or data, or
+        with other versions of what computes.
+    OSError
+        The place cannot be written to, where possible found before anything is computed; says
+        what is kept.
+    """
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    refuse_unfinished_kin(directory, configuration)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with locked(directory):
+            try:
+                check_plan(directory, configuration)
+                if not (directory / PLAN).is_file():
+                    write_json(directory / PLAN, plan_of(configuration, command))
+                for left in (*directory.glob(f".*{PART}"), *directory.glob(f"*/.*{PART}")):
+                    left.unlink()  # of a process that was killed
+                store = _open[directory.resolve()] = Store(directory)
+                yield store
+            except BaseException:
+                if directory in made and is_empty(directory):
+                    shutil.rmtree(directory, ignore_errors=True)
+                raise
+            finally:
+                _open.pop(directory.resolve(), None)
+    except BaseException as error:
+        for folder in made:
+            with suppress(OSError):  # it holds something: of this run, or of another
+                folder.rmdir()
+        if isinstance(error, ChildProcessError) or isinstance(error, OSError) and error.errno:
+            raise told(error, directory) from error
+        raise
 
 
-def failed_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Return failed runs as a frame; parameter values as JSON."""
-    import pandas as pd
-
-    words = [json.dumps(row["parameters"]) for row in rows]
-    return pd.DataFrame(rows).assign(parameters=words)
+def held(directory: str | Path) -> Store | None:
+    """Return a run directory that this process holds."""
+    return _open.get(Path(directory).resolve())
 
 
-def design_tables(design: Design) -> dict[str, pa.Table]:
-    """Return a design as tables by file name: a row a run, and a row a point, in their order."""
-    import pyarrow as pa
+def is_finished(directory: Path) -> bool:
+    """Return whether a run directory lacks nothing, and what must be is as it was written.
 
-    runs = {"scenario": design.scenario, "point": design.point, "replicate": design.replicate}
-    tables = {directories.DESIGN: pa.table(runs)}
-    if design.points:
-        tables[directories.POINTS] = pa.table(dict(design.points))
-    return tables
+    Raises
+    ------
+    InputError
+        A file that the user's functions read has changed since.
+    """
+    try:
+        manifest = read_json(directory / MANIFEST) if is_complete(directory) else {}
+    except InputError:  # it is written again
+        return False
+    if not manifest or damaged(directory):
+        return False
+    Store(directory).heard(manifest.get("read", {}))
+    return True
 
 
-def holds(path: Path, table: pa.Table) -> bool:
-    """Return whether a file is there and holds this table."""
-    with suppress(OSError, ValueError):  # Arrow's errors of what it cannot read are these
-        return bool(decoded(path.read_bytes()).equals(table))
-    return False
+def chunk_paths(directory: str | Path) -> list[Path]:
+    """Return the chunks of a run directory, design by design in the order of runs."""
+    return sorted((Path(directory) / CHUNKS).glob("*.parquet"))
 
 
-def stored_design(directory: Path, scenarios: tuple[Any, ...]) -> Design:
-    """Return the design of a run directory.
+def checked_meta(path: Path) -> dict[str, Any] | None:
+    """Return what a chunk says of itself; None where it is not as it was written."""
+    try:
+        return meta_of(read_chunk(path).schema)
+    except InputError:
+        return None
+
+
+def failures_of(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of the runs of a chunk that failed."""
+    return meta_of(pq.read_schema(path))["failures"]
+
+
+def read_chunk(path: Path) -> pa.Table:
+    """Return the wide table of a chunk's file.
+
+    Raises
+    ------
+    InputError
+        The content is not what the name says.
+    """
+    content = path.read_bytes()
+    if digest(content)[:DIGITS] != path.stem.rpartition("-")[2]:
+        faults = FaultList()
+        allowed = "a chunk as it was written; the command that began the run computes it again"
+        faults.add(str(path), "content that is not what its name says", allowed)
+        faults.raise_if_any()
+    return decoded(content)
+
+
+def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd.DataFrame]:
+    """Give the chunks of a run directory as tidy frames, in the order of the design.
+
+    Warns where the run is not finished: then only some of its chunks are there.
 
     Parameters
     ----------
     directory
         The run directory.
-    scenarios
-        The scenarios of the design, as the plan has them.
+    design
+        Which of its designs, where it holds several, as that of a comparison under shocks does.
 
     Raises
     ------
     InputError
-        It cannot be read.
+        There are none, or one is not as it was written.
     """
-
-    def columns(name: str) -> dict[str, Any]:
-        faults = FaultList()
-        try:
-            table = decoded((directory / name).read_bytes())
-            return {column: table.column(column).to_numpy() for column in table.column_names}
-        except (OSError, ValueError) as error:
-            allowed = "the table as it was written; the command that began the run writes it again"
-            faults.add(str(directory / name), f"{type(error).__name__}: {error}", allowed)
-        raise InputError(faults.faults)
-
-    runs, points = columns(directories.DESIGN), {}
-    if (directory / directories.POINTS).is_file():
-        points = columns(directories.POINTS)
-    return Design(scenarios, runs["scenario"], runs["point"], runs["replicate"], points)
+    paths = chosen_chunks(directory, design)
+    if not is_complete(Path(directory)):
+        words = f"{directory} is not finished: some of its chunks are missing"
+        warnings.warn(words, stacklevel=2)
+    return (frame_of(read_chunk(path)) for path in paths)
 
 
-def shard_paths(directory: Path | str) -> list[Path]:
-    """Return the shards of a run directory in the order of the design.
+def read_frame(directory: str | Path, design: str | None = None) -> pd.DataFrame:
+    """Return all chunks of a run directory as one tidy frame; see `read_frames`."""
+    paths = chosen_chunks(directory, design)
+    if not is_complete(Path(directory)):
+        words = f"{directory} is not finished: some of its chunks are missing"
+        warnings.warn(words, stacklevel=2)
+    return one_frame(frame_of(read_chunk(path)) for path in paths)
 
-    Raises
-    ------
-    InputError
-        It is no run directory, has no shards, or one of them twice.
-    """
-    paths = sorted((Path(directory) / SHARDS).glob("*.parquet"), key=number_of)
-    faults = FaultList()
+
+def chosen_chunks(directory: str | Path, design: str | None) -> Sequence[Path]:
+    """Return the chunks of one design of a run directory."""
+    read_plan(Path(directory))
+    faults, paths = FaultList(), chunk_paths(directory)
+    names = list(dict.fromkeys(path.name.partition("-")[0] for path in paths))
     if not paths:
-        faults.add("directory", str(directory), "a run directory with a folder of shards")
-    for one, other in pairwise(paths):
-        if number_of(one) == number_of(other):
-            allowed = "one shard of a number; the command that began the run sets the other aside"
-            faults.add(str(other), f"number {number_of(one)} is there twice", allowed)
+        faults.add("directory", str(directory), "a run directory with chunks")
+    elif design is not None:
+        faults.name("design", design, names)
+    elif len(names) > 1:
+        faults.add("design", None, f"one of the several that it holds: {', '.join(names)}")
     faults.raise_if_any()
-    return paths
-
-
-def warn_if_unfinished(directory: Path | str) -> None:
-    """Warn who reads a run directory of which shards are missing."""
-    if not directories.is_complete(Path(directory)):
-        words = f"{directory} is not finished: some of its shards are missing"
-        warnings.warn(words, stacklevel=3)
+    return [path for path in paths if path.name.startswith(design or names[0])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,8 +28,6 @@ PAGES = "pages.json"
 """What the screen shows, to be laid out to its width."""
 ANSWER = "summary.json"
 FAILED = "failed.csv"
-ENSEMBLES = "ensembles"
-"""Folder of the runs themselves, shard by shard."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def start(request: Request) -> int:
         "fixed_parameters": request.fixed_parameters,
         "decompose": request.decompose,
         "lang": request.lang,
-        "data": {"world": load_world(request.world).digest, **files.data_digests()},
+        "data": {"world": load_world(request.world).digest, **files.data_digests(scenarios)},
     }
     warn(scenarios, reference)
     return carry_out(
@@ -96,25 +95,23 @@ def carry_out(
     fill
         Runs what is missing and writes tables and figures into the directory.
     """
-    directory = request.out / files.configuration_hash(configuration)
+    directory = request.out / files.short_digest(configuration)
     if request.dry_run:
         return tell_cost(request, directory, cost)
     if files.is_finished(directory):
         say(text("reused", request.lang, directory=directory), request.quiet)
     else:
         command = request.command_line()
-        with files.opened(directory, configuration, command):
+        with files.opened(directory, configuration, command) as store:
             found = fill(directory)
-            failed = write_failed(directory)
+            failed = failed_runs(store.failures())
             files.write_text(directory / PAGES, to_json(found.pages))
             for name, columns in (("summary", NARROW), ("full", WIDE)):
                 words = terminal(found.pages[name], columns)
                 files.write_text(directory / f"{name}.txt", words + "\n")
             answer = json.dumps(found.answer | {"failed": failed}, ensure_ascii=False, indent=1)
             files.write_text(directory / ANSWER, answer)
-            files.write_manifest(
-                directory, configuration, command, **found.more, failed=failed["runs"]
-            )
+            store.finish(configuration, command, **found.more)
     return finish(request, directory)
 
 
@@ -274,7 +271,7 @@ def produce(
         "jobs": request.jobs,
         "executor": request.executor,
         "cluster": request.cluster,
-        "out": directory / ENSEMBLES,
+        "out": directory,
     }
     if request.kind == "compare":
         base = next(scenario for scenario in scenarios if scenario.name == reference)
@@ -287,14 +284,14 @@ def produce(
         for found in more(request, scenarios, directory, options, answer):
             full += ["", *found.page(request.lang)]
             sentences.append(found.headline(request.lang))
-        write_results(directory, comparison.result)
+        write_draws(directory, comparison.result)
         first = summary(comparison, request.lang, more=sentences)
         pages = {"summary": first, "full": full}
         return Finding(pages, answer, {"varied": comparison.result.varied})
     with progress_bar(request.lang, request.quiet) as show:
         result = simulate(scenarios, progress=show, **options)
     table = save_run(result, directory, request.lang, request.quiet)
-    write_results(directory, result)
+    write_draws(directory, result)
     pages = run_pages(result, table, request.lang)
     return Finding(pages, {"table": records(table)}, {"varied": result.varied})
 
@@ -346,34 +343,16 @@ def records(frame: Any) -> list[dict[str, Any]]:
     return json.loads(frame.to_json(orient="records", force_ascii=False, double_precision=15))
 
 
-def write_results(directory: Path, result: Result) -> None:
-    """Write every quarter as Parquet, one value a run as CSV, and the parameter draws."""
-    from experiments.command.large_files import write_frames
-
-    write_frames(directory / "results.parquet", result.frames())
-    files.write_csv(directory / "summary.csv", result.summary())
+def write_draws(directory: Path, result: Result) -> None:
+    """Write the parameter draws; the runs themselves are there as chunks."""
     if result.varied:
         files.write_csv(directory / "draws.csv", result.draws.reset_index())
 
 
-def write_failed(directory: Path) -> dict[str, Any]:
-    """List the failed runs of all ensembles of a run in one file.
-
-    Returns
-    -------
-    dict
-        Number of failed `runs`, in all and `by_scenario`, and the `file`, None where none failed.
-    """
-    import pandas as pd
-
-    listed = sorted(directory.glob(f"{ENSEMBLES}/*/{FAILED}"))
-    if not listed:
-        (directory / FAILED).unlink(missing_ok=True)
-        return {"runs": 0, "by_scenario": {}, "file": None}
-    failed = pd.concat([files.read_csv(path) for path in listed], ignore_index=True)
-    files.write_csv(directory / FAILED, failed)
-    counts = failed["scenario"].value_counts(sort=False)
-    return {"runs": len(failed), "by_scenario": counts.to_dict(), "file": FAILED}
+def failed_runs(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the number of failed `runs`, in all and `by_scenario`, and the `file`, or None."""
+    counts = Counter(row["scenario"] for row in rows)
+    return {"runs": len(rows), "by_scenario": dict(counts), "file": FAILED if rows else None}
 
 
 def finish(request: Request, directory: Path) -> int:

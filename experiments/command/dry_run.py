@@ -10,15 +10,8 @@ from experiments.report.messages import text
 
 if TYPE_CHECKING:
     from ecosystem.inputs.scenario import ResolvedScenario
-    from ecosystem.runs.runner import Ensemble
     from experiments.command.request import Request
 
-ROW, NUMBER = 66, 19
-"""Bytes of a row of `summary.csv` and of a drawn parameter in `draws.csv`, as measured."""
-VALUE = 8
-"""Bytes of a value in memory."""
-PICTURE = {"run": 85_000, "compare": 290_000}
-"""Bytes of the pictures of a headline outcome: a panel of one, or a picture of its own."""
 LOADING, DRAWING = 2.0, 0.35
 """Seconds until everything is loaded, and those for table and picture of a headline outcome."""
 
@@ -34,7 +27,7 @@ class Cost:
     seconds, workers
         Time on the workers that would work.
     disk_bytes, memory_bytes
-        What is left on disk, and what the values of all runs take in memory.
+        What the values of all runs take on disk, to which pictures come, and in memory.
     lines
         What is run, as lines.
     """
@@ -85,15 +78,14 @@ def cost_of(request: Request, scenarios: list[ResolvedScenario]) -> Cost:
     runs = found.runs + more_runs(request, scenarios)
     drawn = len(headline_outcomes())
     seconds = LOADING + found.seconds * runs / found.runs + DRAWING * drawn
-    size = found.size * (runs / found.runs + 1)  # shards, and all quarters once more in one file
-    size += size_of_tables(request, scenarios, ensemble) + PICTURE[request.kind] * drawn
+    size = found.size * runs / found.runs
     return Cost(
         runs=runs,
         quarters=period_index(request.until) + 1,
         seconds=seconds,
-        workers=busy_workers(ensemble),
+        workers=found.workers,
         disk_bytes=round(size),
-        memory_bytes=runs * bytes_of_run(ensemble),
+        memory_bytes=round(size),
         lines=titles(scenarios, request.lang),
     )
 
@@ -101,30 +93,6 @@ def cost_of(request: Request, scenarios: list[ResolvedScenario]) -> Cost:
 def titles(scenarios: Sequence[ResolvedScenario], lang: str) -> tuple[str, ...]:
     """Return name and title of scenarios, a line each."""
     return tuple(f"  {item.name}: {getattr(item, f'title_{lang}')}" for item in scenarios)
-
-
-def busy_workers(ensemble: Ensemble) -> int:
-    """Return how many workers have a chunk to run."""
-    pool = ensemble.pool
-    return 1 if pool.kind == "serial" else min(pool.workers, len(ensemble.tasks))
-
-
-def bytes_of_run(ensemble: Ensemble) -> int:
-    """Return the bytes of all values that a run leaves in arrays of double precision."""
-    from ecosystem.runs.estimate import values_of
-
-    first = ensemble.tasks[0]
-    return VALUE * sum(values_of(first, kind) for kind in first.plan.keep)
-
-
-def size_of_tables(request: Request, scenarios: list[ResolvedScenario], ensemble: Ensemble) -> int:
-    """Return the bytes of the tables with one value a run, and of the parameter draws, about."""
-    from ecosystem.inputs.draws import varied_parameters
-    from ecosystem.runs.estimate import values_of
-
-    rows = len(ensemble.design) * values_of(ensemble.tasks[0], "summary")
-    drawn = len(varied_parameters(request.fixed_parameters, scenarios[0].parameters))
-    return rows * ROW + request.replicates * drawn * NUMBER
 
 
 def more_runs(request: Request, scenarios: list[ResolvedScenario]) -> int:

@@ -1,49 +1,29 @@
-"""Files of a run directory beside its shards, and what names it; see `ecosystem.runs`."""
+"""What names a run directory of a command, beside what `ecosystem.runs` says of it."""
 
 from __future__ import annotations
 
 import importlib.resources
-from pathlib import Path
+from collections.abc import Sequence
 
-from ecosystem.inputs.faults import InputError
-from ecosystem.runs.directory import damaged, is_complete, opened, write_manifest
-from ecosystem.runs.identity import (
-    configuration_hash,
-    digest,
-    folder_digest,
-    model_digests,
-    plain,
-    versions,
-)
-from experiments.report.files import read_csv, write_csv, write_text
+from ecosystem.inputs.fingerprint import files_of
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.runs.identity import digest, folder_digest, model_digests, plain, short_digest
+from ecosystem.runs.question import function_places
+from ecosystem.runs.store import is_finished, opened
+from experiments.report.files import write_csv, write_text
 
 __all__ = [
-    "configuration_hash",
-    "damaged",
-    "data_digests",
-    "is_complete",
-    "is_finished",
-    "opened",
-    "plain",
-    "read_csv",
-    "versions",
-    "write_csv",
-    "write_manifest",
-    "write_text",
-]
+    "data_digests", "is_finished", "opened", "plain", "short_digest", "write_csv", "write_text",
+]  # fmt: skip
 
 
-def data_digests() -> dict[str, str]:
-    """Return what a run depends on besides configuration and world: tables, packages and code."""
+def data_digests(scenarios: Sequence[ResolvedScenario] = ()) -> dict[str, object]:
+    """Return what a run depends on besides configuration and world.
+
+    Tables, packages, code, and the files of the user's functions.
+    """
     model = model_digests()
     own = folder_digest(importlib.resources.files("experiments"), (".py",))
-    code = digest([("ecosystem", model["code"].encode()), ("experiments", own.encode())])
-    return {**model, "code": code}
-
-
-def is_finished(directory: Path) -> bool:
-    """Return whether a run directory lacks nothing, and what must be is as it was written."""
-    try:
-        return is_complete(directory) and not damaged(directory)
-    except InputError:  # of the manifest: it is written again
-        return False
+    places = function_places([hook for one in scenarios for hook in one.hooks], None)
+    files = {path: known for place in places.values() for path, known in files_of(place).items()}
+    return {**model, "code": digest([model["code"], own]), "files": files}

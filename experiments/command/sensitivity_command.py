@@ -6,12 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.estimate import estimate
 from experiments.command import commands
 from experiments.command import run_directory as files
-from experiments.command.dry_run import Cost, busy_workers, bytes_of_run, titles
+from experiments.command.dry_run import Cost, titles
 from experiments.command.request import Request
 from experiments.report.messages import wrap
 from experiments.report.sensitivity_view import sensitivity_page, sensitivity_summary
@@ -22,8 +21,6 @@ from experiments.sensitivity_face import found_by
 
 WIDTH = 100
 """Terminal columns a line may take."""
-ROW = 180
-"""Bytes of a row of the tables."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +92,14 @@ def configuration_of(study: Study, common: Request) -> dict[str, Any]:
         "fixed_parameters": common.fixed_parameters,
         "lang": common.lang,
         "SALib": version("SALib"),
-        "data": {"world": load_world(common.world).digest, **files.data_digests()},
+        "data": {"world": load_world(common.world).digest, **files.data_digests(study.scenarios)},
     }
 
 
 def fill(study: Study, common: Request, directory: Path) -> commands.Finding:
     """Run what is missing, analyse it, write tables and figures, and return what came of it."""
     with commands.progress_bar(common.lang, common.quiet) as show:
-        asked = study.asked.with_(out=directory / commands.ENSEMBLES, progress=show)
+        asked = study.asked.with_(out=directory, progress=show)
         found = found_by(replace(study, asked=asked))
     found.save(directory, common.lang, common.quiet)
     pages = {
@@ -122,15 +119,8 @@ def cost_of(study: Study, common: Request) -> Cost:
         runs=study.runs,
         quarters=study.asked.last + 1,
         seconds=found.seconds * share,
-        workers=busy_workers(ensemble),
-        disk_bytes=round(found.size * share + ROW * rows_of_tables(study)),
-        memory_bytes=study.runs * bytes_of_run(ensemble),
+        workers=found.workers,
+        disk_bytes=round(found.size * share),
+        memory_bytes=round(found.size * share),
         lines=(*titles(study.scenarios, common.lang), wrap(names, WIDTH)),
     )
-
-
-def rows_of_tables(study: Study) -> int:
-    """Return how many rows the tables of a study have."""
-    years = (study.asked.last + 1) // QUARTERS_A_YEAR - POLICY_START // QUARTERS_A_YEAR
-    quantities = len(study.outcomes) * (2 * len(study.names) - 1)
-    return quantities * len(study.factors) * (1 + max(years, 0))

@@ -13,7 +13,8 @@ from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
-from ecosystem.runs.result import DIMENSIONS, Result
+from ecosystem.runs.result import Result
+from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.intervals import clear_of_zero, describe, ratio_of_means
 from experiments.comparison.package_facts import PAID, UNSPENT, package_facts
 from experiments.comparison.payback import NEEDED, payback_facts

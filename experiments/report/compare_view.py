@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ecosystem.inputs.catalogue import instruments
-from ecosystem.runs.result import DIMENSIONS, Result
+from ecosystem.runs.result import Result
+from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
 from experiments.comparison.intervals import ENOUGH, clear_of_zero
 from experiments.comparison.package_facts import LEVELS, PAID

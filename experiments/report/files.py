@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecosystem.runs.shards import renamed, write_file
+from ecosystem.runs.directory import renamed, write_file
 
 
 def write_text(path: Path, words: str) -> None:

@@ -12,7 +12,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ecosystem.inputs.calendar import FIRST_YEAR, period_index, period_label
 from ecosystem.inputs.catalogue import Outcome
-from ecosystem.runs.result import DIMENSIONS, Result
+from ecosystem.runs.result import Result
+from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.compare import headline_outcomes, row_dicts
 from experiments.comparison.intervals import ENOUGH, OUTWARD, QUANTILES
 from experiments.report import notes

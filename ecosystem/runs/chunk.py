@@ -7,32 +7,42 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecosystem.extend import words_of
-from ecosystem.inputs.calendar import FIRST_YEAR, QUARTERS_A_YEAR, period_label
+from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.fingerprint import FilesRead
 from ecosystem.inputs.functions import HookError
 from ecosystem.inputs.scenario import ResolvedScenario
-from ecosystem.inputs.world.loader import World, load_world
+from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance
-from ecosystem.runs.core import SLOTS_A_CHUNK, Chunk, run_chunk
-from ecosystem.runs.design import Design, Integers, scenario_name, shock_label
-from ecosystem.runs.identity import model_digests
+from ecosystem.maths.kernels import discount_factor
+from ecosystem.outcomes import measure
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
+from ecosystem.runs.design import Integers, digests_of, scenario_name, shock_label
+from ecosystem.runs.identity import digest, model_digests
 from ecosystem.runs.own import check_same_outcomes, own_outcomes
+from ecosystem.state.setting import Setting
 
 KEEP = ("summary", "end", "yearly", "quarterly")
 """What can be kept of a run: each outcome over its own time base, in the last quarter, by year
 (flows summed, shares averaged, stocks at the end), by quarter."""
+SLOTS_A_CHUNK = 102_400
+"""AI-firm slots of a chunk of runs: a firm column of a chunk then stays below 1 MB."""
 OWN_CHUNK = 1000
 """Runs of a chunk of a user's own model."""
+WARM_UP = 3_900_000
+"""Numbers in the block that is allocated once, see `keep_memory`."""
 LOOKED_AT = 5
 """Runs of a chunk that are looked at alone before a hook is said to fail in all of them."""
 Model = Callable[[Any], Any]
@@ -48,11 +58,13 @@ class Plan:
     world, world_digest, code
         Name or folder of the world, and what its tables and the model's code must be.
     seed, until, fixed, outcomes
-        As `ecosystem.runs.simulate.simulate` takes them; `until` is the index of the last quarter.
+        As `ecosystem.inputs.options.Options` has them; `until` is the index of the last quarter.
     keep
         What is kept of each run, some of `KEEP`.
     model
         A user's own model, or None.
+    listens
+        Note which files the user's functions read, since results are stored.
     repeat
         Words that repeat a run, followed by its number.
     strict
@@ -68,6 +80,7 @@ class Plan:
     outcomes: tuple[str, ...]
     keep: tuple[str, ...]
     model: Model | None = None
+    listens: bool = False
     repeat: tuple[str, ...] = ()
     strict: bool = False
 
@@ -86,6 +99,8 @@ class Task:
         Number, parameter point and luck of each run, (runs,).
     values
         Parameter values by name, (runs,) each.
+    question
+        All else that determines the results, as JSON, where these are stored.
     """
 
     plan: Plan
@@ -94,6 +109,7 @@ class Task:
     point: Integers
     replicate: Integers
     values: Mapping[str, Array]
+    question: str = ""
 
     def __len__(self) -> int:
         """Return the number of runs."""
@@ -103,7 +119,19 @@ class Task:
         """Return some of the runs as a task of their own."""
         values = {name: column[places] for name, column in self.values.items()}
         keys = self.point[places], self.replicate[places]
-        return Task(self.plan, self.scenario, self.runs[places], *keys, values)
+        return Task(self.plan, self.scenario, self.runs[places], *keys, values, self.question)
+
+    def singles(self) -> list[Task]:
+        """Return each run as a task of its own."""
+        return [self.part(slice(place, place + 1)) for place in range(len(self))]
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that determines the results."""
+        columns: dict[str, NDArray[Any]] = {
+            "run": self.runs, "point": self.point, "replicate": self.replicate, **self.values
+        }  # fmt: skip
+        return digest([self.question, digests_of(columns)])
 
 
 @dataclass(frozen=True)
@@ -118,76 +146,25 @@ class Piece:
         What was kept, by kind and outcome, (runs, periods, entries) each.
     failures
         One row each of the others: run, error, parameters and the command that repeats it.
+    files
+        SHA-256 of the files that the user's functions read, by path.
     """
 
     runs: NDArray[np.int64]
     values: Kept
     failures: tuple[dict[str, Any], ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
-class Tasks(Sequence[Task]):
-    """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
-
-    A task is made when it is asked for, so that parameter values are not held twice.
-
-    Parameters
-    ----------
-    design, plan
-        What is cut, and what its chunks have in common.
-    largest
-        Most runs of a chunk.
-
-    Raises
-    ------
-    InputError
-        The design has no run.
-    """
-
-    def __init__(self, design: Design, plan: Plan, largest: int) -> None:
-        if not len(design):
-            faults = FaultList()
-            faults.add("design", 0, "at least one run")
-            faults.raise_if_any()
-        self.design, self.plan, self.largest = design, plan, largest
-        self.parts = [
-            (scenario, runs)
-            for place, scenario in enumerate(design.scenarios)
-            if len(rows := np.flatnonzero(design.scenario == place))
-            for runs in np.array_split(rows, -(-len(rows) // largest))
-        ]
-
-    def under(self, plan: Plan) -> Tasks:
-        """Return the same chunks under another plan."""
-        return Tasks(self.design, plan, self.largest)
-
-    def __len__(self) -> int:
-        """Return the number of chunks."""
-        return len(self.parts)
-
-    def __getitem__(self, number: Any) -> Any:
-        """Return a chunk; several of them for a slice."""
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
-        scenario, runs = self.parts[number]
-        design = self.design
-        columns = design.point[runs], design.replicate[runs]
-        return Task(self.plan, scenario, runs, *columns, design.values(runs))
-
-
-def largest_chunk(world: World | None) -> int:
-    """Return the most runs of a chunk that fits the cache; for a user's own model without world."""
-    return OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
-
-
-def run_task(task: Task, piece: Piece | None = None) -> Piece:
+def run_task(task: Task, whole: bool = True) -> Piece:
     """Run a chunk; where a run fails, halve the chunk until the run stands alone.
 
     Parameters
     ----------
     task
         The chunk.
-    piece
-        What came of it, where it has been run in parts.
+    whole
+        It is no part of one: then a hook that fails in all its runs is a mistake.
 
     Raises
     ------
@@ -199,19 +176,25 @@ def run_task(task: Task, piece: Piece | None = None) -> Piece:
     Exception
         What the first run raised, where the plan is strict.
     """
-    if piece is not None:
-        return piece
     check_place(task.plan)
-    return attempt(task)
+    if not task.plan.listens:
+        return attempt(task, whole)
+    with FilesRead() as heard:
+        piece = attempt(task, whole)
+    return Piece(piece.runs, piece.values, piece.failures, heard.files)
+
+
+def answer(task: Task, piece: Piece | None = None) -> Piece:
+    """Run a chunk, unless it has been run in parts already, of which this piece came."""
+    return run_task(task) if piece is None else piece
 
 
 def run_part(task: Task) -> Piece:
-    """Run a part of a chunk: as `run_task`, but a hook that fails in all its runs is no mistake."""
-    check_place(task.plan)
-    return attempt(task, whole=False)
+    """Run a part of a chunk (`run_task`)."""
+    return run_task(task, whole=False)
 
 
-def attempt(task: Task, whole: bool = True) -> Piece:
+def attempt(task: Task, whole: bool) -> Piece:
     """Run a chunk, halving it where a run fails; `whole` until it has been halved."""
     try:
         return Piece(task.runs, run_whole(task))
@@ -247,11 +230,6 @@ def given_up(task: Task, death: str) -> Piece:
     return Piece(task.runs[:0], {}, (failure(task, error),))
 
 
-def run_whole(task: Task) -> Kept:
-    """Run all runs of a chunk together."""
-    return run_ecosystem(task) if task.plan.model is None else run_own(task)
-
-
 def check_place(plan: Plan) -> None:
     """Raise InputError where this process has other code or other tables than the plan."""
     faults = FaultList()
@@ -264,28 +242,105 @@ def check_place(plan: Plan) -> None:
     faults.raise_if_any()
 
 
-def chunk_of(task: Task) -> Chunk:
-    """Return what the core takes for a task."""
-    plan = task.plan
-    if isinstance(task.scenario, str):
-        raise TypeError(f"{task.scenario!r} is no scenario of the model")
-    return Chunk(
-        scenario=task.scenario,
-        world=plan.world,
-        seed=plan.seed,
-        replicates=tuple(int(number) for number in task.replicate),
-        until=plan.until,
-        fixed=plan.fixed,
-        outcomes=plan.outcomes,
-        series=plan.keep != ("summary",),
-        points=task.values,
-    )
-
-
-def run_ecosystem(task: Task) -> Kept:
-    """Run a chunk of the model and return what is kept."""
-    series, summary = run_chunk(chunk_of(task))
+def run_whole(task: Task) -> Kept:
+    """Run all runs of a chunk together and return what is kept."""
+    if task.plan.model is not None:
+        keys = {
+            "scenario": scenario_name(task.scenario),
+            "shock": shock_label(task.scenario),
+            "point": task.point,
+            "replicate": task.replicate,
+        }
+        rows = pd.DataFrame(keys | dict(task.values), index=pd.Index(task.runs, name="run"))
+        return {"end": own_outcomes(task.plan.model, rows)}
+    series, summary = run_chunk(task)
     return {kind: keep_as(kind, series, summary) for kind in task.plan.keep}
+
+
+def run_chunk(task: Task) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return series (runs, quarters, entries) and summary (runs, entries) of a chunk by outcome.
+
+    Raises
+    ------
+    FloatingPointError
+        If an outcome is not finite; names the scenario, outcome, quarter and replicate.
+    """
+    keep_memory()
+    plan, scenario = task.plan, task.scenario
+    assert isinstance(scenario, ResolvedScenario)
+    setting = make_setting(
+        scenario, load_world(plan.world), plan.seed, task.replicate.tolist(), plan.fixed,
+        task.values,
+    )  # fmt: skip
+    wants_series = plan.keep != ("summary",)
+    recorder = Recorder(setting, plan.outcomes, plan.until, wants_series)
+    state = initial_state(setting)
+    for t in range(plan.until + 1):
+        state, quarter = step(state, setting)
+        if wants_series or t >= recorder.since or t > plan.until - QUARTERS_A_YEAR:
+            values = measure(quarter, setting)
+            check_finite(values, task, t)
+            recorder.add(t, values)
+    series = {name: np.stack(rows, axis=1) for name, rows in (recorder.series or {}).items()}
+    return series, {name: recorder.summary[name] for name in plan.outcomes}
+
+
+def keep_memory() -> None:
+    """Let the C library keep freed blocks: large temporaries are then up to nine times faster.
+
+    Freeing one block just below the largest that glibc may hold raises its threshold for handing
+    memory back to the system; the block is never touched.
+    """
+    block = np.empty(WARM_UP)
+    del block
+
+
+class Recorder:
+    """Outcomes of a chunk: the summary as it goes, and the series if wanted."""
+
+    def __init__(self, setting: Setting, names: Sequence[str], until: int, series: bool) -> None:
+        self.names, self.until = tuple(names), until
+        self.since = POLICY_START if until >= POLICY_START else 0
+        self.rate = setting.parameters.public_discount_rate
+        self.summary: dict[str, Array] = {}
+        self.series: dict[str, list[Array]] | None = {n: [] for n in names} if series else None
+
+    def add(self, t: int, values: Mapping[str, Array]) -> None:
+        """Take in the outcomes of quarter `t`."""
+        table = outcome_table()
+        for name in self.names:
+            value = values[name]
+            if self.series is not None:
+                self.series[name].append(value)
+            weight = self.weight(table[name].time_base, t)
+            if weight is not None:
+                self.summary[name] = self.summary.get(name, 0.0) + weight * value
+
+    def weight(self, time_base: str, t: int) -> Array | float | None:
+        """Return the weight of quarter `t` in the summary of an outcome, None for none."""
+        if time_base == "end":
+            return 1.0 if t == self.until else None
+        if time_base == "last_year_mean":
+            quarters = min(QUARTERS_A_YEAR, self.until + 1)
+            return 1 / quarters if t > self.until - quarters else None
+        if t < self.since:
+            return None
+        if time_base == "sum":
+            return 1.0
+        years = (t - self.since) / QUARTERS_A_YEAR
+        return discount_factor(self.rate, years)
+
+
+def check_finite(values: Mapping[str, Array], task: Task, t: int) -> None:
+    """Raise FloatingPointError where a wanted outcome is not a number."""
+    for name in task.plan.outcomes:
+        bad = ~np.isfinite(values[name]).all(axis=1)
+        if bad.any():
+            run = task.replicate[int(np.flatnonzero(bad)[0])]
+            raise FloatingPointError(
+                f"{scenario_name(task.scenario)}: outcome {name} is not finite in "
+                f"{period_label(t)}, replicate {run}, seed {task.plan.seed}"
+            )
 
 
 def keep_as(
@@ -320,21 +375,6 @@ def periods(kind: str, until: int) -> tuple[str, ...]:
     return (kind,)
 
 
-def run_own(task: Task) -> Kept:
-    """Call a user's own model with the chunk's rows and return its outcomes as end values."""
-    import pandas as pd
-
-    assert task.plan.model is not None
-    keys = {
-        "scenario": scenario_name(task.scenario),
-        "shock": shock_label(task.scenario),
-        "point": task.point,
-        "replicate": task.replicate,
-    }
-    rows = pd.DataFrame(keys | dict(task.values), index=pd.Index(task.runs, name="run"))
-    return {"end": own_outcomes(task.plan.model, rows)}
-
-
 def failure(task: Task, error: Exception) -> dict[str, Any]:
     """Return the row of a run that failed."""
     plan, scenario = task.plan, task.scenario
@@ -359,7 +399,7 @@ def failure(task: Task, error: Exception) -> dict[str, Any]:
 
 
 def joined(pieces: Sequence[Piece]) -> Piece:
-    """Return the pieces of a halved chunk as one.
+    """Return the pieces of a chunk that was run in parts as one.
 
     Raises
     ------
@@ -377,5 +417,9 @@ def joined(pieces: Sequence[Piece]) -> Piece:
         }
         for kind in (whole[0].values if whole else ())
     }
-    runs = np.concatenate([piece.runs for piece in pieces])
-    return Piece(runs, values, tuple(row for piece in pieces for row in piece.failures))
+    return Piece(
+        np.concatenate([piece.runs for piece in pieces]),
+        values,
+        tuple(row for piece in pieces for row in piece.failures),
+        {path: found for piece in pieces for path, found in piece.files.items()},
+    )

@@ -1,0 +1,357 @@
+"""Where chunks are run: in this process, in others beside it, or on a Dask cluster.
+
+All are a `concurrent.futures.Executor`. Processes are loky's: they need no main guard in a user's
+script, and functions typed into a script or a notebook travel with cloudpickle.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager, nullcontext, suppress
+from importlib import import_module
+from multiprocessing import resource_tracker
+from typing import Any
+
+from loky import ProcessPoolExecutor
+from loky.backend import resource_tracker as loky_tracker
+
+from ecosystem.inputs.faults import FaultList
+from ecosystem.runs.chunk import Piece, Task, given_up, joined, run_part
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+PATIENCE = 30
+"""Seconds to wait for a Dask scheduler, and for workers where it has none left."""
+DEATHS = 2
+"""A run that kills its worker so often, alone, is a failed run."""
+HOPELESS = 3, 20
+"""So many runs in a row that kill their workers are the workers' fault: before any chunk has ended
+well, and after that."""
+START = "dask scheduler, then dask worker tcp://HOST:8786 --nthreads 1 on each machine"
+
+
+class SerialExecutor(Executor):
+    """Runs what is submitted at once, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Return a future that is done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def begin_worker(parent: int) -> None:
+    """Prepare a worker process: Ctrl-C is the parent's, and a worker does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        while os.name == "nt" or os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Start processes that do not hear Ctrl-C, from their first moment on."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    for tracker in (resource_tracker, loky_tracker):
+        tracker.ensure_running()  # who starts one has its signals unblocked
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Pool:
+    """An executor with the number of its workers, which can be put up again after they died.
+
+    Parameters
+    ----------
+    kind
+        ``processes``, ``serial``, ``dask``, or an executor of the user, which is left open.
+    jobs
+        Number of worker processes; None for one a core.
+    cluster
+        Address of a Dask scheduler.
+    """
+
+    broken: tuple[type[BaseException], ...] = (BrokenExecutor,)
+
+    def __init__(self, kind: str | Executor, jobs: int | None, cluster: str | None) -> None:
+        if kind == "processes" and multiprocessing.current_process().daemon:
+            kind = "serial"  # a worker of somebody else's pool that may have no children
+        self.kind, self.cluster = kind, cluster
+        self.workers = jobs or os.cpu_count() or 1
+        self.executor: Executor | None = None
+        self.client: Any = None
+
+    @property
+    def depth(self) -> int:
+        """Number of chunks that are submitted at once: a worker has its next one at hand."""
+        return 1 if self.kind == "serial" else 2 * self.workers
+
+    @property
+    def ahead(self) -> int:
+        """Number of chunks that may be run before the first of them: this bounds memory."""
+        return 4 * self.workers
+
+    def limit(self, chunks: int) -> None:
+        """Have no more processes than chunks; a design of a single one is run in this process."""
+        if self.kind == "processes":
+            self.workers = min(self.workers, max(chunks, 1))
+            self.kind = "serial" if self.workers == 1 else self.kind
+
+    def submit(self, *call: Any) -> Future[Any]:
+        """Submit a call, putting the workers up first if they are not."""
+        with deaf() if self.kind == "processes" else nullcontext():
+            if self.executor is None:
+                self.executor = self.open()
+            return self.executor.submit(*call)
+
+    def open(self) -> Executor:
+        """Put the workers up."""
+        if isinstance(self.kind, Executor):
+            self.workers = getattr(self.kind, "_max_workers", self.workers)
+            return self.kind
+        if self.kind == "serial":
+            self.workers = 1
+            return SerialExecutor()
+        if self.kind == "processes":
+            return processes(self.workers)
+        self.client, self.broken = connected(str(self.cluster))
+        self.workers = max(self.count(), 1)
+        return self.client.get_executor(pure=False)
+
+    def count(self) -> int:
+        """Return the number of threads that the workers of a cluster have now."""
+        try:
+            return sum(self.client.nthreads().values())
+        except (OSError, TimeoutError, RuntimeError, ValueError):  # the scheduler is gone
+            return 0
+
+    def done(self, waiting: dict[Future[Any], int]) -> set[Future[Any]]:
+        """Wait until something is done and return it.
+
+        Raises
+        ------
+        ChildProcessError
+            A cluster has no worker left, and none has come for `PATIENCE` seconds.
+        """
+        while True:
+            limit = PATIENCE if self.client else None
+            found = wait_for(waiting, timeout=limit, return_when=FIRST_COMPLETED).done
+            if self.client:
+                self.workers = max(self.count(), 1)
+            if found:
+                return found
+            if not self.count():
+                raise ChildProcessError(f"no worker of {self.cluster} is left")
+
+    def mourn(self, error: BaseException) -> None:
+        """Take down what is left of dead workers.
+
+        Raises
+        ------
+        ChildProcessError
+            They are not ours to put up again.
+        """
+        if isinstance(self.kind, Executor):
+            raise ChildProcessError(f"the executor that was given is broken ({error})") from error
+        self.close()
+
+    def close(self) -> None:
+        """Take the workers down without waiting for what they do; a user's own stay."""
+        executor, self.executor = self.executor, None
+        client, self.client = self.client, None
+        if isinstance(executor, ProcessPoolExecutor):
+            executor.shutdown(wait=True, kill_workers=True)
+        if client:
+            with silent(), suppress(Exception):  # of a scheduler that is gone
+                client.close()
+
+
+def processes(workers: int) -> Executor:
+    """Return worker processes with one thread of linear algebra each."""
+    threads = {name: os.environ.get(name, "1") for name in ONE_THREAD}
+    return ProcessPoolExecutor(
+        workers, env=threads, initializer=begin_worker, initargs=(os.getpid(),)
+    )
+
+
+def connected(address: str) -> tuple[Any, tuple[type[BaseException], ...]]:
+    """Return a client of a Dask scheduler, and the errors that mean that a worker has died.
+
+    Raises
+    ------
+    InputError
+        Dask is not installed, the address is none, or the scheduler has no worker that answers.
+    """
+    faults = FaultList()
+    try:
+        dask: Any = import_module("distributed")  # an extra
+    except ImportError:
+        allowed = "processes or serial, or dask once compute-ecosystem[cluster] is installed"
+        faults.add("executor", "dask", allowed)
+        faults.raise_if_any()
+        raise
+    client: Any = None
+    try:
+        client = dask.Client(address, timeout=PATIENCE, set_as_default=False)
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except (OSError, TimeoutError, ValueError) as error:
+        if client:
+            with silent():
+                client.close()
+        allowed = f"the address of a Dask scheduler with a worker that answers ({error}): {START}"
+        faults.add("cluster", address, allowed)
+        faults.raise_if_any()
+    return client, (dask.KilledWorker, CancelledError)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Let Dask go without its reports that connections are lost."""
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]
+    loggers = [logging.getLogger(name) for name in names]
+    heard = [logger for logger in loggers if not logger.disabled]
+    for logger in heard:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger in heard:
+            logger.disabled = False
+
+
+def in_order(
+    pool: Pool,
+    tasks: Sequence[Task],
+    call: Callable[..., Any],
+    numbers: Sequence[int],
+    keep: Callable[[int, Any], Any],
+) -> Iterator[tuple[int, Any]]:
+    """Run tasks on a pool and give in order what `keep` made of each as soon as it was done.
+
+    When workers die, what they had is tried alone, see `Suspects`.
+
+    Parameters
+    ----------
+    pool, tasks
+        Where, and what.
+    call
+        ``call(task)`` runs a chunk, ``call(task, piece)`` takes the piece that came of its parts.
+    numbers
+        Which of the tasks.
+    keep
+        What becomes of the result of a call.
+
+    Raises
+    ------
+    ChildProcessError
+        Workers died whatever they were given, or none is left.
+    """
+    todo = deque(numbers)
+    waiting: dict[Future[Any], int] = {}
+    ready: dict[int, Any] = {}
+    suspects = Suspects(pool)
+
+    def fill() -> None:
+        while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
+            future = pool.submit(call, tasks[todo[0]])
+            waiting[future] = todo.popleft()
+
+    def take() -> None:
+        for future in sorted(pool.done(waiting), key=ended_badly):  # what ended well comes first
+            result = future.result()
+            number = waiting.pop(future)
+            suspects.ended_well()
+            ready[number] = keep(number, result)
+
+    def bury(error: BaseException) -> None:
+        lost = [number for future, number in waiting.items() if ended_badly(future)]
+        todo.extendleft(sorted(set(waiting.values()) - set(lost), reverse=True))
+        for future in waiting:
+            future.cancel()
+        waiting.clear()
+        pool.mourn(error)
+        for number in sorted(lost):
+            ready[number] = keep(number, suspects.tried(call, tasks[number]))
+
+    try:
+        for wanted in numbers:
+            while wanted not in ready:
+                try:
+                    fill()
+                    take()
+                except pool.broken as error:
+                    bury(error)
+            yield wanted, ready.pop(wanted)
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def ended_badly(future: Future[Any]) -> bool:
+    """Return whether a call that is done has no result."""
+    return future.done() and (future.cancelled() or future.exception() is not None)
+
+
+class Suspects:
+    """Chunks whose worker died: run alone, one at a time, then run by run."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.alive = False
+        self.in_a_row = 0
+
+    def ended_well(self) -> None:
+        """Note that workers live long enough to finish something."""
+        self.alive, self.in_a_row = True, 0
+
+    def tried(self, call: Callable[..., Any], task: Task) -> Any:
+        """Return what comes of a chunk; runs of it that kill their worker have failed."""
+        try:
+            return self.alone(call, task)
+        except self.pool.broken as error:
+            self.pool.mourn(error)
+        return call(task, joined([self.single(one) for one in task.singles()]))
+
+    def single(self, task: Task) -> Piece:
+        """Return what comes of a single run, which has failed once it has killed its workers."""
+        for _ in range(DEATHS):
+            try:
+                return self.alone(run_part, task)
+            except self.pool.broken as error:
+                self.pool.mourn(error)
+                words = str(error).partition(". ")[0] or type(error).__name__
+        self.in_a_row += 1
+        if self.in_a_row >= HOPELESS[self.alive]:
+            raise ChildProcessError(
+                f"workers died of {self.in_a_row} runs in a row, the last of them {task.runs[0]} "
+                f"({words})"
+            )
+        return given_up(task, f"its worker died {DEATHS} times with this run alone ({words})")
+
+    def alone(self, call: Callable[..., Any], task: Task) -> Any:
+        """Return the result of a call while the workers have nothing else to do."""
+        future = self.pool.submit(call, task)
+        self.pool.done({future: 0})
+        found = future.result()
+        self.ended_well()
+        return found
