@@ -19,10 +19,9 @@ from experiments.comparison.decompose import DecompositionResult
 from experiments.comparison.options import (
     CompareOptions,
     DecomposeOptions,
-    laid_over,
-    simulated,
 )
 from experiments.comparison.resilience import ResilienceResult
+from experiments.comparison.simulated import laid_over, simulated
 from experiments.report import compare_view, decompose_view, resilience_view
 from experiments.report.charts import Chart
 from experiments.report.tables import Page, as_html, screen, terminal

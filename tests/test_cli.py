@@ -33,7 +33,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from experiments.command.cli import app; from typer.main import get_command; "
         "get_command(app); "
-        "heavy = {'numpy', 'pandas', 'mesa', 'seaborn', 'matplotlib', 'pydantic'}; "
+        "heavy = {'pandas', 'mesa', 'seaborn', 'matplotlib', 'scipy', 'pyarrow'}; "
         "sys.exit(str(heavy & {*sys.modules}))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -215,7 +215,7 @@ def test_an_interrupted_run_is_exit_code_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ecosystem.runs.simulate.simulate", interrupt)
+    monkeypatch.setattr("experiments.command.studies.run_all", interrupt)
     code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
     assert code == 130 and answer == "" and "interrupted" in words
     assert list(tmp_path.iterdir()) == []

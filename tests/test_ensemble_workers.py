@@ -72,7 +72,7 @@ def test_only_the_runs_that_kill_their_worker_fail(
     runs = in_chunks(40, 8, tmp_path).complete()
     assert [row["run"] for row in runs.failures] == sorted(killers)
     assert all(deaths.count({run}) == 2 for run in killers)
-    words = "ChildProcessError: its worker died 2 times with this run alone (dead)"
+    words = "ChildProcessError: its worker died 3 times with this run alone (dead)"
     assert {row["error"] for row in runs.failures} == {words}
     frame = read_frame(runs.directory or tmp_path)
     whole = run_design(runs.design, model=models.two_outcomes, executor="serial", chunk_runs=8)

@@ -40,6 +40,7 @@ WRONG = [
     ({"jobs": 0}, "jobs: 0 is not valid; allowed: a whole number of at least 1"),
     ({"executor": "proceses"}, "executor: 'proceses' .*; nearest valid name: processes"),
     ({"world": 5}, "world: 5 is not valid; allowed: full, teaching or a folder"),
+    ({"world": "teachin"}, "world: 'teachin' .*; nearest valid name: teaching"),
     ({"out": 5}, "out: 5 is not valid; allowed: a folder"),
     ({"replicate": 5}, "replicate: 'replicate' .*; nearest valid name: replicates"),
 ]

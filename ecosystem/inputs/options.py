@@ -26,7 +26,7 @@ from concurrent.futures import Executor
 from functools import partial, wraps
 from pathlib import Path
 from textwrap import indent, wrap
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic import ValidationInfo as Info
@@ -34,8 +34,9 @@ from pydantic import ValidationInfo as Info
 from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, check_period, period_index, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.faults import FaultList, InputError, nearest
 from ecosystem.inputs.translate import translate
+from ecosystem.inputs.world.loader import load_world
 
 T = TypeVar("T")
 Check = Callable[[FaultList, str, Any], Any]
@@ -115,10 +116,16 @@ def _folder(faults: FaultList, place: str, value: Any) -> Path | None:
     return Path(value).expanduser()
 
 
-def _world(faults: FaultList, place: str, value: Any) -> str:
+def _world(faults: FaultList, place: str, value: Any) -> str | None:
     if not isinstance(value, str | Path) or not str(value):
         faults.add(place, value, "full, teaching or a folder with world tables")
-    return str(Path(value).expanduser()) if str(value).startswith("~") else str(value)
+        return None
+    place = str(Path(value).expanduser()) if str(value).startswith("~") else str(value)
+    try:
+        load_world(place)
+    except InputError as error:
+        faults.faults += error.faults
+    return place
 
 
 Whole = Annotated[int, whole_from(1)]
@@ -224,6 +231,8 @@ class Options(BaseModel):
 
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+Asked = TypeVar("Asked", contravariant=True)
+Answer = TypeVar("Answer", covariant=True)
 
 
 def parameters_section(options: type[Options], names: Iterable[str]) -> str:
@@ -235,9 +244,19 @@ def parameters_section(options: type[Options], names: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
+class Face(Protocol[Asked, Answer]):
+    """A function with the fields of its options as arguments; `with_options` takes them checked."""
+
+    def __call__(self, *args: Any, **given: Any) -> Answer:
+        """Check what is asked, and answer."""
+
+    def with_options(self, asked: Asked) -> Answer:
+        """Answer what has been checked."""
+
+
 def face(
     options: type[O], *, positional: tuple[str, ...] = ()
-) -> Callable[[Callable[[O], T]], Callable[..., T]]:
+) -> Callable[[Callable[[O], T]], Face[O, T]]:
     """Give a function of checked options the fields of these options as its arguments.
 
     Signature and docstring are made from the fields: ``{parameters}`` in the docstring is where
@@ -262,7 +281,7 @@ def face(
         for name, kind in kinds.items()
     ]
 
-    def decorate(function: Callable[[O], T]) -> Callable[..., T]:
+    def decorate(function: Callable[[O], T]) -> Face[O, T]:
         @wraps(function)
         def called(*args: Any, **given: Any) -> T:
             if len(args) > len(positional):
@@ -279,6 +298,6 @@ def face(
         if function.__doc__:
             section = indent(parameters_section(options, kinds), "    ").lstrip()
             called.__doc__ = function.__doc__.replace("{parameters}", section)
-        return called
+        return documented
 
     return decorate

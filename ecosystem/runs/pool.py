@@ -30,8 +30,9 @@ from ecosystem.runs.chunk import Piece, Task, given_up, joined, run_part
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATIENCE = 30
 """Seconds to wait for a Dask scheduler, and for workers where it has none left."""
-DEATHS = 2
-"""A run that kills its worker so often, alone, is a failed run."""
+DEATHS = 3
+"""A run that kills its worker so often, alone, is a failed run: one or two deaths may be of
+somebody else's making, such as the system's when memory is short."""
 HOPELESS = 3, 20
 """So many runs in a row that kill their workers are the workers' fault: before any chunk has ended
 well, and after that."""

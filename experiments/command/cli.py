@@ -1,5 +1,8 @@
 """The command `ecosystem`: what it takes and how it ends; the work is in `commands` and `listing`.
 
+The options of `run`, `compare` and `sensitivity` are the fields of the options that the Python
+functions take (`ecosystem.inputs.options`), with their help, and those of a command line alone.
+
 Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage, scenario or data, 3 finished with
 some runs failed, 130 interrupted. Standard output carries the answer (a run directory, or JSON)
 and nothing else.
@@ -8,17 +11,22 @@ Heavy libraries are imported by the commands, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from experiments.command.request import Request
+from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.options import Options
+from experiments.command.request import Request, RunOptions
+from experiments.comparison.options import CompareOptions
+from experiments.sensitivity_analysis.options import SensitivityOptions
 
 app = typer.Typer(
     add_completion=False,
@@ -36,21 +44,6 @@ class Language(StrEnum):
     zh = "zh"
 
 
-class Executor(StrEnum):
-    """Where runs take place."""
-
-    serial = "serial"
-    processes = "processes"
-    dask = "dask"
-
-
-class Method(StrEnum):
-    """Methods of sensitivity analysis."""
-
-    morris = "morris"
-    sobol = "sobol"
-
-
 class Topic(StrEnum):
     """What can be listed."""
 
@@ -63,41 +56,102 @@ class Topic(StrEnum):
     worlds = "worlds"
 
 
-Scenarios = Annotated[
-    list[str] | None,
-    typer.Argument(help="Package names or TOML files; all packages if none is given."),
-]
-Budget = Annotated[
-    str | None, typer.Option(help="M¥ of present value each, or article, or own (unscaled).")
-]
-World = Annotated[str, typer.Option(help="full, teaching, or a folder with world tables.")]
+TYPES: dict[str, Any] = {
+    "scenario": str, "scenarios": list[str] | None, "reference": str, "method": str,
+    "trajectories": int | None, "samples": int | None, "second_order": bool,
+    "factors": Path | None, "budget": str | None, "outcomes": list[str] | None, "world": str,
+    "shock": list[str] | None, "fixed_parameters": bool, "replicates": int, "seed": int,
+    "until": str, "jobs": int | None, "executor": str | None, "cluster": str | None, "out": Path,
+}  # fmt: skip
+"""Fields of options that a command line has, in the order of its help, and how they are read."""
+ARGUMENTS = ("scenario", "scenarios")
 Lang = Annotated[Language, typer.Option(help="Language of tables and figures.")]
-Shock = Annotated[
-    list[str] | None,
-    typer.Option(help="NAME, NAME:AMPLITUDE or NAME:AMPLITUDE:START, in every scenario."),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="instrument.NAME.KEY=VALUE or parameters.NAME=VALUE; repeatable."),
-]
-Fixed = Annotated[bool, typer.Option("--fixed-parameters", help="Keep parameters at defaults.")]
-Replicates = Annotated[int, typer.Option(min=1, help="Number of replicates (pairs).")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of all chance.")]
-Until = Annotated[str, typer.Option(help="Last quarter, from 2025Q3 to 2035Q4.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")]
-RunBy = Annotated[
-    Executor | None, typer.Option("--executor", help="Where runs take place; processes by default.")
-]
-Cluster = Annotated[
-    str | None, typer.Option(help="Dask scheduler, tcp://HOST:PORT; without, Dask starts workers.")
-]
-Out = Annotated[Path, typer.Option(help="Folder that run directories are made in.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Check and say what would run and where; nothing is made.")
-]
-Full = Annotated[bool, typer.Option("--full", help="Show every table, not the first screen.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No table and no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of plain text.")]
+SHOWN: dict[str, tuple[Any, Any]] = {
+    "settings": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                "--set", help="instrument.NAME.KEY=VALUE or parameters.NAME=VALUE; repeatable."
+            ),
+        ],
+        None,
+    ),
+    "lang": (Lang, Language.en),
+    "dry_run": (
+        Annotated[
+            bool, typer.Option("--dry-run", help="Check and say what would run; nothing is made.")
+        ],
+        False,
+    ),
+    "quiet": (Quiet, False),
+    "json": (Json, False),
+    "full": (Annotated[bool, typer.Option("--full", help="Show every table.")], False),
+}
+"""What only a command line has, with defaults."""
+DECOMPOSE = {
+    "decompose": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--decompose", help="Take one package apart, at the budget of its file by default."
+            ),
+        ],
+        False,
+    )
+}
+
+
+def flags(options: type[Options]) -> Iterator[inspect.Parameter]:
+    """Give the parameters of a command that its options have."""
+    for name, kind in TYPES.items():
+        if (field := options.model_fields.get(name)) is None:
+            continue
+        empty = field.default is None or field.default == ()
+        default = Path("runs") if name == "out" else None if empty else field.default
+        if name in ARGUMENTS:
+            told: Any = typer.Argument(help=field.description)
+        else:
+            told = typer.Option(f"--{name.replace('_', '-')}", help=field.description)
+        yield parameter(name, Annotated[kind, told], default)
+
+
+def parameter(name: str, kind: Any, default: Any) -> inspect.Parameter:
+    """Return a parameter of a command."""
+    where = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, where, default=default, annotation=kind)
+
+
+def study(
+    options: type[Options], more: dict[str, tuple[Any, Any]]
+) -> Callable[[Callable[[Request], int]], None]:
+    """Make a command of a function of a request.
+
+    Parameters
+    ----------
+    options
+        What the study is asked with.
+    more
+        What only this command has, beside `SHOWN`.
+    """
+
+    def register(start: Callable[[Request], int]) -> None:
+        def command(**given: Any) -> None:
+            with exits():
+                shown = {name: given.pop(name) for name in {**more, **SHOWN}}
+                shown |= {"lang": shown["lang"].value, "settings": tuple(shown["settings"] or ())}
+                written = {name: one for name, one in given.items() if one is not None}
+                raise typer.Exit(start(Request.of(start.__name__, options, written, **shown)))
+
+        own = [parameter(name, *one) for name, one in {**more, **SHOWN}.items()]
+        typed: Any = command
+        typed.__signature__ = inspect.Signature([*flags(options), *own])
+        typed.__annotations__ = {one.name: one.annotation for one in [*flags(options), *own]}
+        command.__doc__ = start.__doc__
+        app.command(name=start.__name__)(command)
+
+    return register
 
 
 def show_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -108,8 +162,6 @@ def show_warning(message: Warning | str, *_: object, **__: object) -> None:
 @contextmanager
 def exits() -> Iterator[None]:
     """Turn what can go wrong into a message on standard error and an exit code."""
-    from ecosystem.inputs.faults import InputError
-
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
@@ -122,8 +174,7 @@ def exits() -> Iterator[None]:
     except KeyboardInterrupt:
         from experiments.report.messages import text
 
-        command = Request.command_line()
-        typer.echo(text("interrupted", command=command), err=True)
+        typer.echo(text("interrupted", command=Request.command_line()), err=True)
         raise typer.Exit(130) from None
     except FloatingPointError as error:
         typer.echo(f"error: {error}", err=True)
@@ -134,138 +185,28 @@ def exits() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-@app.command()
-def run(
-    scenario: Annotated[str, typer.Argument(help="Package name or TOML file.")] = "history",
-    world: World = "full",
-    lang: Lang = Language.en,
-    shock: Shock = None,
-    set_: Set = None,
-    fixed_parameters: Fixed = False,
-    replicates: Replicates = 20,
-    seed: Seed = 1,
-    until: Until = "2035Q4",
-    jobs: Jobs = None,
-    executor: RunBy = None,
-    cluster: Cluster = None,
-    out: Out = Path("runs"),
-    dry_run: DryRun = False,
-    full: Full = False,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
+@study(RunOptions, {})
+def run(request: Request) -> int:
     """Run one scenario and show its outcomes with bands."""
-    with exits():
-        from experiments.command.commands import start
+    from experiments.command.studies import start
 
-        request = Request(
-            kind="run", scenarios=(scenario,), reference=None,
-            replicates=replicates, seed=seed, until=until, world=world,
-            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
-            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json, full=full, executor=executor, cluster=cluster,
-        )  # fmt: skip
-        raise typer.Exit(start(request))
+    return start(request)
 
 
-@app.command()
-def compare(
-    scenarios: Scenarios = None,
-    reference: Annotated[str, typer.Option(help="What the others are compared with.")] = "history",
-    budget: Budget = None,
-    decompose: Annotated[
-        bool,
-        typer.Option(
-            "--decompose", help="Take one package apart, at the budget of its file by default."
-        ),
-    ] = False,
-    world: World = "full",
-    lang: Lang = Language.en,
-    shock: Shock = None,
-    set_: Set = None,
-    fixed_parameters: Fixed = False,
-    replicates: Replicates = 100,
-    seed: Seed = 1,
-    until: Until = "2035Q4",
-    jobs: Jobs = None,
-    executor: RunBy = None,
-    cluster: Cluster = None,
-    out: Out = Path("runs"),
-    dry_run: DryRun = False,
-    full: Full = False,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
+@study(CompareOptions, DECOMPOSE)
+def compare(request: Request) -> int:
     """Compare policy packages with a reference: paired differences with intervals."""
-    with exits():
-        from experiments.command.commands import start
+    from experiments.command.studies import start
 
-        request = Request(
-            kind="compare", scenarios=tuple(scenarios or ()), reference=reference,
-            replicates=replicates, seed=seed, until=until, world=world,
-            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
-            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json, full=full, budget=budget, decompose=decompose,
-            executor=executor, cluster=cluster,
-        )  # fmt: skip
-        raise typer.Exit(start(request))
+    return start(request)
 
 
-@app.command()
-def sensitivity(
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Argument(help="Package names or TOML files; all packages if none is given."),
-    ] = None,
-    method: Annotated[Method, typer.Option(help="Screening, or shares of variance.")] = (
-        Method.morris
-    ),
-    trajectories: Annotated[
-        int | None, typer.Option(min=4, help="Morris trajectories; 20 by default.")
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(min=4, help="Sobol blocks, a power of 2; 64 by default.")
-    ] = None,
-    second_order: Annotated[
-        bool, typer.Option("--second-order", help="Sobol indices of pairs too; twice the runs.")
-    ] = False,
-    factors: Annotated[Path | None, typer.Option(help="TOML file with factors and ranges.")] = None,
-    reference: Annotated[str, typer.Option(help="What effects are taken against.")] = "history",
-    budget: Annotated[
-        str | None, typer.Option(help="M¥ of present value each, or article, or own (unscaled).")
-    ] = None,
-    world: World = "full",
-    lang: Lang = Language.en,
-    shock: Shock = None,
-    set_: Set = None,
-    fixed_parameters: Fixed = False,
-    replicates: Annotated[int, typer.Option(min=1, help="Runs of each point; their mean.")] = 1,
-    seed: Annotated[int, typer.Option(min=1, help="Seed of sample and chance.")] = 1,
-    until: Until = "2035Q4",
-    jobs: Jobs = None,
-    executor: RunBy = None,
-    cluster: Cluster = None,
-    out: Out = Path("runs"),
-    dry_run: DryRun = False,
-    quiet: Quiet = False,
-    json: Json = False,
-) -> None:
+@study(SensitivityOptions, {})
+def sensitivity(request: Request) -> int:
     """Say which uncertain numbers outcomes and effects of packages depend on (SALib)."""
-    with exits():
-        from experiments.command.sensitivity_command import SensitivityRequest, start
+    from experiments.command.studies import start
 
-        common = Request(
-            kind="sensitivity", scenarios=tuple(scenarios or ()), reference=reference,
-            replicates=replicates, seed=seed, until=until, world=world,
-            shocks=tuple(shock or ()), settings=tuple(set_ or ()),
-            fixed_parameters=fixed_parameters, lang=lang.value, jobs=jobs, out=out,
-            dry_run=dry_run, quiet=quiet, json=json, budget=budget,
-            executor=executor, cluster=cluster,
-        )  # fmt: skip
-        request = SensitivityRequest(
-            common, method.value, trajectories, samples, second_order, factors
-        )
-        raise typer.Exit(start(request))
+    return start(request)
 
 
 @app.command()
@@ -273,9 +214,9 @@ def reproduce(
     directory: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
     run: Annotated[int | None, typer.Option(min=0, help="Number of a single run.")] = None,
     lang: Lang = Language.en,
-    jobs: Jobs = None,
-    executor: RunBy = None,
-    cluster: Cluster = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Where runs take place.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a run directory again and compare: exit code 0 where values and files agree, 1 if not."""
@@ -313,7 +254,7 @@ def check(
     with exits():
         from experiments.command.listing import check as check_files
 
-        typer.echo(check_files(files, lang.value))
+        typer.echo(check_files([file.expanduser() for file in files], lang.value))
 
 
 def main() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
 
-from experiments.report.messages import text
-
-if TYPE_CHECKING:
-    from ecosystem.inputs.scenario import ResolvedScenario
-    from experiments.command.request import Request
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.runs.design import cross
+from ecosystem.runs.estimate import estimate
+from ecosystem.runs.runner import start
+from experiments.command.request import Request
+from experiments.comparison.compare import headline_outcomes, needed_outcomes
+from experiments.comparison.decompose import NOTHING, TRIES, parts_of, tried, wanted_sets
+from experiments.report.messages import text, wrap
+from experiments.report.tables import WIDE
+from experiments.sensitivity_analysis.plan import Study
+from experiments.sensitivity_analysis.study import ensemble_of
 
 LOADING, DRAWING = 2.0, 0.35
 """Seconds until everything is loaded, and those for table and picture of a headline outcome."""
@@ -60,33 +65,42 @@ def cost_words(cost: Cost, lang: str) -> str:
     return "\n".join([head, spent, kept, *cost.lines])
 
 
-def cost_of(request: Request, scenarios: list[ResolvedScenario]) -> Cost:
+def cost_of(request: Request, scenarios: list[ResolvedScenario], reference: str) -> Cost:
     """Return what a run or a comparison takes; a few quarters are run to see how long they take."""
-    from ecosystem.inputs.calendar import period_index
-    from ecosystem.runs.design import cross
-    from ecosystem.runs.estimate import estimate
-    from ecosystem.runs.runner import run_design
-    from experiments.comparison.compare import headline_outcomes, needed_outcomes
-
-    ensemble = run_design(
-        cross(scenarios, replicates=request.replicates), keep=("summary", "quarterly"),
-        outcomes=needed_outcomes() if request.kind == "compare" else None, seed=request.seed,
-        until=request.until, world=request.world, fixed_parameters=request.fixed_parameters,
-        executor=request.executor, cluster=request.cluster, jobs=request.jobs,
-    )  # fmt: skip
-    found = estimate(ensemble)
-    runs = found.runs + more_runs(request, scenarios)
-    drawn = len(headline_outcomes())
-    seconds = LOADING + found.seconds * runs / found.runs + DRAWING * drawn
-    size = found.size * runs / found.runs
+    asked = request.asked
+    outcomes = asked.outcomes
+    if request.kind == "compare":
+        outcomes = tuple(needed_outcomes(outcomes))
+    design = cross(scenarios, replicates=asked.replicates)
+    asked = asked.with_(outcomes=outcomes, out=None)
+    found = estimate(start(design, asked, keep=("summary", "quarterly")))
+    runs = found.runs + more_runs(request, scenarios, reference)
+    size = round(found.size * runs / found.runs)
     return Cost(
         runs=runs,
-        quarters=period_index(request.until) + 1,
-        seconds=seconds,
+        quarters=asked.last + 1,
+        seconds=LOADING + found.seconds * runs / found.runs + DRAWING * len(headline_outcomes()),
         workers=found.workers,
-        disk_bytes=round(size),
-        memory_bytes=round(size),
+        disk_bytes=size,
+        memory_bytes=size,
         lines=titles(scenarios, request.lang),
+    )
+
+
+def cost_of_study(request: Request, study: Study) -> Cost:
+    """Return what a sensitivity study takes; a few quarters are run to see how long they take."""
+    whole = replace(study, asked=study.asked.with_(out=None))
+    found = estimate(ensemble_of(whole, study.design))
+    share = study.runs / found.runs
+    names = ", ".join(factor.title(request.lang) for factor in study.factors)
+    return Cost(
+        runs=study.runs,
+        quarters=study.asked.last + 1,
+        seconds=found.seconds * share,
+        workers=found.workers,
+        disk_bytes=round(found.size * share),
+        memory_bytes=round(found.size * share),
+        lines=(*titles(study.scenarios, request.lang), wrap(names, WIDE)),
     )
 
 
@@ -95,17 +109,16 @@ def titles(scenarios: Sequence[ResolvedScenario], lang: str) -> tuple[str, ...]:
     return tuple(f"  {item.name}: {getattr(item, f'title_{lang}')}" for item in scenarios)
 
 
-def more_runs(request: Request, scenarios: list[ResolvedScenario]) -> int:
+def more_runs(request: Request, scenarios: list[ResolvedScenario], reference: str) -> int:
     """Return the runs of what a comparison was asked beside its table."""
-    from experiments.comparison.decompose import NOTHING, TRIES, parts_of, tried, wanted_sets
-
     if request.kind != "compare":
         return 0
+    many = request.asked.replicates
     struck = [one for one in scenarios if one.shocks]
-    runs = request.replicates * (len(struck) + sum(len(one.shocks) for one in struck))
+    runs = many * (len(struck) + sum(len(one.shocks) for one in struck))
     if request.decompose:
-        package, base = sorted(scenarios, key=lambda one: one.name == request.reference)
+        package, base = sorted(scenarios, key=lambda one: one.name == reference)
         names = parts_of(package, base)
-        runs += request.replicates * len({NOTHING, *wanted_sets(names)})
-        runs += min(request.replicates, TRIES) * len(tried(package, names, base))
+        runs += many * len({NOTHING, *wanted_sets(names)})
+        runs += min(many, TRIES) * len(tried(package, names, base))
     return runs

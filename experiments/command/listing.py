@@ -9,6 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from calibration.targets import load_targets
+from ecosystem.inputs import catalogue
+from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.scenario import package_names, resolve
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.inputs.world.loader import assumed_shares, load_world
+from experiments.comparison.package_facts import instruments_on
 from experiments.report.messages import pad, percent, text, width, wrap
 
 COLUMNS = 100
@@ -19,8 +27,6 @@ def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
     """Return a function that reads columns of a catalogue table; `title` is that of a language."""
 
     def rows(lang: str) -> Rows:
-        from ecosystem.inputs import catalogue
-
         names = [f"title_{lang}" if column == "title" else column for column in columns]
         return [
             {column: getattr(row, name) for column, name in zip(columns, names, strict=True)}
@@ -32,7 +38,6 @@ def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
 
 def _instruments(lang: str) -> Rows:
     """Return each instrument with what a file may set, who pays, and what the law says of it."""
-    from ecosystem.inputs.catalogue import instruments
 
     rows: Rows = []
     for row in instruments().values():
@@ -63,8 +68,6 @@ def _instruments(lang: str) -> Rows:
 
 
 def _packages(lang: str) -> Rows:
-    from ecosystem.inputs.scenario import package_names, resolve
-    from experiments.comparison.package_facts import instruments_on
 
     scenarios = [resolve(name) for name in package_names()]
     return [
@@ -78,7 +81,6 @@ def _packages(lang: str) -> Rows:
 
 
 def _targets(lang: str) -> Rows:
-    from calibration.targets import load_targets
 
     return [
         {
@@ -100,7 +102,6 @@ def world_names() -> list[str]:
 
 
 def _worlds(lang: str) -> Rows:
-    from ecosystem.inputs.world.loader import assumed_shares
 
     return [
         {
@@ -191,10 +192,6 @@ def check(files: Sequence[Path], lang: str = "en") -> str:
     InputError
         With every fault of all of them.
     """
-    from ecosystem.inputs.faults import FaultList, InputError
-    from ecosystem.inputs.scenario import resolve
-    from ecosystem.inputs.schedule import build_schedule
-    from ecosystem.inputs.world.loader import load_world
 
     faults = FaultList()
     for file in files:

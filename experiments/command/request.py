@@ -1,38 +1,71 @@
-"""What a user asked a command for, before anything is looked up."""
+"""What a user asked a command for: checked options, and what only a command line has."""
 
 from __future__ import annotations
 
 import shlex
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ecosystem.inputs.faults import FaultList, collected
+from ecosystem.inputs.options import Options
+from ecosystem.inputs.scenario import REFERENCE, resolve, with_overrides
+from experiments.comparison.options import LAST, OneScenario, PolicyQuarter
+
+
+class RunOptions(Options):
+    """What `ecosystem run` is asked with."""
+
+    scenario: OneScenario = Field("history", description="Package name or TOML file.")
+    until: PolicyQuarter = Field("2035Q4", description=LAST)
 
 
 @dataclass(frozen=True)
 class Request:
-    """The options of `ecosystem run` and `ecosystem compare`; `reference` is None for a run."""
+    """A command with its checked options.
+
+    Parameters
+    ----------
+    kind
+        ``run``, ``compare`` or ``sensitivity``.
+    asked
+        The options of that kind; the Python function of the same name takes them, too.
+    settings
+        What ``--set`` changes, as it was written.
+    decompose
+        Take the package apart as well.
+    lang, dry_run, quiet, json, full
+        What is shown, and how.
+    """
 
     kind: str
-    scenarios: tuple[str, ...]
-    reference: str | None
-    replicates: int
-    seed: int
-    until: str
-    world: str
-    shocks: tuple[str, ...]
-    settings: tuple[str, ...]
-    fixed_parameters: bool
-    lang: str
-    jobs: int | None
-    out: Path
-    dry_run: bool
-    quiet: bool
-    json: bool
-    budget: str | None = None
+    asked: Any
+    settings: tuple[str, ...] = ()
     decompose: bool = False
+    lang: str = "en"
+    dry_run: bool = False
+    quiet: bool = False
+    json: bool = False
     full: bool = False
-    executor: str | None = None
-    cluster: str | None = None
+
+    @classmethod
+    def of(cls, kind: str, options: type[Options], given: dict[str, Any], **shown: Any) -> Request:
+        """Return a request that has been checked.
+
+        Raises
+        ------
+        InputError
+            With everything that is wrong with its options, and then also with what is laid over.
+        """
+        faults = FaultList()
+        asked = options.collected(faults, **given)
+        if asked is None:
+            over = shown["settings"], given.get("shock", ())
+            collected(faults, lambda: with_overrides(resolve(REFERENCE), *over))
+        faults.raise_if_any()
+        return cls(kind, asked, **shown)
 
     @staticmethod
     def command_line() -> str:

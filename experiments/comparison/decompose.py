@@ -28,9 +28,9 @@ from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from experiments.comparison.compare import NET_COST, chosen_outcomes
 from experiments.comparison.intervals import describe
-from experiments.comparison.options import simulated
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import break_even, shapley
+from experiments.comparison.simulated import simulated
 
 Set = frozenset[str]
 NOTHING: Set = frozenset()

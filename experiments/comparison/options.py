@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,9 +10,7 @@ from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from, read_by
-from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
-from ecosystem.runs.result import Result
-from ecosystem.runs.simulate import simulate
+from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from experiments.comparison.budget import read_budget
 
 
@@ -39,6 +35,8 @@ def _scenarios(faults: FaultList, place: str, value: Any) -> tuple[ResolvedScena
     return tuple(one for one in found if one is not None)
 
 
+OneScenario = Annotated[Any, read_by(_scenario)]
+ManyScenarios = Annotated[Any, read_by(_scenarios)]
 PolicyQuarter = Annotated[str, quarter_from(POLICY_START)]
 """A quarter in which packages can differ: there are no effects of policy before 2025Q3."""
 Budget = Annotated[float | str | None, read_by(_budget)]
@@ -52,12 +50,12 @@ MONEY = (
 class CompareOptions(Options):
     """What `experiments.compare` is asked with."""
 
-    scenarios: Annotated[Any, read_by(_scenarios)] = Field(
+    scenarios: ManyScenarios = Field(
         None,
         description="Package names, TOML files or Scenario objects, one or several; all packages "
         "by default.",
     )
-    reference: Annotated[Any, read_by(_scenario)] = Field(
+    reference: OneScenario = Field(
         "history", description="What the others are compared with; added if not among them."
     )
     replicates: Whole = Field(100, description="Number of pairs.")
@@ -68,10 +66,10 @@ class CompareOptions(Options):
 class DecomposeOptions(Options):
     """What `experiments.decompose` is asked with."""
 
-    package: Annotated[Any, read_by(_scenario)] = Field(
+    package: OneScenario = Field(
         "article", description="Package name, TOML file or scenario with instruments of its own."
     )
-    reference: Annotated[Any, read_by(_scenario)] = Field(
+    reference: OneScenario = Field(
         None, description="What it is compared with; history under the same shocks by default."
     )
     replicates: Whole = Field(
@@ -82,18 +80,3 @@ class DecomposeOptions(Options):
     outcomes: WholeOutcomes = Field(
         None, description="Outcomes without parts, one or several; the headline set by default."
     )
-
-
-def laid_over(scenario: ResolvedScenario, asked: Options) -> ResolvedScenario:
-    """Return a scenario with the parameters and shocks that are asked for on every one."""
-    held = replace(scenario, parameters={**scenario.parameters, **asked.parameters})
-    return with_overrides(held, (), asked.shock)
-
-
-def simulated(
-    scenarios: Sequence[ResolvedScenario], asked: Options, *, series: bool = True
-) -> Result:
-    """Run scenarios, which hold their parameters and shocks already, as it was asked."""
-    rest = ("parameters", "shock")
-    options = {name: getattr(asked, name) for name in Options.model_fields if name not in rest}
-    return simulate(scenarios, series=series, **options)

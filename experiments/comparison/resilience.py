@@ -17,8 +17,8 @@ from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import describe
-from experiments.comparison.options import simulated
 from experiments.comparison.regret import OBJECTIVE, regret_table
+from experiments.comparison.simulated import simulated
 
 SERIES = ("local_value_added_net", "compute_exported")
 """Outcomes, quarter by quarter, whose resilience is measured."""

@@ -12,7 +12,7 @@ from ecosystem.maths.chance import Chance
 from ecosystem.runs.design import MODEL, Design, cross
 from experiments.comparison.budget import with_budget
 from experiments.comparison.compare import headline_outcomes, scenarios_with_reference
-from experiments.comparison.options import laid_over
+from experiments.comparison.simulated import laid_over
 from experiments.sensitivity_analysis.factors import Factor, parameter_points, read_factors
 from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.salib_study import FEWEST, METHODS, Sample, draw

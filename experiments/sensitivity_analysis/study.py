@@ -17,7 +17,7 @@ from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import Design, Integers
-from ecosystem.runs.runner import Ensemble, run_design
+from ecosystem.runs.runner import Ensemble, start
 from experiments.sensitivity_analysis.chance import shares_of_chance
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_analysis.plan import YEARLY, Study
@@ -132,12 +132,8 @@ def run_study(study: Study) -> Values:
 def ensemble_of(study: Study, design: Design, progress: Progress | None = None) -> Ensemble:
     """Return a design of a study ready to run."""
     asked = study.asked
-    return run_design(
-        design, model=asked.model, keep=study.keep, outcomes=study.outcomes or None,
-        seed=asked.seed, until=asked.until, world=asked.world,
-        fixed_parameters=asked.fixed_parameters, executor=asked.executor, cluster=asked.cluster,
-        jobs=asked.jobs, out=asked.out, progress=progress,
-    )  # fmt: skip
+    asked = asked.with_(outcomes=study.outcomes or None, progress=progress)
+    return start(design, asked, model=asked.model, keep=study.keep)
 
 
 def means(ensemble: Ensemble, study: Study, shape: tuple[int, ...]) -> dict[tuple[str, str], Array]:

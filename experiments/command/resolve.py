@@ -1,0 +1,106 @@
+"""The scenarios of a request as they are run, with what the command line lays over them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ecosystem.inputs.arguments import listed
+from ecosystem.inputs.faults import FaultList, collected
+from ecosystem.inputs.scenario import REFERENCE, ResolvedScenario, with_overrides
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.inputs.world.loader import load_world
+from experiments.command.request import Request
+from experiments.comparison.budget import with_budget
+from experiments.comparison.compare import require_something_to_compare, scenarios_with_reference
+from experiments.comparison.package_facts import assumptions_apart, instruments_on
+
+
+def resolved(request: Request) -> tuple[list[ResolvedScenario], str]:
+    """Look up everything a request names; return the scenarios and the name of the reference.
+
+    A run, and a study of the reference's levels alone, have nothing beside the reference.
+
+    Raises
+    ------
+    InputError
+        With the faults of all scenarios, overrides and tables at once.
+    """
+    asked, faults = request.asked, FaultList()
+    collect: Callable[..., Any] = partial(collected, faults)
+    if request.kind == "run":
+        named, reference = [asked.scenario], asked.scenario
+    else:
+        named, reference = asked.scenarios, asked.reference
+    alone = request.kind == "run" or (
+        request.kind == "sensitivity" and named is not None and listed(named) == [reference]
+    )
+    scenarios, name = scenarios_with_reference(named, reference)
+    if not alone:
+        collect(partial(require_something_to_compare, scenarios, name))
+    collect(partial(load_world, asked.world))
+    base = next(one for one in scenarios if one.name == name)
+
+    def override(scenario: ResolvedScenario) -> ResolvedScenario:
+        settings = request.settings
+        if not alone and scenario.name == name:
+            settings = tuple(one for one in settings if concerns(one, scenario))
+        changed = with_overrides(scenario, settings=settings, shocks=asked.shock)
+        if alone or len(changed.layers) == len(scenario.layers):
+            return changed
+        return with_shared_edits(changed, base)
+
+    changed = [collect(partial(override, scenario)) for scenario in scenarios]
+    if request.decompose and (len(scenarios) != 2 or name != REFERENCE):
+        words = f"--decompose with exactly one package, against {REFERENCE}"
+        faults.add("compare", [one.name for one in scenarios], words)
+    faults.raise_if_any()
+    budget = None if request.kind == "run" else asked.budget
+    if budget is not None:  # money of the command line is taken as written, whatever the budget
+        changed = [
+            override(with_budget(replace(one, parameters=over.parameters), budget))
+            for one, over in zip(scenarios, changed, strict=True)
+        ]
+    return changed, name
+
+
+def concerns(setting: str, reference: ResolvedScenario) -> bool:
+    """Return whether a setting of the command line is for the reference, too.
+
+    An instrument that the reference does not have on is changed in the packages alone; otherwise
+    its effect would vanish from every difference.
+    """
+    kind, _, rest = setting.partition(".")
+    return kind != "instrument" or rest.partition(".")[0] in instruments_on(reference)
+
+
+def with_shared_edits(scenario: ResolvedScenario, reference: ResolvedScenario) -> ResolvedScenario:
+    """Return a scenario whose last layer is its own only where the reference is not changed, too.
+
+    What the command line changes on both sides of a comparison is no part of a package.
+    """
+    *below, last = scenario.layers
+    on = instruments_on(reference)
+    for own in (False, True):
+        edits = tuple(one for one in last.edits if (one.instrument not in on) == own)
+        below += [replace(last, edits=edits, own=own)] if edits else []
+    return replace(scenario, layers=tuple(below))
+
+
+def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
+    """Say on standard error what the scenarios cannot spend, even if the user wants quiet.
+
+    And what a scenario assumes otherwise than the reference: that is no effect of policy.
+    """
+    base = next((one for one in scenarios if one.name == reference), None)
+    for scenario in scenarios:
+        if base and (apart := assumptions_apart(scenario, base)):
+            words = f"assumes otherwise than {reference}: {'; '.join(apart)}"
+            print(f"warning: {scenario.name} {words}", file=sys.stderr)
+    for words in dict.fromkeys(
+        words for scenario in scenarios for words in build_schedule(scenario).warnings
+    ):
+        print(f"warning: {words}", file=sys.stderr)
