@@ -44,24 +44,6 @@ WAIT = {
     "experiments/command/cli.py": "help and completion answer before NumPy is loaded",
 }
 """Files that import inside functions, and why."""
-STILL: set[str] = {
-    "ecosystem/inputs/arguments.py",
-    "ecosystem/maths/kernels.py",
-    "ecosystem/quarter/step.py",
-    "ecosystem/quarter/turnover.py",
-    "experiments/command/commands.py",
-    "experiments/command/dry_run.py",
-    "experiments/command/listing.py",
-    "experiments/command/sensitivity_command.py",
-    "experiments/report/sensitivity_figures.py",
-    "experiments/report/sensitivity_heat.py",
-    "experiments/report/sensitivity_text.py",
-    "experiments/sensitivity_analysis/chance.py",
-    "experiments/sensitivity_analysis/plan.py",
-    "experiments/sensitivity_analysis/salib_study.py",
-    "experiments/sensitivity_analysis/study.py",
-}
-"""Files that are not in order yet; to be emptied, and not to grow."""
 FACES = {
     "ecosystem": (
         *("EcosystemModel", "InputError", "Scenario", "cross", "read_frames", "run_design"),
@@ -152,8 +134,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     graph = nx.DiGraph((module, target) for module, target, _ in edges())
     circles = []
     for knot in nx.strongly_connected_components(graph):
-        names = {str(files()[module].relative_to(ROOT)) for module in knot}
-        if len(knot) > 1 and not names <= STILL:
+        if len(knot) > 1:
             circle = nx.find_cycle(graph.subgraph(knot))
             circles.append(" → ".join([circle[0][0], *(target for _, target in circle)]))
     assert not circles, listed(circles)
@@ -163,7 +144,7 @@ def test_nothing_imports_upward() -> None:
     upward = {
         f"{one.file}:{one.line} imports {target}, which stands higher"
         for module, target, one in edges()
-        if rank(target) > rank(module) and one.file not in STILL
+        if rank(target) > rank(module)
     }
     assert not upward, listed(upward)
 
@@ -184,7 +165,7 @@ def test_imports_stand_at_the_top_of_a_file() -> None:
         f"{one.file}:{one.line} imports {one.module.split('.')[0]} inside {one.function}()"
         for path in places
         for one in imports_of(path)
-        if one.function and one.file not in WAIT and one.file not in STILL
+        if one.function and one.file not in WAIT
     }
     assert not inside, listed(inside)
     assert all((ROOT / name).exists() for name in WAIT)

@@ -6,6 +6,7 @@ axis only, so a run gives the same bits alone and in a batch of any size.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from ecosystem.maths.clearing import (
     clear,
@@ -104,8 +105,6 @@ def poisson_inverse(uniform: Floats, mean: Floats) -> Floats:
 
 def _poisson_normal(uniform: Floats, mean: Floats) -> Floats:
     """Poisson counts of large means from the normal quantile and the skewness."""
-    from scipy.special import ndtri
-
     normal = ndtri(np.maximum(uniform, np.finfo(float).tiny))
     count = mean + np.sqrt(mean) * normal + (normal**2 - 1.0) / 6.0
     return np.maximum(np.rint(count), 0.0)
