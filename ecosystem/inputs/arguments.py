@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Annotated, Any
-
-from pydantic import create_model
+from typing import Any
 
 from ecosystem.inputs.calendar import check_period
 from ecosystem.inputs.catalogue import parameters
-from ecosystem.inputs.entries import Entry
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.translate import number_from, read_what_fits
+from ecosystem.inputs.translate import TABLE
 
 
 def listed(value: Any) -> list[Any]:
@@ -68,16 +64,6 @@ def check_truths(faults: FaultList, **given: object) -> None:
             faults.add(name, value, "true or false")
 
 
-@lru_cache(maxsize=1)
-def parameter_values() -> type[Entry]:
-    """Return the model of parameter values, one field for each row of the parameter table."""
-    fields: dict[str, Any] = {
-        name: (Annotated[float, number_from(row.low, row.high, row.unit)], None)
-        for name, row in parameters().items()
-    }
-    return create_model("ParameterValues", __base__=Entry, **fields)
-
-
 def checked_parameters(
     faults: FaultList, values: object, place: str = "parameters"
 ) -> dict[str, float]:
@@ -85,7 +71,13 @@ def checked_parameters(
 
     None stands for no values. The one reader of them, whoever they come from.
     """
-    given = {} if values is None else values
-    found = read_what_fits(parameter_values(), given, f"{place}.", faults)
-    names = found.model_fields_set
-    return {name: getattr(found, name) for name in parameters() if name in names}
+    if not isinstance(values, Mapping):
+        if values is not None:
+            faults.add(place, values, TABLE)
+        return {}
+    table, found = parameters(), {}
+    for name, value in values.items():
+        if faults.name(f"{place}.{name}", name, table):
+            row = table[name]
+            found[name] = faults.number(f"{place}.{name}", value, row.low, row.high, row.unit)
+    return {name: value for name in table if (value := found.get(name)) is not None}

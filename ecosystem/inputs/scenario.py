@@ -124,8 +124,12 @@ class Scenario:
         resolve(self)
 
 
-def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenario:
+def resolve(
+    item: "str | Path | Scenario | ResolvedScenario", place: str = "scenario"
+) -> ResolvedScenario:
     """Look up everything that a package name, a TOML path or a `Scenario` names.
+
+    Faults call what was given its ``place``.
 
     Raises
     ------
@@ -138,7 +142,7 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
     if isinstance(item, Scenario):
         found = _of_arguments(draft, item)
     else:
-        found = draft.add(item, "scenario")
+        found = draft.add(item, place)
     draft.faults.raise_if_any()
     return _compatible(
         ResolvedScenario(

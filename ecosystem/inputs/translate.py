@@ -1,6 +1,6 @@
 """From the words of pydantic to ours: what a model refuses becomes faults, all of them at once.
 
-What may stand in a field is said by the check of ours that reads it (`checked`), or else by its
+What may stand in a field is said by the check of ours that reads it (`read_by`), or else by its
 ``description``, or else by its type and bounds. A ValueError of a validator says what is allowed.
 """
 
@@ -32,8 +32,12 @@ TABLE = "a table of names and values"
 PLAIN = {bool: "true or false", str: "a text", Path: "a path"}
 
 
-def checked(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
-    """Return a validator that reads a value with one of our own checks, in our own words."""
+def read_by(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
+    """Return a validator that reads a value with one of our own checks, in our own words.
+
+    The check notes its faults at the place "", or ``.key`` and ``[0]`` for parts of the value; a
+    place that begins otherwise, such as a file, stands as it is.
+    """
 
     def validate(value: Any) -> Any:
         faults = FaultList()
@@ -46,14 +50,19 @@ def checked(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
 
 def name_among(valid: Callable[[], Iterable[str]]) -> BeforeValidator:
     """Return the validator of a name that has to be one of those that ``valid`` returns."""
-    return checked(lambda faults, value: faults.name("", value, valid()))
+    return read_by(lambda faults, value: faults.name("", value, valid()))
 
 
 def number_from(
     low: float | None = None, high: float | None = None, unit: str = ""
 ) -> BeforeValidator:
     """Return the validator of a finite real number from low to high, None being open."""
-    return checked(lambda faults, value: faults.number("", value, low, high, unit))
+    return read_by(lambda faults, value: faults.number("", value, low, high, unit))
+
+
+def whole_from(least: int) -> BeforeValidator:
+    """Return the validator of a whole number of at least so much, NumPy's included."""
+    return read_by(lambda faults, value: faults.whole("", value, least))
 
 
 def read(model: type[Model], content: object, place: str, faults: FaultList) -> Model | None:
@@ -109,10 +118,10 @@ def translate(error: ValidationError, model: type[Any], place: str = "") -> list
         path, keys, field = _walk(model, item["loc"])
         here = f"{place}{path}" if path else place.rstrip(":. ")
         value, reason, close = item["input"], item.get("ctx", {}).get("error"), ""
-        if isinstance(reason, InputError):  # a check of ours, whose places begin with the field
-            name = str(item["loc"][-1])
+        if isinstance(reason, InputError):  # of a check of ours
             for fault in reason.faults:
-                inner = f"{here}{fault.place.removeprefix(name)}"
+                inside = not fault.place or fault.place[0] in ".["
+                inner = f"{here}{fault.place}" if inside else fault.place
                 faults[f"{inner} {fault.value!r}"] = replace(fault, place=inner)
             continue
         if reason:
