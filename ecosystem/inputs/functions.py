@@ -6,7 +6,6 @@ import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +28,6 @@ class HookError(InputError):
     """What a hook returned cannot be used: names the hook, its stage, the quarter and the field."""
 
 
-@dataclass(frozen=True, eq=False)
 class Hook:
     """A user's function that is called right after a stage, or in the place of a decision rule.
 
@@ -47,11 +45,16 @@ class Hook:
         Content of the file. It travels with the hook: every process runs the same code.
     """
 
-    stage: str
-    name: str
-    function: Callable[..., Any]
-    file: str = ""
-    content: bytes = b""
+    def __init__(
+        self,
+        stage: str,
+        name: str,
+        function: Callable[..., Any],
+        file: str = "",
+        content: bytes = b"",
+    ) -> None:
+        self.stage, self.name, self.function = stage, name, function
+        self.file, self.content = file, content
 
     @classmethod
     def from_file(cls, stage: str, path: str, function: str, content: bytes) -> Hook:
