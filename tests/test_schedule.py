@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
-from ecosystem.inputs.entries import Edit
-from ecosystem.inputs.scenario import (
-    REFERENCE,
-    Layer,
-    ResolvedScenario,
-    Scenario,
-    resolve,
-    with_overrides,
-)
+from ecosystem.inputs.entries import REFERENCE, Edit
+from ecosystem.inputs.scenario import Layer, ResolvedScenario, Scenario, resolve, with_overrides
 from ecosystem.inputs.schedule import (
     build_schedule,
     discount_factors,

@@ -217,8 +217,8 @@ class ScenarioArguments(Entry):
     parameters: Mapping[str, Any] = {}
     hooks: Mapping[str, Any] = {}
     rules: Mapping[str, Any] = {}
-    name: str = Field(default="", description="a text, in quotes")
     title: Title = Title()
+    name: str = Field(default="", description="a text, in quotes")
 
 
 def value_of(text: str) -> Any:

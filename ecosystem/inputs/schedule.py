@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
 from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
-from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario
+from ecosystem.inputs.entries import Edit
+from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.kernels import discount_factor
 
