@@ -174,4 +174,3 @@ def test_present_value_by_hand():
     edit = Edit("talent_retention", 22, 23, spending=100.0, observed=True)
     schedule = build_schedule(scenario_of(Layer("x", (edit,))))
     assert planned_present_value(schedule, 0.05) == pytest.approx(25 * (1 + 1.05**-0.25))
-    assert planned_present_value(schedule, 0.05, since=23) == pytest.approx(25)
