@@ -66,7 +66,7 @@ def test_what_is_read_is_plain() -> None:
     assert (found.scenarios, found.replicates, found.shock) == ("history", 3, ("ai_winter",))
     assert type(found.replicates) is int and found.outcomes == ("patents",)
     assert "~" not in str(found.out) and found.last == 63
-    assert found.with_(seed=5).seed == 5
+    assert found.with_(seed=5).seed == 5 and found.as_(Options, jobs=1).replicates == 3
 
 
 def test_signature_and_help_are_made_from_the_fields() -> None:

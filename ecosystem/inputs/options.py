@@ -182,6 +182,11 @@ class Options(BaseModel):
         """Return the same options but for some, which are taken as they are."""
         return self.model_copy(update=changes)
 
+    def as_(self, kind: type[O], **changes: Any) -> O:
+        """Return what another class of options shares with these, and what is given beside it."""
+        shared = {name: getattr(self, name) for name in Options.model_fields}
+        return kind.of(**{**shared, **changes})
+
     @property
     def last(self) -> int:
         """Index of the last quarter."""
