@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ecosystem.inputs.faults import FaultList, real_number
-from ecosystem.inputs.translate import name_among, number_from, read, read_what_fits
+from ecosystem.inputs.translate import name_among, number_from, read, read_by, read_what_fits
 
 
 class Item(BaseModel):
@@ -124,3 +124,17 @@ def test_what_is_no_number(value: object) -> None:
     faults = FaultList()
     assert read(Asked, {"any_number": value}, "", faults) is None
     assert "a finite number" in str(faults.faults[0])
+
+
+def test_a_fault_of_a_check_stands_inside_its_field_or_at_a_file() -> None:
+    def check(faults: FaultList, value: Any) -> None:
+        for place in ("", ".rate", "[0]", "hubs.csv:2"):
+            faults.add(place, value, "something else")
+
+    class Asked(BaseModel):
+        hub: Annotated[Any, read_by(check)]
+
+    faults = FaultList()
+    assert read(Asked, {"hub": 3}, "mine.toml: ", faults) is None
+    places = [fault.place for fault in faults.faults]
+    assert places == ["mine.toml: hub", "mine.toml: hub.rate", "mine.toml: hub[0]", "hubs.csv:2"]
