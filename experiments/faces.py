@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.options import face
-from ecosystem.inputs.scenario import REFERENCE, resolve
+from ecosystem.inputs.scenario import resolve
 from experiments.comparison.budget import with_budget
 from experiments.comparison.compare import (
     ComparisonResult,

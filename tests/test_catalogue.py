@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import (
     HORIZON,
@@ -48,7 +49,7 @@ def test_every_table_reads():
 
 def test_names_that_point_into_another_table_exist_there():
     instruments, faults = catalogue.instruments(), FaultList()
-    mechanisms = {**catalogue.systems(), **catalogue.loops()}
+    mechanisms = {**systems(), **loops()}
     for name, row in {**instruments, **catalogue.agents(), **mechanisms}.items():
         faults.name(f"{name}.expected_outcome", row.expected_outcome, catalogue.outcomes())
     for name, row in instruments.items():

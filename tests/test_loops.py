@@ -13,7 +13,8 @@ import pytest
 from arms import beyond_noise, chance_of
 
 from docs.make.mechanisms import STRENGTHS, arm, effects, summarise, with_values
-from ecosystem.inputs.catalogue import loops, tiers
+from docs.make.tables import loops
+from ecosystem.inputs.catalogue import tiers
 from ecosystem.maths.arrays import Array
 
 REPLICATES = 32

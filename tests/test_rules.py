@@ -12,11 +12,11 @@ from test_hooks import PAGE, blocks, call
 
 from ecosystem import EcosystemModel, Scenario
 from ecosystem.inputs.catalogue import agents
-from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.functions import HookError
 from ecosystem.inputs.scenario import resolve
 from ecosystem.quarter.rules import MEANS, RULES
-from ecosystem.runs.recall import hook_of
+from ecosystem.runs.again import hook_of
 
 UNTIL = 25
 
@@ -134,12 +134,13 @@ def test_rules_belong_to_the_scenario_and_are_found_again(tmp_path: Path) -> Non
     (tmp_path / "my_rule.py").write_text(
         (tmp_path / "my_rule.py").read_text("utf-8").replace("2 / 3", "1 / 3"), "utf-8"
     )
-    assert resolve(toml).digest != mine.digest
+    changed = resolve(toml)
+    assert changed.digest != mine.digest
     again = pickle.loads(pickle.dumps(mine))
-    assert again == mine and all(hook.portable for hook in again.hooks)
-    for hook in mine.hooks:
-        assert hook.source is not None
-        assert hook_of(None, str(hook), hook.source.decode()) == hook  # type: ignore[arg-type]
+    assert again == mine
+    for hook in changed.hooks:
+        assert hook.place is not None
+        assert hook_of(FaultList(), str(hook), hook.place) == hook
 
 
 BAD = {

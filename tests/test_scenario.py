@@ -9,15 +9,9 @@ import pytest
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.arguments import checked_parameters
 from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index
+from ecosystem.inputs.entries import REFERENCE, Edit
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.scenario import (
-    REFERENCE,
-    Edit,
-    Scenario,
-    package_names,
-    resolve,
-    with_overrides,
-)
+from ecosystem.inputs.scenario import Scenario, package_names, resolve, with_overrides
 from ecosystem.inputs.schedule import (
     build_schedule,
     planned_present_value,

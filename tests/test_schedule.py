@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
-from ecosystem.inputs.entries import Edit
-from ecosystem.inputs.scenario import (
-    REFERENCE,
-    Layer,
-    ResolvedScenario,
-    Scenario,
-    resolve,
-    with_overrides,
-)
+from ecosystem.inputs.entries import REFERENCE, Edit
+from ecosystem.inputs.scenario import Layer, ResolvedScenario, Scenario, resolve, with_overrides
 from ecosystem.inputs.schedule import (
     build_schedule,
     discount_factors,
@@ -181,4 +174,3 @@ def test_present_value_by_hand():
     edit = Edit("talent_retention", 22, 23, spending=100.0, observed=True)
     schedule = build_schedule(scenario_of(Layer("x", (edit,))))
     assert planned_present_value(schedule, 0.05) == pytest.approx(25 * (1 + 1.05**-0.25))
-    assert planned_present_value(schedule, 0.05, since=23) == pytest.approx(25)

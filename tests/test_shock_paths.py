@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from ecosystem.inputs import catalogue
-from ecosystem.inputs.scenario import REFERENCE, Scenario, resolve
+from ecosystem.inputs.entries import REFERENCE
+from ecosystem.inputs.scenario import Scenario, resolve
 from ecosystem.inputs.schedule import shock_paths, shock_profile
 
 

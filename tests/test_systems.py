@@ -16,7 +16,8 @@ from arms import beyond_noise, chance_of
 
 import ecosystem
 from docs.make.mechanisms import effects
-from ecosystem.inputs.catalogue import instruments, outcomes, systems
+from docs.make.tables import systems
+from ecosystem.inputs.catalogue import instruments, outcomes
 from ecosystem.maths.arrays import Array
 
 REPLICATES = 32

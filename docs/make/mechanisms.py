@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from docs.make.tables import Mechanism, loops
 from ecosystem.inputs.calendar import period_index
-from ecosystem.inputs.catalogue import Mechanism, loops, parameters
+from ecosystem.inputs.catalogue import parameters
 from ecosystem.inputs.scenario import resolve, with_overrides
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from calibration import fit_hub, hub_search, patterns
 from docs.make.mechanisms import REPLICATES, STRENGTHS
+from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import period_label
 
@@ -43,11 +44,11 @@ def contents() -> dict[str, Any]:
     return {
         "agents": list(catalogue.agents().values()),
         "instruments": list(catalogue.instruments().values()),
-        "loops": list(catalogue.loops().values()),
+        "loops": list(loops().values()),
         "outcomes": catalogue.outcomes(),
         "parameters": catalogue.parameters(),
         "state_columns": list(catalogue.state_columns().values()),
-        "systems": list(catalogue.systems().values()),
+        "systems": list(systems().values()),
         "acts_in": acts_in(),
         "submodels": submodels(),
         "rationale": Markup(section("Where building changed the design")),

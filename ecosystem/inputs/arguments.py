@@ -1,81 +1,19 @@
-"""Arguments that several Python functions share: their kinds, checked before anything runs."""
+"""Arguments that several Python functions share: one or several items, parameter values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import create_model
-
-from ecosystem.inputs.calendar import check_period
 from ecosystem.inputs.catalogue import parameters
-from ecosystem.inputs.entries import Entry
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.translate import number_from, read_what_fits
+from ecosystem.inputs.translate import TABLE
 
 
 def listed(value: Any) -> list[Any]:
     """Return one item, or any number of items, as a list; a text is one item."""
     single = isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
     return [value] if single else list(value)
-
-
-def check_arguments(
-    faults: FaultList,
-    *,
-    replicates: object,
-    seed: object,
-    until: object,
-    jobs: object = None,
-    shock: object = None,
-    first: int = 0,
-    **truths: object,
-) -> None:
-    """Note what is wrong with arguments that runs are asked for with.
-
-    Parameters
-    ----------
-    faults
-        Takes what is wrong.
-    replicates, seed, until, jobs, shock
-        As in `ecosystem.runs.simulate.simulate`; `jobs` and `shock` may be None.
-    first
-        First quarter that `until` may name: `POLICY_START` where effects of policy are asked for,
-        of which there are none before.
-    truths
-        Arguments that are true or false, by name.
-    """
-    faults.whole("replicates", replicates, 1)
-    faults.whole("seed", seed, 0)
-    if jobs is not None:
-        faults.whole("jobs", jobs, 1)
-    check_period(faults, "until", until, first)
-    check_shock(faults, shock)
-    check_truths(faults, **truths)
-
-
-def check_shock(faults: FaultList, shock: object) -> None:
-    """Note a shock that is neither None nor a text; which text is looked up later."""
-    if not (shock is None or (isinstance(shock, str) and shock)):
-        faults.add("shock", shock, "one shock as a text, NAME[:AMPLITUDE[:START]]")
-
-
-def check_truths(faults: FaultList, **given: object) -> None:
-    """Note every argument, by name, that is neither true nor false."""
-    for name, value in given.items():
-        if not isinstance(value, bool):
-            faults.add(name, value, "true or false")
-
-
-@lru_cache(maxsize=1)
-def parameter_values() -> type[Entry]:
-    """Return the model of parameter values, one field for each row of the parameter table."""
-    fields: dict[str, Any] = {
-        name: (Annotated[float, number_from(row.low, row.high, row.unit)], None)
-        for name, row in parameters().items()
-    }
-    return create_model("ParameterValues", __base__=Entry, **fields)
 
 
 def checked_parameters(
@@ -85,7 +23,13 @@ def checked_parameters(
 
     None stands for no values. The one reader of them, whoever they come from.
     """
-    given = {} if values is None else values
-    found = read_what_fits(parameter_values(), given, f"{place}.", faults)
-    names = found.model_fields_set
-    return {name: getattr(found, name) for name in parameters() if name in names}
+    if not isinstance(values, Mapping):
+        if values is not None:
+            faults.add(place, values, TABLE)
+        return {}
+    table, found = parameters(), {}
+    for name, value in values.items():
+        if faults.name(f"{place}.{name}", name, table):
+            row = table[name]
+            found[name] = faults.number(f"{place}.{name}", value, row.low, row.high, row.unit)
+    return {name: value for name in table if (value := found.get(name)) is not None}

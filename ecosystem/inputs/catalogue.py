@@ -1,12 +1,10 @@
 """The tables of what can be set and what is reported, read from CSV and checked.
 
 One row model for each table; `parameters`, `instruments`, `shocks`, `outcomes`, `agents`,
-`state_columns`, `systems`, `loops`, `kinds` and `tiers` return the rows by name in the order of
-the table.
+`state_columns`, `kinds` and `tiers` return the rows by name in the order of the table.
 Documentation, listings, checks of user input and sensitivity bounds are all read from here.
 """
 
-import fnmatch
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
@@ -251,54 +249,6 @@ class StateColumn(Row):
         return f"{self.owner}.{self.name}" if self.owner else self.name
 
 
-class Mechanism(Row):
-    """A mechanism, what takes its place when it is switched off, and what it is expected to move.
-
-    ``neutral`` lists, separated by semicolons, parameters at their neutral value (a star stands
-    for several: ``location_effect_*=0``) and instruments that are off (``hub_steering off``).
-    ``expected_sign`` is that of the change the mechanism brings.
-    """
-
-    neutral: str
-    expected_outcome: str
-    expected_sign: Literal["+", "-"]
-    stage_file: str
-
-    @property
-    def values(self) -> dict[str, float]:
-        """Neutral values of parameters, stars resolved."""
-        pairs = (part.split("=") for part in self.neutral.split(";") if "=" in part)
-        found: dict[str, float] = {}
-        for pattern, value in pairs:
-            names = fnmatch.filter(parameters(), pattern.strip())
-            if not names:
-                raise ValueError(f"{self.name}: no parameter {pattern.strip()!r}")
-            found |= dict.fromkeys(names, float(value))
-        return found
-
-    @property
-    def off(self) -> tuple[str, ...]:
-        """Instruments that are off."""
-        parts = (part.split() for part in self.neutral.split(";") if "=" not in part)
-        return tuple(name for name, _ in parts)
-
-
-class System(Mechanism):
-    """A system of the policy article: its words, its instruments and the mechanism behind it.
-
-    ``expected_size`` is the relative change (in logs where both are positive) that the mechanism
-    brings to ``expected_outcome``; it was written down before the test was run.
-    """
-
-    number: int = Field(ge=1)
-    title_en: str
-    title_zh: str
-    article_sentence: str
-    instrument_names: Names = Field(alias="instruments")
-    mechanism: str
-    expected_size: float = Field(gt=0)
-
-
 class Group(Row):
     """A kind of compute or a tier of prefectures; tables of a world name it or give its place."""
 
@@ -306,14 +256,6 @@ class Group(Row):
     title_zh: str
     precision: str = ""
     meaning: str
-
-
-class Loop(Mechanism):
-    """A feedback loop of the model, or a coupling of compute and the rest."""
-
-    kind: Literal["reinforcing", "balancing", "coupling"]
-    meaning: str
-    package: str
 
 
 RowType = TypeVar("RowType", bound=Row)
@@ -364,7 +306,7 @@ def read_rows(text: str, model: type[RowType], file: str) -> dict[str, RowType]:
     return rows
 
 
-def _table(file: str, model: type[RowType]) -> Callable[[], dict[str, RowType]]:
+def table(file: str, model: type[RowType]) -> Callable[[], dict[str, RowType]]:
     """Return a function that reads a table of the package once."""
 
     @lru_cache(maxsize=1)
@@ -375,16 +317,14 @@ def _table(file: str, model: type[RowType]) -> Callable[[], dict[str, RowType]]:
     return read
 
 
-parameters = _table("parameters.csv", Parameter)
-instruments = _table("instruments.csv", Instrument)
-shocks = _table("shocks.csv", Shock)
-outcomes = _table("outcomes.csv", Outcome)
-agents = _table("agents.csv", AgentKind)
-state_columns = _table("state.csv", StateColumn)
-systems = _table("systems.csv", System)
-loops = _table("loops.csv", Loop)
-kinds = _table("kinds.csv", Group)
-tiers = _table("tiers.csv", Group)
+parameters = table("parameters.csv", Parameter)
+instruments = table("instruments.csv", Instrument)
+shocks = table("shocks.csv", Shock)
+outcomes = table("outcomes.csv", Outcome)
+agents = table("agents.csv", AgentKind)
+state_columns = table("state.csv", StateColumn)
+kinds = table("kinds.csv", Group)
+tiers = table("tiers.csv", Group)
 
 
 def charges() -> list[Instrument]:

@@ -31,12 +31,12 @@ from ecosystem.inputs.calendar import (
 )
 from ecosystem.inputs.catalogue import instruments, shocks
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.translate import checked, name_among, number_from
+from ecosystem.inputs.translate import name_among, number_from, read_by
 
 
 def quarter_from(first: int) -> BeforeValidator:
     """Return the validator of a quarter that is not before the first."""
-    return checked(lambda faults, value: check_period(faults, "", value, first))
+    return read_by(lambda faults, value: check_period(faults, "", value, first))
 
 
 REFERENCE = "history"
@@ -217,8 +217,8 @@ class ScenarioArguments(Entry):
     parameters: Mapping[str, Any] = {}
     hooks: Mapping[str, Any] = {}
     rules: Mapping[str, Any] = {}
-    name: str = Field(default="", description="a text, in quotes")
     title: Title = Title()
+    name: str = Field(default="", description="a text, in quotes")
 
 
 def value_of(text: str) -> Any:

@@ -124,11 +124,6 @@ class FaultList:
         self.add(place, value, one_of(names), nearest(value, names))
         return None
 
-    def keys(self, place: str, table: Iterable[object], valid: Iterable[str]) -> None:
-        """Note every key of ``table`` that is not ``valid``; ``place`` ends where keys begin."""
-        for key in table:
-            self.name(f"{place}{key}", key, valid)
-
     def number(
         self,
         place: str,

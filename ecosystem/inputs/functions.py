@@ -22,7 +22,6 @@ STAGES = (
 """Stages that a function can follow; what `flows` returns is booked with the quarter's payments."""
 MEAN = "mean"
 """What is written in the place of a function where a rule is replaced by its mean."""
-FORM = "a text such as 'my_file.py:my_function'"
 
 
 class HookError(InputError):
@@ -40,44 +39,45 @@ class Hook:
         Where the function stands, such as ``my_file.py:my_function``; `MEAN` for a rule's mean.
     function : callable
         The function itself.
+    file : str
+        The file that it was read from; empty for a function of Python's.
+    content : bytes
+        Content of the file. It travels with the hook: every process runs the same code.
     """
 
     def __init__(
-        self, stage: str, name: str, function: Callable[..., Any], recipe: tuple[Any, ...]
+        self,
+        stage: str,
+        name: str,
+        function: Callable[..., Any],
+        file: str = "",
+        content: bytes = b"",
     ) -> None:
         self.stage, self.name, self.function = stage, name, function
-        self._recipe = recipe
+        self.file, self.content = file, content
 
     @classmethod
-    def from_file(cls, stage: str, path: str, function: str, source: bytes) -> Hook:
-        """Return the hook that stands as `function` in a file of this content.
-
-        The content travels with the hook, so that every process runs the same code.
-        """
-        found = getattr(load(path, source), function)
-        name = f"{Path(path).name}:{function}"
-        return cls(stage, name, found, (cls.from_file, (stage, path, function, source)))
+    def from_file(cls, stage: str, path: str, function: str, content: bytes) -> Hook:
+        """Return the hook that stands as `function` in a file of this content."""
+        found = getattr(load(path, content), function)
+        return cls(stage, f"{Path(path).name}:{function}", found, path, content)
 
     @classmethod
     def from_function(cls, stage: str, function: Callable[..., Any]) -> Hook:
         """Return the hook of a function that Python already has."""
         file = Path(inspect.getsourcefile(function) or "")
         home = file.name if file.is_file() else function.__module__
-        name = f"{home}:{function.__qualname__}"
-        return cls(stage, name, function, (cls.from_function, (stage, function)))
+        return cls(stage, f"{home}:{function.__qualname__}", function)
 
     @classmethod
     def from_mean(cls, rule: str) -> Hook:
         """Return what says that a rule is replaced by its mean."""
-        return cls(rule, MEAN, _mean, (cls.from_mean, (rule,)))
+        return cls(rule, MEAN, _mean)
 
     @property
     def place(self) -> str | None:
         """File or module from which any process can load the function; None where none can."""
-        if self._recipe[0] == Hook.from_file:
-            return str(self._recipe[1][1])
-        home = home_of(self.function)
-        return home and home.partition(":")[0]
+        return self.file or (home_of(self.function) or "").partition(":")[0] or None
 
     @cached_property
     def digest(self) -> str:
@@ -85,23 +85,21 @@ class Hook:
 
         A function that no other process can load has one that holds in this process alone.
         """
-        source = self.source
-        if source is None and home_of(self.function):
-            return str(digest_of_file(inspect.getsourcefile(self.function) or ""))
-        source = f"{self.name} {id(self.function)}".encode() if source is None else source
-        return hashlib.sha256(source).hexdigest()
-
-    @property
-    def source(self) -> bytes | None:
-        """Content of the file that the hook was read from; None for a function of Python's."""
+        content = self.content
         if self.name == MEAN:
-            return MEAN.encode()
-        read = self._recipe[0] == Hook.from_file
-        return self._recipe[1][3] if read else None
+            content = MEAN.encode()
+        elif not self.file and home_of(self.function):
+            return str(digest_of_file(inspect.getsourcefile(self.function) or ""))
+        elif not self.file:
+            content = f"{self.name} {id(self.function)}".encode()
+        return hashlib.sha256(content).hexdigest()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as the file's content, or as module and name of the function."""
-        return self._recipe
+        if self.file:
+            function = self.name.rpartition(":")[2]
+            return Hook.from_file, (self.stage, self.file, function, self.content)
+        return Hook, (self.stage, self.name, self.function)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Hook:
         """Return the hook itself: it never changes."""
@@ -173,26 +171,21 @@ def read_rule(
     if value == MEAN:
         return Hook.from_mean(known) if known else None
     arguments = ("quarter", "setting", *(agents()[known].columns if known else ()))
-    return _read(faults, place, known, value, folder, arguments)
+    return _read(faults, place, known, value, folder, arguments, f", or {MEAN!r}")
 
 
 def _read(
-    faults: FaultList,
-    place: str,
-    known: str | None,
-    value: object,
-    folder: Path,
-    arguments: Sequence[str],
-) -> Hook | None:
+    faults: FaultList, place: str, known: str | None, value: object, folder: Path,
+    arguments: Sequence[str], more: str = "",
+) -> Hook | None:  # fmt: skip
     """Return the function that a stage or rule names, if it takes these arguments."""
     hook: Hook | None = None
     if inspect.isfunction(value):
-        hook = Hook.from_function(known, value) if known else None
+        hook = Hook.from_function(known or "", value)
     elif isinstance(value, str) and value.rpartition(":")[0].endswith(".py"):
-        hook = find_hook(faults, place, known or "", value, folder)
+        hook = _from_text(faults, place, known or "", value, folder)
     else:
-        mean = "" if "record" in arguments else f", or {MEAN!r}"
-        faults.add(place, value, f"{FORM}, or a function{mean}")
+        faults.add(place, value, f"a text such as 'my_file.py:my_function', or a function{more}")
     if hook is None or known is None:
         return None
     try:
@@ -203,21 +196,21 @@ def _read(
     return hook
 
 
-def find_hook(faults: FaultList, place: str, stage: str, value: str, folder: Path) -> Hook | None:
+def _from_text(faults: FaultList, place: str, stage: str, value: str, folder: Path) -> Hook | None:
     """Return the hook that ``my_file.py:my_function`` names, else note a fault."""
     file, _, function = value.rpartition(":")
     path = (folder / file).absolute()
     try:
-        source = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         faults.add(place, file, f"a Python file that can be read ({error.strerror})")
         return None
     try:
-        names = [name for name, item in vars(load(str(path), source)).items() if callable(item)]
+        names = [name for name, item in vars(load(str(path), content)).items() if callable(item)]
     except (Exception, SystemExit) as error:  # whatever the user's file raises
         faults.add(place, file, f"a Python file that runs ({type(error).__name__}: {error})")
         return None
     if function not in names:
         faults.add(place, function, f"a function of {path.name}", nearest(function, names))
         return None
-    return Hook.from_file(stage, str(path), function, source)
+    return Hook.from_file(stage, str(path), function, content)

@@ -29,120 +29,83 @@ from textwrap import indent, wrap
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic import ValidationInfo as Info
 
 from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, check_period, period_index, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.faults import FaultList, InputError, nearest
-from ecosystem.inputs.translate import translate
+from ecosystem.inputs.faults import FaultList, collected, nearest
+from ecosystem.inputs.translate import read_by, translate, whole_from
 from ecosystem.inputs.world.loader import load_world
 
 T = TypeVar("T")
-Check = Callable[[FaultList, str, Any], Any]
 PLACES = ("jobs", "executor", "cluster", "out", "progress")
 """Options that say where runs take place, and change no number."""
 EXECUTORS = ("processes", "serial", "dask")
 
 
-def read_by(check: Check) -> BeforeValidator:
-    """Return the validator that reads a field with one of our own checks, in our own words."""
-
-    def validate(value: Any, info: Info) -> Any:
-        faults = FaultList()
-        found = check(faults, str(info.field_name), value)
-        faults.raise_if_any()
-        return found
-
-    return BeforeValidator(validate)
-
-
-def whole_from(least: int) -> BeforeValidator:
-    """Return the validator of a whole number of at least so much, NumPy's included."""
-    return read_by(lambda faults, place, value: faults.whole(place, value, least))
-
-
-def _truth(faults: FaultList, place: str, value: Any) -> Any:
+def _truth(faults: FaultList, value: Any) -> Any:
     if not isinstance(value, bool):
-        faults.add(place, value, "true or false")
+        faults.add("", value, "true or false")
     return value
 
 
-def _jobs(faults: FaultList, place: str, value: Any) -> Any:
-    return None if value is None else faults.whole(place, value, 1)
-
-
-def _quarter(faults: FaultList, place: str, value: Any, first: int = 0) -> Any:
-    check_period(faults, place, value, first)
-    return value
-
-
-def _shocks(faults: FaultList, place: str, value: Any) -> tuple[str, ...]:
+def _shocks(faults: FaultList, value: Any) -> tuple[str, ...]:
     given = [] if value is None else listed(value)
     for one in given:
         if not (isinstance(one, str) and one):
-            faults.add(place, one, "one shock as a text, NAME[:AMPLITUDE[:START]], or several")
+            faults.add("", one, "one shock as a text, NAME[:AMPLITUDE[:START]], or several")
     return tuple(given)
 
 
-def _outcomes(
-    faults: FaultList, place: str, value: Any, whole: bool = False
-) -> tuple[str, ...] | None:
-    if value is None:
-        return None
+def _outcomes(faults: FaultList, value: Any, whole: bool = False) -> tuple[str, ...]:
     asked = listed(value)
     if not asked:
-        faults.add(place, value, "at least one outcome")
+        faults.add("", value, "at least one outcome")
     valid = [name for name, row in outcome_table().items() if not (whole and row.dimension)]
     for name in asked:
-        faults.name(place, name, valid)
+        faults.name("", name, valid)
     return tuple(dict.fromkeys(asked))
 
 
-def _executor(faults: FaultList, place: str, value: Any) -> Any:
-    if not (value is None or value in EXECUTORS or isinstance(value, Executor)):
+def _executor(faults: FaultList, value: Any) -> Any:
+    if not (value in EXECUTORS or isinstance(value, Executor)):
         allowed = f"one of {', '.join(EXECUTORS)}, or an executor of concurrent.futures"
-        faults.add(place, value, allowed, nearest(value, EXECUTORS))
+        faults.add("", value, allowed, nearest(value, EXECUTORS))
     return value
 
 
-def _folder(faults: FaultList, place: str, value: Any) -> Path | None:
-    """Return a folder of the user; ``~`` is the home folder, whoever reads the path."""
-    if value is None:
-        return None
-    if not isinstance(value, str | Path) or not str(value):
-        faults.add(place, value, "a folder")
-        return None
-    return Path(value).expanduser()
+def _path(faults: FaultList, value: Any, allowed: str) -> Path:
+    """Return a path of the user; ``~`` is the home folder, whoever reads the path."""
+    if isinstance(value, str | Path) and str(value):
+        return Path(value).expanduser()
+    faults.add("", value, allowed)
+    return Path()
 
 
-def _world(faults: FaultList, place: str, value: Any) -> str | None:
-    if not isinstance(value, str | Path) or not str(value):
-        faults.add(place, value, "full, teaching or a folder with world tables")
-        return None
-    place = str(Path(value).expanduser()) if str(value).startswith("~") else str(value)
-    try:
-        load_world(place)
-    except InputError as error:
-        faults.faults += error.faults
+def _world(faults: FaultList, value: Any) -> str:
+    """Return the name or folder of a world that can be loaded."""
+    known = len(faults.faults)
+    place = str(_path(faults, value, "full, teaching or a folder with world tables"))
+    if len(faults.faults) == known:
+        collected(faults, lambda: load_world(place))
     return place
 
 
-Whole = Annotated[int, whole_from(1)]
-Seed = Annotated[int, whole_from(0)]
-Truth = Annotated[bool, read_by(_truth)]
-Quarter = Annotated[str, read_by(_quarter)]
-Shocks = Annotated[tuple[str, ...], read_by(_shocks)]
-Values = Annotated[Mapping[str, float], read_by(lambda faults, _, v: checked_parameters(faults, v))]
-Outcomes = Annotated[tuple[str, ...] | None, read_by(_outcomes)]
-WholeOutcomes = Annotated[tuple[str, ...] | None, read_by(partial(_outcomes, whole=True))]
-"""Outcomes without parts such as regions or kinds."""
-Folder = Annotated[Path | None, read_by(_folder)]
+def _quarter(faults: FaultList, value: Any, first: int) -> Any:
+    check_period(faults, "", value, first)
+    return value
 
 
 def quarter_from(first: int) -> BeforeValidator:
-    """Return the validator of a quarter that is not before the `first`."""
+    """Return the validator of a quarter, as text, that is not before the `first`."""
     return read_by(partial(_quarter, first=first))
+
+
+Whole = Annotated[int, whole_from(1)]
+Truth = Annotated[bool, read_by(_truth)]
+Outcomes = Annotated[tuple[str, ...], read_by(_outcomes)] | None
+WholeOutcomes = Annotated[tuple[str, ...], read_by(partial(_outcomes, whole=True))] | None
+"""Outcomes without parts such as regions or kinds."""
 
 
 class Options(BaseModel):
@@ -159,31 +122,31 @@ class Options(BaseModel):
         description="Runs of each scenario. Replicate r has its own draw of every uncertain "
         "parameter and its own luck, both common to all scenarios.",
     )
-    seed: Seed = Field(1, description="Seed of all chance, at least 0.")
-    until: Quarter = Field(period_label(HORIZON - 1), description="Last quarter, such as 2030Q4.")
+    seed: Annotated[int, whole_from(0)] = Field(1, description="Seed of all chance, at least 0.")
+    until: Annotated[str, quarter_from(0)] = Field(
+        period_label(HORIZON - 1), description="Last quarter, such as 2030Q4."
+    )
     world: Annotated[str, read_by(_world)] = Field(
         "full", description="full, teaching, or a folder with world tables."
     )
-    shock: Shocks = Field(
+    shock: Annotated[tuple[str, ...], read_by(_shocks)] = Field(
         (), description="Shocks on every scenario: NAME, NAME:AMPLITUDE or NAME:AMPLITUDE:START."
     )
-    parameters: Values = Field(
-        {}, description="Parameter values that hold in all runs instead of draws."
-    )
+    parameters: Annotated[
+        Mapping[str, float], read_by(lambda faults, value: checked_parameters(faults, value, ""))
+    ] = Field({}, description="Parameter values that hold in all runs instead of draws.")
     fixed_parameters: Truth = Field(
         False, description="Keep parameters at their defaults; luck alone then differs."
     )
     outcomes: Outcomes = Field(None, description="Names of the outcome table, one or several.")
-    jobs: Annotated[int | None, read_by(_jobs)] = Field(
-        None, description="Workers; one a core by default."
-    )
-    executor: Annotated[str | Executor | None, read_by(_executor)] = Field(
+    jobs: Whole | None = Field(None, description="Workers; one a core by default.")
+    executor: Annotated[str | Executor, read_by(_executor)] | None = Field(
         None,
         description="Where runs take place: processes (default), serial, dask, or an executor of "
         "concurrent.futures.",
     )
     cluster: str | None = Field(None, description="Address of a Dask scheduler, tcp://HOST:PORT.")
-    out: Folder = Field(
+    out: Annotated[Path, read_by(partial(_path, allowed="a folder"))] | None = Field(
         None,
         description="Folder that run directories are made in; a second start goes on from there.",
     )

@@ -4,10 +4,13 @@ A scenario is a pile of sparse dated patches. Each layer of the pile is one pack
 with its own edits; later layers win. Every fault of every file is reported at once.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +21,38 @@ from ecosystem.inputs.entries import (
     REFERENCE,
     Edit,
     InstrumentEntry,
+    ReferenceFile,
     ScenarioArguments,
+    ScenarioFile,
     ShockEntry,
     ShockUse,
     value_of,
 )
-from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.functions import Hook
-from ecosystem.inputs.scenario_reader import Draft, Layer, package_names
+from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.files import read_toml
+from ecosystem.inputs.functions import Hook, read_hook, read_rule
 from ecosystem.inputs.translate import read, read_what_fits
 
-__all__ = [
-    "REFERENCE",
-    "Edit",
-    "Layer",
-    "ResolvedScenario",
-    "Scenario",
-    "ShockUse",
-    "package_names",
-    "resolve",
-    "with_overrides",
-]
+PACKAGES = Path(str(files("ecosystem"))) / "packages"
+
+
+def package_names() -> tuple[str, ...]:
+    """Return the names of the packages that come with the model, the reference first."""
+    names = sorted(path.stem for path in PACKAGES.glob("*.toml"))
+    return tuple(sorted(names, key=lambda name: name != REFERENCE))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The edits of one package or file, scaled to a present value (million yuan) if it has one.
+
+    ``own`` is false for the reference alone.
+    """
+
+    name: str
+    edits: tuple[Edit, ...]
+    present_value: float | None = None
+    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,8 +138,12 @@ class Scenario:
         resolve(self)
 
 
-def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenario:
+def resolve(
+    item: str | Path | Scenario | ResolvedScenario, place: str = "scenario"
+) -> ResolvedScenario:
     """Look up everything that a package name, a TOML path or a `Scenario` names.
+
+    Faults call what was given its ``place``.
 
     Raises
     ------
@@ -138,7 +156,7 @@ def resolve(item: "str | Path | Scenario | ResolvedScenario") -> ResolvedScenari
     if isinstance(item, Scenario):
         found = _of_arguments(draft, item)
     else:
-        found = draft.add(item, "scenario")
+        found = draft.add(item, place)
     draft.faults.raise_if_any()
     return _compatible(
         ResolvedScenario(
@@ -158,10 +176,7 @@ def _of_arguments(draft: Draft, scenario: Scenario) -> dict[str, str]:
     places = [f"Scenario.policies[{number}]" for number in range(len(scenario.policies))]
     policies = [draft.add(*each) for each in zip(scenario.policies, places, strict=True)]
     given = read_what_fits(ScenarioArguments, vars(scenario), "Scenario.", draft.faults)
-    draft.shocks += [shock.use() for shock in given.shocks]
-    draft.read_parameters(given.parameters, "Scenario.parameters")
-    draft.read_hooks(given.hooks, "Scenario.hooks", Path())
-    draft.read_rules(given.rules, "Scenario.rules", Path())
+    draft.take(given, given.shocks, "Scenario.", Path())
     if draft.faults.faults:
         return {}
     between = {"name": "+", "en": " + ", "zh": " + "}
@@ -169,6 +184,104 @@ def _of_arguments(draft: Draft, scenario: Scenario) -> dict[str, str]:
     if given.name:
         joined = dict.fromkeys(joined, given.name)
     return joined | given.title.model_dump(exclude_unset=True)
+
+
+class Draft:
+    """A scenario that is being read: what was found so far, and every fault."""
+
+    def __init__(self) -> None:
+        self.faults = FaultList()
+        self.layers: list[Layer] = []
+        self.shocks: list[ShockUse] = []
+        self.parameters: dict[str, float] = {}
+        self.hooks: list[Hook] = []
+        self.titles: dict[Path, dict[str, str]] = {}
+
+    def add(
+        self, item: object, place: str, folder: Path = Path(), trail: tuple[Path, ...] = ()
+    ) -> dict[str, str]:
+        """Read a package or file after all that it extends; return its name and titles.
+
+        Parameters
+        ----------
+        item : object
+            Package name or TOML file.
+        place : str
+            Where it is named, for the faults.
+        folder : Path
+            What a relative path starts from.
+        trail : tuple of Path
+            The files that led here, of which none may be read again.
+        """
+        path = self.find(item, place, folder)
+        if path is None:
+            return {}
+        key = path.resolve()
+        if key in trail:
+            chain = " -> ".join(step.stem for step in (*trail[trail.index(key) :], key))
+            self.faults.add(place, str(item), f"nothing that extends itself ({chain})")
+        elif key not in self.titles:
+            self.titles[key] = self.read(path, (*trail, key))
+        return self.titles.get(key, {})
+
+    def find(self, item: object, place: str, folder: Path) -> Path | None:
+        """Return the path of a package name or TOML file, else note a fault."""
+        names = package_names()
+        if isinstance(item, str) and item in names:
+            return PACKAGES / f"{item}.toml"
+        if not isinstance(item, str | Path):
+            self.faults.add(place, item, "a package or a TOML file, in quotes")
+            return None
+        path, is_name = folder / item, isinstance(item, str) and Path(item).name == item
+        if path.suffix == ".toml" or not is_name:
+            if path.is_file():
+                return path
+            allowed = "a TOML file that exists"
+        else:
+            allowed = f"a TOML file or one of {', '.join(names)}"
+        beside = sorted(file.name for file in path.parent.glob("*.toml"))
+        self.faults.add(place, str(item), allowed, nearest(path.name, [*beside, *names]))
+        return None
+
+    def read(self, path: Path, trail: tuple[Path, ...]) -> dict[str, str]:
+        """Read a file, first what it extends, then what it says itself; return its titles."""
+        package = path.parent == PACKAGES
+        reference = package and path.stem == REFERENCE
+        label = f"packages/{path.name}" if package else str(path)
+        content = read_toml(path, label, self.faults)
+        kind = ReferenceFile if reference else ScenarioFile
+        file = read_what_fits(kind, content, f"{label}: ", self.faults)
+        if not reference:
+            self.add(file.extends, f"{label}: extends", path.parent, trail)
+        for number, other in enumerate(file.policies):
+            self.add(other, f"{label}: policies[{number}]", path.parent, trail)
+        self.take(file, file.shock, f"{label}: ", path.parent)
+        edits = tuple(entry.edit() for entry in file.instrument)
+        money = file.budget.present_value
+        self.layers.append(Layer(path.stem, edits, money, own=not reference))
+        title = file.title
+        return {"name": path.stem, "en": title.en or path.stem, "zh": title.zh or path.stem}
+
+    def take(
+        self,
+        given: ScenarioFile | ScenarioArguments,
+        used: Iterable[ShockEntry],
+        place: str,
+        folder: Path,
+    ) -> None:
+        """Take in shocks, parameter values and functions; relative files start from `folder`.
+
+        A rule replaces that of an earlier layer.
+        """
+        self.shocks += [shock.use() for shock in used]
+        self.parameters |= checked_parameters(self.faults, given.parameters, f"{place}parameters")
+        for stage, value in given.hooks.items():
+            hook = read_hook(self.faults, f"{place}hooks.{stage}", stage, value, folder)
+            self.hooks += [hook] if hook else []
+        for rule, value in given.rules.items():
+            hook = read_rule(self.faults, f"{place}rules.{rule}", rule, value, folder)
+            if hook:
+                self.hooks = [other for other in self.hooks if other.stage != hook.stage] + [hook]
 
 
 def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:

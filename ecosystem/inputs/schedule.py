@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
 from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
-from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario
+from ecosystem.inputs.entries import Edit
+from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.kernels import discount_factor
 
@@ -227,29 +228,17 @@ def public_discount_rate(resolved: ResolvedScenario) -> float:
     return float(resolved.parameters.get("public_discount_rate", default))
 
 
-def discount_factors(rate: float, since: int = POLICY_START) -> Array:
-    """Return the value in quarter ``since`` of one yuan in each quarter; 0 before it.
+def discount_factors(rate: float) -> Array:
+    """Return the value in 2025Q3 of one yuan in each quarter, (quarters,); 0 before it.
 
-    Parameters
-    ----------
-    rate : float
-        Discount rate a year.
-    since : int
-        Quarter in which a yuan counts in full.
-
-    Returns
-    -------
-    Array
-        (quarters,).
+    ``rate`` is the discount rate a year.
     """
-    quarter = np.arange(HORIZON)
-    return np.where(quarter >= since, discount_factor(rate, (quarter - since) / 4.0), 0.0)
+    quarter = np.arange(HORIZON) - POLICY_START
+    return np.where(quarter >= 0, discount_factor(rate, quarter / 4.0), 0.0)
 
 
-def planned_present_value(
-    schedule: Schedule, discount_rate: float, since: int = POLICY_START, own: bool = False
-) -> float:
-    """Return the present value of planned spending and envelopes, million yuan.
+def planned_present_value(schedule: Schedule, discount_rate: float, own: bool = False) -> float:
+    """Return the present value of spending and envelopes planned from 2025Q3, million yuan.
 
     Parameters
     ----------
@@ -257,15 +246,13 @@ def planned_present_value(
         What is planned, whatever the horizon of a run.
     discount_rate : float
         Public discount rate a year.
-    since : int
-        First quarter that counts.
     own : bool
         Leave out what only the reference plans.
     """
     money = schedule.spending + schedule.envelope
     if own:
         money = np.where(schedule.own, money, 0.0)
-    return float(discount_factors(discount_rate, since) @ money.sum(axis=1) / 4.0)
+    return float(discount_factors(discount_rate) @ money.sum(axis=1) / 4.0)
 
 
 def shock_paths(resolved: ResolvedScenario) -> dict[str, Array]:

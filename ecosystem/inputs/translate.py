@@ -1,6 +1,6 @@
 """From the words of pydantic to ours: what a model refuses becomes faults, all of them at once.
 
-What may stand in a field is said by the check of ours that reads it (`checked`), or else by its
+What may stand in a field is said by the check of ours that reads it (`read_by`), or else by its
 ``description``, or else by its type and bounds. A ValueError of a validator says what is allowed.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -25,15 +24,15 @@ from ecosystem.inputs.faults import (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
-MAPPINGS = (dict, Mapping)
-HOLDERS = (list, tuple, Sequence, *MAPPINGS)
-NONE = type(None)
 TABLE = "a table of names and values"
-PLAIN = {bool: "true or false", str: "a text", Path: "a path"}
 
 
-def checked(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
-    """Return a validator that reads a value with one of our own checks, in our own words."""
+def read_by(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
+    """Return a validator that reads a value with one of our own checks, in our own words.
+
+    The check notes its faults at the place "", or ``.key`` and ``[0]`` for parts of the value; a
+    place that begins otherwise, such as a file, stands as it is.
+    """
 
     def validate(value: Any) -> Any:
         faults = FaultList()
@@ -46,14 +45,19 @@ def checked(check: Callable[[FaultList, Any], Any]) -> BeforeValidator:
 
 def name_among(valid: Callable[[], Iterable[str]]) -> BeforeValidator:
     """Return the validator of a name that has to be one of those that ``valid`` returns."""
-    return checked(lambda faults, value: faults.name("", value, valid()))
+    return read_by(lambda faults, value: faults.name("", value, valid()))
 
 
 def number_from(
     low: float | None = None, high: float | None = None, unit: str = ""
 ) -> BeforeValidator:
     """Return the validator of a finite real number from low to high, None being open."""
-    return checked(lambda faults, value: faults.number("", value, low, high, unit))
+    return read_by(lambda faults, value: faults.number("", value, low, high, unit))
+
+
+def whole_from(least: int) -> BeforeValidator:
+    """Return the validator of a whole number of at least so much, NumPy's included."""
+    return read_by(lambda faults, value: faults.whole("", value, least))
 
 
 def read(model: type[Model], content: object, place: str, faults: FaultList) -> Model | None:
@@ -106,70 +110,53 @@ def translate(error: ValidationError, model: type[Any], place: str = "") -> list
     """
     faults: dict[str, Fault] = {}
     for item in error.errors(include_url=False):
-        path, keys, field = _walk(model, item["loc"])
-        here = f"{place}{path}" if path else place.rstrip(":. ")
+        loc = [part for part in item["loc"] if part != "[key]"]
+        steps = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
+        here = f"{place}{''.join(steps).removeprefix('.')}" if loc else place.rstrip(":. ")
         value, reason, close = item["input"], item.get("ctx", {}).get("error"), ""
-        if isinstance(reason, InputError):  # a check of ours, whose places begin with the field
-            name = str(item["loc"][-1])
+        if isinstance(reason, InputError):  # of a check of ours
             for fault in reason.faults:
-                inner = f"{here}{fault.place.removeprefix(name)}"
+                inside = not fault.place or fault.place[0] in ".["
+                inner = f"{here}{fault.place}" if inside else fault.place
                 faults[f"{inner} {fault.value!r}"] = replace(fault, place=inner)
             continue
         if reason:
             allowed = str(reason)
             if isinstance(value, Mapping):
                 value = value.get("name", value)  # of a whole row, its name says enough
-        elif keys:
-            value, close = item["loc"][-1], nearest(item["loc"][-1], keys)
-            allowed = one_of(keys)
+        elif item["type"] == "extra_forbidden":
+            keys = list(_fields(_field(model, loc[:-1]).annotation))
+            value, allowed, close = loc[-1], one_of(keys), nearest(loc[-1], keys)
         else:
             value = None if item["type"] == "missing" else value
-            names = _choices(field.annotation) if field else []
-            allowed = _words(field) if field else TABLE
-            close = nearest(value, names) if isinstance(value, str) else ""
+            field = _field(model, loc)
+            allowed = _words(field)
+            close = nearest(value, _choices(field.annotation)) if isinstance(value, str) else ""
         faults.setdefault(here, Fault(here, value, allowed, close))
     return list(faults.values())
 
 
-def _walk(model: Any, loc: tuple[str | int, ...]) -> tuple[str, list[str], FieldInfo | None]:
-    """Follow a path into a model.
-
-    Returns
-    -------
-    path : str
-        In our form, such as ``instrument[0].rate``; it ends where pydantic's leaves what a user
-        wrote, as inside a union.
-    keys : list of str
-        The valid ones, where the last step of the path is a mistyped key.
-    field : FieldInfo or None
-        The field at the end of the path.
-    """
-    kind, field, path = model, None, ""
+def _field(model: Any, loc: Sequence[str | int]) -> FieldInfo:
+    """Return the field at a path into a model; for no path, that of a whole model."""
+    field = FieldInfo.from_annotation(model)
     for part in loc:
-        fields = getattr(kind, "__pydantic_fields__", None)
-        if fields is not None:
-            keys = {found.alias or name: found for name, found in fields.items()}
-            path += f".{part}" if path else str(part)
-            if part not in keys:
-                return path, list(keys), None
-            field = keys[str(part)]
-            kind = _plain(field.annotation)
-        elif get_origin(kind) in HOLDERS and part != "[key]":
-            path += f"[{part}]" if isinstance(part, int) else f".{part}"
-            item = get_args(kind)[-1 if get_origin(kind) in MAPPINGS else 0]
-            field, kind = FieldInfo.from_annotation(item), _plain(item)
-        else:
-            break
-    return path, [], field
+        fields = _fields(field.annotation)
+        items = get_args(_plain(field.annotation))  # of a list, tuple or mapping
+        inner = [kind for kind in items if kind is not ...]
+        field = fields[str(part)] if fields else FieldInfo.from_annotation(inner[-1])
+    return field
+
+
+def _fields(annotation: Any) -> dict[str, FieldInfo]:
+    """Return the fields of a model as a user writes them; none of anything else."""
+    fields = getattr(_plain(annotation), "__pydantic_fields__", {})
+    return {field.alias or name: field for name, field in fields.items()}
 
 
 def _plain(annotation: Any) -> Any:
     """Return a type without what annotates it and without None."""
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, UnionType):
-        kinds = [kind for kind in get_args(annotation) if kind is not NONE]
-        return _plain(kinds[0]) if len(kinds) == 1 else annotation
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return _plain(get_args(annotation)[0])
     return annotation
 
 
@@ -187,9 +174,6 @@ def _words(field: FieldInfo) -> str:
     kind = _plain(field.annotation)
     if names := _choices(kind):
         return one_of(names)
-    if get_origin(kind) in (Union, UnionType):
-        members = [FieldInfo.from_annotation(member) for member in get_args(kind)]
-        return " or ".join(_words(member) for member in members if member.annotation is not NONE)
     if kind in (int, float):
         ends = {
             end: getattr(bound, end)
@@ -198,7 +182,4 @@ def _words(field: FieldInfo) -> str:
             if hasattr(bound, end)
         }
         return number_in_words(**ends, whole=kind is int)
-    if get_origin(kind) in (list, tuple, Sequence):
-        item = FieldInfo.from_annotation(get_args(kind)[0])
-        return f"a list, each item {_words(item)}"
-    return PLAIN.get(kind, TABLE)
+    return {bool: "true or false", str: "a text"}.get(kind, TABLE)

@@ -20,10 +20,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecosystem.inputs.entries import Edit, ShockUse
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.fingerprint import digest_of_file
 from ecosystem.inputs.functions import MEAN, Hook
-from ecosystem.inputs.scenario import Edit, Layer, ResolvedScenario, ShockUse
+from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.chunk import Model, Plan, Task, answer
 from ecosystem.runs.directory import MANIFEST, PLAN, read_json, read_plan

@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from ecosystem.inputs.arguments import checked_parameters
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import shocks as shock_table
+from ecosystem.inputs.entries import ShockUse
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.scenario import (
-    ResolvedScenario,
-    Scenario,
-    ShockUse,
-    resolve,
-    with_overrides,
-)
+from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve, with_overrides
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.identity import digest
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from pydantic import Field
 
+from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.scenario import REFERENCE, resolve, with_overrides
+from ecosystem.inputs.scenario import resolve, with_overrides
 from experiments.comparison.options import LAST, OneScenario, PolicyQuarter
 
 

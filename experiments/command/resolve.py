@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from ecosystem.inputs.arguments import listed
+from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
-from ecosystem.inputs.scenario import REFERENCE, ResolvedScenario, with_overrides
+from ecosystem.inputs.scenario import ResolvedScenario, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world
 from experiments.command.request import Request

@@ -8,30 +8,27 @@ from pydantic import Field
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import POLICY_START
-from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from, read_by
+from ecosystem.inputs.faults import FaultList, collected
+from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
+from ecosystem.inputs.translate import read_by
 from experiments.comparison.budget import read_budget
 
 
-def _budget(_: FaultList, __: str, value: Any) -> float | str | None:
+def _budget(_: FaultList, value: Any) -> float | str | None:
     return read_budget(value)
 
 
-def _scenario(faults: FaultList, _: str, value: Any) -> ResolvedScenario | None:
+def _scenario(faults: FaultList, value: Any, place: str = "") -> ResolvedScenario | None:
     """Return one scenario, noting its faults."""
-    try:
-        return None if value is None else resolve(value)
-    except InputError as error:
-        faults.faults += [fault for fault in error.faults if fault not in faults.faults]
-    return None
+    return None if value is None else collected(faults, lambda: resolve(value, place))
 
 
-def _scenarios(faults: FaultList, place: str, value: Any) -> tuple[ResolvedScenario, ...] | None:
+def _scenarios(faults: FaultList, value: Any) -> tuple[ResolvedScenario, ...] | None:
     """Return one scenario or several, noting the faults of all; None for all packages."""
     if value is None:
         return None
-    found = [_scenario(faults, place, item) for item in listed(value)]
+    found = [_scenario(faults, item, f"[{number}]") for number, item in enumerate(listed(value))]
     return tuple(one for one in found if one is not None)
 
 

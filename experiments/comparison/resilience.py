@@ -12,8 +12,9 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from ecosystem.inputs.entries import ShockUse
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
+from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import describe

@@ -10,7 +10,8 @@ import pandas as pd
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
-from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
+from ecosystem.inputs.entries import ShockUse
+from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import ENOUGH
 from experiments.report.messages import number, percent, text, title

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ecosystem.inputs.options import Options, Truth, Whole, WholeOutcomes, whole_from
+from ecosystem.inputs.options import Options, Truth, Whole, WholeOutcomes
+from ecosystem.inputs.translate import whole_from
 from experiments.comparison.options import LAST, MONEY, Budget, PolicyQuarter
 
 

@@ -20,6 +20,8 @@ from ecosystem.inputs.world.schema import Table, read_schema
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 Columns = dict[str, Any]
+Axes = Mapping[str, Sequence[str]]
+"""Names in the order of each axis that agents are placed on."""
 EARTH_RADIUS = 6371.0
 """Mean radius of the earth, km."""
 PFLOPS_IN_EFLOPS = 1000.0
@@ -168,9 +170,22 @@ def starts(segment: Index, count: int) -> Index:
     return np.searchsorted(segment, np.arange(count)).astype(np.int64)
 
 
-def sort_by(columns: Columns, *keys: Index) -> Columns:
-    """Return the columns sorted by keys, the first one mattering most, ties by id."""
-    return take(columns, np.lexsort(keys[::-1]).astype(np.int64))
+def agents_of(columns: Columns, axes: Axes, *by: str) -> Columns:
+    """Return agents sorted by axes, the first one mattering most, ties by id.
+
+    Names in columns called as an axis become places on it; sums can go over these `groups`.
+    """
+    places = {axis: positions(columns[axis], axes[axis]) for axis in axes if axis in columns}
+    order = np.lexsort([places[axis] for axis in reversed(by)]).astype(np.int64)
+    groups = {axis: len(axes[axis]) for axis in places}
+    return {**take({**columns, **places}, order), "groups": groups}
+
+
+def in_cells(columns: Columns, axes: Axes, first: str, second: str) -> Columns:
+    """Return agents that are sorted by two axes with their `cell`, and where each cell begins."""
+    cell = columns[first] * len(axes[second]) + columns[second]
+    start = starts(cell, len(axes[first]) * len(axes[second]))
+    return {**columns, "cell": cell, "cell_start": start}
 
 
 def network_of(network: Columns, regions: Sequence[str]) -> Rows:
@@ -192,19 +207,13 @@ def workloads_of(workloads: Columns, kinds: Names) -> Rows:
     return rows_of({**columns, "groups": {"kind": len(kinds)}})
 
 
-def centres_of(
-    centres: Columns, prefectures: Rows, kinds: Names, owners: Sequence[str], tiers: Names
-) -> Rows:
+def centres_of(columns: Columns, axes: Axes, prefectures: Rows, kinds: Names, tiers: Names) -> Rows:
     """Return centres sorted by kind and prefecture, with cells and masks."""
-    prefecture = positions(centres["prefecture"], prefectures.prefecture)
-    kind = positions(centres["kind"], kinds)
-    owner = positions(centres["ownership"], owners)
-    cell = kind * prefectures.count + prefecture
-    columns = {**centres, "prefecture": prefecture, "kind": kind, "owner": owner, "cell": cell}
-    columns = sort_by({**columns, **_site(prefecture, kind, prefectures, kinds, tiers)}, cell)
-    start = starts(columns["cell"], len(kinds) * prefectures.count)
-    groups, axes = {"prefecture": prefectures.count}, {"kind": len(kinds)}
-    return rows_of({**columns, "cell_start": start, "groups": groups, "cell_axes": axes})
+    by = "kind", "prefecture"
+    columns = agents_of({**columns, "owner": columns["ownership"]}, axes, *by)
+    site = _site(columns["prefecture"], columns["kind"], prefectures, kinds, tiers)
+    columns = {**in_cells(columns, axes, *by), **site}
+    return rows_of({**columns, "cell_axes": {"kind": len(kinds)}})
 
 
 def cells_of(prefectures: Rows, kinds: Names, tiers: Names) -> Rows:
@@ -222,69 +231,42 @@ def _site(prefecture: Index, kind: Index, prefectures: Rows, kinds: Names, tiers
     return {**kinds.masks(kind), **tiers.masks(prefectures.tier[prefecture]), "in_hub": in_hub}
 
 
-def makers_of(makers: Columns, prefectures: Sequence[str], stages: Sequence[str]) -> Rows:
+def makers_of(columns: Columns, axes: Axes) -> Rows:
     """Return makers sorted by stage and prefecture."""
-    stage = positions(makers["stage"], stages)
-    prefecture = positions(makers["prefecture"], prefectures)
-    columns = sort_by({**makers, "stage": stage, "prefecture": prefecture}, stage, prefecture)
-    start = starts(columns["stage"], len(stages))
-    groups = {"prefecture": len(prefectures)}
-    return rows_of({**columns, "stage_start": start, "groups": groups})
+    columns = agents_of(columns, axes, "stage", "prefecture")
+    return rows_of({**columns, "stage_start": starts(columns["stage"], len(axes["stage"]))})
 
 
-def placed(columns: Columns, prefectures: Sequence[str]) -> Columns:
-    """Return columns sorted by prefecture, given as index."""
-    prefecture = positions(columns["prefecture"], prefectures)
-    columns = sort_by({**columns, "prefecture": prefecture}, prefecture)
-    return {**columns, "groups": {"prefecture": len(prefectures)}}
-
-
-def universities_of(
-    universities: Columns, prefectures: Sequence[str], domains: Sequence[str]
-) -> Rows:
+def universities_of(columns: Columns, axes: Axes) -> Rows:
     """Return universities sorted by prefecture, with `knowledge` (domains, universities)."""
-    columns = placed(universities, prefectures)
-    knowledge = np.stack([columns[f"knowledge_{domain}"] for domain in domains])
+    columns = agents_of(columns, axes, "prefecture")
+    knowledge = np.stack([columns[f"knowledge_{domain}"] for domain in axes["domain"]])
     return rows_of({**columns, "knowledge": knowledge})
 
 
-def firms_of(
-    ranges: Columns, firms: Columns, prefectures: Sequence[str], domains: Sequence[str]
-) -> Rows:
+def firms_of(ranges: Columns, firms: Columns, axes: Axes) -> Rows:
     """Return one row a slot, sorted by prefecture and domain, ties by slot number.
 
     The first slots of a range are taken at the start; named firms take the first of their cell.
     """
+    by = "prefecture", "domain"
+    ranges = take(ranges, np.argsort(ranges["first_slot"]))
     slots = ranges["slots"]
     within = np.arange(slots.sum()) - np.repeat(np.cumsum(slots) - slots, slots)
-    prefecture = np.repeat(positions(ranges["prefecture"], prefectures), slots)
-    domain = np.repeat(positions(ranges["domain"], domains), slots)
     columns = {
         "id": np.repeat(ranges["first_slot"], slots) + within,
-        "prefecture": prefecture,
-        "domain": domain,
-        "cell": prefecture * len(domains) + domain,
         "initial": within < np.repeat(ranges["initial_firms"], slots),
+        **{axis: tuple(np.repeat(ranges[axis], slots)) for axis in by},
     }
-    by_slot = take(columns, np.argsort(columns["id"]))
-    del by_slot["order"]
-    columns = sort_by(by_slot, by_slot["cell"])
+    columns = in_cells(agents_of(columns, axes, *by), axes, *by)
+    named = in_cells(agents_of(firms, axes, *by), axes, *by)
     names = [""] * len(columns["id"])
-    free = {
-        cell: list(np.flatnonzero(columns["initial"] & (columns["cell"] == cell)))
-        for cell in set(_cells(firms, prefectures, domains))
-    }
-    for name, cell in zip(firms["name_en"], _cells(firms, prefectures, domains), strict=True):
-        names[free[cell].pop(0)] = name
-    start = starts(columns["cell"], len(prefectures) * len(domains))
-    axes = {"prefecture": len(prefectures), "domain": len(domains)}
-    columns = {**columns, "cell_start": start, "name": tuple(names)}
-    return rows_of({**columns, "cell_axes": axes})
-
-
-def _cells(firms: Columns, prefectures: Sequence[str], domains: Sequence[str]) -> list[int]:
-    prefecture = positions(firms["prefecture"], prefectures)
-    return list(prefecture * len(domains) + positions(firms["domain"], domains))
+    for cell in set(named["cell"]):
+        free = np.flatnonzero(columns["initial"] & (columns["cell"] == cell))
+        for slot, firm in zip(free, np.flatnonzero(named["cell"] == cell), strict=False):
+            names[slot] = named["name_en"][firm]
+    cell_axes = {axis: len(axes[axis]) for axis in by}
+    return rows_of({**columns, "name": tuple(names), "cell_axes": cell_axes})
 
 
 def province_of(provinces: Columns, prefectures: Columns) -> Rows:

@@ -129,7 +129,13 @@ def _load(folder: Path, stamp: Stamp) -> World:
     kinds, tiers = Names(catalogue.kinds()), Names(catalogue.tiers())
     owners, stages = _choices("data_centres", "ownership"), _choices("makers", "stage")
     places, regions = plain["prefectures"], plain["regions"]
-    names, domains = places["prefecture"], plain["domains"]["domain"]
+    axes = {
+        "prefecture": places["prefecture"],
+        "kind": kinds,
+        "owner": owners,
+        "stage": stages,
+        "domain": plain["domains"]["domain"],
+    }
     prefectures = assemble.prefectures_of(places, tiers)
     home = {"home_index": int(regions["home"].argmax())}
     return World(
@@ -147,11 +153,11 @@ def _load(folder: Path, stamp: Stamp) -> World:
         network=assemble.network_of(plain["network"], regions["region"]),
         workloads=assemble.workloads_of(plain["workloads"], kinds),
         domains=assemble.rows_of(plain["domains"]),
-        centres=assemble.centres_of(plain["data_centres"], prefectures, kinds, owners, tiers),
-        makers=assemble.makers_of(plain["makers"], names, stages),
-        universities=assemble.universities_of(plain["universities"], names, domains),
-        firms=assemble.firms_of(plain["ai_firm_slots"], plain["ai_firms"], names, domains),
-        parks=assemble.rows_of(assemble.placed(plain["parks"], names)),
+        centres=assemble.centres_of(plain["data_centres"], axes, prefectures, kinds, tiers),
+        makers=assemble.makers_of(plain["makers"], axes),
+        universities=assemble.universities_of(plain["universities"], axes),
+        firms=assemble.firms_of(plain["ai_firm_slots"], plain["ai_firms"], axes),
+        parks=assemble.rows_of(assemble.agents_of(plain["parks"], axes, "prefecture")),
         province=assemble.province_of(plain["provinces"], places),
         national_path=assemble.national_path_of(plain["national_path"], kinds),
         distance_km=assemble.distance_of(places["latitude"], places["longitude"]),
