@@ -41,6 +41,9 @@ WRONG = [
     ({"executor": "proceses"}, "executor: 'proceses' .*; nearest valid name: processes"),
     ({"world": 5}, "world: 5 is not valid; allowed: full, teaching or a folder"),
     ({"world": "teachin"}, "world: 'teachin' .*; nearest valid name: teaching"),
+    ({"cluster": 5}, "cluster: 5 .* the address of a Dask scheduler"),
+    ({"progress": 3}, "progress: 3 .* a function of the number of finished"),
+    ({"executor": np.ones(2)}, "executor: array.*one of processes, serial, dask"),
     ({"out": 5}, "out: 5 is not valid; allowed: a folder"),
     ({"replicate": 5}, "replicate: 'replicate' .*; nearest valid name: replicates"),
 ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecosystem.inputs.catalogue import instruments, parameters
+from ecosystem.inputs.catalogue import instruments, parameters, shocks
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import package_names, resolve
 
@@ -118,7 +118,7 @@ BAD = [
     (HUB + 'start = "2030Q1"\nend = "2029Q4"', "instrument[0].end: '2029Q4'", "2030Q1 or later"),
     ("shock = 3", "shock: 3", "tables, each headed [[shock]]"),
     ('[[shock]]\nname = "ai_wintr"', "shock[0].name: 'ai_wintr'", SHOCKS, "ai_winter"),
-    ("[[shock]]\namplitude = 0.1", "shock[0].name: None", "the name of a shock"),
+    ("[[shock]]\namplitude = 0.1", "shock[0].name: None", "the name of a shock: " + ", ".join(shocks())),
     (WINTER + "amplitude = 3", "shock[0].amplitude: 3", "a number from 0 to 0.9"),
     (WINTER + 'amplitude = "3"', "shock[0].amplitude: '3'", "a number from 0 to 0.9"),
     (WINTER + 'start = "2027-Q1"', "shock[0].start: '2027-Q1'", "a quarter from 2020Q1 to 2035Q4"),

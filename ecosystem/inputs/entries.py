@@ -141,7 +141,9 @@ class RecordedEntry(InstrumentEntry):
 class ShockEntry(Entry):
     """A shock: its table, or ``NAME``, ``NAME:AMPLITUDE`` or ``NAME:AMPLITUDE:START``."""
 
-    name: Annotated[str, name_among(lambda: shocks())] = Field(description="the name of a shock")
+    name: Annotated[str, name_among(lambda: shocks())] = Field(
+        description="the name of a shock: " + ", ".join(shocks())
+    )
     amplitude: Annotated[float | None, number_from()] = None
     start: Annotated[int | None, quarter_from(0)] = None
 

@@ -67,8 +67,20 @@ def _outcomes(faults: FaultList, value: Any, whole: bool = False) -> tuple[str, 
     return tuple(dict.fromkeys(asked))
 
 
+def _address(faults: FaultList, value: Any) -> Any:
+    if not (isinstance(value, str) and value):
+        faults.add("", value, "the address of a Dask scheduler, such as tcp://HOST:8786")
+    return value
+
+
+def _function(faults: FaultList, value: Any) -> Any:
+    if not callable(value):
+        faults.add("", value, "a function of the number of finished and of all runs")
+    return value
+
+
 def _executor(faults: FaultList, value: Any) -> Any:
-    if not (value in EXECUTORS or isinstance(value, Executor)):
+    if not (isinstance(value, Executor) or (isinstance(value, str) and value in EXECUTORS)):
         allowed = f"one of {', '.join(EXECUTORS)}, or an executor of concurrent.futures"
         faults.add("", value, allowed, nearest(value, EXECUTORS))
     return value
@@ -145,12 +157,14 @@ class Options(BaseModel):
         description="Where runs take place: processes (default), serial, dask, or an executor of "
         "concurrent.futures.",
     )
-    cluster: str | None = Field(None, description="Address of a Dask scheduler, tcp://HOST:PORT.")
+    cluster: Annotated[str, read_by(_address)] | None = Field(
+        None, description="Address of a Dask scheduler, tcp://HOST:PORT."
+    )
     out: Annotated[Path, read_by(partial(_path, allowed="a folder"))] | None = Field(
         None,
         description="Folder that run directories are made in; a second start goes on from there.",
     )
-    progress: Callable[[int, int], None] | None = Field(
+    progress: Annotated[Callable[[int, int], None], read_by(_function)] | None = Field(
         None, description="Called with the number of finished and of all runs."
     )
 
