@@ -28,6 +28,7 @@ TABLES = "tables, each headed [[instrument]]"
 ITEM = "a package or a TOML file, in quotes"
 HUB = '[[instrument]]\nname = "hub_steering"\n'
 OUTPUT = '[[instrument]]\nname = "output_subsidy"\n'
+NAMES = ", ".join(shocks())
 WINTER = '[[shock]]\nname = "ai_winter"\n'
 TOML = "TOML syntax, with text in quotes"
 
@@ -118,7 +119,7 @@ BAD = [
     (HUB + 'start = "2030Q1"\nend = "2029Q4"', "instrument[0].end: '2029Q4'", "2030Q1 or later"),
     ("shock = 3", "shock: 3", "tables, each headed [[shock]]"),
     ('[[shock]]\nname = "ai_wintr"', "shock[0].name: 'ai_wintr'", SHOCKS, "ai_winter"),
-    ("[[shock]]\namplitude = 0.1", "shock[0].name: None", "the name of a shock: " + ", ".join(shocks())),
+    ("[[shock]]\namplitude = 0.1", "shock[0].name: None", f"the name of a shock: {NAMES}"),
     (WINTER + "amplitude = 3", "shock[0].amplitude: 3", "a number from 0 to 0.9"),
     (WINTER + 'amplitude = "3"', "shock[0].amplitude: '3'", "a number from 0 to 0.9"),
     (WINTER + 'start = "2027-Q1"', "shock[0].start: '2027-Q1'", "a quarter from 2020Q1 to 2035Q4"),
