@@ -10,11 +10,11 @@ import time
 import numpy as np
 
 from benchmarks.record import Row, command
+from experiments.faces import Sensitivity
 from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.plan import plan_study
 from experiments.sensitivity_analysis.salib_study import analyse
 from experiments.sensitivity_analysis.study import analyse_study, quantities, run_study
-from experiments.sensitivity_face import Sensitivity
 
 EIGHT = (
     *("article", "article_supply", "article_demand", "article_ecosystem"),

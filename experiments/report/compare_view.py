@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,9 +18,8 @@ from experiments.comparison.package_facts import LEVELS, PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes
-from experiments.report.charts import Chart, draw, figure_language
+from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
-from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.tables import NARROW, Page, Table, terminal
 
@@ -289,19 +287,18 @@ def difference_chart(found: ComparisonResult, outcome: str, lang: str = "en") ->
     )  # fmt: skip
 
 
-def save_comparison(
-    found: ComparisonResult, directory: Path, lang: str, quiet: bool = True
-) -> list[Path]:
-    """Write tables, then one figure an outcome, into a folder that exists; return the paths."""
+def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]:
+    """Return the tables by the name of their files."""
     facts = found.packages.copy()
     for column in ("instruments", "added", "changed", "ended"):
         facts[column] = facts[column].map(" ".join)
     facts["assumptions"] = facts["assumptions"].map("; ".join)
-    paths = [directory / name for name in FILES]
-    for path, table in zip(paths, (found.table, facts, found.regret), strict=True):
-        write_csv(path, table)
-    charts = {
+    return dict(zip(FILES, (found.table, facts, found.regret), strict=True))
+
+
+def charts(found: ComparisonResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:
+    """Return what draws the ranked differences of each outcome."""
+    return {
         f"difference_{outcome}": partial(difference_chart, found, outcome, lang)
         for outcome in dict.fromkeys(found.table["outcome"])
     }
-    return paths + draw(charts, directory, lang, quiet)

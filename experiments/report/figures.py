@@ -10,17 +10,8 @@ from matplotlib.axes import Axes
 
 from ecosystem.inputs.catalogue import Outcome
 from experiments.comparison.intervals import ENOUGH, QUANTILES, clear_of_zero
-from experiments.report.charts import (
-    BETTER,
-    INK,
-    QUIET,
-    WORSE,
-    ZERO_INSIDE,
-    Chart,
-    framed,
-    theme,
-)
-from experiments.report.messages import display_unit, number, percent, plain, text, title, wrap
+from experiments.report.charts import BETTER, INK, QUIET, WORSE, Chart, canvas, dot, from_zero
+from experiments.report.messages import display_unit, number, percent, plain, text, title
 from experiments.report.notes import with_error
 
 BESIDE = (1.25, 2.35)
@@ -108,21 +99,18 @@ def ranked_differences(
         low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
     )  # fmt: skip
     below = " · ".join([unit, base, text(outcome.better or "neither", lang)])
-    with theme(lang):
-        frame = framed(0.3 + 0.4 * len(rows), sentence, below, notes)
-        axes = frame.axes(2.1, BESIDE[1] + 0.15)
+    axis = text("difference_axis", lang, reference=reference, unit=unit)
+    with canvas(0.8 + 0.4 * len(rows), sentence, notes, lang) as figure:
+        axes = figure.subplots()
+        from_zero(axes, [labels[name] for name in rows["package"]], axis, below, pad=16)
         for place, (_, row) in enumerate(rows.iterrows()):
-            _dot(axes, place, row, outcome.better)
+            wanted = not outcome.better or _is_better(row["median"], outcome.better)
+            dot(axes, place, row, BETTER if wanted else WORSE)
             of_pairs = {"share": percent(row["share_above_zero"]), "pairs": row["pairs"]}
             words = [with_error(row), text("of_pairs", lang, **of_pairs)]
             _beside(axes, place, words, INK if clear_of_zero(row) else QUIET)
-        names = [wrap(labels[name], 27) for name in rows["package"]]
-        axes.set_yticks(range(len(rows)), names, fontsize=9.5)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel(text("difference_axis", lang, reference=reference, unit=unit), fontsize=9)
         heads = [text(key, lang) for key in ("column_median", "column_share")]
         _beside(axes, -0.75, heads, QUIET)
-        frame.figure.draw_without_rendering()  # ticks come to be while the fonts are set
     alt = text("alt_dots", lang, finding=sentence) + " ".join(
         text(
             "alt_row", lang, package=labels[row["package"]], unit=unit,
@@ -130,19 +118,7 @@ def ranked_differences(
         )
         for _, row in rows.iterrows()
     )  # fmt: skip
-    return Chart(frame.figure, rows.reset_index(drop=True), alt.strip(), lang)
-
-
-def _dot(axes: Axes, place: int, row: pd.Series, better: str) -> None:
-    """Draw one package: thin 90 %, thick 50 %, a dot at the median; grey: no effect shown."""
-    colour = BETTER if not better or _is_better(row["median"], better) else WORSE
-    colour = colour if clear_of_zero(row) else ZERO_INSIDE
-    axes.hlines(place, row["low_90"], row["high_90"], color=colour, linewidth=1.4, zorder=2)
-    axes.hlines(place, row["low_50"], row["high_50"], color=colour, linewidth=5, zorder=3)
-    axes.plot(
-        row["median"], place, "o", color="white", markeredgecolor=colour, markeredgewidth=1.8,
-        markersize=7.5, zorder=4,
-    )  # fmt: skip
+    return Chart(figure, rows.reset_index(drop=True), alt.strip(), lang)
 
 
 def _beside(axes: Axes, place: float, words: Sequence[str], colour: str) -> None:

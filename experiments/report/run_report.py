@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,13 @@ from experiments.report.charts import (
     QUIET,
     WIDTH,
     Chart,
-    draw,
+    canvas,
     figure_language,
-    framed,
-    theme,
+    save,
     tick,
 )
 from experiments.report.compare_view import caveats, fitted
 from experiments.report.figures import shown
-from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, text, title, wrap
 from experiments.report.tables import Page, Table
 
@@ -149,15 +148,8 @@ def bands(result: Result, lang: str = "en") -> Chart:
     foot += [*notes.run_notes(result, lang), *few]
     rows = math.ceil(len(parts) / COLUMNS)
     alt = [text("alt_bands", lang, title=head), *few]
-    with theme(lang):
-        space = framed(2.1 * rows - 0.4, head, "", foot, wide=WIDTH + 1, above=0.55, foot=0.6)
-        panels = space.figure.subplots(
-            rows, COLUMNS, squeeze=False, sharex=True,
-            gridspec_kw={
-                "left": 0.07, "right": 0.985, "top": space.top, "bottom": space.bottom,
-                "wspace": 0.28, "hspace": 0.52,
-            },
-        ).ravel()  # fmt: skip
+    with canvas(2.1 * rows + 0.2, head, foot, lang, WIDTH + 1) as figure:
+        panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True).ravel()
         for panel, band in zip(panels, parts, strict=False):
             row = notes.outcome_row(str(band["outcome"].iloc[0]))
             unit = _panel_unit(str(band["unit"].iloc[0]), row, lang)
@@ -168,8 +160,7 @@ def bands(result: Result, lang: str = "en") -> Chart:
         for panel in panels[max(len(parts) - COLUMNS, 0) : len(parts)]:
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(text("year", lang), fontsize=8)
-        space.figure.draw_without_rendering()
-    return Chart(space.figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
+    return Chart(figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
 
 
 def _panel_words(band: pd.DataFrame, name: str, unit: str, runs: int, lang: str) -> str:
@@ -212,6 +203,5 @@ def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str) -> None:
 def save_run(result: Result, directory: Path, lang: str, quiet: bool = True) -> pd.DataFrame:
     """Write the table, then the figure of one scenario; return the table."""
     table = run_table(result)
-    write_csv(directory / "levels.csv", table)
-    draw({"bands": lambda: bands(result, lang)}, directory, lang, quiet)
+    save(directory, {"levels.csv": table}, {"bands": partial(bands, result, lang)}, lang, quiet)
     return table
