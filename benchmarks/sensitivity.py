@@ -63,11 +63,10 @@ def sobol(world: str) -> list[Row]:
     start = time.process_time()
     values = run_study(part)
     running = time.process_time() - start
-    points = np.arange(len(large.sample.unit))
-    random = np.random.default_rng(1).normal(size=(ANALYSED, len(points)))
+    random = np.random.default_rng(1).normal(size=(ANALYSED, len(large.sample.unit)))
     start = time.process_time()
     for one in random:
-        analyse(large.sample, points, one)
+        analyse(large.sample, one)
     analysing = (time.process_time() - start) / ANALYSED
     count = len(list(quantities(part, values)))
     case = f"Sobol, {len(EIGHT)} packages and history, {{}} blocks, {{}} runs"

@@ -39,31 +39,36 @@ OneScenario = Annotated[Any, read_by(_scenario)]
 ManyScenarios = Annotated[Any, read_by(_scenarios)]
 PolicyQuarter = Annotated[str, quarter_from(POLICY_START)]
 """A quarter in which packages can differ: there are no effects of policy before 2025Q3."""
-Budget = Annotated[float | str | None, read_by(_budget)]
 LAST = "Last quarter, from 2025Q3 on, when packages begin."
-MONEY = (
-    "Planned present value of every package, million yuan; article for that of the article at "
-    "default spending; own for each package's own; by default what its file says."
+SCENARIOS = (
+    "Package names, TOML files or Scenario objects, one or several; all packages by default."
 )
+WHOLE = "Outcomes without parts, one or several; the headline set by default."
 
 
-class CompareOptions(Options):
+class PolicyOptions(Options):
+    """What every study of packages is asked with."""
+
+    replicates: Whole = Field(100, description="Number of pairs.")
+    until: PolicyQuarter = Field("2035Q4", description=LAST)
+    budget: Annotated[float | str | None, read_by(_budget)] = Field(
+        None,
+        description="Planned present value of every package, million yuan; article for that of "
+        "the article at default spending; own for each package's own; by default what its file "
+        "says.",
+    )
+
+
+class CompareOptions(PolicyOptions):
     """What `experiments.compare` is asked with."""
 
-    scenarios: ManyScenarios = Field(
-        None,
-        description="Package names, TOML files or Scenario objects, one or several; all packages "
-        "by default.",
-    )
+    scenarios: ManyScenarios = Field(None, description=SCENARIOS)
     reference: OneScenario = Field(
         "history", description="What the others are compared with; added if not among them."
     )
-    replicates: Whole = Field(100, description="Number of pairs.")
-    until: PolicyQuarter = Field("2035Q4", description=LAST)
-    budget: Budget = Field(None, description=MONEY)
 
 
-class DecomposeOptions(Options):
+class DecomposeOptions(PolicyOptions):
     """What `experiments.decompose` is asked with."""
 
     package: OneScenario = Field(
@@ -75,8 +80,4 @@ class DecomposeOptions(Options):
     replicates: Whole = Field(
         100, description="Number of pairs; tries of effectiveness take at most 32 of them."
     )
-    until: PolicyQuarter = Field("2035Q4", description=LAST)
-    budget: Budget = Field(None, description=MONEY)
-    outcomes: WholeOutcomes = Field(
-        None, description="Outcomes without parts, one or several; the headline set by default."
-    )
+    outcomes: WholeOutcomes = Field(None, description=WHOLE)

@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
 from experiments.comparison.intervals import clear_of_zero
@@ -37,6 +37,8 @@ WIDTH = 9.0
 INK, QUIET, ZERO_INSIDE = "#222222", "#666666", "#9a9a9a"
 BETTER, WORSE = "#0173b2", "#d55e00"
 """Two colours of seaborn's palette that every kind of colour vision tells apart."""
+TICKS = "{x:,.10g}"
+"""Labels of ticks have thousands apart and no exponent."""
 STYLE = ("default", "seaborn-v0_8-whitegrid")
 
 
@@ -132,7 +134,7 @@ def from_zero(axes: Axes, names: Sequence[str], label: str, below: str, pad: flo
     """Give axes with one row a name, the first on top, a line at zero, and words around them."""
     axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
-    axes.xaxis.set_major_formatter(FuncFormatter(tick))
+    axes.xaxis.set_major_formatter(TICKS)
     axes.tick_params(axis="x", labelsize=9)
     axes.set_xlabel(label, fontsize=9)
     axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], fontsize=9)
@@ -149,11 +151,6 @@ def dot(axes: Axes, place: float, row: pd.Series, colour: str, marker: str = "o"
         row["median"], place, marker, color="white", markeredgecolor=colour, markeredgewidth=1.8,
         markersize=7.5, zorder=4,
     )  # fmt: skip
-
-
-def tick(value: float, _: object) -> str:
-    """Return a tick label with thousands apart and without an exponent."""
-    return f"{value:,.10g}"
 
 
 @dataclass(frozen=True)

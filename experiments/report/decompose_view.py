@@ -87,16 +87,6 @@ def headline(found: DecompositionResult, lang: str = "en") -> str:
     )  # fmt: skip
 
 
-def _heading(outcome: str, rows: pd.DataFrame, found: DecompositionResult, lang: str) -> str:
-    row = notes.outcome_row(outcome)
-    facts = [
-        title(row, lang),
-        rows["unit"].iloc[0],
-        notes.base_words(row, found.runs["until"], lang),
-    ]
-    return " · ".join([*facts, text(row.better or "neither", lang)])
-
-
 def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lang: str) -> Page:
     """Return the Shapley parts of one outcome, and the whole below them."""
     rows = pd.concat([found.rows(part, outcome) for part in ("shapley", "whole")])
@@ -105,7 +95,8 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
     lines = [
         [names[row["name"]], *notes.difference_cells(row)] for row in row_dicts(rows.reset_index())
     ]
-    return [_heading(outcome, rows, found, lang), Table(heads, lines)]
+    row, unit = notes.outcome_row(outcome), rows["unit"].iloc[0]
+    return [notes.heading(row, "", unit, found.runs["until"], lang), Table(heads, lines)]
 
 
 def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -> Page:
@@ -121,20 +112,19 @@ def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -
             mark = " *" if clear_of_zero(row) else ""
             cells += [number(row["median"], signed=True) + mark, notes.interval(row, "90")]
         rows.append([names[name], *cells, *even_words(found, name, lang)])
-    heading = _heading(OBJECTIVE, tables["without"], found, lang)
+    row, unit = notes.outcome_row(OBJECTIVE), tables["without"]["unit"].iloc[0]
+    heading = notes.heading(row, "", unit, found.runs["until"], lang)
     return [heading, Table([text("packages_instruments", lang), *heads], rows)]
 
 
 def even_words(found: DecompositionResult, name: str, lang: str) -> list[str]:
     """Return the break-even effectiveness of an instrument, in both measures, as words."""
-    words, table = [], found.break_even
+    even = found.break_even.groupby(["instrument", "measure"])["break_even"].first()
+    words = []
     for measure in ("value_added", "value_added_less_cost"):
-        rows = table[(table["instrument"] == name) & (table["measure"] == measure)]
-        value = rows["break_even"].iloc[0] if len(rows) else None
-        if value is None or value != value:
-            words.append("–")
-        else:
-            words.append(text(value, lang) if isinstance(value, str) else f"{value:.2f}")
+        value = even.get((name, measure), float("nan"))
+        known = text(value, lang) if isinstance(value, str) else f"{value:.2f}"
+        words.append(known if value == value else "–")
     return words
 
 

@@ -18,14 +18,18 @@ BESIDE = (1.25, 2.35)
 """Where the two columns of numbers end, in inches to the right of the axes."""
 IN_UNIT = [*QUANTILES, "monte_carlo_error", "mean", "reference_median"]
 IN_UNIT += ["per_100", "per_100_low", "per_100_high"]
+IN_UNIT += ["mu", "mu_star", "mu_star_low", "mu_star_high", "sigma", "sd"]
 """Columns of tables that are in the unit of their outcome."""
 
 
-def shown(rows: pd.DataFrame, lang: str, form: str = "effect") -> pd.DataFrame:
-    """Return rows of one outcome in the unit in which it is shown, which is in `unit`."""
-    factor, words = display_unit(str(rows["unit"].iloc[0]), lang, form)
+def shown(rows: pd.DataFrame, lang: str, form: str = "effect", unit: str = "unit") -> pd.DataFrame:
+    """Return rows of one outcome in the unit in which it is shown, which is in the column `unit`.
+
+    See `experiments.report.messages.display_unit` for forms.
+    """
+    factor, words = display_unit(str(rows[unit].iloc[0]), lang, form)
     scaled = {name: rows[name] / factor for name in IN_UNIT if name in rows.columns}
-    return rows.assign(**scaled, unit=words)
+    return rows.assign(**scaled, **{unit: words})
 
 
 def standing_out(rows: pd.DataFrame, better: str) -> tuple[str, pd.Series]:

@@ -3,18 +3,17 @@
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from ecosystem.inputs.faults import FaultList
 from experiments.report.charts import (
     BETTER,
     INK,
     QUIET,
+    TICKS,
     ZERO_INSIDE,
     Chart,
     canvas,
     figure_language,
-    tick,
 )
 from experiments.report.messages import number, percent, text, wrap
 from experiments.report.sensitivity_words import (
@@ -135,7 +134,7 @@ def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
     for key, axis in (("mu_star", panel.xaxis), ("sigma", panel.yaxis)):
         label = ", ".join(filter(None, (text(f"sensitivity_{key}", lang), unit)))
         axis.set_label_text(wrap(label, 60), fontsize=8.5)
-        axis.set_major_formatter(FuncFormatter(tick))
+        axis.set_major_formatter(TICKS)
     panel.tick_params(labelsize=7.5)
 
 
