@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, cast
 
 import pandas as pd
@@ -11,7 +12,7 @@ import xarray as xr
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
-from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
@@ -34,14 +35,10 @@ def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[Resol
         With every fault of every scenario, and every name that stands twice.
     """
     faults = FaultList()
-    resolved: list[ResolvedScenario] = []
-    for item in [*(package_names() if scenarios is None else listed(scenarios)), reference]:
-        try:
-            resolved.append(resolve(item))
-        except InputError as error:
-            faults.faults += [fault for fault in error.faults if fault not in faults.faults]
+    items = [*(package_names() if scenarios is None else listed(scenarios)), reference]
+    resolved = [collected(faults, partial(resolve, item)) for item in items]
     faults.raise_if_any()
-    *compared, base = resolved
+    *compared, base = [scenario for scenario in resolved if scenario]
     if base.digest not in {scenario.digest for scenario in compared}:
         compared.append(base)
     names = [scenario.name for scenario in compared]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import POLICY_START
-from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from, read_by
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from experiments.comparison.budget import read_budget
@@ -19,16 +20,10 @@ def _budget(_: FaultList, __: str, value: Any) -> float | str | None:
 
 
 def _scenario(faults: FaultList, _: str, value: Any) -> ResolvedScenario | None:
-    """Return one scenario, noting its faults."""
-    try:
-        return None if value is None else resolve(value)
-    except InputError as error:
-        faults.faults += [fault for fault in error.faults if fault not in faults.faults]
-    return None
+    return None if value is None else collected(faults, partial(resolve, value))
 
 
 def _scenarios(faults: FaultList, place: str, value: Any) -> tuple[ResolvedScenario, ...] | None:
-    """Return one scenario or several, noting the faults of all; None for all packages."""
     if value is None:
         return None
     found = [_scenario(faults, place, item) for item in listed(value)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
-from ecosystem.inputs.scenario import ResolvedScenario, ShockUse
+from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import ENOUGH
 from experiments.report.messages import number, percent, text, title
@@ -71,14 +71,12 @@ def shock_notes(scenarios: Sequence[ResolvedScenario], lang: str) -> list[str]:
     own_of = [(title(item, lang), set(item.shocks) - common) for item in scenarios]
     for scenario, own in [(text("every_scenario", lang), common), *own_of]:
         if own:
-            words = ", ".join(shock_words(use, lang) for use in sorted(own, key=lambda u: u.name))
-            notes.append(text("under_shock", lang, scenario=scenario, shock=words))
+            uses = ", ".join(
+                f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
+                for use in sorted(own, key=lambda use: use.name)
+            )
+            notes.append(text("under_shock", lang, scenario=scenario, shock=uses))
     return notes
-
-
-def shock_words(use: ShockUse, lang: str) -> str:
-    """Return a shock with its size and first quarter in words."""
-    return f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
 
 
 def world_note(world: str, lang: str) -> str:

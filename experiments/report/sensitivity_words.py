@@ -27,7 +27,9 @@ def package_rows(found: SensitivityResult, package: str) -> pd.DataFrame:
 
 def outcome_parts(rows: pd.DataFrame, lang: str, outcome: str | None = None) -> list[pd.DataFrame]:
     """Return the rows of one outcome, or of the first of either group, as they are shown."""
-    chosen = [outcome] if outcome else first_outcomes(rows)
+    sides = [rows.loc[rows["group"] == side, "outcome"] for side in SIDES]
+    firsts = [str(side.iloc[0]) for side in sides if len(side)] or [str(rows["outcome"].iloc[0])]
+    chosen = [outcome] if outcome else firsts
     return [shown(rows[rows["outcome"] == name], lang) for name in chosen]
 
 
@@ -35,12 +37,6 @@ def shown(part: pd.DataFrame, lang: str) -> pd.DataFrame:
     """Return rows of one outcome in the unit in which it is shown, which is in `outcome_unit`."""
     form = "effect" if part["quantity"].iloc[0] == EFFECT else ""
     return figures.shown(part, lang, form, "outcome_unit")
-
-
-def first_outcomes(rows: pd.DataFrame) -> list[str]:
-    """Return the first outcome of industry and of the innovation ecosystem that is there."""
-    sides = [rows.loc[rows["group"] == side, "outcome"] for side in SIDES]
-    return [str(side.iloc[0]) for side in sides if len(side)] or [str(rows["outcome"].iloc[0])]
 
 
 def largest(part: pd.DataFrame, count: int) -> pd.DataFrame:
