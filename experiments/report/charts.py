@@ -130,8 +130,8 @@ def canvas(
         figure.draw_without_rendering()  # ticks come to be while the fonts are set
 
 
-def from_zero(axes: Axes, names: Sequence[str], label: str, below: str, pad: float = 6) -> None:
-    """Give axes with one row a name, the first on top, a line at zero, and words around them."""
+def from_zero(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Give axes a row for each name, the first on top, a line at zero and a label below."""
     axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.xaxis.set_major_formatter(TICKS)
@@ -139,7 +139,6 @@ def from_zero(axes: Axes, names: Sequence[str], label: str, below: str, pad: flo
     axes.set_xlabel(label, fontsize=9)
     axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], fontsize=9)
     axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.set_title(below, loc="left", fontsize=9, color=QUIET, weight="normal", pad=pad)
 
 
 def dot(axes: Axes, place: float, row: pd.Series, colour: str, marker: str = "o") -> None:

@@ -200,7 +200,9 @@ def _drawn(
     foot = [text("decompose_read_figure", lang, pairs=found.runs["pairs"]), *_notes(found, lang)]
     with canvas(0.9 + 0.45 * len(order), sentence, foot, lang) as figure:
         axes = figure.subplots()
-        from_zero(axes, [names[name] for name in order], f"{outcome}, {unit}", f"{unit} · {base}")
+        from_zero(axes, [names[name] for name in order], f"{outcome}, {unit}")
+        below = f"{unit} · {base}"
+        axes.set_title(below, loc="left", fontsize=9, color=QUIET, weight="normal")
         fill(axes)
     rows = [
         text(

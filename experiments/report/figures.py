@@ -106,7 +106,8 @@ def ranked_differences(
     axis = text("difference_axis", lang, reference=reference, unit=unit)
     with canvas(0.8 + 0.4 * len(rows), sentence, notes, lang) as figure:
         axes = figure.subplots()
-        from_zero(axes, [labels[name] for name in rows["package"]], axis, below, pad=16)
+        from_zero(axes, [labels[name] for name in rows["package"]], axis)
+        axes.set_title(below, loc="left", fontsize=9, color=QUIET, weight="normal", pad=16)
         for place, (_, row) in enumerate(rows.iterrows()):
             wanted = not outcome.better or _is_better(row["median"], outcome.better)
             dot(axes, place, row, BETTER if wanted else WORSE)

@@ -1,5 +1,6 @@
 """Pictures of a sensitivity study: Morris plane or Sobol bars, and packages × factors."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -10,10 +11,12 @@ from experiments.report.charts import (
     INK,
     QUIET,
     TICKS,
+    WORSE,
     ZERO_INSIDE,
     Chart,
     canvas,
     figure_language,
+    from_zero,
 )
 from experiments.report.messages import number, percent, text, wrap
 from experiments.report.sensitivity_words import (
@@ -118,10 +121,8 @@ def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
     panel.errorbar(
         part["mu_star"], part["sigma"], xerr=reach, fmt="none", ecolor=LINE, linewidth=0.9, zorder=1
     )
-    sns.scatterplot(
-        data=part, x="mu_star", y="sigma", hue="matters", s=45, ax=panel, zorder=3, legend=False,
-        palette={True: BETTER, False: ZERO_INSIDE},
-    )  # fmt: skip
+    colours = part["matters"].map({True: BETTER, False: ZERO_INSIDE})
+    panel.scatter(part["mu_star"], part["sigma"], 45, colours, edgecolors="white", zorder=3)
     near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
     panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)
     top = float(max(part["mu_star"].max(), part["sigma"].max()))
@@ -159,22 +160,14 @@ def _bars(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str) 
     """Draw first and total order side by side, with intervals; a star marks what matters."""
     titles = factor_titles(found, lang)
     top = part.nsmallest(BARS, "rank")
-    names = [titles[name] for name in top["factor"]]
-    kinds = {"total": -0.2, "first": 0.2}
-    long = top.melt("factor", list(kinds), "index", "share")
-    long["index"] = long["index"].map({kind: text(f"sensitivity_{kind}", lang) for kind in kinds})
-    sns.barplot(data=long, y="factor", x="share", hue="index", ax=panel, errorbar=None)
-    for kind, shift in kinds.items():
-        where = [place + shift for place in range(len(top))]
-        panel.hlines(where, top[f"{kind}_low"], top[f"{kind}_high"], color=INK, linewidth=1.0)
-    panel.axvline(0, color=INK, linewidth=0.8)
-    panel.axvline(NEAR_SHARE, color=QUIET, linewidth=0.9, linestyle=":")
-    panel.set_xlabel(text("sensitivity_share", lang), fontsize=8.5)
-    panel.set_ylabel("")
     marks = ["* " if matters else "" for matters in top["matters"]]
-    labels = [wrap(mark + name, 26) for mark, name in zip(marks, names, strict=True)]
-    panel.set_yticks(range(len(names)), labels, fontsize=7.5)
-    panel.tick_params(axis="x", labelsize=7.5)
+    names = [mark + titles[name] for mark, name in zip(marks, top["factor"], strict=True)]
+    from_zero(panel, names, text("sensitivity_share", lang))
+    for kind, shift, colour in (("total", -0.2, BETTER), ("first", 0.2, WORSE)):
+        where, words = np.arange(len(top)) + shift, text(f"sensitivity_{kind}", lang)
+        panel.barh(where, top[kind], 0.4, color=colour, label=words)
+        panel.hlines(where, top[f"{kind}_low"], top[f"{kind}_high"], color=INK, linewidth=1.0)
+    panel.axvline(NEAR_SHARE, color=QUIET, linewidth=0.9, linestyle=":")
     panel.legend(fontsize=7.5, title=None, loc="lower right")
 
 
