@@ -10,11 +10,11 @@ import time
 import numpy as np
 
 from benchmarks.record import Row, command
+from experiments.faces import Sensitivity
 from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.plan import plan_study
 from experiments.sensitivity_analysis.salib_study import analyse
 from experiments.sensitivity_analysis.study import analyse_study, quantities, run_study
-from experiments.sensitivity_face import Sensitivity
 
 EIGHT = (
     *("article", "article_supply", "article_demand", "article_ecosystem"),
@@ -63,11 +63,10 @@ def sobol(world: str) -> list[Row]:
     start = time.process_time()
     values = run_study(part)
     running = time.process_time() - start
-    points = np.arange(len(large.sample.unit))
-    random = np.random.default_rng(1).normal(size=(ANALYSED, len(points)))
+    random = np.random.default_rng(1).normal(size=(ANALYSED, len(large.sample.unit)))
     start = time.process_time()
     for one in random:
-        analyse(large.sample, points, one)
+        analyse(large.sample, one)
     analysing = (time.process_time() - start) / ANALYSED
     count = len(list(quantities(part, values)))
     case = f"Sobol, {len(EIGHT)} packages and history, {{}} blocks, {{}} runs"

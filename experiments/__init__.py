@@ -6,16 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.faces import compare, decompose
-    from experiments.sensitivity_face import sensitivity
+    from experiments.faces import compare, decompose, sensitivity
 
 __all__ = ["compare", "decompose", "sensitivity"]
-
-HOMES = {
-    "compare": "experiments.faces",
-    "decompose": "experiments.faces",
-    "sensitivity": "experiments.sensitivity_face",
-}
 
 
 def _check_neighbours() -> None:
@@ -36,6 +29,6 @@ _check_neighbours()
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for; AttributeError if the package does not offer it."""
-    if name not in HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(HOMES[name]), name)
+    return getattr(import_module("experiments.faces"), name)

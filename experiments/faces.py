@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.options import face
@@ -23,41 +24,29 @@ from experiments.comparison.options import (
 )
 from experiments.comparison.resilience import ResilienceResult
 from experiments.comparison.simulated import laid_over, simulated
-from experiments.report import compare_view, decompose_view, resilience_view
-from experiments.report.charts import Chart
+from experiments.report import compare_view, decompose_view, resilience_view, sensitivity_view
+from experiments.report.charts import Chart, save
+from experiments.report.sensitivity_figures import heat_map, package_chart
 from experiments.report.tables import Page, as_html, screen, terminal
+from experiments.sensitivity_analysis.options import SensitivityOptions
+from experiments.sensitivity_analysis.plan import Study, plan_study
+from experiments.sensitivity_analysis.study import SensitivityResult, analyse_study, run_study
 
 
 class Shown:
-    """What has a page in each language, and so a text and a notebook view."""
+    """What shows itself as text, as a page in a notebook, and as files."""
+
+    view: Any
+    """The module of `experiments.report` that knows its words, its tables and its pictures."""
 
     def page(self, lang: str = "en") -> Page:
         """Return everything found as paragraphs and tables."""
-        raise NotImplementedError
+        page: Page = self.view.full(self, lang)
+        return page
 
     def text(self, lang: str = "en", columns: int | None = None) -> str:
         """Return the page as lines of at most so many columns; by default those of the terminal."""
         return terminal(self.page(lang), columns or screen())
-
-    def _repr_html_(self) -> str:
-        """Show in a notebook what was run, how often, and the intervals."""
-        return as_html(self.page())
-
-
-class Comparison(ComparisonResult, Shown):
-    """What a comparison found, with its pictures; `ComparisonResult` says what it holds."""
-
-    def page(self, lang: str = "en") -> Page:
-        """Return every table as paragraphs and tables."""
-        return compare_view.full(self, lang)
-
-    def summary(self, lang: str = "en", columns: int | None = None) -> str:
-        """Return the first screen: what was run, and what stands out."""
-        return terminal(compare_view.summary(self, lang), columns or screen())
-
-    def figure(self, outcome: str | None = None, lang: str = "en") -> Chart:
-        """Draw the ranked paired differences of one outcome, by default the first of the table."""
-        return compare_view.difference_chart(self, outcome or self.outcomes[0], lang)
 
     def save(self, directory: Path | str, lang: str = "en", quiet: bool = True) -> list[Path]:
         """Write tables and figures into a folder that exists, and return the paths.
@@ -67,43 +56,72 @@ class Comparison(ComparisonResult, Shown):
         OSError
             The folder is missing or cannot be written to.
         """
-        return compare_view.save_comparison(self, Path(directory), lang, quiet)
+        charts = self.view.charts(self, lang)
+        return save(Path(directory), self.view.tables(self, lang), charts, lang, quiet)
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what was run, how often, and the intervals."""
+        return as_html(self.page())
+
+
+class Comparison(ComparisonResult, Shown):
+    """What a comparison found, with its pictures; `ComparisonResult` says what it holds."""
+
+    view = compare_view
+
+    def summary(self, lang: str = "en", columns: int | None = None) -> str:
+        """Return the first screen: what was run, and what stands out."""
+        return terminal(compare_view.summary(self, lang), columns or screen())
+
+    def figure(self, outcome: str | None = None, lang: str = "en") -> Chart:
+        """Draw the ranked paired differences of one outcome, by default the first of the table."""
+        return compare_view.difference_chart(self, outcome or self.outcomes[0], lang)
 
 
 class Decomposition(DecompositionResult, Shown):
     """What the parts of a package add, with its pictures; see `DecompositionResult`."""
 
-    def page(self, lang: str = "en") -> Page:
-        """Return every table as paragraphs and tables."""
-        return decompose_view.decomposition_page(self, lang)
+    view = decompose_view
 
     def headline(self, lang: str = "en") -> str:
         """Return what adds most, as a sentence."""
-        return decompose_view.decomposition_headline(self, lang)
+        return decompose_view.headline(self, lang)
 
     def figures(self, lang: str = "en") -> dict[str, Chart]:
         """Draw the instruments and the waterfall of the blocks."""
-        return decompose_view.decomposition_charts(self, lang)
-
-    def save(self, directory: Path | str, lang: str = "en", quiet: bool = True) -> list[Path]:
-        """Write tables and figures into a folder that exists, and return the paths."""
-        return decompose_view.save_decomposition(self, Path(directory), lang, quiet)
+        return {
+            "instruments": decompose_view.instrument_dots(self, lang),
+            "blocks": decompose_view.waterfall(self, lang),
+        }
 
 
 class Resilience(ResilienceResult, Shown):
     """What shocks do to packages, as a page; see `ResilienceResult`."""
 
-    def page(self, lang: str = "en") -> Page:
-        """Return every table as paragraphs and tables."""
-        return resilience_view.resilience_page(self, lang)
+    view = resilience_view
 
     def headline(self, lang: str = "en") -> str:
         """Return the largest loss, as a sentence."""
-        return resilience_view.resilience_headline(self, lang)
+        return resilience_view.headline(self, lang)
 
-    def save(self, directory: Path | str) -> list[Path]:
-        """Write the tables into a folder that exists, and return the paths."""
-        return resilience_view.save_resilience(self, Path(directory))
+
+class Sensitivity(SensitivityResult, Shown):
+    """What a sensitivity study found, with its pictures; `SensitivityResult` says what it holds."""
+
+    view = sensitivity_view
+
+    def figure(
+        self, package: str | None = None, outcome: str | None = None, lang: str = "en"
+    ) -> Chart:
+        """Draw the plane or the bars of a package's effects, industry beside the ecosystem.
+
+        See `experiments.report.sensitivity_figures.package_chart`.
+        """
+        return package_chart(self, package, outcome, lang)
+
+    def heat_map(self, lang: str = "en") -> Chart:
+        """Draw packages × factors, industry beside the innovation ecosystem."""
+        return heat_map(self, lang)
 
 
 @face(CompareOptions, positional=("scenarios", "reference"))
@@ -146,3 +164,27 @@ def decompose(asked: DecomposeOptions) -> Decomposition:
     else:
         base = laid_over(resolve(asked.reference), asked)
     return Decomposition.of(whole, base, asked)
+
+
+@face(SensitivityOptions, positional=("scenarios", "reference"))
+def sensitivity(asked: SensitivityOptions) -> Sensitivity:
+    """Run scenarios over a sample of factors and say which factors move outcomes and effects.
+
+    All points of a Morris trajectory or Saltelli block share luck, and so do all scenarios, so
+    that neither an index nor a paired effect takes chance for a factor.
+
+    {parameters}
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong.
+    FloatingPointError
+        Every run failed.
+    """
+    return found_by(plan_study(asked))
+
+
+def found_by(study: Study) -> Sensitivity:
+    """Run what is missing of a study and analyse it."""
+    return Sensitivity(**vars(analyse_study(study, run_study(study))))

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from experiments import sensitivity
-from experiments.sensitivity_face import Sensitivity
+from experiments.faces import Sensitivity
 
 
 def study(model: Any, factors: Any, method: str = "sobol", **options: Any) -> Sensitivity:

@@ -14,7 +14,8 @@ from ecosystem.inputs.catalogue import instruments, outcomes
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.outcomes import measure
-from experiments.comparison.budget import ARTICLE, own_present_value, with_budget
+from experiments.comparison.budget import own_present_value, with_budget
+from experiments.comparison.options import ARTICLE
 
 UNTIL = period_index("2028Q4")
 PACKAGES = tuple(name for name in package_names() if name not in ("none", "history"))

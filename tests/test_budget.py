@@ -16,10 +16,10 @@ from experiments.command.cli import app
 from experiments.comparison.budget import (
     article_present_value,
     own_present_value,
-    read_budget,
     unscaled,
     with_budget,
 )
+from experiments.comparison.options import read_budget
 
 FREE = ("none", "history")
 SPENDING = sorted(set(package_names()) - set(FREE))

@@ -243,7 +243,7 @@ def test_where_no_pair_is_left_the_rest_is_still_written(
     found = Comparison.of(gone, "history")
     words = found.text()
     assert ": 0 pairs, seed" in words and "± –" not in words and found.table.empty
-    assert [path.name for path in found.save(tmp_path)] == list(compare_view.FILES)
+    assert [path.name for path in found.save(tmp_path)] == list(compare_view.tables(found))
     assert found.summary()
     with pytest.raises(InputError, match="not every pair has failed"):
         found.figure()

@@ -27,9 +27,9 @@ from experiments.comparison.decompose import (
     subset,
     wanted_sets,
 )
-from experiments.comparison.options import simulated
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import ANY
+from experiments.comparison.simulated import simulated
 from experiments.faces import Decomposition
 from experiments.report.figures import IN_UNIT
 from experiments.report.messages import width

@@ -130,16 +130,16 @@ def test_a_figure_that_fails_costs_no_run(tmp_path: Path) -> None:
         raise RuntimeError("no such glyph")
 
     with pytest.warns(UserWarning, match="figure bad was not drawn.*no such glyph"):
-        paths = charts.draw({"bad": broken, "good": lambda: chart(rows(5, 0))}, tmp_path, "en")
+        paths = charts.save(tmp_path, {}, {"bad": broken, "good": lambda: chart(rows(5, 0))}, "en")
     note = tmp_path / "figures" / "bad.failed.txt"
     assert note in paths and "no such glyph" in note.read_text() and len(paths) == 5
-    charts.draw({"bad": lambda: chart(rows(5, 0))}, tmp_path, "en")
+    charts.save(tmp_path, {}, {"bad": lambda: chart(rows(5, 0))}, "en")
     assert not note.exists() and (tmp_path / "figures" / "bad.png").is_file()
 
 
 def test_drawing_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for quiet in (True, False):
-        charts.draw({"one": lambda: chart(rows(5, 0))}, tmp_path, "en", quiet)
+        charts.save(tmp_path, {}, {"one": lambda: chart(rows(5, 0))}, "en", quiet)
         assert ("figures" in capsys.readouterr().err) is (not quiet)
 
 

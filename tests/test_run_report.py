@@ -1,11 +1,10 @@
-"""One scenario's levels and bands, and its large files: the same from pieces as from the whole."""
+"""One scenario's levels and bands, as tables, pages and a figure."""
 
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.text import Text
 
@@ -52,18 +51,6 @@ def written(picture: Chart) -> str:
     """Return all that is written in a figure, line breaks as blanks."""
     pieces = [*picture.figure.texts, *(item for axes in picture.figure.axes for item in axes.texts)]
     return "\n".join(" ".join(item.get_text().split()) for item in pieces)
-
-
-@pytest.mark.slow
-def test_pieces_are_the_frame_in_its_order(result: Result) -> None:
-    whole = result.to_frame()
-    for rows in (20, 100):
-        pieces = list(result.frames(rows))
-        assert len(pieces) > len(result.series)
-        for piece in pieces:
-            runs = len(piece[["scenario", "replicate"]].drop_duplicates())
-            assert len(piece) <= rows or runs == 1
-        pd.testing.assert_frame_equal(pd.concat(pieces, ignore_index=True), whole)
 
 
 def test_csv_is_that_of_the_frame(result: Result, tmp_path: Path) -> None:

@@ -10,12 +10,11 @@ from matplotlib.colors import to_hex
 from sensitivity_studies import LINEAR, linear, study
 
 from benchmarks.toys import ISHIGAMI, G, ishigami, noisy_g, sobol_g
+from experiments.faces import Sensitivity
 from experiments.report.messages import number, text
-from experiments.report.sensitivity_figures import describe
-from experiments.report.sensitivity_heat import GREY
+from experiments.report.sensitivity_figures import GREY, describe
 from experiments.report.sensitivity_words import below_words
 from experiments.sensitivity_analysis.salib_study import NEAR_SHARE
-from experiments.sensitivity_face import Sensitivity
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 from ecosystem.inputs.faults import InputError
 from experiments import sensitivity
 from experiments.command.cli import app
+from experiments.faces import Sensitivity
+from experiments.report import sensitivity_view
 from experiments.report.charts import figure_language
 from experiments.report.messages import text, width
-from experiments.report.sensitivity_view import sensitivity_summary
 from experiments.report.sensitivity_words import SIDES
 from experiments.report.tables import Table, terminal
 from experiments.sensitivity_analysis.chance import share_of_variance
 from experiments.sensitivity_analysis.study import Values, quantities, run_study
-from experiments.sensitivity_face import Sensitivity
 
 TWO = ["hype", "ecosystem_effectiveness"]
 TEACHING = ["--world", "teaching", "--jobs", "1", "--trajectories", "4"]
@@ -158,13 +158,13 @@ def test_pictures_have_words_and_numbers(found: Sensitivity, lang: str, tmp_path
     assert {"en": "Hype", "zh": "投资热潮"}[lang] in found.text(lang)
     for columns in (80, 100):
         assert max(width(line) for line in found.text(lang, columns).splitlines()) <= columns
-    first = terminal(sensitivity_summary(found, lang), 80).splitlines()
+    first = terminal(sensitivity_view.summary(found, lang), 80).splitlines()
     assert len(first) <= 24 and max(width(line) for line in first) <= 80
 
 
 @pytest.mark.slow
 def test_the_first_screen_counts_where_a_factor_stands_out(found: Sensitivity) -> None:
-    (table,) = [block for block in sensitivity_summary(found) if isinstance(block, Table)]
+    (table,) = [block for block in sensitivity_view.summary(found) if isinstance(block, Table)]
     rows = found.table[found.table["quantity"].eq("effect") & found.table["mu_star"].notna()]
     assert table.columns == ["factor", "Industry", "Innovation ecosystem"] and table.rows
     for title, *cells in table.rows:

@@ -18,12 +18,11 @@ from experiments.command.dry_run import cost_of, cost_of_study
 from experiments.command.request import Request
 from experiments.command.resolve import resolved, warn
 from experiments.comparison.options import DecomposeOptions
-from experiments.faces import Decomposition, Resilience, compare, decompose
+from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
+from experiments.report import sensitivity_view
 from experiments.report.compare_view import summary
 from experiments.report.run_report import run_pages, save_run
-from experiments.report.sensitivity_view import sensitivity_page, sensitivity_summary
 from experiments.sensitivity_analysis.plan import Study, plan_study
-from experiments.sensitivity_face import found_by
 
 IDENTITY = ("replicates", "seed", "until", "world", "fixed_parameters", "outcomes")
 """Options that change numbers; shocks, settings and budgets stand in the scenarios."""
@@ -141,8 +140,8 @@ def study_all(request: Request, study: Study, directory: Path) -> Finding:
         found = found_by(replace(study, asked=asked))
     found.save(directory, request.lang, request.quiet)
     pages = {
-        "summary": sensitivity_summary(found, request.lang),
-        "full": sensitivity_page(found, request.lang),
+        "summary": sensitivity_view.summary(found, request.lang),
+        "full": sensitivity_view.full(found, request.lang),
     }
     return Finding(pages, {"table": records(found.table)}, {"runs": study.runs})
 

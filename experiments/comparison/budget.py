@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
-
-ARTICLE, OWN = "article", "own"
-"""Budgets by name: what the article costs at default spending, and no scaling at all."""
-
-Budget = float | str | None
+from experiments.comparison.options import ARTICLE, OWN, read_budget
 
 
 def own_present_value(scenario: ResolvedScenario) -> float:
@@ -28,33 +22,12 @@ def unscaled(scenario: ResolvedScenario) -> ResolvedScenario:
     return replace(scenario, layers=layers)
 
 
-def read_budget(budget: object) -> Budget:
-    """Return a budget as a number of million yuan, a name, or None for what the files say.
-
-    Raises
-    ------
-    InputError
-        It is neither a positive number nor a name.
-    """
-    if budget is None or budget in (ARTICLE, OWN):
-        return budget
-    try:
-        number = float(budget)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(budget, bool) or not 0 < number < math.inf:
-        faults = FaultList()
-        faults.add("budget", budget, f"a number of million yuan above 0, {ARTICLE} or {OWN}")
-        faults.raise_if_any()
-    return number
-
-
 def article_present_value(parameters: Mapping[str, float]) -> float:
     """Return what the article plans at default spending, million yuan of present value."""
     return own_present_value(unscaled(replace(resolve(ARTICLE), parameters=parameters)))
 
 
-def with_budget(scenario: ResolvedScenario, budget: Budget) -> ResolvedScenario:
+def with_budget(scenario: ResolvedScenario, budget: float | str | None) -> ResolvedScenario:
     """Return a scenario whose own money has a given planned present value.
 
     Spending and envelopes are scaled together, never rates. A scenario that plans no money of its

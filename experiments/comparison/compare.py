@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, cast
 
 import pandas as pd
@@ -11,7 +12,7 @@ import xarray as xr
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
-from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
@@ -34,14 +35,10 @@ def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[Resol
         With every fault of every scenario, and every name that stands twice.
     """
     faults = FaultList()
-    resolved: list[ResolvedScenario] = []
-    for item in [*(package_names() if scenarios is None else listed(scenarios)), reference]:
-        try:
-            resolved.append(resolve(item))
-        except InputError as error:
-            faults.faults += [fault for fault in error.faults if fault not in faults.faults]
+    items = [*(package_names() if scenarios is None else listed(scenarios)), reference]
+    resolved = [collected(faults, partial(resolve, item)) for item in items]
     faults.raise_if_any()
-    *compared, base = resolved
+    *compared, base = [scenario for scenario in resolved if scenario]
     if base.digest not in {scenario.digest for scenario in compared}:
         compared.append(base)
     names = [scenario.name for scenario in compared]
@@ -54,21 +51,6 @@ def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[Resol
 def headline_outcomes() -> list[str]:
     """Return the names of the fixed first table of every comparison, in its order."""
     return [name for name, row in catalogue().items() if row.headline]
-
-
-def chosen_outcomes(faults: FaultList, names: object, whole: bool = False) -> tuple[str, ...]:
-    """Return the outcomes that are asked for, each once, or the headline ones for None.
-
-    Notes unknown names, and outcomes with parts where only `whole` ones will do.
-    """
-    if names is None:
-        return tuple(headline_outcomes())
-    asked = listed(names)
-    if not asked:
-        faults.add("outcomes", names, "at least one outcome")
-    valid = [name for name, row in catalogue().items() if not (whole and row.dimension)]
-    found = [name for name in asked if faults.name("outcomes", name, valid)]
-    return tuple(dict.fromkeys(found))
 
 
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
@@ -165,10 +147,12 @@ class ComparisonResult:
         Statistics have the dimensions (package, outcome), `difference` also replicate. Parts of an
         outcome, such as tiers, are outcomes named `outcome[part]`.
         """
-        table = self.table.assign(outcome=[_key(row) for row in row_dicts(self.table)])
+        table = self.table.assign(
+            outcome=[row["outcome"] + part_of(row) for row in row_dicts(self.table)]
+        )
         statistics = table.drop(columns=["unit", "time_base", *DIMENSIONS], errors="ignore")
         pairs = self.differences.melt(ignore_index=False, value_name="difference").reset_index()
-        pairs["outcome"] = [_key(row) for row in row_dicts(pairs)]
+        pairs["outcome"] = [row["outcome"] + part_of(row) for row in row_dicts(pairs)]
         pairs = pairs.rename(columns={"scenario": "package"})
         pairs = pairs[pairs["outcome"].isin(statistics["outcome"])]
         keys = ["package", "outcome", "replicate"]
@@ -263,7 +247,7 @@ def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", frame.to_dict("records"))
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    """Return an outcome with its part, such as `servers[intelligent]`."""
-    parts = [str(row[name]) for name in DIMENSIONS if row.get(name)]
-    return f"{row['outcome']}[{', '.join(parts)}]" if parts else str(row["outcome"])
+def part_of(row: Any) -> str:
+    """Return the part of an outcome, such as ``[intelligent]``; nothing for a whole."""
+    parts = ", ".join(str(row[name]) for name in DIMENSIONS if row.get(name))
+    return f"[{parts}]" if parts else ""

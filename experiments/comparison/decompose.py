@@ -26,7 +26,7 @@ from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
-from experiments.comparison.compare import NET_COST, chosen_outcomes
+from experiments.comparison.compare import NET_COST, headline_outcomes
 from experiments.comparison.intervals import describe
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import break_even, shapley
@@ -181,7 +181,9 @@ class DecompositionResult:
         asked
             How they are run; its `outcomes` are reported, the headline ones by default.
         """
-        wanted, names = checked(whole, base, asked.outcomes), parts_of(whole, base)
+        check_parts(whole, base)
+        chosen, names = asked.outcomes or headline_outcomes(), parts_of(whole, base)
+        wanted = tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
         sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
         plain = [subset(whole, keep, set_name(keep), base) for keep in sets]
         trials, tries = tried(whole, names, base), min(asked.replicates, TRIES)
@@ -215,32 +217,35 @@ class DecompositionResult:
         return cls(whole, base, runs, table, levels, gap)
 
 
-def checked(
-    whole: ResolvedScenario, base: ResolvedScenario, outcomes: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    """Return the outcomes to report, or raise InputError, also where nothing can be taken apart."""
+def check_parts(whole: ResolvedScenario, base: ResolvedScenario) -> None:
+    """Raise InputError where nothing can be taken apart."""
     faults = FaultList()
     if not instruments_of(whole):
         faults.add("decompose", whole.name, "a package that adds instruments to the reference")
     if instruments_of(base):
         faults.add("reference", base.name, "a reference without instruments of its own")
-    chosen = chosen_outcomes(faults, outcomes, whole=True)
     faults.raise_if_any()
-    return tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
+
+
+def unions(blocks: Mapping[str, Set]) -> dict[Set, Set]:
+    """Return the instruments of every choice of blocks: of none, of one, …, of all."""
+    sizes = range(len(blocks) + 1)
+    return {
+        frozenset(chosen): NOTHING.union(*(blocks[one] for one in chosen))
+        for size in sizes
+        for chosen in combinations(blocks, size)
+    }
 
 
 def wanted_sets(names: Sequence[str]) -> list[Set]:
     """Return the whole, every single instrument, every one left out, and all unions of blocks."""
     whole = frozenset(names)
-    blocks = list(blocks_of(names).values())
-    unions = [
-        frozenset().union(*chosen)
-        for size in range(len(blocks) + 1)
-        for chosen in combinations(blocks, size)
+    return [
+        whole,
+        *(frozenset({name}) for name in names),
+        *(whole - {name} for name in names),
+        *unions(blocks_of(names)).values(),
     ]
-    return [whole, *(frozenset({name}) for name in names), *(whole - {name} for name in names)] + (
-        unions
-    )
 
 
 def tried(
@@ -280,11 +285,7 @@ def parts_table(
     for outcome in values[whole]:
         base = values[NOTHING][outcome]
         full = values[whole][outcome]
-        games = {
-            frozenset(chosen): values[frozenset().union(*(blocks[one] for one in chosen))][outcome]
-            for size in range(len(blocks) + 1)
-            for chosen in combinations(blocks, size)
-        }
+        games = {chosen: values[union][outcome] for chosen, union in unions(blocks).items()}
         split = shapley(games, list(blocks))
         size = np.maximum(np.abs(full), 1.0)
         wrong = np.abs(sum(split.values()) - (full - base)) / size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,7 +13,30 @@ from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options, Whole, WholeOutcomes, quarter_from
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.translate import read_by
-from experiments.comparison.budget import read_budget
+
+ARTICLE, OWN = "article", "own"
+"""Budgets by name: what the article costs at default spending, and no scaling at all."""
+
+
+def read_budget(budget: object) -> float | str | None:
+    """Return a budget as a number of million yuan, a name, or None for what the files say.
+
+    Raises
+    ------
+    InputError
+        It is neither a positive number nor a name.
+    """
+    if budget is None or budget in (ARTICLE, OWN):
+        return budget
+    try:
+        number = float(budget)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(budget, bool) or not 0 < number < math.inf:
+        faults = FaultList()
+        faults.add("budget", budget, f"a number of million yuan above 0, {ARTICLE} or {OWN}")
+        faults.raise_if_any()
+    return number
 
 
 def _budget(_: FaultList, value: Any) -> float | str | None:
@@ -20,12 +44,10 @@ def _budget(_: FaultList, value: Any) -> float | str | None:
 
 
 def _scenario(faults: FaultList, value: Any, place: str = "") -> ResolvedScenario | None:
-    """Return one scenario, noting its faults."""
     return None if value is None else collected(faults, lambda: resolve(value, place))
 
 
 def _scenarios(faults: FaultList, value: Any) -> tuple[ResolvedScenario, ...] | None:
-    """Return one scenario or several, noting the faults of all; None for all packages."""
     if value is None:
         return None
     found = [_scenario(faults, item, f"[{number}]") for number, item in enumerate(listed(value))]
@@ -36,31 +58,36 @@ OneScenario = Annotated[Any, read_by(_scenario)]
 ManyScenarios = Annotated[Any, read_by(_scenarios)]
 PolicyQuarter = Annotated[str, quarter_from(POLICY_START)]
 """A quarter in which packages can differ: there are no effects of policy before 2025Q3."""
-Budget = Annotated[float | str | None, read_by(_budget)]
 LAST = "Last quarter, from 2025Q3 on, when packages begin."
-MONEY = (
-    "Planned present value of every package, million yuan; article for that of the article at "
-    "default spending; own for each package's own; by default what its file says."
+SCENARIOS = (
+    "Package names, TOML files or Scenario objects, one or several; all packages by default."
 )
+WHOLE = "Outcomes without parts, one or several; the headline set by default."
 
 
-class CompareOptions(Options):
+class PolicyOptions(Options):
+    """What every study of packages is asked with."""
+
+    replicates: Whole = Field(100, description="Number of pairs.")
+    until: PolicyQuarter = Field("2035Q4", description=LAST)
+    budget: Annotated[float | str | None, read_by(_budget)] = Field(
+        None,
+        description="Planned present value of every package, million yuan; article for that of "
+        "the article at default spending; own for each package's own; by default what its file "
+        "says.",
+    )
+
+
+class CompareOptions(PolicyOptions):
     """What `experiments.compare` is asked with."""
 
-    scenarios: ManyScenarios = Field(
-        None,
-        description="Package names, TOML files or Scenario objects, one or several; all packages "
-        "by default.",
-    )
+    scenarios: ManyScenarios = Field(None, description=SCENARIOS)
     reference: OneScenario = Field(
         "history", description="What the others are compared with; added if not among them."
     )
-    replicates: Whole = Field(100, description="Number of pairs.")
-    until: PolicyQuarter = Field("2035Q4", description=LAST)
-    budget: Budget = Field(None, description=MONEY)
 
 
-class DecomposeOptions(Options):
+class DecomposeOptions(PolicyOptions):
     """What `experiments.decompose` is asked with."""
 
     package: OneScenario = Field(
@@ -72,8 +99,4 @@ class DecomposeOptions(Options):
     replicates: Whole = Field(
         100, description="Number of pairs; tries of effectiveness take at most 32 of them."
     )
-    until: PolicyQuarter = Field("2035Q4", description=LAST)
-    budget: Budget = Field(None, description=MONEY)
-    outcomes: WholeOutcomes = Field(
-        None, description="Outcomes without parts, one or several; the headline set by default."
-    )
+    outcomes: WholeOutcomes = Field(None, description=WHOLE)

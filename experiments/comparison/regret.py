@@ -64,8 +64,8 @@ def regret_of(result: Result) -> pd.DataFrame:
     A scenario of which every run failed is left out, for there is no draw in which it is known;
     a single one that is left has nothing to regret.
     """
-    alive = [place for place, name in enumerate(result.scenarios) if result.used_runs(name)]
-    if OBJECTIVE not in result.summaries or len(alive) < 2:
+    values = result.summaries.get(OBJECTIVE, np.empty((0, 1, 1)))[..., 0]
+    alive = np.flatnonzero(np.isfinite(values).any(axis=1))
+    if len(alive) < 2:
         return pd.DataFrame(columns=["package"])
-    values = result.summaries[OBJECTIVE][alive, :, 0]
-    return regret_table([result.scenarios[place] for place in alive], values)
+    return regret_table([result.scenarios[place] for place in alive], values[alive])

@@ -18,9 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
+from experiments.comparison.intervals import clear_of_zero
 from experiments.report.files import write_csv, write_text
 from experiments.report.messages import check_language, text, wrap
 
@@ -36,6 +37,8 @@ WIDTH = 9.0
 INK, QUIET, ZERO_INSIDE = "#222222", "#666666", "#9a9a9a"
 BETTER, WORSE = "#0173b2", "#d55e00"
 """Two colours of seaborn's palette that every kind of colour vision tells apart."""
+TICKS = "{x:,.10g}"
+"""Labels of ticks have thousands apart and no exponent."""
 STYLE = ("default", "seaborn-v0_8-whitegrid")
 
 
@@ -92,68 +95,61 @@ def theme(lang: str) -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure (inches) that belongs to no window system and no global list."""
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    return figure
+@contextmanager
+def canvas(
+    middle: float, head: str, notes: Sequence[str], lang: str, wide: float = WIDTH
+) -> Iterator[Figure]:
+    """Give an empty figure with words around a space for axes, which matplotlib lays out.
 
-
-@dataclass(frozen=True)
-class Frame:
-    """A figure with its title, subtitle and foot; what lies between them, as shares of it."""
-
-    figure: Figure
-    bottom: float
-    top: float
-
-    def axes(self, left: float, right: float) -> Axes:
-        """Return axes between two margins, in inches, with a line at zero."""
-        wide = self.figure.get_figwidth()
-        axes = self.figure.add_axes(
-            (left / wide, self.bottom, (wide - left - right) / wide, self.top - self.bottom)
-        )
-        axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
-        axes.xaxis.set_major_formatter(FuncFormatter(tick))
-        axes.tick_params(axis="x", labelsize=9)
-        return axes
-
-
-def framed(
-    middle: float, head: str, below: str, notes: Sequence[str], *, wide: float = WIDTH,
-    above: float = 0.5, foot: float = 0.65,
-) -> Frame:  # fmt: skip
-    """Return a figure with words around a space for axes.
+    It belongs to no window system and no global list.
 
     Parameters
     ----------
     middle
-        Height of the space, inches.
-    head, below
-        Title and subtitle.
+        Height of the space, with labels and titles of axes, inches.
+    head
+        Title.
     notes
         Lines for the foot.
+    lang
+        Language, whose theme holds inside the block.
     wide
         Width of the figure, inches.
-    above, foot
-        Inches beside those of the words, between title and space and under it.
     """
     head = wrap(head, round(88 * wide / WIDTH))
-    lines = "\n".join(wrap(note, round(150 * wide / WIDTH)) for note in notes)
-    under = 0.20 + 0.22 * (1 + head.count("\n"))
-    top, bottom = under + above, foot + 0.15 * (1 + lines.count("\n"))
-    high = top + middle + bottom
-    figure = new_figure(wide, high)
-    weight = mpl.rcParams["axes.titleweight"]
-    figure.text(0.02, 1 - 0.12 / high, head, va="top", fontsize=12, weight=weight)
-    figure.text(0.02, 1 - under / high, below, va="top", fontsize=9, color=QUIET)
-    figure.text(0.02, 0.08 / high, lines, va="bottom", fontsize=7.5, color=QUIET, linespacing=1.4)
-    return Frame(figure, bottom / high, 1 - top / high)
+    foot = "\n".join(wrap(note, round(150 * wide / WIDTH)) for note in notes)
+    words = 0.5 + 0.22 * head.count("\n") + 0.15 * foot.count("\n")
+    with theme(lang):
+        figure = Figure(figsize=(wide, middle + words))
+        figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
+        FigureCanvasAgg(figure)
+        weight = mpl.rcParams["axes.titleweight"]
+        figure.suptitle(head, x=0.02, ha="left", fontsize=12, weight=weight)
+        figure.supxlabel(foot, x=0.02, ha="left", fontsize=7.5, color=QUIET, linespacing=1.4)
+        yield figure
+        figure.draw_without_rendering()  # ticks come to be while the fonts are set
 
 
-def tick(value: float, _: object) -> str:
-    """Return a tick label with thousands apart and without an exponent."""
-    return f"{value:,.10g}"
+def from_zero(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Give axes a row for each name, the first on top, a line at zero and a label below."""
+    axes.axvline(0, color=INK, linewidth=0.9, zorder=1)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+    axes.xaxis.set_major_formatter(TICKS)
+    axes.tick_params(axis="x", labelsize=9)
+    axes.set_xlabel(label, fontsize=9)
+    axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], fontsize=9)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def dot(axes: Axes, place: float, row: pd.Series, colour: str, marker: str = "o") -> None:
+    """Draw paired differences: thin 90 %, thick 50 %, a dot at the median; grey: none shown."""
+    colour = colour if clear_of_zero(row) else ZERO_INSIDE
+    axes.hlines(place, row["low_90"], row["high_90"], color=colour, linewidth=1.4, zorder=2)
+    axes.hlines(place, row["low_50"], row["high_50"], color=colour, linewidth=5, zorder=3)
+    axes.plot(
+        row["median"], place, marker, color="white", markeredgecolor=colour, markeredgewidth=1.8,
+        markersize=7.5, zorder=4,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -197,31 +193,39 @@ class Chart:
         return picture.getvalue()
 
 
-def draw(
-    charts: Mapping[str, Callable[[], Chart]], directory: Path, lang: str, quiet: bool = True
+def save(
+    directory: Path,
+    tables: Mapping[str, pd.DataFrame],
+    charts: Mapping[str, Callable[[], Chart]],
+    lang: str,
+    quiet: bool = True,
 ) -> list[Path]:
-    """Draw figures into the folder `figures` of a directory, and return the paths.
+    """Write tables, then figures into the folder `figures`, and return the paths.
 
     A figure that fails costs no run: it is one warning, and a note where it would stand.
 
     Parameters
     ----------
-    charts
-        By the name of its files, what makes each figure.
     directory
         A folder that exists.
+    tables
+        By the name of its file, each table.
+    charts
+        By the name of its files, what makes each figure.
     lang
         Language of the line of progress.
     quiet
         Show no progress.
     """
-    folder, paths = directory / "figures", []
-    folder.mkdir(exist_ok=True)
+    for name, table in tables.items():
+        write_csv(directory / name, table)
+    folder, paths = directory / "figures", [directory / name for name in tables]
     shown = tqdm(
-        charts.items(), text("drawing", lang), leave=False, disable=quiet,
+        charts.items(), text("drawing", lang), leave=False, disable=quiet or not charts,
         file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10.0,
     )  # fmt: skip
     for name, make in shown:
+        folder.mkdir(exist_ok=True)
         note = folder / f"{name}.failed.txt"
         try:
             paths += make().save(folder / name)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,21 +12,19 @@ import pandas as pd
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
-from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
+from experiments.comparison.compare import NET_COST, ComparisonResult, part_of, row_dicts
 from experiments.comparison.intervals import ENOUGH, clear_of_zero
 from experiments.comparison.package_facts import LEVELS, PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes
-from experiments.report.charts import Chart, draw, figure_language
+from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
-from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.tables import NARROW, Page, Table, terminal
 
 LINES, HEAD = 24, 4
 """Lines of a first screen, and paragraphs above its table: of many failures, the first."""
-FILES = ("comparison.csv", "packages.csv", "regret.csv")
 
 
 def full(found: ComparisonResult, lang: str = "en") -> Page:
@@ -117,8 +114,7 @@ def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> P
     )  # fmt: skip
     common = set.intersection(*(set(item.shocks) for item in result.resolved))
     under = [replace(result.resolved[0], shocks=tuple(common))]
-    struck = notes.shock_notes(under, {}, lang)
-    return [words, *struck, *notes.failure_notes(result, lang, found.pairs)]
+    return [words, *notes.shock_notes(under, lang), *notes.failure_notes(result, lang, found.pairs)]
 
 
 def _blocks(found: ComparisonResult, outcome: str | None = None) -> list[pd.DataFrame]:
@@ -130,9 +126,8 @@ def _blocks(found: ComparisonResult, outcome: str | None = None) -> list[pd.Data
 
 def _part(rows: pd.DataFrame) -> str:
     """Return the part of an outcome, such as a tier, in brackets; nothing for a whole."""
-    first = rows.iloc[0]
-    parts = ", ".join(str(first[name]) for name in DIMENSIONS if first.get(name))
-    return f" [{parts}]" if parts else ""
+    part = part_of(rows.iloc[0])
+    return f" {part}" if part else ""
 
 
 def _packages(found: ComparisonResult, lang: str) -> Page:
@@ -213,8 +208,7 @@ def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
     outcome = notes.outcome_row(str(rows["outcome"].iloc[0]))
     factor, level_unit = display_unit(outcome.unit, lang)
     level = number(rows["reference_median"].iloc[0] / factor)
-    name, rows = title(outcome, lang) + _part(rows), shown(rows, lang)
-    base = notes.base_words(outcome, found.result.until, lang)
+    rows = shown(rows, lang)
     unit = rows["unit"].iloc[0]
     reference = found.title(found.reference, lang)
     lines = []
@@ -224,7 +218,7 @@ def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
         lines.append([str(row["rank"]), found.title(row["package"], lang) + mark, *cells])
     heads = ["", text("package", lang), *notes.difference_heads(lang)]
     page: Page = [
-        " · ".join([name, unit, base, text(outcome.better or "neither", lang)]),
+        notes.heading(outcome, _part(rows), unit, found.result.until, lang),
         text("reference_level", lang, level=f"{level} {level_unit}", reference=reference),
         Table(heads, lines, names=2),
     ]
@@ -289,19 +283,18 @@ def difference_chart(found: ComparisonResult, outcome: str, lang: str = "en") ->
     )  # fmt: skip
 
 
-def save_comparison(
-    found: ComparisonResult, directory: Path, lang: str, quiet: bool = True
-) -> list[Path]:
-    """Write tables, then one figure an outcome, into a folder that exists; return the paths."""
+def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]:
+    """Return the tables by the name of their files."""
     facts = found.packages.copy()
     for column in ("instruments", "added", "changed", "ended"):
         facts[column] = facts[column].map(" ".join)
     facts["assumptions"] = facts["assumptions"].map("; ".join)
-    paths = [directory / name for name in FILES]
-    for path, table in zip(paths, (found.table, facts, found.regret), strict=True):
-        write_csv(path, table)
-    charts = {
+    return {"comparison.csv": found.table, "packages.csv": facts, "regret.csv": found.regret}
+
+
+def charts(found: ComparisonResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:
+    """Return what draws the ranked differences of each outcome."""
+    return {
         f"difference_{outcome}": partial(difference_chart, found, outcome, lang)
         for outcome in dict.fromkeys(found.table["outcome"])
     }
-    return paths + draw(charts, directory, lang, quiet)

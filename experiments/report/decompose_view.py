@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.scenario import resolve
@@ -15,10 +16,19 @@ from experiments.comparison.decompose import BLOCKS, OTHER, RULES, Decomposition
 from experiments.comparison.intervals import clear_of_zero
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes
-from experiments.report.charts import Chart, draw, figure_language
-from experiments.report.decompose_figures import Bars, instrument_bars, waterfall
+from experiments.report.charts import (
+    BETTER,
+    INK,
+    QUIET,
+    WORSE,
+    ZERO_INSIDE,
+    Chart,
+    canvas,
+    dot,
+    figure_language,
+    from_zero,
+)
 from experiments.report.figures import shown
-from experiments.report.files import write_csv
 from experiments.report.messages import number, text, title
 from experiments.report.tables import Page, Table
 
@@ -45,7 +55,7 @@ def _notes(found: DecompositionResult, lang: str) -> list[str]:
     return lines + notes.circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
 
 
-def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
+def full(found: DecompositionResult, lang: str = "en") -> Page:
     """Return the split over blocks, and what each instrument adds."""
     runs, names = found.runs, part_titles(found, lang)
     page: Page = [
@@ -64,7 +74,7 @@ def decomposition_page(found: DecompositionResult, lang: str = "en") -> Page:
     return [*page, *_notes(found, lang)]
 
 
-def decomposition_headline(found: DecompositionResult, lang: str = "en") -> str:
+def headline(found: DecompositionResult, lang: str = "en") -> str:
     """Return the instrument that adds most when it joins last, as a sentence."""
     rows, names = shown(found.rows("without"), lang), part_titles(found, lang)
     if rows["median"].isna().all():
@@ -77,16 +87,6 @@ def decomposition_headline(found: DecompositionResult, lang: str = "en") -> str:
     )  # fmt: skip
 
 
-def _heading(outcome: str, rows: pd.DataFrame, found: DecompositionResult, lang: str) -> str:
-    row = notes.outcome_row(outcome)
-    facts = [
-        title(row, lang),
-        rows["unit"].iloc[0],
-        notes.base_words(row, found.runs["until"], lang),
-    ]
-    return " · ".join([*facts, text(row.better or "neither", lang)])
-
-
 def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lang: str) -> Page:
     """Return the Shapley parts of one outcome, and the whole below them."""
     rows = pd.concat([found.rows(part, outcome) for part in ("shapley", "whole")])
@@ -95,7 +95,8 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
     lines = [
         [names[row["name"]], *notes.difference_cells(row)] for row in row_dicts(rows.reset_index())
     ]
-    return [_heading(outcome, rows, found, lang), Table(heads, lines)]
+    row, unit = notes.outcome_row(outcome), rows["unit"].iloc[0]
+    return [notes.heading(row, "", unit, found.runs["until"], lang), Table(heads, lines)]
 
 
 def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -> Page:
@@ -111,53 +112,106 @@ def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -
             mark = " *" if clear_of_zero(row) else ""
             cells += [number(row["median"], signed=True) + mark, notes.interval(row, "90")]
         rows.append([names[name], *cells, *even_words(found, name, lang)])
-    heading = _heading(OBJECTIVE, tables["without"], found, lang)
+    row, unit = notes.outcome_row(OBJECTIVE), tables["without"]["unit"].iloc[0]
+    heading = notes.heading(row, "", unit, found.runs["until"], lang)
     return [heading, Table([text("packages_instruments", lang), *heads], rows)]
 
 
 def even_words(found: DecompositionResult, name: str, lang: str) -> list[str]:
     """Return the break-even effectiveness of an instrument, in both measures, as words."""
-    words, table = [], found.break_even
+    even = found.break_even.groupby(["instrument", "measure"])["break_even"].first()
+    words = []
     for measure in ("value_added", "value_added_less_cost"):
-        rows = table[(table["instrument"] == name) & (table["measure"] == measure)]
-        value = rows["break_even"].iloc[0] if len(rows) else None
-        if value is None or value != value:
-            words.append("–")
-        else:
-            words.append(text(value, lang) if isinstance(value, str) else f"{value:.2f}")
+        value = even.get((name, measure), float("nan"))
+        known = text(value, lang) if isinstance(value, str) else f"{value:.2f}"
+        words.append(known if value == value else "–")
     return words
 
 
-def decomposition_charts(found: DecompositionResult, lang: str = "en") -> dict[str, Chart]:
-    """Draw the instruments (last and alone) and the waterfall of the blocks."""
-    return {name: decomposition_chart(found, name, lang) for name in ("instruments", "blocks")}
+def tables(found: DecompositionResult, lang: str = "en") -> dict[str, pd.DataFrame]:
+    """Return the tables by the name of their files."""
+    return {"decomposition.csv": found.table, "break_even.csv": found.break_even}
 
 
-def decomposition_chart(found: DecompositionResult, name: str, lang: str) -> Chart:
-    """Draw the ``instruments`` or the ``blocks``."""
-    lang = figure_language(lang)
-    names, row = part_titles(found, lang), notes.outcome_row(OBJECTIVE)
-    parts = {part: shown(found.rows(part), lang) for part in (*PARTS, "shapley", "whole")}
-    words = {
-        "outcome": title(row, lang), "unit": parts["whole"]["unit"].iloc[0], "lang": lang,
-        "base": text("present_value", lang, first=notes.FIRST, until=found.runs["until"]),
-        "package": names["whole"],
-    }  # fmt: skip
-    reading = text("decompose_read_figure", lang, pairs=found.runs["pairs"])
-    foot = [reading, *_notes(found, lang)]
-    bars = Bars(parts, names, words, foot, notes.few_notes(found.table, lang))
-    return instrument_bars(bars) if name == "instruments" else waterfall(bars)
-
-
-def save_decomposition(
-    found: DecompositionResult, directory: Path, lang: str, quiet: bool = True
-) -> list[Path]:
-    """Write tables, then figures, into a folder that exists; return the paths."""
-    paths = [directory / "decomposition.csv", directory / "break_even.csv"]
-    write_csv(paths[0], found.table)
-    write_csv(paths[1], found.break_even)
-    charts = {
-        f"decomposition_{name}": partial(decomposition_chart, found, name, lang)
-        for name in ("instruments", "blocks")
+def charts(found: DecompositionResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:
+    """Return what draws the instruments (last and alone) and the waterfall of the blocks."""
+    return {
+        "decomposition_instruments": partial(instrument_dots, found, lang),
+        "decomposition_blocks": partial(waterfall, found, lang),
     }
-    return paths + draw(charts, directory, lang, quiet)
+
+
+def instrument_dots(found: DecompositionResult, lang: str) -> Chart:
+    """Draw what each instrument adds to the rest of the package and alone, largest on top."""
+    lang = figure_language(lang)
+    last, alone = (shown(found.rows(part), lang) for part in PARTS)
+    order = last["median"].sort_values(ascending=False, kind="stable").index
+
+    def fill(axes: Axes) -> None:
+        for shift, rows, colour, marker in ((-0.17, last, BETTER, "o"), (0.17, alone, WORSE, "D")):
+            for place, name in enumerate(order):
+                dot(axes, place + shift, rows.loc[name], colour, marker)
+            words = text(f"decompose_{rows['part'].iloc[0]}", lang)
+            axes.plot([], marker=marker, color=colour, markerfacecolor="white", label=words)
+        axes.legend(fontsize=8, loc="lower right", frameon=True)
+
+    data = pd.concat([rows.loc[order].reset_index() for rows in (last, alone)], ignore_index=True)
+    return _drawn(found, lang, "decompose_figure", data, list(order), "median", fill)
+
+
+def waterfall(found: DecompositionResult, lang: str) -> Chart:
+    """Draw the Shapley parts of the blocks one after the other, by their means, and the whole.
+
+    Means are drawn because they add up; medians do not. Whiskers are the 90 % of pairs.
+    """
+    lang = figure_language(lang)
+    rows = pd.concat([shown(found.rows(part), lang) for part in ("shapley", "whole")])
+    names = [str(name) for name in rows.index]
+    starts = [*rows["mean"].cumsum().shift(fill_value=0.0)[:-1], 0.0]  # the whole comes last
+
+    def fill(axes: Axes) -> None:
+        for place, (name, row, start) in enumerate(
+            zip(names, row_dicts(rows), starts, strict=True)
+        ):
+            edge = BETTER if row["mean"] >= 0 else WORSE
+            edge = QUIET if name == "whole" else edge
+            grey = edge if clear_of_zero(row) else ZERO_INSIDE
+            axes.barh(place, row["mean"], 0.6, start, color=grey, edgecolor=edge, zorder=2)
+            low, high = start + row["low_90"], start + row["high_90"]
+            axes.hlines(place, low, high, color=INK, linewidth=1.0, zorder=3)
+            if name != "whole":
+                end = start + row["mean"]
+                axes.vlines(end, place + 0.3, place + 0.7, color=QUIET, linewidth=0.9)
+
+    return _drawn(found, lang, "decompose_waterfall", rows.reset_index(), names, "mean", fill)
+
+
+def _drawn(
+    found: DecompositionResult, lang: str, head: str, data: pd.DataFrame, order: Sequence[str],
+    value: str, fill: Callable[[Axes], None],
+) -> Chart:  # fmt: skip
+    """Return the chart that `fill` draws into axes with a row a name.
+
+    In words it gives the numbers in the column `value`, which it draws.
+    """
+    names, outcome = part_titles(found, lang), title(notes.outcome_row(OBJECTIVE), lang)
+    sentence, unit = text(head, lang, outcome=outcome, package=names["whole"]), data["unit"].iloc[0]
+    base = text("present_value", lang, first=notes.FIRST, until=found.runs["until"])
+    foot = [text("decompose_read_figure", lang, pairs=found.runs["pairs"]), *_notes(found, lang)]
+    with canvas(0.9 + 0.45 * len(order), sentence, foot, lang) as figure:
+        axes = figure.subplots()
+        from_zero(axes, [names[name] for name in order], f"{outcome}, {unit}")
+        below = f"{unit} · {base}"
+        axes.set_title(below, loc="left", fontsize=9, color=QUIET, weight="normal")
+        fill(axes)
+    rows = [
+        text(
+            "decompose_alt", lang, part=text(f"decompose_{row['part']}", lang),
+            name=names[row["name"]], unit=unit,
+            value=f"{text(value, lang)} {number(row[value], signed=True)}",
+            low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
+        )
+        for row in row_dicts(data)
+    ]  # fmt: skip
+    few = notes.few_notes(found.table, lang)
+    return Chart(figure, data, " ".join([f"{sentence}.", *rows, *few]), lang)

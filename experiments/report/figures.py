@@ -10,31 +10,26 @@ from matplotlib.axes import Axes
 
 from ecosystem.inputs.catalogue import Outcome
 from experiments.comparison.intervals import ENOUGH, QUANTILES, clear_of_zero
-from experiments.report.charts import (
-    BETTER,
-    INK,
-    QUIET,
-    WORSE,
-    ZERO_INSIDE,
-    Chart,
-    framed,
-    theme,
-)
-from experiments.report.messages import display_unit, number, percent, plain, text, title, wrap
+from experiments.report.charts import BETTER, INK, QUIET, WORSE, Chart, canvas, dot, from_zero
+from experiments.report.messages import display_unit, number, percent, plain, text, title
 from experiments.report.notes import with_error
 
 BESIDE = (1.25, 2.35)
 """Where the two columns of numbers end, in inches to the right of the axes."""
 IN_UNIT = [*QUANTILES, "monte_carlo_error", "mean", "reference_median"]
 IN_UNIT += ["per_100", "per_100_low", "per_100_high"]
+IN_UNIT += ["mu", "mu_star", "mu_star_low", "mu_star_high", "sigma", "sd"]
 """Columns of tables that are in the unit of their outcome."""
 
 
-def shown(rows: pd.DataFrame, lang: str, form: str = "effect") -> pd.DataFrame:
-    """Return rows of one outcome in the unit in which it is shown, which is in `unit`."""
-    factor, words = display_unit(str(rows["unit"].iloc[0]), lang, form)
+def shown(rows: pd.DataFrame, lang: str, form: str = "effect", unit: str = "unit") -> pd.DataFrame:
+    """Return rows of one outcome in the unit in which it is shown, which is in the column `unit`.
+
+    See `experiments.report.messages.display_unit` for forms.
+    """
+    factor, words = display_unit(str(rows[unit].iloc[0]), lang, form)
     scaled = {name: rows[name] / factor for name in IN_UNIT if name in rows.columns}
-    return rows.assign(**scaled, unit=words)
+    return rows.assign(**scaled, **{unit: words})
 
 
 def standing_out(rows: pd.DataFrame, better: str) -> tuple[str, pd.Series]:
@@ -108,21 +103,19 @@ def ranked_differences(
         low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
     )  # fmt: skip
     below = " · ".join([unit, base, text(outcome.better or "neither", lang)])
-    with theme(lang):
-        frame = framed(0.3 + 0.4 * len(rows), sentence, below, notes)
-        axes = frame.axes(2.1, BESIDE[1] + 0.15)
+    axis = text("difference_axis", lang, reference=reference, unit=unit)
+    with canvas(0.8 + 0.4 * len(rows), sentence, notes, lang) as figure:
+        axes = figure.subplots()
+        from_zero(axes, [labels[name] for name in rows["package"]], axis)
+        axes.set_title(below, loc="left", fontsize=9, color=QUIET, weight="normal", pad=16)
         for place, (_, row) in enumerate(rows.iterrows()):
-            _dot(axes, place, row, outcome.better)
+            wanted = not outcome.better or _is_better(row["median"], outcome.better)
+            dot(axes, place, row, BETTER if wanted else WORSE)
             of_pairs = {"share": percent(row["share_above_zero"]), "pairs": row["pairs"]}
             words = [with_error(row), text("of_pairs", lang, **of_pairs)]
             _beside(axes, place, words, INK if clear_of_zero(row) else QUIET)
-        names = [wrap(labels[name], 27) for name in rows["package"]]
-        axes.set_yticks(range(len(rows)), names, fontsize=9.5)
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlabel(text("difference_axis", lang, reference=reference, unit=unit), fontsize=9)
         heads = [text(key, lang) for key in ("column_median", "column_share")]
         _beside(axes, -0.75, heads, QUIET)
-        frame.figure.draw_without_rendering()  # ticks come to be while the fonts are set
     alt = text("alt_dots", lang, finding=sentence) + " ".join(
         text(
             "alt_row", lang, package=labels[row["package"]], unit=unit,
@@ -130,19 +123,7 @@ def ranked_differences(
         )
         for _, row in rows.iterrows()
     )  # fmt: skip
-    return Chart(frame.figure, rows.reset_index(drop=True), alt.strip(), lang)
-
-
-def _dot(axes: Axes, place: int, row: pd.Series, better: str) -> None:
-    """Draw one package: thin 90 %, thick 50 %, a dot at the median; grey: no effect shown."""
-    colour = BETTER if not better or _is_better(row["median"], better) else WORSE
-    colour = colour if clear_of_zero(row) else ZERO_INSIDE
-    axes.hlines(place, row["low_90"], row["high_90"], color=colour, linewidth=1.4, zorder=2)
-    axes.hlines(place, row["low_50"], row["high_50"], color=colour, linewidth=5, zorder=3)
-    axes.plot(
-        row["median"], place, "o", color="white", markeredgecolor=colour, markeredgewidth=1.8,
-        markersize=7.5, zorder=4,
-    )  # fmt: skip
+    return Chart(figure, rows.reset_index(drop=True), alt.strip(), lang)
 
 
 def _beside(axes: Axes, place: float, words: Sequence[str], colour: str) -> None:

@@ -14,17 +14,10 @@ def write_text(path: Path, words: str) -> None:
     write_file(path, words.encode())
 
 
-def write_csv(path: Path, frame: pd.DataFrame, digits: int | None = None) -> None:
-    """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark).
-
-    Numbers have all their digits, or so many significant ones.
-    """
-    form = f"%.{digits}g" if digits else None
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write a frame as CSV that spreadsheets open with its Chinese intact (UTF-8 with a mark)."""
     with renamed(path) as file:  # without a second copy of it as text
-        frame.to_csv(
-            file, index=False, lineterminator="\n", encoding="utf-8-sig", mode="wb",
-            float_format=form,
-        )  # fmt: skip
+        frame.to_csv(file, index=False, lineterminator="\n", encoding="utf-8-sig", mode="wb")
 
 
 def read_csv(path: Path) -> pd.DataFrame:

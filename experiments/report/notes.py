@@ -10,7 +10,6 @@ import pandas as pd
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
-from ecosystem.inputs.entries import ShockUse
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import ENOUGH
@@ -30,6 +29,12 @@ def outcome_row(name: str) -> Outcome:
 def base_words(row: Outcome, until: str, lang: str) -> str:
     """Return the time base of an outcome in words."""
     return text(row.time_base, lang, first=FIRST, until=until)
+
+
+def heading(outcome: Outcome, part: str, unit: str, until: str, lang: str) -> str:
+    """Return title, part, unit and time base of an outcome, and which direction is better."""
+    words = [title(outcome, lang) + part, unit, base_words(outcome, until, lang)]
+    return " · ".join([*words, text(outcome.better or "neither", lang)])
 
 
 def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
@@ -56,28 +61,22 @@ def circumstances(
     if given:
         names = ", ".join(f"{name} = {value:g}" for name, value in given.items())
         notes.append(text("held", lang, names=names))
-    titles = {one.name: title(one, lang) for one in scenarios}
-    return [*notes, *shock_notes(scenarios, titles, lang), world_note(world, lang)]
+    return [*notes, *shock_notes(scenarios, lang), world_note(world, lang)]
 
 
-def shock_notes(
-    scenarios: Sequence[ResolvedScenario], titles: Mapping[str, str], lang: str
-) -> list[str]:
+def shock_notes(scenarios: Sequence[ResolvedScenario], lang: str) -> list[str]:
     """Return the shocks of all scenarios, and those of some."""
     notes = []
-    hits = {item.name: set(item.shocks) for item in scenarios}
-    common = set.intersection(*hits.values()) if hits else set()
-    for name, own in [("", common), *((name, own - common) for name, own in hits.items())]:
+    common = set.intersection(*(set(item.shocks) for item in scenarios)) if scenarios else set()
+    own_of = [(title(item, lang), set(item.shocks) - common) for item in scenarios]
+    for scenario, own in [(text("every_scenario", lang), common), *own_of]:
         if own:
-            words = ", ".join(shock_words(use, lang) for use in sorted(own, key=lambda u: u.name))
-            scenario = titles[name] if name else text("every_scenario", lang)
-            notes.append(text("under_shock", lang, scenario=scenario, shock=words))
+            uses = ", ".join(
+                f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
+                for use in sorted(own, key=lambda use: use.name)
+            )
+            notes.append(text("under_shock", lang, scenario=scenario, shock=uses))
     return notes
-
-
-def shock_words(use: ShockUse, lang: str) -> str:
-    """Return a shock with its size and first quarter in words."""
-    return f"{title(shocks()[use.name], lang)} ({use.amplitude:g}, {period_label(use.start)})"
 
 
 def world_note(world: str, lang: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,12 @@ from experiments.comparison.compare import row_dicts
 from experiments.comparison.intervals import ENOUGH
 from experiments.comparison.resilience import WINDOW, ResilienceResult
 from experiments.report.compare_view import regret_page
-from experiments.report.files import write_csv
 from experiments.report.messages import percent, plain, text, title
 from experiments.report.notes import outcome_row
 from experiments.report.tables import Page, Table
 
 
-def resilience_page(found: ResilienceResult, lang: str = "en") -> Page:
+def full(found: ResilienceResult, lang: str = "en") -> Page:
     """Return losses by outcome and shock, robustness over several shocks, and regret."""
     if found.table.empty:
         return [text("resilience_none", lang)]
@@ -45,7 +44,7 @@ def resilience_page(found: ResilienceResult, lang: str = "en") -> Page:
     return [*page, "", *regret] if regret else page
 
 
-def resilience_headline(found: ResilienceResult, lang: str = "en") -> str:
+def headline(found: ResilienceResult, lang: str = "en") -> str:
     """Return the largest median loss as a sentence."""
     if found.table["loss"].isna().all() if len(found.table) else True:
         return text("resilience_none", lang)
@@ -86,13 +85,15 @@ def _range(row: Mapping[str, float], name: str) -> str:
     return f"{_share(row[f'{name}_low_90'])} … {_share(row[f'{name}_high_90'])}"
 
 
-def save_resilience(found: ResilienceResult, directory: Path) -> list[Path]:
-    """Write the tables into a folder that exists, and return the paths."""
-    tables = {
+def tables(found: ResilienceResult, lang: str = "en") -> dict[str, pd.DataFrame]:
+    """Return the tables by the name of their files."""
+    return {
         "resilience.csv": found.table,
         "robustness.csv": found.robustness,
         "regret_under_shocks.csv": found.regret,
     }
-    for name, table in tables.items():
-        write_csv(directory / name, table)
-    return [directory / name for name in tables]
+
+
+def charts(found: ResilienceResult, lang: str = "en") -> dict[str, Any]:
+    """Return the figures: there are none."""
+    return {}

@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from ecosystem.inputs.calendar import FIRST_YEAR, period_index, period_label
 from ecosystem.inputs.catalogue import Outcome
+from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
-from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.compare import headline_outcomes, row_dicts
 from experiments.comparison.intervals import ENOUGH, OUTWARD, QUANTILES
 from experiments.report import notes
 from experiments.report.charts import (
     BETTER,
     QUIET,
+    TICKS,
     WIDTH,
     Chart,
-    draw,
+    canvas,
     figure_language,
-    framed,
-    theme,
-    tick,
+    save,
 )
 from experiments.report.compare_view import caveats, fitted
 from experiments.report.figures import shown
-from experiments.report.files import write_csv
 from experiments.report.messages import display_unit, number, text, title, wrap
 from experiments.report.tables import Page, Table
 
@@ -40,37 +39,32 @@ START = FIRST_YEAR + period_index(notes.FIRST) / 4
 """When packages start, marked by a dotted line."""
 
 
-def _whole(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Return the rows of these outcomes that are not about a part, such as a tier or a kind."""
-    keep = frame["outcome"].isin(names)
-    for name in DIMENSIONS:
-        keep &= frame[name].isna() | (frame[name].astype("str") == "")
-    return frame[keep]
-
-
-def _quantiles(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Return the quantiles of `value` over the runs, one row a key, in the order of first use.
+def _quantiles(name: str, values: Array) -> pd.DataFrame:
+    """Return the quantiles over the runs of an outcome, (runs, times), one row a time.
 
     The outer bounds are runs that were seen, as those of paired differences are pairs.
     """
-    grouped = frame.groupby(keys, sort=False, observed=True)["value"]
+    runs = pd.DataFrame(values)
     wide = {
-        name: grouped.quantile(level, interpolation=OUTWARD.get(name, "linear"))
-        for name, level in QUANTILES.items()
+        key: runs.quantile(level, interpolation=OUTWARD.get(key, "linear"))
+        for key, level in QUANTILES.items()
     }
-    table = pd.DataFrame(wide).reset_index()
-    table.insert(1, "unit", [notes.outcome_row(str(name)).unit for name in table["outcome"]])
-    return table
+    return pd.DataFrame({"outcome": name, "unit": notes.outcome_row(name).unit, **wide})
+
+
+def _headline(found: Mapping[str, Array], result: Result) -> dict[str, Array]:
+    """Return the headline outcomes of the first scenario that have no parts, in their order."""
+    names = [name for name in headline_outcomes() if name in found]
+    return {name: found[name][0, ..., 0] for name in names if not result.entries(name)[0]}
 
 
 def run_table(result: Result) -> pd.DataFrame:
     """Return the level of every headline outcome over its own time base, one row an outcome."""
-    names = headline_outcomes()
-    table = _quantiles(_whole(result.summary(), names), ["outcome"])
-    bases = [notes.outcome_row(str(name)).time_base for name in table["outcome"]]
-    table.insert(2, "time_base", bases)
-    order = {name: place for place, name in enumerate(names)}
-    return table.sort_values("outcome", key=lambda column: column.map(order)).reset_index(drop=True)
+    found = _headline(result.summaries, result)
+    tables = [_quantiles(name, values[:, None]) for name, values in found.items()]
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(2, "time_base", [notes.outcome_row(name).time_base for name in found])
+    return table
 
 
 def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]:
@@ -109,21 +103,12 @@ def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]
 
 
 def bands_table(result: Result) -> pd.DataFrame:
-    """Return quantiles over the runs of the first scenario, one row an outcome and quarter.
-
-    Of headline outcomes without parts, one after the other: a frame of all takes more memory than
-    the result itself.
-    """
-    names = set(headline_outcomes())
+    """Return quantiles over the runs of the first scenario, one row an outcome and quarter."""
     tables = []
-    for name, series in result.series.items():
-        if name not in names or result.entries(name)[0]:
-            continue
-        runs, quarters = series.shape[1:3]
-        labels = pd.Index([period_label(t) for t in range(quarters)])
-        period = pd.Categorical.from_codes(np.tile(np.arange(quarters), runs), labels)
-        frame = pd.DataFrame({"outcome": name, "period": period, "value": series[0].reshape(-1)})
-        tables.append(_quantiles(frame, ["outcome", "period"]))
+    for name, values in _headline(result.series, result).items():
+        table = _quantiles(name, values)
+        table.insert(2, "period", [period_label(quarter) for quarter in range(len(table))])
+        tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -133,8 +118,6 @@ def bands(result: Result, lang: str = "en") -> Chart:
     name, table = result.scenarios[0], bands_table(result)
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
     parts = [shown(part, lang, "") for _, part in table.groupby("outcome", sort=False)]
-    order = headline_outcomes()
-    parts.sort(key=lambda part: order.index(str(part["outcome"].iloc[0])))
     first = notes.outcome_row(str(parts[0]["outcome"].iloc[0]))
     last, used = parts[0].iloc[-1], result.used_runs(name)
     head = text(
@@ -149,15 +132,8 @@ def bands(result: Result, lang: str = "en") -> Chart:
     foot += [*notes.run_notes(result, lang), *few]
     rows = math.ceil(len(parts) / COLUMNS)
     alt = [text("alt_bands", lang, title=head), *few]
-    with theme(lang):
-        space = framed(2.1 * rows - 0.4, head, "", foot, wide=WIDTH + 1, above=0.55, foot=0.6)
-        panels = space.figure.subplots(
-            rows, COLUMNS, squeeze=False, sharex=True,
-            gridspec_kw={
-                "left": 0.07, "right": 0.985, "top": space.top, "bottom": space.bottom,
-                "wspace": 0.28, "hspace": 0.52,
-            },
-        ).ravel()  # fmt: skip
+    with canvas(2.1 * rows + 0.2, head, foot, lang, WIDTH + 1) as figure:
+        panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True).ravel()
         for panel, band in zip(panels, parts, strict=False):
             row = notes.outcome_row(str(band["outcome"].iloc[0]))
             unit = _panel_unit(str(band["unit"].iloc[0]), row, lang)
@@ -168,8 +144,7 @@ def bands(result: Result, lang: str = "en") -> Chart:
         for panel in panels[max(len(parts) - COLUMNS, 0) : len(parts)]:
             panel.tick_params(labelbottom=True)
             panel.set_xlabel(text("year", lang), fontsize=8)
-        space.figure.draw_without_rendering()
-    return Chart(space.figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
+    return Chart(figure, pd.concat(parts, ignore_index=True), " ".join(alt), lang)
 
 
 def _panel_words(band: pd.DataFrame, name: str, unit: str, runs: int, lang: str) -> str:
@@ -201,9 +176,9 @@ def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str) -> None:
     panel.axvline(START, color=QUIET, linewidth=0.9, linestyle=":")
     panel.set_xlim(math.floor(year[0]), math.ceil(year[-1] + 0.01))
     panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    panel.xaxis.set_major_formatter("{x:.0f}")
     panel.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    panel.yaxis.set_major_formatter(FuncFormatter(tick))
+    panel.yaxis.set_major_formatter(TICKS)
     panel.tick_params(labelsize=7.5)
     panel.set_title(wrap(name, 36), fontsize=9, loc="left", pad=14)
     panel.text(0, 1.02, unit, transform=panel.transAxes, fontsize=7.5, color=QUIET, va="bottom")
@@ -212,6 +187,5 @@ def _panel(panel: Axes, band: pd.DataFrame, name: str, unit: str) -> None:
 def save_run(result: Result, directory: Path, lang: str, quiet: bool = True) -> pd.DataFrame:
     """Write the table, then the figure of one scenario; return the table."""
     table = run_table(result)
-    write_csv(directory / "levels.csv", table)
-    draw({"bands": lambda: bands(result, lang)}, directory, lang, quiet)
+    save(directory, {"levels.csv": table}, {"bands": partial(bands, result, lang)}, lang, quiet)
     return table

@@ -1,25 +1,28 @@
-"""Pictures of one package in a sensitivity study: Morris plane or Sobol bars."""
+"""Pictures of a sensitivity study: Morris plane or Sobol bars, and packages × factors."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
 
 from ecosystem.inputs.faults import FaultList
 from experiments.report.charts import (
     BETTER,
     INK,
     QUIET,
+    TICKS,
+    WORSE,
     ZERO_INSIDE,
     Chart,
+    canvas,
     figure_language,
-    new_figure,
-    theme,
-    tick,
+    from_zero,
 )
-from experiments.report.messages import number, text, wrap
+from experiments.report.messages import number, percent, text, wrap
 from experiments.report.sensitivity_words import (
+    SIDES,
     below_words,
+    circumstances,
     factor_titles,
     largest,
     method_note,
@@ -31,7 +34,7 @@ from experiments.report.sensitivity_words import (
 )
 from experiments.sensitivity_analysis.factors import NEAR_DUMMY
 from experiments.sensitivity_analysis.salib_study import MAIN, NEAR_SHARE, OK
-from experiments.sensitivity_analysis.study import SensitivityResult
+from experiments.sensitivity_analysis.study import EFFECT, LEVEL, SensitivityResult
 
 NAMED = 7
 """Points of a plane that are named."""
@@ -39,10 +42,12 @@ BARS = 12
 """Factors that have bars."""
 DESCRIBED = 3
 """Factors of an outcome that the description names."""
-WIDTH, HEIGHT = 11.0, 5.2
-"""Inches."""
-BESIDE = 0.085
-"""How far to the left of bars the words above them begin, in widths of the figure."""
+WIDE, HEIGHT = 11.0, 3.0
+"""Inches of a figure, and about of the axes of a plane."""
+GREY = "#e4e4e4"
+"""Colour of cells that may be noise."""
+CELLS = 3
+"""Cells that the description names."""
 LINE = "#c4c4c4"
 """Colour of thin lines that belong to a point."""
 
@@ -86,38 +91,28 @@ def package_chart(
         f"sensitivity_{study.sample.method}", lang, package=found.title(package, lang),
         what=quantity_words(found, rows["quantity"].iloc[0], lang),
     )  # fmt: skip
-    bars = study.sample.method == "sobol"
-    place = {"left": 0.21, "wspace": 0.75} if bars else {"left": 0.08, "wspace": 0.25}
-    place |= {"right": 0.985, "top": 0.75, "bottom": 0.20}
-    with theme(lang):
-        figure = new_figure(WIDTH, HEIGHT)
-        figure.text(0.02, 0.975, wrap(head, 105), va="top", fontsize=12)
-        panels = figure.subplots(1, len(parts), squeeze=False, gridspec_kw=place)[0]
+    fill = {"sobol": _bars, "morris": _plane}[study.sample.method]
+    with canvas(4.5, head, [method_note(found, lang)], lang, WIDE) as figure:
+        panels = figure.subplots(1, len(parts), squeeze=False)[0]
         for panel, part in zip(panels, parts, strict=True):
-            left = -BESIDE / panel.get_position().width if bars else 0.0
-            _above(panel, part, found, lang, left)
+            _above(panel, part, found, lang)
             if part[MAIN[study.sample.method]].isna().all():
                 words = wrap(status_words(found, part, lang), 40)
                 panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
             else:
-                (_bars if bars else _plane)(panel, part, found, lang)
-        foot = wrap(method_note(found, lang), 195)
-        figure.text(0.02, 0.015, foot, va="bottom", fontsize=7.5, color=QUIET)
-        figure.draw_without_rendering()
+                fill(panel, part, found, lang)
     alt = " ".join(describe(found, part, lang) for part in parts)
     return Chart(figure, pd.concat(parts, ignore_index=True), f"{head}. {alt}", lang)
 
 
-def _above(
-    panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str, left: float
-) -> None:
+def _above(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str) -> None:
     """Write over a panel the outcome, its unit, the shares of chance, and what is wrong."""
     below = below_words(found, part, lang)
     if part["status"].iloc[0] != OK and part["rank"].notna().any():
         below.append(status_words(found, part, lang))
     label = wrap(outcome_title(found, part, lang), 48)
-    panel.set_title(label, fontsize=10, loc="left", pad=11 * len(below) + 3, x=left)
-    panel.text(left, 1.015, "\n".join(below), transform=panel.transAxes, fontsize=7.5, color=QUIET)
+    panel.set_title(label, fontsize=10, loc="left", pad=11 * len(below) + 3)
+    panel.text(0, 1.015, "\n".join(below), transform=panel.transAxes, fontsize=7.5, color=QUIET)
 
 
 def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str) -> None:
@@ -126,10 +121,8 @@ def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
     panel.errorbar(
         part["mu_star"], part["sigma"], xerr=reach, fmt="none", ecolor=LINE, linewidth=0.9, zorder=1
     )
-    sns.scatterplot(
-        data=part, x="mu_star", y="sigma", hue="matters", s=45, ax=panel, zorder=3, legend=False,
-        palette={True: BETTER, False: ZERO_INSIDE},
-    )  # fmt: skip
+    colours = part["matters"].map({True: BETTER, False: ZERO_INSIDE})
+    panel.scatter(part["mu_star"], part["sigma"], 45, colours, edgecolors="white", zorder=3)
     near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
     panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)
     top = float(max(part["mu_star"].max(), part["sigma"].max()))
@@ -142,13 +135,13 @@ def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
     for key, axis in (("mu_star", panel.xaxis), ("sigma", panel.yaxis)):
         label = ", ".join(filter(None, (text(f"sensitivity_{key}", lang), unit)))
         axis.set_label_text(wrap(label, 60), fontsize=8.5)
-        axis.set_major_formatter(FuncFormatter(tick))
+        axis.set_major_formatter(TICKS)
     panel.tick_params(labelsize=7.5)
 
 
 def _name(panel: Axes, named: pd.DataFrame, titles: dict[str, str]) -> None:
     """Write names beside points, towards the middle, each at least a line above the one below."""
-    line, height = 10.0, panel.get_position().height * HEIGHT * 72
+    line, height = 10.0, HEIGHT * 72
     low, high = panel.get_ylim()
     middle = sum(panel.get_xlim()) / 2
     free = float("-inf")
@@ -167,22 +160,14 @@ def _bars(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str) 
     """Draw first and total order side by side, with intervals; a star marks what matters."""
     titles = factor_titles(found, lang)
     top = part.nsmallest(BARS, "rank")
-    names = [titles[name] for name in top["factor"]]
-    kinds = {"total": -0.2, "first": 0.2}
-    long = top.melt("factor", list(kinds), "index", "share")
-    long["index"] = long["index"].map({kind: text(f"sensitivity_{kind}", lang) for kind in kinds})
-    sns.barplot(data=long, y="factor", x="share", hue="index", ax=panel, errorbar=None)
-    for kind, shift in kinds.items():
-        where = [place + shift for place in range(len(top))]
-        panel.hlines(where, top[f"{kind}_low"], top[f"{kind}_high"], color=INK, linewidth=1.0)
-    panel.axvline(0, color=INK, linewidth=0.8)
-    panel.axvline(NEAR_SHARE, color=QUIET, linewidth=0.9, linestyle=":")
-    panel.set_xlabel(text("sensitivity_share", lang), fontsize=8.5)
-    panel.set_ylabel("")
     marks = ["* " if matters else "" for matters in top["matters"]]
-    labels = [wrap(mark + name, 26) for mark, name in zip(marks, names, strict=True)]
-    panel.set_yticks(range(len(names)), labels, fontsize=7.5)
-    panel.tick_params(axis="x", labelsize=7.5)
+    names = [mark + titles[name] for mark, name in zip(marks, top["factor"], strict=True)]
+    from_zero(panel, names, text("sensitivity_share", lang))
+    for kind, shift, colour in (("total", -0.2, BETTER), ("first", 0.2, WORSE)):
+        where, words = np.arange(len(top)) + shift, text(f"sensitivity_{kind}", lang)
+        panel.barh(where, top[kind], 0.4, color=colour, label=words)
+        panel.hlines(where, top[f"{kind}_low"], top[f"{kind}_high"], color=INK, linewidth=1.0)
+    panel.axvline(NEAR_SHARE, color=QUIET, linewidth=0.9, linestyle=":")
     panel.legend(fontsize=7.5, title=None, loc="lower right")
 
 
@@ -209,3 +194,99 @@ def _factor_words(found: SensitivityResult, row: pd.Series, lang: str) -> str:
         value=number(row[main]), low=number(row[f"{main}_low"]), high=number(row[f"{main}_high"]),
         words=", ".join(words),
     )  # fmt: skip
+
+
+def heat_map(found: SensitivityResult, lang: str = "en") -> Chart:
+    """Draw packages × factors: the mean over a group's outcomes of each factor's part.
+
+    Grey where the factor matters for none of them, a dash where none has indices.
+    """
+    lang = figure_language(lang)
+    parts, study = heat_table(found), found.study
+    sides, head, method = sides_of(parts), heat_head(found, lang), study.sample.method
+    foot = [
+        text(f"sensitivity_heat_{method}", lang), text("sensitivity_heat_grey", lang),
+        text("sensitivity_blocks", lang, blocks=study.sample.blocks), *circumstances(found, lang),
+    ]  # fmt: skip
+    with canvas(2.2 + 0.21 * len(study.factors), head, [" ".join(foot)], lang, WIDE) as figure:
+        panels = figure.subplots(1, len(sides), squeeze=False, sharey=True)[0]
+        for panel, side in zip(panels, sides, strict=True):
+            _cells(panel, parts, side, found, lang)
+        bar = figure.colorbar(panels[0].collections[0], ax=panels, fraction=0.03, pad=0.01)
+        bar.ax.yaxis.set_major_formatter(lambda share, _: percent(share))
+        bar.ax.tick_params(labelsize=7.5)
+        bar.set_label(text(f"sensitivity_bar_{method}", lang), fontsize=7.5)
+    return Chart(figure, parts, f"{head}: {_named(found, parts, lang)}.", lang)
+
+
+def heat_head(found: SensitivityResult, lang: str) -> str:
+    """Return what depends on factors: effects, or levels where there is no reference."""
+    kind = EFFECT if EFFECT in set(found.table["quantity"]) else LEVEL
+    return text(f"sensitivity_heat_of_{kind}", lang)
+
+
+def sides_of(parts: pd.DataFrame) -> list[str]:
+    """Return the groups of outcomes that are there; an empty one for a model of one's own."""
+    return [side for side in SIDES if side in set(parts["group"])] or [""]
+
+
+def heat_table(found: SensitivityResult) -> pd.DataFrame:
+    """Return the mean part of each factor over the outcomes of a package and group.
+
+    Columns group, package, factor; `part`: Morris `mu_star` over the sum of all, Sobol the total
+    index, at most 1 for each outcome; `matters`: for how many of `outcomes` with indices.
+    """
+    main = MAIN[found.study.sample.method]
+    effects = found.table[found.table["quantity"] == EFFECT]
+    rows = effects if len(effects) else found.table
+    rows = rows[rows["group"].isin([*SIDES, ""])]
+    part = rows[main].clip(upper=1)
+    if main == "mu_star":
+        outcome = rows.groupby(["package", "group", "outcome"])
+        part = rows[main] / outcome[main].transform("sum")
+    cells = rows.assign(part=part).groupby(["group", "package", "factor"], sort=False)
+    return cells.agg(
+        part=("part", "mean"), matters=("matters", "sum"), outcomes=("part", "count")
+    ).reset_index()
+
+
+def _cells(
+    panel: Axes, parts: pd.DataFrame, side: str, found: SensitivityResult, lang: str
+) -> None:
+    """Draw the cells of one group of outcomes."""
+    titles = factor_titles(found, lang)
+    seen = parts["part"].where(parts["matters"] > 0)
+    own = parts.assign(seen=seen)[parts["group"] == side]
+    packages = list(dict.fromkeys(own["package"]))
+    wide, count = (
+        own.pivot(index="factor", columns="package", values=name).loc[list(titles), packages]
+        for name in ("seen", "outcomes")
+    )
+    panel.set_facecolor(GREY)
+    sns.heatmap(
+        wide.rename(index=titles), ax=panel, cmap="viridis", vmin=0.0, cbar=False,
+        vmax=float(seen.max()) if seen.any() else 1.0, linewidths=0.3, yticklabels=True,
+        xticklabels=[wrap(found.title(name, lang), 24) for name in packages],
+    )  # fmt: skip
+    for row, column in zip(*(count == 0).to_numpy().nonzero(), strict=True):
+        panel.text(column + 0.5, row + 0.5, "–", ha="center", va="center", color=QUIET, fontsize=7)
+    panel.set_title(text(f"sensitivity_{side}", lang) if side else "", fontsize=10, loc="left")
+    panel.set(xlabel="", ylabel="")
+    panel.tick_params(axis="x", labelsize=7.5, rotation=55)
+    panel.tick_params(axis="y", labelsize=7.5, rotation=0)
+    for label in panel.get_xticklabels():
+        label.set(ha="right", rotation_mode="anchor")
+
+
+def _named(found: SensitivityResult, parts: pd.DataFrame, lang: str) -> str:
+    """Return the largest cells that stand out in words."""
+    titles, words = factor_titles(found, lang), []
+    for _, row in parts[parts["matters"] > 0].nlargest(CELLS, "part").iterrows():
+        where = found.title(row["package"], lang)
+        if row["group"]:
+            where += f", {text('sensitivity_' + row['group'], lang)}"
+        words.append(text(
+            "sensitivity_heat_cell", lang, factor=titles[row["factor"]], package=where,
+            share=percent(row["part"]), matters=row["matters"], outcomes=row["outcomes"],
+        ))  # fmt: skip
+    return "; ".join(words) or text("sensitivity_heat_none", lang)

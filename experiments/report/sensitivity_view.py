@@ -1,16 +1,20 @@
 """A sensitivity study as pages and as files."""
 
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pandas as pd
 
-from experiments.report.charts import draw
+from experiments.report.charts import Chart
 from experiments.report.compare_view import fitted
-from experiments.report.files import write_csv
 from experiments.report.messages import number, text
-from experiments.report.sensitivity_figures import package_chart
-from experiments.report.sensitivity_heat import heat_head, heat_map, heat_table, sides_of
+from experiments.report.sensitivity_figures import (
+    heat_head,
+    heat_map,
+    heat_table,
+    package_chart,
+    sides_of,
+)
 from experiments.report.sensitivity_words import (
     below_words,
     factor_titles,
@@ -35,7 +39,7 @@ DIGITS = 6
 """Significant digits of the table by year in its file."""
 
 
-def sensitivity_page(found: SensitivityResult, lang: str = "en") -> Page:
+def full(found: SensitivityResult, lang: str = "en") -> Page:
     """Return for every package the factors that move industry and the ecosystem most."""
     page: Page = [_heading(found, lang)]
     for package in found.study.names:
@@ -47,7 +51,7 @@ def sensitivity_page(found: SensitivityResult, lang: str = "en") -> Page:
     return [*page, "", method_note(found, lang), *_problems(found, lang)]
 
 
-def sensitivity_summary(found: SensitivityResult, lang: str = "en") -> Page:
+def summary(found: SensitivityResult, lang: str = "en") -> Page:
     """Return the first screen: for how many effects each factor stands out, and what is wrong."""
     titles, cells = factor_titles(found, lang), heat_table(found)
     counts = cells.groupby(["factor", "group"], sort=False)[["matters", "outcomes"]].sum()
@@ -114,23 +118,24 @@ def _problems(found: SensitivityResult, lang: str, short: bool = False) -> Page:
     return [text("sensitivity_problems", lang, names="; ".join(names))] if names else []
 
 
-def save_sensitivity(
-    found: SensitivityResult, directory: Path, lang: str = "en", quiet: bool = True
-) -> list[Path]:
-    """Write tables and figures into a folder that exists; return the paths."""
+def tables(found: SensitivityResult, lang: str = "en") -> dict[str, pd.DataFrame]:
+    """Return the tables that have rows, by the name of their files; that by year is rounded."""
+    yearly = found.by_year.select_dtypes("float")
+    rounded = yearly.map(lambda value: float(f"{value:.{DIGITS}g}"))
     tables = {
-        "sensitivity": found.table,
-        "factors": factor_table(found.study.factors, lang),
-        "sensitivity_by_year": found.by_year,
-        "pairs": found.pairs,
+        "sensitivity.csv": found.table,
+        "factors.csv": factor_table(found.study.factors, lang),
+        "sensitivity_by_year.csv": found.by_year.assign(**rounded),
+        "pairs.csv": found.pairs,
     }
-    paths = {name: directory / f"{name}.csv" for name, table in tables.items() if len(table)}
-    for name, path in paths.items():
-        write_csv(path, tables[name], DIGITS if name == "sensitivity_by_year" else None)
+    return {name: table for name, table in tables.items() if len(table)}
+
+
+def charts(found: SensitivityResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:
+    """Return what draws a plane or bars of each package, and packages × factors."""
     kind = "plane" if found.study.sample.method == "morris" else "bars"
-    charts = {
+    drawn = {
         f"{kind}_{name}": partial(package_chart, found, name, lang=lang)
         for name in found.study.names
     }
-    charts["packages_and_factors"] = partial(heat_map, found, lang)
-    return [*paths.values(), *draw(charts, directory, lang, quiet)]
+    return {**drawn, "packages_and_factors": partial(heat_map, found, lang)}

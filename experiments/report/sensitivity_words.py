@@ -5,7 +5,8 @@ import math
 import pandas as pd
 
 from ecosystem.inputs.catalogue import outcomes
-from experiments.report.messages import display_unit, number, percent, text, title
+from experiments.report import figures
+from experiments.report.messages import number, percent, text, title
 from experiments.report.notes import base_words, shock_notes, world_note
 from experiments.sensitivity_analysis.chance import SHARES
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
@@ -14,8 +15,6 @@ from experiments.sensitivity_analysis.study import EFFECT, LEVEL, SensitivityRes
 
 SIDES = ("industry", "innovation")
 """The two groups of outcomes that stand side by side."""
-IN_UNIT = ("mu", "mu_star", "mu_star_low", "mu_star_high", "sigma", "mean", "sd")
-"""Columns in the unit of the outcome."""
 
 
 def package_rows(found: SensitivityResult, package: str) -> pd.DataFrame:
@@ -28,22 +27,16 @@ def package_rows(found: SensitivityResult, package: str) -> pd.DataFrame:
 
 def outcome_parts(rows: pd.DataFrame, lang: str, outcome: str | None = None) -> list[pd.DataFrame]:
     """Return the rows of one outcome, or of the first of either group, as they are shown."""
-    chosen = [outcome] if outcome else first_outcomes(rows)
+    sides = [rows.loc[rows["group"] == side, "outcome"] for side in SIDES]
+    firsts = [str(side.iloc[0]) for side in sides if len(side)] or [str(rows["outcome"].iloc[0])]
+    chosen = [outcome] if outcome else firsts
     return [shown(rows[rows["outcome"] == name], lang) for name in chosen]
 
 
 def shown(part: pd.DataFrame, lang: str) -> pd.DataFrame:
     """Return rows of one outcome in the unit in which it is shown, which is in `outcome_unit`."""
     form = "effect" if part["quantity"].iloc[0] == EFFECT else ""
-    factor, unit = display_unit(str(part["outcome_unit"].iloc[0]), lang, form)
-    scaled = {name: part[name] / factor for name in IN_UNIT if name in part}
-    return part.assign(**scaled, outcome_unit=unit)
-
-
-def first_outcomes(rows: pd.DataFrame) -> list[str]:
-    """Return the first outcome of industry and of the innovation ecosystem that is there."""
-    sides = [rows.loc[rows["group"] == side, "outcome"] for side in SIDES]
-    return [str(side.iloc[0]) for side in sides if len(side)] or [str(rows["outcome"].iloc[0])]
+    return figures.shown(part, lang, form, "outcome_unit")
 
 
 def largest(part: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -106,11 +99,10 @@ def circumstances(found: SensitivityResult, lang: str) -> list[str]:
     study = found.study
     if not study.scenarios:
         return []
-    titles = {one.name: title(one, lang) for one in study.scenarios}
     rest = "fixed" if study.asked.fixed_parameters else "drawn" if study.drawn else "none"
     return [
         text(f"sensitivity_rest_{rest}", lang),
-        *shock_notes(study.scenarios, titles, lang),
+        *shock_notes(study.scenarios, lang),
         world_note(study.asked.world, lang),
     ]
 

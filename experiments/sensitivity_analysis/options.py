@@ -6,19 +6,15 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ecosystem.inputs.options import Options, Truth, Whole, WholeOutcomes
+from ecosystem.inputs.options import Truth, Whole, WholeOutcomes
 from ecosystem.inputs.translate import whole_from
-from experiments.comparison.options import LAST, MONEY, Budget, PolicyQuarter
+from experiments.comparison.options import SCENARIOS, WHOLE, PolicyOptions
 
 
-class SensitivityOptions(Options):
+class SensitivityOptions(PolicyOptions):
     """What `experiments.sensitivity` is asked with."""
 
-    scenarios: Any = Field(
-        None,
-        description="Package names, TOML files or Scenario objects, one or several; all packages "
-        "by default.",
-    )
+    scenarios: Any = Field(None, description=SCENARIOS)
     reference: Any = Field(
         "history", description="What paired effects are taken from; added if not among them."
     )
@@ -37,16 +33,12 @@ class SensitivityOptions(Options):
     seed: Annotated[int, whole_from(1)] = Field(
         1, description="Seed of the sample, of all luck and of the bootstrap, at least 1."
     )
-    until: PolicyQuarter = Field("2035Q4", description=LAST)
-    budget: Budget = Field(None, description=MONEY)
     fixed_parameters: Truth = Field(
         False,
         description="Keep parameters that are no factor at their defaults instead of drawing them "
         "for each block.",
     )
-    outcomes: WholeOutcomes = Field(
-        None, description="Outcomes without parts, one or several; the headline set by default."
-    )
+    outcomes: WholeOutcomes = Field(None, description=WHOLE)
     years: Truth = Field(True, description="Indices by year too.")
     model: Any = Field(
         None,

@@ -166,7 +166,6 @@ def draw(
 
 def analyse(
     sample: Sample,
-    points: NDArray[np.integer[Any]],
     values: Array,
     scale: float | None = None,
     pairs: bool = True,
@@ -180,10 +179,8 @@ def analyse(
     ----------
     sample
         Where the outcome was wanted.
-    points
-        Number of the point that each value belongs to, (points,): it must be the sample's order.
     values
-        The outcome, (points,); NaN where a run failed.
+        The outcome at the sample's points in their order, (points,); NaN where a run failed.
     scale
         Level against which rounding is judged; by default the largest value.
     pairs
@@ -192,10 +189,10 @@ def analyse(
     Raises
     ------
     ValueError
-        Values are not those of the sample's points in their order.
+        There is not one value a point.
     """
-    if values.shape != (len(sample.unit),) or not np.array_equal(points, np.arange(len(values))):
-        raise ValueError(f"{values.shape} outcomes, not one a point of {len(sample.unit)} in order")
+    if values.shape != (len(sample.unit),):
+        raise ValueError(f"{values.shape} outcomes, not one a point of {len(sample.unit)}")
     rows = values.reshape(sample.blocks, sample.length)
     whole = np.isfinite(rows).all(axis=1)
     used, lost = int(whole.sum()), int((~whole).sum())

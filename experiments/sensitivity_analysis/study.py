@@ -6,7 +6,6 @@ neither an index nor a paired effect takes chance for a factor.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.stats import rankdata
 from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.design import Design, Integers
+from ecosystem.runs.design import Design
 from ecosystem.runs.runner import Ensemble, start
 from experiments.sensitivity_analysis.chance import shares_of_chance
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
@@ -84,8 +83,6 @@ class Values:
 
     Parameters
     ----------
-    order
-        Number of the point that values belong to, (scenarios, points).
     points
         Means over replicates by outcome and period, (scenarios, points); NaN where a run failed.
     repeats
@@ -94,7 +91,6 @@ class Values:
         Rows of runs that failed.
     """
 
-    order: Integers
     points: dict[tuple[str, str], Array]
     repeats: dict[tuple[str, str], Array]
     failed: list[dict[str, Any]]
@@ -124,9 +120,8 @@ def run_study(study: Study) -> Values:
     second = ensemble_of(study, repeats, counted(len(design)))
     shape = (many, study.repeated, study.sample.blocks)
     again = means(second, study, (*shape, replicates))
-    order = design.point.reshape(many, -1, replicates)[..., 0]
     again = {key: again.get(key, np.full(shape, np.nan)) for key in points}  # all may have failed
-    return Values(order, points, again, first.failures + second.failures)
+    return Values(points, again, first.failures + second.failures)
 
 
 def ensemble_of(study: Study, design: Design, progress: Progress | None = None) -> Ensemble:
@@ -173,10 +168,8 @@ class Quantity:
     ----------
     keys
         Values of the columns that all its rows share.
-    points
-        Number of the point that each value belongs to, (points,).
     values
-        (points,).
+        At the points of the sample, (points,).
     again
         The same of the repeats, (kinds of repeat, blocks).
     scale
@@ -184,7 +177,6 @@ class Quantity:
     """
 
     keys: dict[str, str]
-    points: Integers
     values: Array
     again: Array
     scale: float
@@ -210,14 +202,11 @@ def quantities(study: Study, values: Values) -> Iterator[Quantity]:
                 "outcome_unit": row.unit if row else "",
                 "period": period,
             }
-            scale = float(
-                np.max(np.abs(levels[place]), initial=0, where=levels[place] == levels[place])
-            )
-            quantity = partial(Quantity, points=values.order[place], scale=scale)
-            yield quantity(keys, values=levels[place], again=again[place])
+            scale = float(np.nan_to_num(np.abs(levels[place])).max(initial=0))
+            yield Quantity(keys, levels[place], again[place], scale)
             if base is not None and place != base:
                 effect, repeated = levels[place] - levels[base], again[place] - again[base]
-                yield quantity(keys | {"quantity": EFFECT}, values=effect, again=repeated)
+                yield Quantity(keys | {"quantity": EFFECT}, effect, repeated, scale)
 
 
 def analyse_study(study: Study, values: Values) -> SensitivityResult:
@@ -226,7 +215,7 @@ def analyse_study(study: Study, values: Values) -> SensitivityResult:
     yearly: list[Columns] = []
     pairs: list[Columns] = []
     for one in quantities(study, values):
-        found = analyse(study.sample, one.points, one.values, one.scale, pairs=one.whole)
+        found = analyse(study.sample, one.values, one.scale, pairs=one.whole)
         (whole if one.whole else yearly).append(index_rows(study, one, found))
         if study.asked.second_order and one.whole:
             pairs.append(pair_rows(study, one, found))
@@ -237,17 +226,7 @@ def joined(blocks: list[Columns]) -> pd.DataFrame:
     """Return the rows of all quantities as one frame."""
     if not blocks:
         return pd.DataFrame()
-    counts = [len(block["factor"]) for block in blocks]
-    columns = {
-        name: np.concatenate(
-            [
-                np.broadcast_to(block[name], count)
-                for block, count in zip(blocks, counts, strict=True)
-            ]
-        )
-        for name in blocks[0]
-    }
-    frame = pd.DataFrame(columns)
+    frame = pd.concat([pd.DataFrame(block) for block in blocks], ignore_index=True)
     return frame.astype({"rank": "Int64"}) if "rank" in frame else frame
 
 
