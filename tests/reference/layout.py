@@ -1,7 +1,6 @@
-"""From a row of the arrays of the vectorised model to agents, and back.
+"""From a row of the arrays of the vectorised model to agents.
 
-`from_state` is the only place of the reference that reads those arrays; `columns` lays agents
-out in the shape of one row, so that the two can be compared.
+`from_state` is the only place of the reference that reads those arrays.
 """
 
 from __future__ import annotations
@@ -247,47 +246,3 @@ def regions_from(state: Any, world: Any, run: int) -> list[Region]:
         given = {**link, **own_fields(Region, row), "name": row["region"], "buyers": buyers}
         result.append(Region(**given))
     return result
-
-
-def columns(agents: Agents) -> dict[str, dict[str, Any]]:
-    """Return the agents as nested lists laid out like one row of the state's arrays."""
-
-    def across(group: list[Any], names: list[str]) -> dict[str, Any]:
-        result = {}
-        for name in names:
-            values = [getattr(agent, name) for agent in group]
-            lags = isinstance(values[0], list)
-            result[name] = [list(lag) for lag in zip(*values, strict=True)] if lags else values
-        return result
-
-    places, province, nation = agents.prefectures, agents.province, agents.nation
-    buyers = {
-        name: [[getattr(buyer, name) for buyer in region.buyers] for region in agents.regions]
-        for name in BUYER_STATE
-    }
-    lags = range(len(places[0].fill_history[0]))
-    fill = [[places[p].fill_history[k][lag] for k, p in agents.cells()] for lag in lags]
-    return {
-        "nation": {name: getattr(nation, name) for name in NATION_STATE},
-        "governments": {
-            **across(places, PLACE_STATE),
-            **across(list(agents.instruments.values()), INSTRUMENT_STATE),
-            "receipts": province.receipts,
-            "receipts_before": [province.receipts_before],
-            "receipts_reference": [province.receipts_reference],
-            "advantage": province.advantage,
-            "diffusion": [province.diffusion],
-            "cash": [*(place.cash for place in places), province.cash, nation.cash],
-        },
-        "centres": {**across(agents.centres, CENTRE_STATE), "fill_history": fill},
-        "makers": {**across(agents.makers, MAKER_STATE), "local_share": agents.local_share},
-        "universities": across(agents.universities, ["knowledge", "cash"]),
-        "firms": across(agents.firms, FIRM_STATE),
-        "parks": across(agents.parks, PARK_STATE),
-        "buyers": buyers,
-        "society": {
-            **across(places, PEOPLE_STATE),
-            "deployment": [place.deployment for place in places],
-        },
-        "sectors": {name: [getattr(agents.sectors, name)] for name in SECTOR_STATE},
-    }
