@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from reference.agreement import differences
 
 from benchmarks import record
+from benchmarks.mesa_objects import ObjectModel
 from benchmarks.record import Row, markdown, ratio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +26,18 @@ def test_ratios_are_taken_round_by_round() -> None:
     found = ratio("slow over fast", "x", slow, fast)
     assert found.samples == (10.0, 20.0, 20.0)
     assert markdown([found]).splitlines()[-1] == "| slow over fast | x | times | 20 | 10 | 20 | 3 |"
+
+
+def test_mesa_objects_decide_what_the_core_decides() -> None:
+    model = ObjectModel(world="teaching")
+    for _ in range(2):
+        model.step()
+        for stage, decided in model.decided.items():
+            decided.pop("cash", None)  # is compared in another way: tests/test_reference.py
+            found = {name: getattr(getattr(model.quarter, stage), name) for name in decided}
+            assert not differences(found, decided, 0, stage)
+    world = model.setting.world
+    assert len(model.agents_by_type) == 1 and len(model.agents) > world.firms.count
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: str(path.relative_to(ROOT)))
