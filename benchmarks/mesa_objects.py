@@ -1,9 +1,9 @@
 """The model as Mesa usually has it: one Python object an agent, no arrays.
 
 It is what the vectorised core is timed against, side by side, on the same quarters of the full
-world. Stages are those of the slow reference under `tests/reference`: drivers, budgets, location,
-bidding, finance, routing, dispatch, settlement, exits and accounts. What the other stages return
-(makers, innovation, labour, entry) comes from the core and is not timed, nor is handing it to the
+world. Stages are those of the slow reference under `tests/reference`: budgets, location, bidding,
+finance, routing, dispatch, settlement, exits and accounts. What the other stages return (drivers,
+makers, innovation, labour, entry) comes from the core and is not timed, nor is handing it to the
 objects.
 """
 
@@ -26,7 +26,6 @@ from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 from ecosystem.stages.accounts import account
 from ecosystem.stages.dispatch import sell
-from ecosystem.stages.drivers import drive
 from ecosystem.stages.investment import invest
 from ecosystem.stages.policy import govern
 from ecosystem.state.records import Quarter
@@ -35,7 +34,6 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
 from reference.agents import Agents
 from reference.dispatch import reference_dispatch
-from reference.drivers import reference_drivers
 from reference.flows import reference_accounts
 from reference.investment import reference_investment
 from reference.layout import from_state
@@ -100,7 +98,7 @@ class ObjectModel(mesa.Model):
 
 def decide(agents: Agents, records: dict[str, Any]) -> dict[str, Any]:
     """Return what the agents decide in a quarter, and its accounts."""
-    drivers = reference_drivers(agents)
+    drivers = records["drivers"]
     policy = reference_policy(agents, drivers)
     investment = reference_investment(agents, drivers, policy)
     market = reference_dispatch(agents, drivers, policy, investment)
@@ -110,7 +108,7 @@ def decide(agents: Agents, records: dict[str, Any]) -> dict[str, Any]:
 
 def decide_in_core(quarter: Quarter, setting: Any) -> None:
     """Run the same stages of a quarter in the core."""
-    for stage in (drive, govern, invest, sell, account):
+    for stage in (govern, invest, sell, account):
         stage(quarter, setting)
 
 

@@ -24,7 +24,6 @@ from .agents import (
     Park,
     Prefecture,
     Province,
-    PublishedPath,
     Region,
     Sectors,
     University,
@@ -76,7 +75,7 @@ def build(sort: type, world_rows: Any, label: str, states: list[dict[str, Any]],
     agents = []
     for row, state in zip(table_rows(world_rows), states, strict=True):
         given = {new: row[old] for new, old in first.items()}
-        kept = {**own_fields(sort, row), "name": row[label], **own_fields(sort, state), **given}
+        kept = {**own_fields(sort, row), "name": row[label], **state, **given}
         agents.append(sort(**kept))
     return agents
 
@@ -85,14 +84,14 @@ CENTRE_STATE = (
     "halls halls_pipeline servers server_pipeline power pue mark sold use quality tenants "
     "book_servers book_halls loan cash insolvent"
 ).split()
-MAKER_STATE = "capacity cumulative cost sales cash".split()
-FIRM_STATE = "active age knowledge research staff share sales compute cash generation".split()
+MAKER_STATE = "capacity cost sales cash".split()
+FIRM_STATE = "share sales compute cash".split()
 PARK_STATE = "adoption servers cash".split()
-PLACE_STATE = "readiness ambition activity growth match match_last_year".split()
-PEOPLE_STATE = "talent wage tightness branches branch_peak".split()
+PLACE_STATE = "readiness ambition growth match_last_year".split()
+PEOPLE_STATE = "wage branches".split()
 INSTRUMENT_STATE = "paid_share envelope_weight claimed paid".split()
-NATION_STATE = "capacity capacity_history demand_ratio use use_2024 rival_use power".split()
-BUYER_STATE = "experience price noise".split()
+NATION_STATE = "demand_ratio use rival_use".split()
+BUYER_STATE = ["experience"]
 SECTOR_STATE = "households grid bank world".split()
 
 
@@ -106,8 +105,6 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
         world.centres,
         "centre",
         state_rows(state.centres, run, tuple(CENTRE_STATE)),
-        first_servers="servers",
-        first_pue="pue",
         owner="ownership",
     )
     deposits = plain(state.governments.cash[run])
@@ -125,11 +122,6 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
         province=province_from(state, world, run, deposits[-2]),
         instruments=instruments_from(state, setting, run),
         shells_only=plain(setting.schedule.shells_only),
-        shocks={name: plain(path) for name, path in setting.shocks.items()},
-        published=[
-            PublishedPath(plain(path.year), plain(path.capacity), path.last_observed)
-            for path in (world.national_path[kind] for kind in world.kinds)
-        ],
         table=table,
         prefectures=prefectures_from(state, world, run, deposits),
         centres=centres,
@@ -138,14 +130,13 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
             world.makers,
             "maker",
             state_rows(state.makers, run, tuple(MAKER_STATE)),
-            first_capacity="capacity",
         ),
         local_share=plain(state.makers.local_share[run]),
         universities=build(
             University,
             world.universities,
             "university",
-            state_rows(state.universities, run, ("cash", "knowledge")),
+            state_rows(state.universities, run, ("cash",)),
         ),
         firms=build(Firm, world.firms, "name", state_rows(state.firms, run, tuple(FIRM_STATE))),
         parks=build(
@@ -219,9 +210,6 @@ def prefectures_from(state: Any, world: Any, run: int, deposits: list[float]) ->
             **places[i],
             **people[i],
             "name": row["prefecture"],
-            "first_talent": row["talent"],
-            "first_wage": row["wage"],
-            "distance_km": plain(world.distance_km[i]),
             "cash": deposits[i],
             "deployment": plain(state.society.deployment[run, i]),
             "fill_history": [
