@@ -1,237 +1,140 @@
 """The model as Mesa usually has it: one Python object an agent, no arrays.
 
-It is what the vectorised core is timed against. The stages are those of the slow reference under
-`tests/reference`, which a reader can check against the text of the model; in a copy of its modules
-every function that a profile found slow is replaced by one of `benchmarks.quick_stages`. Beside
-that
-
-- every data centre, maker, university, firm, park, buyer and government is a `mesa.Agent`, and
-  changes in place;
-- only firms that exist are agents; they are born and removed, so nobody loops over empty slots;
-- what does not change over a run (distances, parameters by kind, members of a cell) is looked up.
-
-Random numbers are the core's own: one list a process and quarter, which is cheaper than a draw by
-every agent and makes the two models agree number by number.
+It is what the vectorised core is timed against, side by side, on the same quarters of the full
+world. Stages are those of the slow reference under `tests/reference`: budgets, location, bidding,
+finance, routing, dispatch, settlement, exits and accounts. What the other stages return (drivers,
+makers, innovation, labour, entry) comes from the core and is not timed, nor is handing it to the
+objects.
 """
 
-from __future__ import annotations
-
-from collections import defaultdict
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import mesa
 
-from benchmarks import quick_stages
-from benchmarks.reference_copy import replace_function, stage
-from ecosystem.inputs.scenario import Scenario, resolve
+from benchmarks.record import Row, command, ratio
+from ecosystem.inputs.scenario import resolve
 from ecosystem.inputs.world.loader import load_world
-from ecosystem.quarter.start import make_setting
-from ecosystem.state.setting import Setting
+from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.step import step
+from ecosystem.stages.accounts import account
+from ecosystem.stages.dispatch import sell
+from ecosystem.stages.investment import invest
+from ecosystem.stages.policy import govern
+from ecosystem.state.records import Quarter
 
-FIRM_DRAWS = {"patents", "sales", "firm fates"}
-"""Processes that deal one number to every slot, taken or not."""
-FIRM_STATE = "active age knowledge research staff share sales compute cash".split()
-BY_FIRM = {
-    "innovation": (
-        "research_spending grants compute patents absorptive knowledge_next research_next"
-    ),
-    "labour": "hires staff",
-    "business": "share sales born exits founders",
-}
-"""Lists of the records that have one entry a firm."""
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-for where, functions in quick_stages.REPLACED.items():
-    for function in functions:
-        replace_function(where, function.__name__, function)
-replace_function("turnover", "replace", quick_stages.update)
-replace_function("turnover", "Buyer", dict)
+from reference.agents import Agents
+from reference.dispatch import reference_dispatch
+from reference.flows import reference_accounts
+from reference.investment import reference_investment
+from reference.layout import from_state
+from reference.mirror import plain_quarter
+from reference.policy import reference_policy
+
+MICRO = 1e6
+CORE_RUNS = 102
+"""Runs of one chunk of the core in the full world."""
+SORTS = ("prefectures", "centres", "makers", "universities", "firms", "parks")
 
 
-class ObjectAgent(mesa.Agent):
-    """An agent with the attributes of the reference's object of its sort."""
+class Member(mesa.Agent):
+    """A data centre, maker, university, firm, park, buyer or government."""
 
-    def __init__(self, model: mesa.Model, attributes: dict[str, Any]) -> None:
+    def __init__(self, model: mesa.Model, like: object) -> None:
         super().__init__(model)
-        self.__dict__.update(attributes)
-
-
-class Government(ObjectAgent):
-    """A prefecture with its people, or the province."""
-
-
-class DataCentre(ObjectAgent):
-    """A data-centre operator of one kind of compute."""
-
-
-class EquipmentMaker(ObjectAgent):
-    """An equipment maker."""
-
-
-class University(ObjectAgent):
-    """A university or institute."""
-
-
-class AIFirm(ObjectAgent):
-    """An AI firm."""
-
-
-class IndustrialPark(ObjectAgent):
-    """A manufacturing park."""
-
-
-class ComputeBuyer(ObjectAgent):
-    """The buyers of one workload in one region."""
-
-
-class Everybody(stage("agents").Agents):  # type: ignore[misc]
-    """The agents of a run with lookups of what never changes."""
-
-    def __init__(self, model: mesa.Model, start: Any) -> None:
-        self.__dict__.update(vars(start))
-        slots = start.firms
-        self.slots = len(slots)
-        self.memo: dict[Any, Any] = {}
-        self._by_kind: dict[str, list[float]] = {}
-
-        def agents(sort: type[ObjectAgent], objects: list[Any]) -> list[Any]:
-            return [sort(model, vars(thing)) for thing in objects]
-
-        self.province = Government(model, vars(start.province))
-        self.prefectures = agents(Government, start.prefectures)
-        self.centres = agents(DataCentre, start.centres)
-        self.makers = agents(EquipmentMaker, start.makers)
-        self.universities = agents(University, start.universities)
-        self.parks = agents(IndustrialPark, start.parks)
-        for region in self.regions:
-            region.buyers = agents(ComputeBuyer, region.buyers)
-        self.firms = [AIFirm(model, {**vars(slot), "slot": slot}) for slot in slots if slot.active]
-        self.vacant = defaultdict(list)  # free slots by (prefecture, domain), the first one first
-        for slot in slots:
-            if slot.active:
-                vars(slot).update(dict.fromkeys(FIRM_STATE, 0.0))
-            else:
-                self.vacant[slot.prefecture, slot.domain].append(slot)
-
-        self._cells = super().cells()
-        self._of_cell: dict[tuple[int, int], list[Any]] = {cell: [] for cell in self._cells}
-        for centre in self.centres:
-            self._of_cell[centre.kind, centre.prefecture].append(centre)
-        self.fixed = quick_stages.fixed_lookups(self)
-
-    def by_kind(self, stem: str) -> list[float]:
-        """Return a parameter that has one value a kind."""
-        values = self._by_kind.get(stem)
-        if values is None:
-            values = self._by_kind[stem] = super().by_kind(stem)
-        return values
-
-    def cells(self) -> list[tuple[int, int]]:
-        """Return all (kind, prefecture) cells, kinds first."""
-        return self._cells
-
-    def of_cell(self, kind: int, prefecture: int) -> list[Any]:
-        """Return the centres of a (kind, prefecture) cell."""
-        return self._of_cell[kind, prefecture]
-
-    def all_slots(self) -> list[Any]:
-        """Return one object a slot: the firm that is there, or the empty slot."""
-        empty = [slot for slots in self.vacant.values() for slot in slots]
-        return sorted([*self.firms, *empty], key=lambda slot: slot.id)
-
-    def uniform(self, process: str, count: int) -> list[float]:
-        """Return this quarter's uniform numbers of the run; firms take theirs by slot."""
-        return super().uniform(process, self.slots if process in FIRM_DRAWS else count)
-
-    def normal(self, process: str, count: int) -> list[float]:
-        """Return this quarter's standard normal numbers; firms take theirs by slot."""
-        return super().normal(process, self.slots if process in FIRM_DRAWS else count)
+        self.__dict__.update(vars(like))
 
 
 class ObjectModel(mesa.Model):
-    """One run of the model, agent by agent; a step is a quarter.
-
-    Parameters
-    ----------
-    config
-        Package name or `Scenario`.
-    rng
-        Seed, as of `ecosystem.simulate`.
-    world
-        ``full``, ``teaching`` or a folder of world tables.
-    setting
-        A setting of one run to take instead.
+    """One run, agent by agent; a step is a quarter.
 
     Attributes
     ----------
     everybody
         The agents by sort, and the markets and sectors that are no agents.
+    quarter
+        The core's record of the quarter, to compare with.
+    decided
+        What the objects decided in it, by stage.
+    seconds
+        CPU time that they took.
     """
 
-    def __init__(
-        self,
-        config: str | Scenario = "history",
-        rng: int = 1,
-        world: str = "full",
-        setting: Setting | None = None,
-    ) -> None:
+    def __init__(self, config: str = "history", rng: int = 1, world: str = "full") -> None:
         super().__init__(rng=rng)
-        if setting is None:
-            scenario = config if isinstance(config, Scenario) else Scenario(config)
-            setting = make_setting(resolve(scenario), load_world(world), rng, [0])
-        self.everybody = Everybody(self, stage("start").reference_start(setting, 0))
+        self.setting = make_setting(resolve(config), load_world(world), rng, [0])
+        self.state = initial_state(self.setting)
 
     def step(self) -> None:
-        """Run one quarter: the stages in the order of the model, then everybody changes."""
-        agents = self.everybody
-        agents.memo.clear()
-        drivers = stage("drivers").reference_drivers(agents)
-        policy = stage("policy").reference_policy(agents, drivers)
-        investment = stage("investment").reference_investment(agents, drivers, policy)
-        supply = stage("supply_chain").reference_supply_chain(agents, policy, investment)
-        market = stage("dispatch").reference_dispatch(agents, drivers, policy, investment)
-        innovation = stage("innovation").reference_innovation(
-            agents, drivers, policy, investment, market
-        )
-        labour = stage("labour").reference_labour(
-            agents, drivers, policy, investment, supply, innovation
-        )
-        business = stage("labour").reference_business(agents, policy, innovation)
-        self.quarter = {
-            "drivers": drivers,
-            "policy": policy,
-            "investment": investment,
-            "supply": supply,
-            "market": market,
-            "innovation": innovation,
-            "labour": labour,
-            "business": business,
-        }
-        self.found_firms()
-        self.quarter["accounts"] = stage("flows").reference_accounts(agents, **self.quarter)
-        stage("turnover").reference_next(agents, self.quarter)
+        """Run one quarter."""
+        self.state, self.quarter = step(self.state, self.setting)
+        self.everybody = self.people(from_state(self.quarter.state, self.setting, 0))
+        records = plain_quarter(self.quarter, 0)
+        del records["accounts"]
+        start = time.process_time()
+        self.decided = decide(self.everybody, records)
+        self.seconds = time.process_time() - start
 
-    def found_firms(self) -> None:
-        """Let this quarter's entrants join; they have done nothing in it but raise capital."""
-        agents, quarter = self.everybody, self.quarter
-        founded = agents.memo["founded"]
-        lists = [quarter[name][key] for name, keys in BY_FIRM.items() for key in keys.split()]
-        lists.append(quarter["market"]["routing"]["local"]["by_firm"])
-        for values in lists:
-            values.extend([0.0] * len(founded))
-        business, first = quarter["business"], len(agents.firms)
-        for f, (slot, knowledge) in enumerate(founded, first):
-            agents.vacant[slot.prefecture, slot.domain].remove(slot)
-            agents.firms.append(AIFirm(self, {**vars(slot), "active": 1.0, "slot": slot}))
-            business["born"][f], business["founders"][f] = 1.0, knowledge
+    def people(self, plain: Agents) -> Agents:
+        """Return plain objects as agents of Mesa."""
+        self.remove_all_agents()
+        members = {name: [Member(self, each) for each in getattr(plain, name)] for name in SORTS}
+        regions = [
+            replace(region, buyers=[Member(self, buyer) for buyer in region.buyers])
+            for region in plain.regions
+        ]
+        levels = {name: Member(self, getattr(plain, name)) for name in ("province", "nation")}
+        return replace(plain, regions=regions, **members, **levels)
 
 
-def columns(model: ObjectModel) -> dict[str, dict[str, Any]]:
-    """Return the agents as nested lists laid out like one row of the core's state."""
-    agents = model.everybody
-    everybody = stage("agents").Agents(**{**fields_of(agents), "firms": agents.all_slots()})
-    return stage("layout").columns(everybody)
+def decide(agents: Agents, records: dict[str, Any]) -> dict[str, Any]:
+    """Return what the agents decide in a quarter, and its accounts."""
+    drivers = records["drivers"]
+    policy = reference_policy(agents, drivers)
+    investment = reference_investment(agents, drivers, policy)
+    market = reference_dispatch(agents, drivers, policy, investment)
+    accounts = reference_accounts(agents, **records)
+    return {"investment": investment, "market": market, "accounts": accounts}
 
 
-def fields_of(agents: Everybody) -> dict[str, Any]:
-    """Return what the reference holds of everybody."""
-    return {name: getattr(agents, name) for name in stage("agents").Agents.__dataclass_fields__}
+def decide_in_core(quarter: Quarter, setting: Any) -> None:
+    """Run the same stages of a quarter in the core."""
+    for stage in (govern, invest, sell, account):
+        stage(quarter, setting)
+
+
+def rows(quick: bool) -> list[Row]:
+    """Return µs a run and quarter of objects and core, and the ratio quarter by quarter."""
+    objects = ObjectModel()
+    setting = make_setting(resolve("history"), load_world("full"), 1, range(CORE_RUNS))
+    state = initial_state(setting)
+    theirs, ours = [], []
+    for _ in range(3 if quick else 64):
+        objects.step()
+        theirs.append(objects.seconds * MICRO)
+        state, quarter = step(state, setting)
+        start = time.process_time()
+        decide_in_core(quarter, setting)
+        ours.append((time.process_time() - start) / CORE_RUNS * MICRO)
+    what = "a run and quarter, full world, stages that both have"
+    slow = Row(what, "Mesa objects", "µs", tuple(theirs))
+    fast = Row(what, f"core, {CORE_RUNS} runs", "µs", tuple(ours))
+    return [slow, fast, ratio("Mesa objects over the core", what, slow, fast)]
+
+
+NOTES = """Median, least and most of the quarters of a run. CPU times of one thread of the same
+process, the two in turn. The objects' code is written to be read, not for speed."""
+
+if __name__ == "__main__":
+    about = "Time stages of the model, one Mesa object an agent, side by side with the core; "
+    about += "a minute, best on a machine that does nothing else."
+    command("mesa_objects", about, rows, NOTES)

@@ -1,10 +1,9 @@
-"""Time a run and quarter of the full world, side by side with a model of Mesa objects.
+"""Time a run and quarter of the full world, many runs at once beside one as a Mesa model.
 
 Times are CPU times of this process, which has one thread, so they are times per core. Rounds go
 A B C A B C, so that what slows the machine for a while slows all of them; ratios are taken round
 by round. A core's chunk includes everything `simulate` does for it: parameter draws, schedule,
-start, 64 quarters, and the headline outcomes over their own time base. The object model is timed
-on its steps alone.
+start, 64 quarters, and the headline outcomes over their own time base.
 """
 
 import os
@@ -18,7 +17,6 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-from benchmarks.mesa_objects import ObjectModel
 from benchmarks.record import Row, command, ratio
 from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import outcomes
@@ -29,7 +27,6 @@ from ecosystem.runs.design import cross
 from ecosystem.runs.runner import run_design
 
 ROOT = Path(__file__).parents[1]
-OBJECT_QUARTERS = 8
 MICRO = 1e6
 SIZES: list[tuple[int, int | None]] = [(128, None), (1000, None), (10_000, 4)]
 QUICK: list[tuple[int, int | None]] = [(8, None), (16, None)]
@@ -61,7 +58,7 @@ def core(runs: int, most: int | None = None) -> tuple[str, Callable[[], float]]:
     return label, sample
 
 
-def steps(model: EcosystemModel | ObjectModel, quarters: int) -> float:
+def steps(model: EcosystemModel, quarters: int) -> float:
     """Return µs a quarter of the next quarters of one run."""
     start = time.process_time()
     for _ in range(quarters):
@@ -72,19 +69,6 @@ def steps(model: EcosystemModel | ObjectModel, quarters: int) -> float:
 def mesa_face(world: str, quarters: int) -> Callable[[], float]:
     """Return a case: µs a quarter of one run as `EcosystemModel`, built anew each time."""
     return lambda: steps(EcosystemModel("history", rng=1, world=world), quarters)
-
-
-def mesa_objects() -> Callable[[], float]:
-    """Return a case: µs a quarter of the object model; each sample takes its next quarters."""
-    model = ObjectModel("history")
-
-    def sample() -> float:
-        nonlocal model
-        if model.everybody.period + OBJECT_QUARTERS > HORIZON:
-            model = ObjectModel("history")
-        return steps(model, OBJECT_QUARTERS)
-
-    return sample
 
 
 def interleave(cases: dict[str, Callable[[], float]], rounds: int) -> dict[str, Row]:
@@ -119,25 +103,23 @@ def compare_command() -> Row:
 
 
 def rows(quick: bool) -> list[Row]:
-    """Return times of all cases, the object model's over the core's, and those of whole uses."""
-    face, objects = "one run, EcosystemModel", "one run, Mesa objects"
+    """Return times of all cases, one run's over the core's, and those of whole uses."""
+    face = "one run, EcosystemModel"
     cases = dict(core(*size) for size in (QUICK if quick else SIZES))
-    cases |= {face: mesa_face("full", 8 if quick else HORIZON), objects: mesa_objects()}
+    cases[face] = mesa_face("full", 8 if quick else HORIZON)
     measured = interleave(cases, 2 if quick else 4)
     ratios = [
-        ratio("Mesa objects over the core", name, measured[objects], row)
+        ratio("one run over many", name, measured[face], row)
         for name, row in measured.items()
-        if name != objects
+        if name != face
     ]
     whole = [teaching_world()] if quick else [teaching_world(), compare_command()]
     return [*measured.values(), *ratios, *whole]
 
 
 NOTES = """Median, least and most of the rounds, which take all cases in turn. Times are CPU times
-of one thread; `ecosystem compare` is wall-clock time of the whole process with its workers. Each
-sample of the Mesa objects is the mean of the next 8 quarters of its run, so least and most also
-show how firms become more."""
+of one thread; `ecosystem compare` is wall-clock time of the whole process with its workers."""
 
 if __name__ == "__main__":
-    about = "Time a run and quarter of the full world, side by side with a model of Mesa objects; "
+    about = "Time a run and quarter of the full world, many runs at once beside one Mesa model; "
     command("speed", f"{about}some minutes, best on a machine that does nothing else.", rows, NOTES)

@@ -42,7 +42,7 @@ from ecosystem.state.state import State
 LAST = HORIZON - 1
 ONE_YUAN = 1e-6  # M¥
 FEW = settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

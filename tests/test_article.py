@@ -1,12 +1,11 @@
 """What holds for the article's systems together: tables used, sums, neutral cases, equal money."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import assert_same_bits, final, quarter_of, setting_of
+from helpers import final, setting_of
 
 import ecosystem
 from ecosystem.inputs.calendar import POLICY_START, period_index
@@ -59,12 +58,6 @@ def test_sums_over_tiers_are_the_province(world: str) -> None:
     )
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_packages_are_identical_to_2025(package: str) -> None:
-    one, other = (final(setting_of(name), POLICY_START - 1)[1] for name in (package, "history"))
-    assert_same_bits(one, other)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("budget", [4000.0, ARTICLE])
 def test_planned_money_is_equal_at_both_budgets(budget: float | str) -> None:
@@ -80,20 +73,6 @@ def test_planned_money_is_equal_at_both_budgets(budget: float | str) -> None:
             assert schedule.programme[used].all()
             most = schedule.spending[POLICY_START:].max(axis=0)
             np.testing.assert_allclose(most[used], limits[used])
-
-
-def test_with_all_pooled_and_no_search_friction_dispatch_does_nothing() -> None:
-    """Linkage stays as it is; the centre's lever moves the pooled share and the exponent only."""
-    start = period_index("2026Q4")
-    setting = setting_of(
-        "history", pooled_share=1.0, pool_leak=0.0, search_exponent=1e6, unified_dispatch_maximum=0
-    )
-    _, state = final(setting, start)
-    policy = quarter_of(state, setting, "policy").policy
-    full = replace(policy, lever=policy.lever | {"unified_dispatch": np.full((1, 1), 0.3)})
-    off, on = (quarter_of(state, setting, "market", policy=p).market for p in (policy, full))
-    np.testing.assert_allclose(on.sold, off.sold, rtol=1e-9)
-    np.testing.assert_allclose(on.delivered, off.delivered, rtol=1e-9)
 
 
 def test_neighbours_take_work_that_finds_no_centre() -> None:

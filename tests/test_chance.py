@@ -18,7 +18,7 @@ DRAWS = ("uniform", "normal")
 
 
 @given(st.integers(0, 2**40), st.integers(0, 100_000), st.text(max_size=20), st.integers(0, 500))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_numbers_equal_those_of_a_generator_built_for_them(
     seed: int, replicate: int, process: str, period: int
 ) -> None:

@@ -209,16 +209,16 @@ def identical_places(agglomeration: float, replicates: int, until: int) -> Array
     for name, values in places.items():
         if isinstance(values, np.ndarray) and name not in ("id", "hub"):
             places[name] = np.full_like(values, values[model])
-    centres = dict(world.centres.columns)
-    first = np.zeros(centres.count)
-    first[centres.cell_start] = 1.0
+    rows, centres = world.centres, dict(world.centres.columns)
+    first = np.zeros(rows.count)
+    first[rows.cell_start] = 1.0
     centres["servers"] = 5.0 * first
-    centres["pue"] = np.full(centres.count, 1.2)
-    centres["owner"] = np.zeros(centres.count, dtype=int)
+    centres["pue"] = np.full(rows.count, 1.2)
+    centres["owner"] = np.zeros(rows.count, dtype=int)
     even = replace(
         world,
         prefectures=Rows(world.prefectures.count, places),
-        centres=Rows(centres.count, centres),
+        centres=Rows(rows.count, centres),
     )
     effects = {
         name: 0.0

@@ -155,18 +155,8 @@ def test_a_quantity_has_one_unit_wherever_it_stands(comparison: Comparison) -> N
     assert words.splitlines()[place + 1].endswith(" %")  # of the level
 
 
-TITLES = [
-    "Subsidy $_{ of 5 $",
-    "20 $ and 30 $_x",
-    "{package} <b>&amp; [bold]x[/]",
-    "two\nlines\x1b",
-]
-
-
-@pytest.mark.parametrize("title", TITLES)
-def test_a_title_is_text_whatever_is_in_it(
-    comparison: Comparison, tmp_path: Path, title: str
-) -> None:
+def test_a_title_is_text_whatever_is_in_it(comparison: Comparison, tmp_path: Path) -> None:
+    title = "Subsidy $_{ of 5 $, 20 $ and 30 $_x {package} <b>&amp; [bold]x[/] two\nlines\x1b"
     named = tuple(replace(one, title_en=title) for one in comparison.result.resolved)
     found = Comparison.of(replace(comparison.result, resolved=named), "history", [HIGHER])
     plain = "".join(title.replace("\x1b", " ").split())

@@ -339,7 +339,7 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
 MOST = 10.0
 """Use over break-even that counts in a quarter: where power is all that a centre pays it has no
 bound."""
-SOFTNESS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SOFTNESS = (0.0, 0.5, 1.0)
 
 
 def test_less_soft_budget_never_builds_more() -> None:
@@ -353,7 +353,7 @@ def test_less_soft_budget_never_builds_more() -> None:
         for soft in SOFTNESS
     ]
     bound = 0
-    for quarter, _ in quarters(settings_by_softness[2]):
+    for quarter, _ in quarters(settings_by_softness[1]):
         orders = [invest(quarter, setting) for setting in settings_by_softness]
         for harder, softer in zip(orders, orders[1:], strict=False):
             assert (harder.hall_order <= softer.hall_order * (1 + 1e-12)).all()
@@ -368,7 +368,7 @@ def test_where_profit_is_poor_less_soft_budget_slows_the_national_build() -> Non
         setting_of(fixed=False, replicates=range(8), soft_budget=soft, seed=3) for soft in SOFTNESS
     ]
     poor = 0
-    for quarter, _ in quarters(settings_by_softness[2]):
+    for quarter, _ in quarters(settings_by_softness[1]):
         t = quarter.state.period
         if t < POLICY_START:
             continue

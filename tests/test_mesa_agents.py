@@ -143,6 +143,7 @@ def test_agents_have_names(model: EcosystemModel) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_histories_are_what_agents_showed_quarter_by_quarter() -> None:
     """Of firms that have left as well, and never of an earlier or later firm of their slot."""
     model = run(0, config="article")

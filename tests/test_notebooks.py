@@ -1,15 +1,13 @@
 """The notebooks: they run from top to bottom, solutions included, and teach what they say."""
 
 import ast
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-nbformat = pytest.importorskip("nbformat")
-nbclient = pytest.importorskip("nbclient")
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -22,21 +20,21 @@ PUBLIC = {
     "warnings": {"*"},
 }
 """What a notebook may import: what the project offers to users, and what draws."""
-BUSY = 3
-"""A machine that does other work may take so many times the ten seconds of an idle one."""
 
 
-def read(path: Path) -> Any:
-    return nbformat.read(path, as_version=4)
+def cells(path: Path) -> list[dict[str, Any]]:
+    """Return the cells of a notebook: id, type and source (its lines joined)."""
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell | {"source": "".join(cell["source"])} for cell in found]
 
 
-def code_cells(path: Path) -> list[Any]:
-    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+def code_cells(path: Path) -> list[dict[str, Any]]:
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
 
 
 def nodes(path: Path) -> Iterator[ast.AST]:
     for cell in code_cells(path):
-        yield from ast.walk(ast.parse(cell.source))
+        yield from ast.walk(ast.parse(cell["source"]))
 
 
 def test_there_are_notebooks() -> None:
@@ -50,19 +48,18 @@ def notebook(request: pytest.FixtureRequest) -> Path:
 
 def test_file_is_clean(notebook: Path) -> None:
     """Kernel named, cells with stable ids, nothing stored of a run."""
-    content = read(notebook)
-    nbformat.validate(content)
-    assert content.metadata.kernelspec.name == "python3"
-    ids = [cell.id for cell in content.cells]
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    assert content["metadata"]["kernelspec"]["name"] == "python3"
+    ids = [cell["id"] for cell in content["cells"]]
     assert len(set(ids)) == len(ids)
     assert all(name.replace("-", "").isalpha() for name in ids), "ids are words, not chance"
     for cell in code_cells(notebook):
-        assert cell.outputs == []
-        assert cell.execution_count is None
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
 
 
 def test_first_code_cell_makes_warnings_errors(notebook: Path) -> None:
-    assert 'warnings.simplefilter("error")' in code_cells(notebook)[0].source
+    assert 'warnings.simplefilter("error")' in code_cells(notebook)[0]["source"]
 
 
 def test_only_the_public_interface_is_used(notebook: Path) -> None:
@@ -95,34 +92,33 @@ def test_every_picture_says_that_it_is_of_the_teaching_world(notebook: Path) -> 
     ]
     assert [helper.name for helper in helpers] == ["new_axes"]
     assert "NOTE" in ast.unparse(helpers[0])
-    assert sum("plt.subplots" in cell.source for cell in code_cells(notebook)) == 1
+    assert sum("plt.subplots" in cell["source"] for cell in code_cells(notebook)) == 1
 
 
 def test_exercises_have_solutions(notebook: Path) -> None:
-    words = "\n".join(cell.source for cell in read(notebook).cells)
+    words = "\n".join(cell["source"] for cell in cells(notebook))
     exercises = words.count("**Predict.**")
     assert exercises >= 3
     assert words.count("**Explain.**") == exercises
     assert words.count("<summary>Solution</summary>") == exercises
-    solutions = [cell for cell in code_cells(notebook) if cell.id.endswith("-solution")]
+    solutions = [cell for cell in code_cells(notebook) if cell["id"].endswith("-solution")]
     assert len(solutions) == exercises
-    assert all("assert " in cell.source for cell in solutions)
+    assert all("assert " in cell["source"] for cell in solutions)
 
 
 @pytest.mark.slow
-def test_notebook_runs_offline_and_soon(notebook: Path, tmp_path: Path) -> None:
-    content = read(notebook)
+def test_notebook_runs_offline(notebook: Path, tmp_path: Path) -> None:
+    nbformat = pytest.importorskip("nbformat")  # slow to import, and only needed here
+    nbclient = pytest.importorskip("nbclient")
+    content = nbformat.read(notebook, as_version=4)
+    nbformat.validate(content)
     content.cells.insert(0, nbformat.v4.new_code_cell(BLOCK_NETWORK))
-    content.cells.append(nbformat.v4.new_code_cell("import time; print(time.process_time())"))
     client = nbclient.NotebookClient(
         content,
-        timeout=300,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
-    seconds = float(content.cells[-1].outputs[0].text)
-    assert seconds < 10 * BUSY
     shown = [output for cell in content.cells for output in cell.get("outputs", [])]
     errors = [output for output in shown if output.output_type == "stream"]
     assert [output.text for output in errors if output.name == "stderr"] == []

@@ -6,15 +6,19 @@ and accounts) has a slow reference of its own, `tests/reference/`.
 """
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 from helpers import setting_of
 from one_agent import PLACE, RUN, Case, case, same
-from reference.closed_forms import logistic
+from reference.closed_forms import logistic, profitability
 
 from ecosystem.inputs.calendar import mid_year
+from ecosystem.inputs.scenario import Scenario
 from ecosystem.maths.kernels import HOURS
 from ecosystem.quarter.start import initial_state
+from ecosystem.stages.drivers import drive
+from ecosystem.state.records import Quarter
 
 # S0
 
@@ -41,6 +45,11 @@ def test_demand_of_one_region_and_workload() -> None:
     start, end = c.p("real_time_share_start"), c.p("real_time_share_end")
     inference = start + (end - start) * logistic(speed * (mid_year(c.state.period) - middle))
     same(d.real_time_share[RUN, 0], inference)
+    fading, sd = c.p("demand_noise_persistence"), c.p("demand_noise_sd")
+    before = c.state.buyers.noise[RUN, region, 0]
+    new = c.setting.chance.normal("demand", c.state.period, c.state.buyers.noise[0].size)[RUN]
+    faded = fading * before + sd * math.sqrt(1 - fading**2) * new[region * work.count]
+    same(d.noise[RUN, region, 0], faded)
     for w in range(work.count):
         kind = int(work.kind[w])
         mix = work.share_within_kind[w]
@@ -75,6 +84,95 @@ def test_capacity_goes_through_the_published_year_ends() -> None:
             at = 4 * (int(year) - 2020) + 4
             if 0 <= at < plain.national_table.shape[1]:
                 same(plain.national_table[0, at, i], capacity)
+
+
+def test_capacity_beyond_what_is_published() -> None:
+    """The scale is of growth after the last observed year; growth fades to its last rate."""
+    setting = setting_of("history", replicates=(0, 1), fixed=False)
+    p = {name: float(setting.parameters[name][RUN, 0]) for name in setting.parameters._columns}
+    scale, fading = p["national_growth_scale"], p["national_growth_fading_time"]
+    for i, kind in enumerate(setting.world.kinds):
+        path = setting.world.national_path[kind]
+        logs, seen = [math.log(value) for value in path.capacity], path.last_observed
+        at, years = 4 * (int(path.year[-1]) - 2020) + 4, 2
+        known = logs[seen] + scale * (logs[-1] - logs[seen])
+        same(setting.national_table[RUN, at, i], math.exp(known))
+        start = scale * (logs[-1] - logs[-2]) / (path.year[-1] - path.year[-2])
+        final = p["money_market_growth"] + math.log(2) / p[f"price_halving_time_{kind}"]
+        grown = final * years + (start - final) * fading * (1 - math.exp(-years / fading))
+        same(setting.national_table[RUN, at + 4 * years, i], math.exp(known + grown))
+
+
+def test_the_nation_builds_less_where_less_is_earned() -> None:
+    c, d, k = case(), case().quarter.drivers, case().world.kinds.index("intelligent")
+    table, t, nation = c.setting.national_table[RUN, :, k], c.state.period, c.state.nation
+
+    def worth(use: float, hype: float, growth: float) -> float:
+        hyped = min(1.0, c.p("target_use") * (1 + hype * growth))
+        server = float(d.server_cost[RUN, k])
+        power = c.p("rival_pue") * c.p("rival_electricity_price")
+        return profitability(
+            SimpleNamespace(interest_rate=c.p("interest_rate"), profit_floor=c.p("profit_floor")),
+            price=float(d.price[RUN, k]),
+            variable_cost=float(d.power[RUN, k]) * power,
+            use=c.p("use_weight") * use + (1 - c.p("use_weight")) * hyped,
+            capital=server + float(d.hall_cost[RUN, k]) / c.p("expected_fill"),
+            upkeep=c.p("maintenance_share") * server,
+            depreciation=c.p("server_depreciation_intelligent"),
+            price_fall=c.p("foresight") * math.log(2) / c.p("price_halving_time_intelligent"),
+        )
+
+    same(d.growth[RUN, k], math.log(d.capacity[RUN, k] / nation.capacity_history[RUN, -1, k]))
+    now = worth(nation.use[RUN, k], c.p("hype"), d.growth[RUN, k])
+    then = worth(nation.use_2024[RUN, k], c.p("hype_reference"), math.log(table[t] / table[t - 4]))
+    reaction = (now / then) ** c.p("national_build_sensitivity")
+    reaction = min(max(reaction, c.p("national_build_low")), c.p("national_build_high"))
+    exempt = c.p("soft_build_share") * c.p("soft_budget")
+    worn = c.p("server_depreciation_intelligent") * d.capacity[RUN, k]
+    built = (d.capacity[RUN, k] * (table[t + 1] / table[t] - 1) + worn) * (
+        exempt + (1 - exempt) * reaction
+    )
+    same(d.capacity_next[RUN, k], d.capacity[RUN, k] + built - worn)
+
+
+def test_what_drivers_make_of_shocks() -> None:
+    """From one state, with and without: demand, mix, build, prices, what open models give."""
+    c, t = case(), case().state.period
+    names = "demand_surge efficiency_jump inference_shift accelerator_export_control power_crunch"
+    shaken = setting_of(
+        Scenario("article", shocks=(*names.split(), "rival_price_war")),
+        replicates=(0, 1),
+        fixed=False,
+    )
+    d, calm = drive(Quarter(c.state), shaken), case().quarter.drivers
+    shock = {name: float(path[t]) for name, path in shaken.shocks.items()}
+    assert sum(abs(size - 1) > 0.01 for size in shock.values()) >= 7
+    share = calm.real_time_share[RUN, 0]
+    mixed = share + (shock["inference"] - 1) * (1 - share)
+    same(d.real_time_share[RUN, 0], mixed)
+    region = int(np.flatnonzero(~c.world.regions.home)[0])
+    tasks = shock["demand"] * shock["efficiency"] ** (c.p("demand_elasticity") - 1)
+    for w in range(c.world.workloads.count):
+        moved = 1.0
+        if c.world.workloads.intelligent[w]:
+            first = c.world.workloads.real_time[w]
+            moved = tasks * (mixed / share if first else (1 - mixed) / (1 - share))
+        same(d.demand[RUN, region, w], calm.demand[RUN, region, w] * moved)
+    k = c.world.kinds.index("intelligent")
+    worn = c.p("server_depreciation_intelligent") * d.capacity[RUN, k]
+    built = [each.capacity_next[RUN, k] - d.capacity[RUN, k] + worn for each in (calm, d)]
+    same(built[1], built[0] * shock["accelerators"])
+    same(d.rival_price[RUN, 0], c.p("rival_price") * shock["rival_price"])
+    tariff = c.world.prefectures.electricity_price[PLACE]
+    same(d.electricity[PLACE], tariff * shock["electricity"])
+    year = mid_year(t)
+    passed = (year - c.p("open_source_from")) / (c.p("open_source_to") - c.p("open_source_from"))
+    floor = c.p("open_source_start") * (1 - min(max(passed, 0), 1))
+    floor += c.p("open_source_end") * min(max(passed, 0), 1)
+    same(calm.open_source[RUN, 0], floor)
+    same(d.open_source[RUN, 0], floor + c.p("open_source_surge") * (shock["open_source"] - 1))
+    cleaner = c.p("grid_decarbonisation") * 4 * (year - c.p("grid_reference_year"))
+    same(d.grid_decline[RUN, 0], math.exp(-cleaner))
 
 
 # S1

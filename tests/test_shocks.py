@@ -10,8 +10,8 @@ from arms import given, scenario
 
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import shocks
-from ecosystem.inputs.scenario import resolve
-from ecosystem.inputs.schedule import shock_paths
+from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.schedule import shock_paths, shock_profile
 from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
@@ -83,8 +83,35 @@ def test_a_shock_moves_its_channels_alone_and_from_its_start(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(CHANNELS))
 def test_amplitude_zero_is_no_shock(name: str) -> None:
-    none, zero = shock_paths(resolve("history")), shock_paths(scenario(shocks=[f"{name}:0"]))
-    assert all(np.array_equal(none[channel], zero[channel]) for channel in none)
+    paths = shock_paths(scenario(shocks=[f"{name}:0"]))
+    assert set(paths) == {channel for each in CHANNELS.values() for channel in each}
+    assert all(np.all(path == 1) for path in paths.values())
+
+
+def test_profiles_by_hand() -> None:
+    rows = shocks()
+    surge = shock_profile(rows["demand_surge"], 0.5, 10)
+    assert surge[10] == 1
+    assert surge[14] == pytest.approx(1 + 0.5 * (1 - np.exp(-2)) * np.exp(-4 / 12))
+    winter = shock_profile(rows["ai_winter"], 0.4, 10)
+    assert winter[10] == pytest.approx(0.6)
+    assert winter[18] == pytest.approx(1 - 0.4 * np.exp(-1))
+    outage = shock_profile(rows["hub_outage"], 0.9, 10)
+    np.testing.assert_allclose(outage[9:15], [1, 0.1, 0.4, 0.7, 1, 1])
+    squeeze = shock_profile(rows["fiscal_squeeze"], 0.3, 10)
+    np.testing.assert_allclose(squeeze[10:18], 0.7)
+    np.testing.assert_allclose(squeeze[18:24], [0.76, 0.82, 0.88, 0.94, 1, 1])
+    control = shock_profile(rows["accelerator_export_control"], 0.6, 10)
+    assert control[10] == pytest.approx(0.4) and control[16] == pytest.approx(0.7)
+    assert control[22] == 1
+
+
+def test_shocks_that_meet_multiply() -> None:
+    one = {"name": "ai_winter", "start": "2027Q1"}
+    paths = shock_paths(resolve(Scenario(shocks=[one, "demand_surge"])))
+    rows = shocks()
+    both = shock_profile(rows["ai_winter"], 0.4, 28) * shock_profile(rows["demand_surge"], 0.5, 28)
+    np.testing.assert_array_equal(paths["demand"], both)
 
 
 @pytest.mark.parametrize("name", list(CHANNELS))

@@ -3,7 +3,6 @@
 import csv
 import pickle
 import re
-import time
 from pathlib import Path
 
 import numpy as np
@@ -135,49 +134,23 @@ def test_arrays_cannot_be_changed() -> None:
     assert pickle.loads(pickle.dumps(world)).digest == world.digest
 
 
-def test_loading_is_fast() -> None:
-    from ecosystem.inputs.world import loader
-
-    spans = []
-    for _ in range(5):
-        loader._checked.cache_clear()
-        loader._load.cache_clear()
-        start = time.process_time()
-        load_world("full")
-        spans.append(time.process_time() - start)
-    assert min(spans) < 0.1  # of CPU; a busy machine only delays it
-
-
-def shipped_tables() -> list[Path]:
-    """Return the tables of both worlds."""
-    return sorted(path for name in WORLDS for path in (FOLDER / name).glob("*.csv"))
-
-
-@pytest.mark.parametrize(
-    "path", shipped_tables(), ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
-def test_nothing_is_dated_after_the_information_set(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    for date in re.findall(r"\b20\d\d-\d\d(?:-\d\d)?\b", text):
-        assert date <= LAST_DAY or not re.search(r"-(0[1-9]|1[0-2])", date), date
-    if path.stem == "provenance":
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                years = re.findall(r"\b20\d\d\b", row["source"])
-                assert all(year <= LAST_DAY[:4] for year in years), row
-                assert not re.search(r"https?:|\bs[0-9a-f]{8}\b", "".join(row.values())), row
-
-
-@pytest.mark.parametrize(
-    "path", shipped_tables(), ids=lambda path: f"{path.parent.name}/{path.stem}"
-)
-def test_files_are_in_the_order_of_ids(path: Path) -> None:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    if path.stem != "provenance":
-        ids = [int(row["id"]) for row in rows]
-        assert ids == list(range(1, len(ids) + 1))
-        assert list(rows[0]) == list(read_schema()[path.stem])
+@pytest.mark.parametrize("name", WORLDS)
+def test_shipped_tables_are_in_order_and_nothing_is_dated_after_the_information_set(
+    name: str,
+) -> None:
+    for path in sorted((FOLDER / name).glob("*.csv")):
+        text = path.read_text(encoding="utf-8")
+        for date in re.findall(r"\b20\d\d-\d\d(?:-\d\d)?\b", text):
+            assert date <= LAST_DAY or not re.search(r"-(0[1-9]|1[0-2])", date), (path.stem, date)
+        rows = list(csv.DictReader(text.splitlines()))
+        if path.stem != "provenance":
+            assert [int(row["id"]) for row in rows] == list(range(1, len(rows) + 1)), path.stem
+            assert list(rows[0]) == list(read_schema()[path.stem])
+            continue
+        for row in rows:
+            years = re.findall(r"\b20\d\d\b", row["source"])
+            assert all(year <= LAST_DAY[:4] for year in years), row
+            assert not re.search(r"https?:|\bs[0-9a-f]{8}\b", "".join(row.values())), row
 
 
 def test_no_place_name_stands_in_the_code() -> None:

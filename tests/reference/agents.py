@@ -23,13 +23,9 @@ CORE, RING_1, RING_2 = 0, 1, 2  # tiers; 3 is the rest of the province
 class Nation:
     """The national market; lists by kind of compute."""
 
-    capacity: list[float]
-    capacity_history: list[list[float]]  # [lag][kind], newest first
     demand_ratio: list[float]
     use: list[float]
-    use_2024: list[float]
     rival_use: list[float]
-    power: list[float]
     cash: float
 
 
@@ -39,11 +35,7 @@ class Province:
 
     provincial_budget_expenditure: float
     budget_expenditure: float
-    grid_co2_factor: float
-    renewable_share: float
-    science_expenditure: float
     gdp: float
-    industrial_sales: float
     cash: float
     receipts: list[float]  # newest first
     receipts_before: float
@@ -62,26 +54,15 @@ class Prefecture:
     hub: bool
     latency_extra_ms: float
     electricity_price: float
-    population: float
     gdp: float
     budget_expenditure: float
-    first_talent: float
-    first_wage: float
-    latitude: float
-    longitude: float
-    distance_km: list[float]  # to every prefecture
     readiness: float
     ambition: float
-    activity: float
     growth: float
-    match: float
     match_last_year: float
     cash: float
-    talent: float
     wage: float
-    tightness: float
     branches: float
-    branch_peak: float  # MW of servers at their highest
     deployment: list[float]  # by domain
     fill_history: list[list[float]]  # [kind][lag], newest first
 
@@ -114,8 +95,6 @@ class Centre:
     prefecture: int
     kind: int
     owner: str
-    first_servers: float
-    first_pue: float
     halls: float
     halls_pipeline: list[float]  # next arrival first
     servers: float
@@ -143,10 +122,8 @@ class Maker:
     luck: int
     stage: int
     prefecture: int
-    first_capacity: float
     quality: float
     capacity: float
-    cumulative: float
     cost: float
     sales: float
     cash: float
@@ -160,9 +137,7 @@ class University:
     name: str
     luck: int
     prefecture: int
-    graduates: float
     research_funds: float
-    knowledge: list[float]  # by domain
     cash: float
 
 
@@ -175,17 +150,10 @@ class Firm:
     luck: int
     prefecture: int
     domain: int
-    initial: bool
-    active: float
-    age: float
-    knowledge: float
-    research: float
-    staff: float
     share: float
     sales: float
     compute: float
     cash: float
-    generation: float
 
 
 @dataclass
@@ -196,7 +164,6 @@ class Park:
     name: str
     luck: int
     prefecture: int
-    sector: str
     output: float
     energy_intensity: float
     first_adoption: float
@@ -225,8 +192,6 @@ class Buyer:
     """The buyers of one workload in one region."""
 
     experience: float
-    price: float
-    noise: float
 
 
 @dataclass
@@ -238,7 +203,6 @@ class Region:
     paired: bool
     neighbour: bool
     demand_share: float
-    grid_co2_factor: float
     electricity_price: float
     latency_home_ms: float
     latency_rival_ms: float
@@ -253,7 +217,6 @@ class Hub:
 
     name: str
     electricity_price: float
-    grid_co2_factor: float
     pue: float
     share: float
 
@@ -266,15 +229,6 @@ class Sectors:
     grid: float
     bank: float
     world: float
-
-
-@dataclass
-class PublishedPath:
-    """National capacity of one kind at year ends, as published."""
-
-    year: list[int]
-    capacity: list[float]
-    last_observed: int
 
 
 @dataclass
@@ -291,8 +245,6 @@ class Agents:
     province: Province
     instruments: dict[str, Instrument]
     shells_only: list[bool]  # by quarter
-    shocks: dict[str, list[float]]  # by quarter
-    published: list[PublishedPath]  # by kind
     table: list[list[float]]  # [quarter][kind] national capacity, PFLOPS
     prefectures: list[Prefecture]
     centres: list[Centre]

@@ -1,7 +1,6 @@
-"""From a row of the arrays of the vectorised model to agents, and back.
+"""From a row of the arrays of the vectorised model to agents.
 
-`from_state` is the only place of the reference that reads those arrays; `columns` lays agents
-out in the shape of one row, so that the two can be compared.
+`from_state` is the only place of the reference that reads those arrays.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from .agents import (
     Park,
     Prefecture,
     Province,
-    PublishedPath,
     Region,
     Sectors,
     University,
@@ -77,7 +75,7 @@ def build(sort: type, world_rows: Any, label: str, states: list[dict[str, Any]],
     agents = []
     for row, state in zip(table_rows(world_rows), states, strict=True):
         given = {new: row[old] for new, old in first.items()}
-        kept = {**own_fields(sort, row), "name": row[label], **own_fields(sort, state), **given}
+        kept = {**own_fields(sort, row), "name": row[label], **state, **given}
         agents.append(sort(**kept))
     return agents
 
@@ -86,14 +84,14 @@ CENTRE_STATE = (
     "halls halls_pipeline servers server_pipeline power pue mark sold use quality tenants "
     "book_servers book_halls loan cash insolvent"
 ).split()
-MAKER_STATE = "capacity cumulative cost sales cash".split()
-FIRM_STATE = "active age knowledge research staff share sales compute cash generation".split()
+MAKER_STATE = "capacity cost sales cash".split()
+FIRM_STATE = "share sales compute cash".split()
 PARK_STATE = "adoption servers cash".split()
-PLACE_STATE = "readiness ambition activity growth match match_last_year".split()
-PEOPLE_STATE = "talent wage tightness branches branch_peak".split()
+PLACE_STATE = "readiness ambition growth match_last_year".split()
+PEOPLE_STATE = "wage branches".split()
 INSTRUMENT_STATE = "paid_share envelope_weight claimed paid".split()
-NATION_STATE = "capacity capacity_history demand_ratio use use_2024 rival_use power".split()
-BUYER_STATE = "experience price noise".split()
+NATION_STATE = "demand_ratio use rival_use".split()
+BUYER_STATE = ["experience"]
 SECTOR_STATE = "households grid bank world".split()
 
 
@@ -107,8 +105,6 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
         world.centres,
         "centre",
         state_rows(state.centres, run, tuple(CENTRE_STATE)),
-        first_servers="servers",
-        first_pue="pue",
         owner="ownership",
     )
     deposits = plain(state.governments.cash[run])
@@ -126,11 +122,6 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
         province=province_from(state, world, run, deposits[-2]),
         instruments=instruments_from(state, setting, run),
         shells_only=plain(setting.schedule.shells_only),
-        shocks={name: plain(path) for name, path in setting.shocks.items()},
-        published=[
-            PublishedPath(plain(path.year), plain(path.capacity), path.last_observed)
-            for path in (world.national_path[kind] for kind in world.kinds)
-        ],
         table=table,
         prefectures=prefectures_from(state, world, run, deposits),
         centres=centres,
@@ -139,14 +130,13 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
             world.makers,
             "maker",
             state_rows(state.makers, run, tuple(MAKER_STATE)),
-            first_capacity="capacity",
         ),
         local_share=plain(state.makers.local_share[run]),
         universities=build(
             University,
             world.universities,
             "university",
-            state_rows(state.universities, run, ("cash", "knowledge")),
+            state_rows(state.universities, run, ("cash",)),
         ),
         firms=build(Firm, world.firms, "name", state_rows(state.firms, run, tuple(FIRM_STATE))),
         parks=build(
@@ -220,9 +210,6 @@ def prefectures_from(state: Any, world: Any, run: int, deposits: list[float]) ->
             **places[i],
             **people[i],
             "name": row["prefecture"],
-            "first_talent": row["talent"],
-            "first_wage": row["wage"],
-            "distance_km": plain(world.distance_km[i]),
             "cash": deposits[i],
             "deployment": plain(state.society.deployment[run, i]),
             "fill_history": [
@@ -247,47 +234,3 @@ def regions_from(state: Any, world: Any, run: int) -> list[Region]:
         given = {**link, **own_fields(Region, row), "name": row["region"], "buyers": buyers}
         result.append(Region(**given))
     return result
-
-
-def columns(agents: Agents) -> dict[str, dict[str, Any]]:
-    """Return the agents as nested lists laid out like one row of the state's arrays."""
-
-    def across(group: list[Any], names: list[str]) -> dict[str, Any]:
-        result = {}
-        for name in names:
-            values = [getattr(agent, name) for agent in group]
-            lags = isinstance(values[0], list)
-            result[name] = [list(lag) for lag in zip(*values, strict=True)] if lags else values
-        return result
-
-    places, province, nation = agents.prefectures, agents.province, agents.nation
-    buyers = {
-        name: [[getattr(buyer, name) for buyer in region.buyers] for region in agents.regions]
-        for name in BUYER_STATE
-    }
-    lags = range(len(places[0].fill_history[0]))
-    fill = [[places[p].fill_history[k][lag] for k, p in agents.cells()] for lag in lags]
-    return {
-        "nation": {name: getattr(nation, name) for name in NATION_STATE},
-        "governments": {
-            **across(places, PLACE_STATE),
-            **across(list(agents.instruments.values()), INSTRUMENT_STATE),
-            "receipts": province.receipts,
-            "receipts_before": [province.receipts_before],
-            "receipts_reference": [province.receipts_reference],
-            "advantage": province.advantage,
-            "diffusion": [province.diffusion],
-            "cash": [*(place.cash for place in places), province.cash, nation.cash],
-        },
-        "centres": {**across(agents.centres, CENTRE_STATE), "fill_history": fill},
-        "makers": {**across(agents.makers, MAKER_STATE), "local_share": agents.local_share},
-        "universities": across(agents.universities, ["knowledge", "cash"]),
-        "firms": across(agents.firms, FIRM_STATE),
-        "parks": across(agents.parks, PARK_STATE),
-        "buyers": buyers,
-        "society": {
-            **across(places, PEOPLE_STATE),
-            "deployment": [place.deployment for place in places],
-        },
-        "sectors": {name: [getattr(agents.sectors, name)] for name in SECTOR_STATE},
-    }

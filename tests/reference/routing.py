@@ -7,7 +7,6 @@ from typing import Any
 
 from .agents import GENERAL, HOURS, INTELLIGENT, RING_2, SUPER, Agents, Centre, Region, Workload
 from .closed_forms import logistic, logit_shares, match, ratio
-from .drivers import mix
 from .location import posted_price, variable_cost
 
 OWN, RIVAL, HOME = 0, 1, 2
@@ -182,6 +181,19 @@ def local_experience(agents: Agents, drivers: dict[str, Any]) -> float:
     used = sum(firm.compute for firm in agents.firms) / HOURS
     market = drivers["capacity"][INTELLIGENT] / p.finance_reference_capacity
     return 1 + p.local_experience * (1 - math.exp(-used / (p.local_experience_scale * market)))
+
+
+def mix(agents: Agents, inference: float) -> list[float]:
+    """Return each workload's share of its kind; real-time inference moves, its batch shrinks."""
+    result = []
+    for work in agents.workloads:
+        if work.kind != INTELLIGENT:
+            result.append(work.share_within_kind)
+        elif work.real_time:
+            result.append(inference)
+        else:
+            result.append((1 - inference) * work.share_within_kind)
+    return result
 
 
 def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any]) -> dict[str, Any]:
