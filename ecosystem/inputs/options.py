@@ -41,6 +41,8 @@ T = TypeVar("T")
 PLACES = ("jobs", "executor", "cluster", "out", "progress")
 """Options that say where runs take place, and change no number."""
 EXECUTORS = ("processes", "serial", "dask")
+SCHEDULER = "dask scheduler, then dask worker tcp://HOST:8786 --nthreads 1 on each machine"
+"""What starts a scheduler and its workers."""
 
 
 def _truth(faults: FaultList, value: Any) -> Any:
@@ -187,10 +189,21 @@ class Options(BaseModel):
     def collected(cls, faults: FaultList, **given: Any) -> Self | None:
         """Return checked options, or None after noting everything that is wrong."""
         try:
-            return cls(**given)
+            found = cls(**given)
         except ValidationError as error:
             faults.faults += translate(error, cls)
-        return None
+            return None
+        if found.cluster and found.place != "dask":
+            faults.add("cluster", found.cluster, "an address together with the executor dask")
+        if found.place == "dask" and not found.cluster:
+            allowed = f"dask with cluster=tcp://HOST:PORT of a scheduler: {SCHEDULER}"
+            faults.add("executor", found.place, allowed)
+        return found
+
+    @property
+    def place(self) -> str | Executor:
+        """Where runs take place: ``processes``, ``serial``, ``dask``, or the user's executor."""
+        return self.executor or ("dask" if self.cluster else "processes")
 
     def with_(self, **changes: Any) -> Self:
         """Return the same options but for some, which are taken as they are."""

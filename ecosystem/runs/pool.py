@@ -25,6 +25,7 @@ from loky import ProcessPoolExecutor
 from loky.backend import resource_tracker as loky_tracker
 
 from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.options import SCHEDULER, Options
 from ecosystem.runs.chunk import Piece, Task, given_up, joined, run_part
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -36,7 +37,6 @@ somebody else's making, such as the system's when memory is short."""
 HOPELESS = 3, 20
 """So many runs in a row that kill their workers are the workers' fault: before any chunk has ended
 well, and after that."""
-START = "dask scheduler, then dask worker tcp://HOST:8786 --nthreads 1 on each machine"
 
 
 class SerialExecutor(Executor):
@@ -86,19 +86,17 @@ class Pool:
     ----------
     kind
         ``processes``, ``serial``, ``dask``, or an executor of the user, which is left open.
-    jobs
-        Number of worker processes; None for one a core.
-    cluster
-        Address of a Dask scheduler.
+    asked
+        Number of worker processes, one a core by default, and the address of a Dask scheduler.
     """
 
     broken: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
-    def __init__(self, kind: str | Executor, jobs: int | None, cluster: str | None) -> None:
+    def __init__(self, kind: str | Executor, asked: Options) -> None:
         if kind == "processes" and multiprocessing.current_process().daemon:
             kind = "serial"  # a worker of somebody else's pool that may have no children
-        self.kind, self.cluster = kind, cluster
-        self.workers = jobs or os.cpu_count() or 1
+        self.kind, self.cluster = kind, asked.cluster
+        self.workers = asked.jobs or os.cpu_count() or 1
         self.executor: Executor | None = None
         self.client: Any = None
 
@@ -219,7 +217,9 @@ def connected(address: str) -> tuple[Any, tuple[type[BaseException], ...]]:
         if client:
             with silent():
                 client.close()
-        allowed = f"the address of a Dask scheduler with a worker that answers ({error}): {START}"
+        allowed = (
+            f"the address of a Dask scheduler with a worker that answers ({error}): {SCHEDULER}"
+        )
         faults.add("cluster", address, allowed)
         faults.raise_if_any()
     return client, (dask.KilledWorker, CancelledError)

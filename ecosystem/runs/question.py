@@ -21,7 +21,6 @@ from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.runs.chunk import KEEP, Model, Plan
 from ecosystem.runs.design import Design
 from ecosystem.runs.identity import model_digests
-from ecosystem.runs.pool import START
 
 NAMED_WORLDS = ("full", "teaching")
 TYPED = """a function that stands under its name in a file of its own: what is typed into a script
@@ -94,11 +93,7 @@ def check_executor(
     faults: FaultList, asked: Options, design: Design, model: Model | None
 ) -> str | Executor:
     """Return where runs take place: here, where a function cannot travel to another process."""
-    kind = asked.executor or ("dask" if asked.cluster else "processes")
-    if asked.cluster and kind != "dask":
-        faults.add("cluster", asked.cluster, "an address together with the executor dask")
-    if kind == "dask" and not asked.cluster:
-        faults.add("executor", kind, f"dask with cluster=tcp://HOST:PORT of a scheduler: {START}")
+    kind = asked.place
     if kind == "serial" or asked.jobs == 1:
         return "serial" if kind == "processes" else kind
     try:

@@ -378,7 +378,7 @@ def start(
     plan, world, kind = checked_plan(design, asked, faults or FaultList(), model, keep, chunk_runs)
     asked = asked or Options.of()
     largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
-    pool, largest = Pool(kind, asked.jobs, asked.cluster), chunk_runs or largest
+    pool, largest = Pool(kind, asked), chunk_runs or largest
     if asked.out is None:
         return Ensemble(design, Tasks(design, plan, largest), pool, asked.progress)
     shared = shared_question(design, plan)

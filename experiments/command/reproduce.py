@@ -126,7 +126,7 @@ def reproduce(
     progress
         Called with the number of finished and of all chunks.
     options
-        `executor`, `cluster` and `jobs` of `ecosystem.runs.runner.run_design`.
+        Where runs take place, as `ecosystem.run_design` takes it.
 
     Raises
     ------
@@ -144,8 +144,7 @@ def reproduce(
         where = [f"--{name}={value}" for name, value in options.items() if value is not None]
         count = make_again(found, directory, plan, [*command, *where])
     else:
-        kind = asked.executor or ("dask" if asked.cluster else "processes")
-        pool = Pool(kind, asked.jobs, asked.cluster)
+        pool = Pool(asked.place, asked)
         count = run_again(directory, found, pool, run, progress)
     if not count and run is not None:
         faults.add("--run", run, "the number of a run that is there")
