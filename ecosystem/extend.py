@@ -12,8 +12,10 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.inputs.catalogue import AgentKind, agents
 from ecosystem.inputs.faults import Fault, FaultList, nearest
 from ecosystem.inputs.functions import Hook, HookError
 from ecosystem.maths.arrays import Array, total
@@ -62,16 +64,40 @@ def decide(
     Raises
     ------
     HookError
-        If the function fails, or its answer has another shape than the rule's or is not finite.
+        If the function fails, or its answer has another shape than the rule's, is not finite or
+        lies outside the bounds of the agent table.
     """
     usual = rule(quarter, setting, *columns)
     where = f"{own.name}, rule {own.stage}, {period_label(quarter.state.period)}"
     given = replace(guarded(setting), rules=rules)
     answer = call(own, where, protect(quarter), given, *map(protect, columns))
     faults = FaultList()
-    decided = checked(usual, answer, where, faults)
+    decided = np.asarray(checked(usual, answer, where, faults))
+    row = agents()[own.stage]
+    check_bounds(decided, row, dict(zip(row.columns, columns, strict=True)), where, faults)
     raise_hook_error(faults)
-    return np.asarray(decided)
+    return decided
+
+
+def check_bounds(
+    decided: Array, row: AgentKind, columns: Mapping[str, Array], where: str, faults: FaultList
+) -> None:
+    """Note the first answer of a rule that its row of the agent table does not allow.
+
+    Rounding is let pass, but not where the answer is yes or no.
+    """
+    low = -np.inf if row.low is None else row.low
+    limit = columns[row.high] if isinstance(row.high, str) else row.high
+    high = np.asarray(np.inf if limit is None else limit)
+    if row.yes_or_no:
+        note_first(~np.isin(decided, (0, 1)), decided, where, "0 or 1", faults)
+        return
+    bad = (decided < low - ROUNDING) | (decided > high + ROUNDING * np.maximum(1, high))
+    allowed = f"{low:g} or more" if limit is None else f"between {low:g} and {row.high}"
+    note_first(bad, decided, where, allowed, faults)
+    if row.sums_to_one and not bad.any():
+        whole = decided.sum(axis=-1)
+        note_first(np.abs(whole - 1) > ROUNDING, whole, f"{where}, sum", "1", faults)
 
 
 def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow, ...]:
@@ -103,13 +129,16 @@ def add_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> tuple[Flow,
 
 
 def check_flows(flows: Iterable[Flow], state: State, setting: Setting) -> None:
-    """Raise HookError where hooks have turned a payment of the model negative or not finite."""
+    """Raise HookError where a user's functions have turned a payment negative or not finite."""
     hooks = [hook for hook in setting.hooks if state.period >= POLICY_START]
-    faults = FaultList()
-    for flow in flows if hooks else ():
+    faults, rules = FaultList(), setting.rules.own
+    for flow in flows if hooks or rules else ():
         for side, amount in (("paid", flow.paid), ("received", flow.received)):
             check_amount(amount, -ONE_YUAN, f"flow {flow.label!r}, {side}", faults)
-    where = place("+".join(hook.stage for hook in hooks), hooks, state)
+    asked = [f"{rule.name}, rule {rule.stage}, {period_label(state.period)}" for rule in rules]
+    if hooks:
+        asked.append(place("+".join(hook.stage for hook in hooks), hooks, state))
+    where = "; ".join(asked)
     raise_hook_error(
         FaultList([replace(fault, place=f"{where}, {fault.place}") for fault in faults.faults])
     )
@@ -137,7 +166,10 @@ def raise_hook_error(faults: FaultList) -> None:
 def guarded(setting: Setting) -> Setting:
     """Return the setting as a user's function gets it: nothing in it can be written to."""
     return replace(
-        setting, schedule=protect(setting.schedule), national_table=protect(setting.national_table)
+        setting,
+        schedule=protect(setting.schedule),
+        shocks=protect(setting.shocks),
+        national_table=protect(setting.national_table),
     )
 
 
@@ -241,10 +273,17 @@ def check_amount(values: Array, least: float | None, where: str, faults: FaultLi
     bad = ~np.isfinite(values)
     if least is not None:
         bad |= values < least
+    allowed = "finite numbers" if least is None else "finite numbers, none below zero"
+    return note_first(bad, values, where, allowed, faults)
+
+
+def note_first(
+    bad: NDArray[np.bool_], values: Array, where: str, allowed: str, faults: FaultList
+) -> bool:
+    """Return whether no value is bad, else note the first that is."""
     if not bad.any():
         return True
     first = tuple(int(i) for i in np.argwhere(bad)[0])
-    allowed = "finite numbers" if least is None else "finite numbers, none below zero"
     faults.add(where, f"{values[first]} at {first}", allowed)
     return False
 

@@ -10,6 +10,7 @@ from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.charges import charges_due
+from ecosystem.stages.finance import close_statement
 from ecosystem.stages.settlement import park_energy, upkeep
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
 from ecosystem.state.records import BATCH, Quarter
@@ -48,11 +49,17 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     depreciation of the local share of centres and each subsidy that the sum counts as income, once:
     a voucher counts in what firms save, or else in what centres earn from other buyers. What is
     bought with a grant is added back, so that a grant neither raises nor lowers the sum by itself.
+    Charges are added back too: they are paid out of value added, as taxes are.
     """
     p, world, accounts = setting.parameters, setting.world, quarter.accounts
-    chain = ("centres", "makers", "firms", "universities")
+    local: dict[str, Array | float] = {
+        "centres": quarter.policy.local_settlement, "makers": 1.0, "firms": 1.0, "universities": 1.0
+    }  # fmt: skip
     gross = add_up(
-        getattr(world, name).sum(accounts.value_added[name], "prefecture") for name in chain
+        getattr(world, name).sum(
+            accounts.value_added[name] + share * charges_due(name, quarter, setting), "prefecture"
+        )
+        for name, share in local.items()
     )
     received, books = accounts.settlement.received, accounts.books
     to_firms = accounts.vouchers["firms"]
@@ -107,16 +114,26 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
 def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
     """Return taxes and charges, of parks only taxes on what their adoption adds, M¥ (runs, 1).
 
-    Taxes on the rest of the parks' output do not depend on the chain and would hide it.
+    Taxes on the rest of the parks' output do not depend on the chain and would hide it. What a
+    charge on parks brings counts in full, and so does the tax that is lost to it. A user's own
+    flows count as they are.
     """
     output = total(quarter.innovation.park_output)
     added = output - base_park_output(quarter, setting)
+    whole, own = park_taxes(quarter, setting), {id(flow) for flow in quarter.accounts.added}
     return add_up(
-        total(flow.paid) * added / output
-        if (flow.payer, flow.purpose) == ("parks", Purpose.TAX)
+        whole * added / output - (whole - total(flow.paid))
+        if (flow.payer, flow.purpose) == ("parks", Purpose.TAX) and id(flow) not in own
         else total(flow.paid)
         for flow in receipts(quarter.accounts.flows)
     )
+
+
+def park_taxes(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks would pay in taxes if they owed no charge, M¥ (runs, 1)."""
+    added = quarter.accounts.value_added["parks"] + charges_due("parks", quarter, setting)
+    free, _ = close_statement(added, quarter.accounts.wages["parks"], 0.0, setting)
+    return total(free.value_added_tax + free.income_tax)
 
 
 def base_park_output(quarter: Quarter, setting: Setting) -> Array:

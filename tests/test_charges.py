@@ -78,7 +78,9 @@ def test_a_row_is_all_that_a_charge_needs(
 ) -> None:
     """It is owed, booked, split between levels, and taken from the surplus it burdens."""
     rate, scale = (0.01, 1.0) if CHARGE_UNITS[payer, base] == "share" else (50.0, 1e-6)
-    plain, _ = final(setting_of("none", replicates=(0, 1)), POLICY_START)
+    bare = setting_of("none", replicates=(0, 1))
+    plain, _ = final(bare, POLICY_START)
+    other = measure(plain, bare)
     setting = setting_of(levied(levy(payer, base), rate, monkeypatch), replicates=(0, 1))
     quarter, after = final(setting, POLICY_START)
     (flow,) = (f for f in select(quarter.accounts.flows, Purpose.CHARGE) if f.label == "levy")
@@ -95,10 +97,27 @@ def test_a_row_is_all_that_a_charge_needs(
     assert (taxed < before).all()
     for check in CHECKS:
         check(quarter, after, setting)
-    if base == "sales":  # nothing else moves in the first quarter
-        one, other = (measure(q, setting) for q in (quarter, plain))
+    if base == "sales" or payer == "parks":  # nothing else moves in the first quarter
+        one = measure(quarter, setting)
         gained = one["tax_receipts"] - other["tax_receipts"]
         np.testing.assert_allclose(gained, whole[:, None] + taxed - before)
+        for kind in ("gross", "net"):
+            name = f"local_value_added_{kind}"
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-12)
+
+
+def test_what_centres_are_charged_is_added_back_as_far_as_it_is_settled_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Value added by hand: as if the charge had never been taken from the surplus."""
+    setting = setting_of(levied(levy("centres", "compute"), 50.0, monkeypatch), replicates=(0, 1))
+    quarter, _ = final(setting, POLICY_START)
+    added, local = quarter.accounts.value_added, quarter.policy.local_settlement
+    owed = charge_due(levy("centres", "compute"), quarter, setting)
+    by_hand = sum(part.sum(axis=1) for name, part in added.items() if name != "parks")
+    by_hand = by_hand + (local * owed).sum(axis=1)
+    gross = measure(quarter, setting)["local_value_added_gross"][:, 0]
+    np.testing.assert_allclose(gross, by_hand, rtol=1e-12)
 
 
 @pytest.mark.parametrize("base", ["electricity", "compute"])

@@ -1,6 +1,6 @@
 """The comparison as a whole: what it holds, what it says, what fails in it, and shocks on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ecosystem.inputs.catalogue import shocks as shock_table
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
+from ecosystem.runs.design import use_label
 from ecosystem.runs.result import Result
 from experiments import compare, decompose
 from experiments.command.commands import records
@@ -340,17 +341,17 @@ def test_what_cannot_be_compared_is_refused() -> None:
 # ---- shocks
 
 
-def two_shocks(pairs: int) -> Resilience:
+def two_shocks(pairs: int, names: Sequence[str] = ("ai_winter", "hub_outage")) -> Resilience:
     """Return what two made shocks do; under the second the first run fails."""
-    uses = with_overrides(resolve("history"), (), ("ai_winter", "hub_outage")).shocks
+    uses = with_overrides(resolve("history"), (), names).shocks
     twin = np.full((pairs, 40), 200.0)
     hit = twin * (1 - np.linspace(0.1, 0.5, pairs)[:, None])
     broken = hit.copy()
     broken[0] = np.nan
-    both = dict(zip((use.name for use in uses), (hit, broken), strict=True))
+    both = dict(zip((use_label(use) for use in uses), (hit, broken), strict=True))
     key = ("compute_exported", "history")
     about = dict(zip(("outcome", "package"), key, strict=True))
-    table = pd.DataFrame([about | _facts(use, both[use.name], twin) for use in uses])
+    table = pd.DataFrame([about | _facts(use, both[use_label(use)], twin) for use in uses])
     losses = {key: {name: loss(value, twin) for name, value in both.items()}}
     return Resilience(table, _robustness(losses), {"history": {"en": "History", "zh": "现状"}})
 
@@ -371,6 +372,13 @@ def test_every_row_says_of_how_many_pairs_it_is(pairs: int, lang: str) -> None:
     assert (text("resilience_few", lang, enough=ENOUGH) in squeezed) == (pairs - 1 < ENOUGH)
     assert text("resilience_read", lang, window=WINDOW) in squeezed
     assert name in found.headline(lang) and "%" in found.headline(lang)
+
+
+def test_two_uses_of_one_shock_are_two_shocks() -> None:
+    found = two_shocks(6, ("ai_winter", "ai_winter:0.9"))
+    assert found.table["shock"].tolist() == ["ai_winter", "ai_winter:0.9:2027Q1"]
+    assert found.robustness["shocks"].tolist() == [2]
+    assert "0.9 2027Q1" in found.text("en", 1000)
 
 
 def test_a_recovery_that_never_comes_is_not_one_that_is_not_known() -> None:

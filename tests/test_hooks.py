@@ -274,6 +274,23 @@ BAD: dict[str, tuple[str, str, str]] = {
     "in place": ("supply", "record.orders[:] = 0", "ValueError: .* read-only"),
     "in place in a dict": ("policy", 'record.lever["x"] = 0', "TypeError: .* item assignment"),
     "the plan in place": ("policy", "setting.schedule.rate[:] = 0", "ValueError: .* read-only"),
+    "a parameter": ("policy", "setting.parameters.hype = 0", "parameter 'hype' cannot be written"),
+    "a parameter in place": (
+        "policy",
+        "setting.parameters.hype[:] = 0",
+        "ValueError: .* read-only",
+    ),
+    "parameters of the kinds in place": (
+        "policy",
+        'setting.by_kind("headline_weight")[:] = 0',
+        "ValueError: .* read-only",
+    ),
+    "shocks in place": ("policy", "setting.shocks.clear()", "AttributeError: .* no attribute"),
+    "a shock in place": (
+        "policy",
+        "next(iter(setting.shocks.values()))[:] = 0",
+        "ValueError: .* read-only",
+    ),
     "negative payment by the model": (
         "market",
         'return {"payments": -record.payments}',

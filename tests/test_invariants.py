@@ -253,7 +253,11 @@ def check_public_money(quarter: Quarter, reported: dict[str, np.ndarray], settin
     output, parks = whole(quarter.innovation.park_output), setting.world.parks.output
     growth = np.exp(setting.parameters.park_output_growth[:, 0] * quarter.state.period / 4)
     chain = taxes["centres"] + taxes["makers"] + taxes["firms"]
-    chain += taxes["parks"] * (1 - parks.sum() * growth / output)
+    charged = [flow.paid for flow in select(flows, Purpose.CHARGE, payer="parks")]
+    added, p = np.sum([accounts.value_added["parks"], *charged], axis=0), setting.parameters
+    vat = p.value_added_tax * np.maximum(added, 0)  # of parks without a charge
+    profit_tax = p.income_tax * np.maximum(added - accounts.wages["parks"] - vat, 0)
+    chain += taxes["parks"] - whole(vat + profit_tax) * parks.sum() * growth / output
     chain -= np.sum([rows[f.label][f.payer][:, 0] for f in select(flows, Purpose.CHARGE)], axis=0)
     close_money(reported["tax_receipts"][:, 0], chain, whole(taxes["parks"][:, None]))
     built, price = quarter.investment, quarter.drivers.server_cost[:, setting.world.kinds.general]

@@ -1,5 +1,8 @@
 """Outcomes that are more than a sum: survival, spread over prefectures, capital spending."""
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from helpers import final, quarters, setting_of
@@ -7,7 +10,8 @@ from helpers import final, quarters, setting_of
 from ecosystem.maths.arrays import total
 from ecosystem.maths.kernels import gini, shannon
 from ecosystem.maths.survival import SPAN, five_year_survival
-from ecosystem.outcomes import measure
+from ecosystem.outcomes import measure, tax_receipts
+from ecosystem.state.ledger import Flow, Purpose
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
@@ -46,6 +50,20 @@ def test_an_empty_slot_counts_nowhere() -> None:
     active = np.array([[1.0, 1, 0, 0]])
     exits = np.array([[1.0, 0, 0, 0]])
     assert five_year_survival(active, age, exits)[0, 0] == pytest.approx(0.5**SPAN)
+
+
+def test_a_tax_that_a_user_lets_parks_pay_counts_in_full(
+    setting: Setting, quarter: Quarter
+) -> None:
+    """Of the model's own, only what adoption adds to the output of parks."""
+    accounts = quarter.accounts
+    paid = np.full((setting.runs, setting.world.parks.count), 2.0)
+    mine = Flow("mine", "parks", paid, "government", accounts.cash["government"], Purpose.TAX)
+    more = replace(accounts, flows=(*accounts.flows, mine), added=(mine,))
+    taxed = copy(quarter)
+    taxed.accounts = more
+    gained = tax_receipts(taxed, setting) - tax_receipts(quarter, setting)
+    assert gained == pytest.approx(total(paid))
 
 
 @pytest.mark.slow

@@ -11,14 +11,17 @@ from helpers import assert_same_bits, final, setting_of
 from test_hooks import PAGE, blocks, call
 
 from ecosystem import EcosystemModel, Scenario
+from ecosystem.extend import check_flows
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.catalogue import agents
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.functions import HookError
 from ecosystem.inputs.scenario import resolve
 from ecosystem.quarter.rules import MEANS, RULES
+from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.runs.again import hook_of
+from ecosystem.state.ledger import Flow
 
 UNTIL = 25
 
@@ -165,8 +168,64 @@ def test_a_bad_answer_names_function_rule_and_quarter(case: str, tmp_path: Path)
         final(setting_of(mine), 1)
 
 
-def test_rules_that_cannot_be_are_all_named() -> None:
-    rules = {"order_server": "mean", "mark_up": "median", "offer_idle": nothing, "ask_price": 3}
+OUTSIDE = {
+    "offer_capacity": ("3 * usual", "between 0 and left"),
+    "offer_idle": ("3 + 0 * usual", "between 0 and 1"),
+    "expand_capacity": ("-1 - usual", "0 or more"),
+    "pay_match": ("-1 + 0 * usual", "between 0 and 1"),
+    "push_readiness": ("2 + 0 * usual", "between 0 and 1"),
+    "move_envelopes": ("-1 + 0 * usual", "0 or more"),
+    "withhold_funding": ("2 + 0 * usual", "between 0 and 1"),
+    "close_centre": ("0.5 + 0 * usual", "0 or 1"),
+    "refuse_halls": ("0.5 + 0 * usual", "0 or 1"),
+    "bid_for_halls": ("-usual", "0 or more"),
+    "ask_price": ("0 * usual", "0.001 or more"),
+    "route_work": ("usual / 2", "sum: '0.[45].* at .*' is not valid; allowed: 1"),
+}
+
+
+@pytest.mark.parametrize("rule", OUTSIDE)
+def test_an_answer_outside_the_bounds_of_its_rule_is_refused(rule: str) -> None:
+    """At the first quarter in which it is asked, in one clear line."""
+    words, allowed = OUTSIDE[rule]
+
+    def mine(quarter: Any, setting: Any, *columns: Any) -> Any:
+        usual = getattr(setting.rules, rule)(quarter, setting, *columns)
+        return eval(words, {"usual": usual})
+
+    setting = setting_of(Scenario(["article"], rules={rule: mine}))
+    with pytest.raises(HookError, match=f"mine, rule {rule}, 20.*{allowed}") as refused:
+        final(setting, 24)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def test_rounding_breaks_no_bound() -> None:
+    """And it lends no centre more than it has."""
+
+    def all_and_a_bit(quarter: Any, setting: Any, left: Any, share: Any) -> Any:
+        return left * (1 + 1e-12)
+
+    mine = Scenario(["article"], rules={"offer_capacity": all_and_a_bit})
+    plain = setting_of("article")
+    assert_same_bits(final(setting_of(mine), 3)[1], final(plain, 3)[1])
+
+
+def test_a_rule_that_turns_a_payment_negative_is_named() -> None:
+    """Where no bound of its own tells."""
+    setting = setting_of(Scenario(["article"], rules={"order_servers": nothing}))
+    flow = Flow("fee", "bank", np.full((1, 1), -1.0), "grid", np.full((1, 1), -1.0))
+    state = initial_state(setting)
+    with pytest.raises(HookError, match="nothing, rule order_servers, 2020Q1, flow 'fee', paid"):
+        check_flows([flow], state, setting)
+    check_flows([flow], state, setting_of("article"))
+
+
+def test_rules_that_cannot_be_are_all_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("builtin = max", "utf-8")
+    rules = {
+        "order_server": "mean", "mark_up": "median", "offer_idle": nothing, "ask_price": 3,
+        "adopt_ai": np.array(["mean", "mean"]), "close_firm": str(tmp_path / "mine.py:builtin"),
+    }  # fmt: skip
     with pytest.raises(InputError) as refused:
         Scenario(["article"], rules=rules)
     for words in (
@@ -174,5 +233,7 @@ def test_rules_that_cannot_be_are_all_named() -> None:
         "Scenario.rules.mark_up: 'median' .* 'my_file.py:my_function', or a function, or 'mean'",
         r"Scenario.rules.offer_idle: .*nothing.* a function of \(quarter, setting, margin\)",
         "Scenario.rules.ask_price: 3 .* or 'mean'",
+        "Scenario.rules.adopt_ai: .* or 'mean'",
+        r"Scenario.rules.close_firm: .*mine.py:builtin.* a function of \(quarter, setting\)",
     ):
         assert re.search(words, str(refused.value)), words

@@ -215,7 +215,8 @@ class AgentKind(Row):
     """A decision of a kind of agent, and what its test expects when the rule is replaced.
 
     The rule is the function of this name in ``stage_file``: it takes the quarter, the setting and
-    these ``columns``, and returns ``answer``. ``expected_size`` is the relative
+    these ``columns``, and returns ``answer``, within ``low`` and ``high`` where they are given;
+    the latter may be the name of one of the columns. ``expected_size`` is the relative
     change of ``expected_outcome`` between the rule and ``neutral``, its mean; it was written down
     before the test was run.
     """
@@ -229,9 +230,21 @@ class AgentKind(Row):
     stage_file: str
     columns: Names = Field(default=(), alias="arguments")
     answer: str
+    low: float | None = None
+    high: float | str | None = Field(default=None, union_mode="left_to_right")
     neutral: str
     expected_outcome: str
     expected_size: float = Field(gt=0)
+
+    @property
+    def yes_or_no(self) -> bool:
+        """Whether the answer is 1 or 0, and nothing between."""
+        return self.answer.startswith("1 or 0")
+
+    @property
+    def sums_to_one(self) -> bool:
+        """Whether the answers along the last axis share one whole."""
+        return self.answer.startswith("shares")
 
 
 class StateColumn(Row):

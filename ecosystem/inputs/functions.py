@@ -168,7 +168,7 @@ def read_rule(
     Parameters are those of `read_hook`; ``"mean"`` stands for the rule's mean.
     """
     known = faults.name(place, rule, agents())
-    if value == MEAN:
+    if isinstance(value, str) and value == MEAN:
         return Hook.from_mean(known) if known else None
     arguments = ("quarter", "setting", *(agents()[known].columns if known else ()))
     return _read(faults, place, known, value, folder, arguments, f", or {MEAN!r}")
@@ -190,7 +190,7 @@ def _read(
         return None
     try:
         inspect.signature(hook.function).bind(*arguments)
-    except TypeError:
+    except (TypeError, ValueError):  # the latter of a builtin that does not say what it takes
         faults.add(place, hook.name, f"a function of ({', '.join(arguments)})")
         return None
     return hook

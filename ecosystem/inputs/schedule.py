@@ -27,7 +27,7 @@ class Schedule:
     names : tuple of str
         The instruments, column by column.
     rate : Array
-        Rate of a transfer, 1 for an active rule, 0 for a programme; ramps included.
+        Rate of a transfer or charge, 1 for an active rule, 0 for a programme; ramps included.
     spending : Array
         Planned spending of programmes, million yuan a year; ramps included.
     envelope : Array

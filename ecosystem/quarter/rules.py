@@ -46,12 +46,13 @@ Rule = Callable[..., Array]
 
 def rules_of(replacements: Iterable[Hook] = ()) -> Rules:
     """Return the rules of the agents, with functions of the user or means in the place of some."""
-    own = {}
+    own, mine = {}, []
     for hook in replacements:
         rule = RULES[hook.stage]
         mean = partial(MEANS[hook.stage], rule)
         own[hook.stage] = mean if hook.name == MEAN else partial(decide, rule, hook, Rules(RULES))
-    return Rules(RULES | own)
+        mine += [hook] if hook.name != MEAN else []
+    return Rules(RULES | own, mine)
 
 
 def of_members(rule: Rule, quarter: Quarter, setting: Setting, *columns: Array) -> Array:

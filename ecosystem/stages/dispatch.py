@@ -94,7 +94,7 @@ def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispa
     sold, lost, leaked = [], [], []
     for order in (REAL_TIME, BATCH):
         share = safe_ratio(wanted[order], add_up(wanted[order:]), empty=1.0)
-        offered = setting.rules.offer_capacity(quarter, setting, left, share)
+        offered = np.minimum(setting.rules.offer_capacity(quarter, setting, left, share), left)
         if order == REAL_TIME:
             offered = offered * (1 - reserve_for_batch(wanted[BATCH], left, policy, setting))
         quantity, unserved, outside = serve_class(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,13 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance
 
 
+def read_only(values: Array) -> Array:
+    """Return a view of an array that cannot be written to."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
 class Parameters:
     """Parameter values of a chunk, each of shape (runs, 1), read as attributes.
 
@@ -23,14 +30,20 @@ class Parameters:
         One array of shape (runs,) for each row of the parameter table.
     """
 
+    _columns: dict[str, Array]
+    _stacked: dict[tuple[str, tuple[str, ...]], Array]
+
     def __init__(self, values: Mapping[str, Array]) -> None:
-        self._columns = {name: np.asarray(value)[:, None] for name, value in values.items()}
-        vars(self).update(self._columns)  # so that a read is a plain attribute
-        self._stacked: dict[tuple[str, tuple[str, ...]], Array] = {}
+        columns = {name: read_only(np.asarray(v)[:, None]) for name, v in values.items()}
+        vars(self).update(columns, _columns=columns, _stacked={})  # a read is a plain attribute
 
     def __getattr__(self, name: str) -> Array:
         """Refuse a name that is no parameter; all that are were set when this was made."""
         raise AttributeError(f"no parameter {name!r} in the parameter table")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to be written to: all runs of a chunk read the same parameters."""
+        raise AttributeError(f"parameter {name!r} cannot be written to")
 
     def __getitem__(self, name: str) -> Array:
         """Return the (runs, 1) column of a parameter whose name is put together from parts."""
@@ -40,9 +53,8 @@ class Parameters:
         """Return parameters `stem_ending` side by side, (runs, len(endings))."""
         key = (stem, tuple(endings))
         if key not in self._stacked:
-            self._stacked[key] = np.concatenate(
-                [self._columns[f"{stem}_{ending}"] for ending in endings], axis=1
-            )
+            columns = [self._columns[f"{stem}_{ending}"] for ending in endings]
+            self._stacked[key] = read_only(np.concatenate(columns, axis=1))
         return self._stacked[key]
 
 
@@ -53,10 +65,15 @@ class Rules:
     ----------
     functions
         Function ``f(quarter, setting, *columns)`` of each rule, by name.
+    own
+        Functions of the user among them.
     """
 
-    def __init__(self, functions: Mapping[str, Callable[..., Array]]) -> None:
+    def __init__(
+        self, functions: Mapping[str, Callable[..., Array]], own: Iterable[Hook] = ()
+    ) -> None:
         vars(self).update(functions)
+        self.own = tuple(own)
 
     def __getattr__(self, name: str) -> Callable[..., Array]:
         """Refuse a name that is no rule; all that are were set when this was made."""
@@ -101,7 +118,7 @@ class Setting:
     def once(self, name: str, make: Callable[[], Array]) -> Array:
         """Return an array that stays the same over all quarters, made at the first call."""
         if name not in self._kept:
-            self._kept[name] = make()
+            self._kept[name] = read_only(make())
         return self._kept[name]
 
     @property

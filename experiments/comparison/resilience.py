@@ -16,6 +16,7 @@ from ecosystem.inputs.entries import ShockUse
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.maths.arrays import Array
+from ecosystem.runs.design import use_label
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import describe
 from experiments.comparison.regret import OBJECTIVE, regret_table
@@ -131,7 +132,7 @@ class ResilienceResult:
             for run, (scenario, use) in enumerate(single, start=len(twins)):
                 number = place[scenario.name]
                 pair = series[run][:, use.start :], series[number][:, use.start :]
-                losses.setdefault((outcome, scenario.name), {})[use.name] = loss(*pair)
+                losses.setdefault((outcome, scenario.name), {})[use_label(use)] = loss(*pair)
                 rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
         titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
         regret = _regret(struck, single, result)
@@ -160,7 +161,7 @@ def _regret(
 
 def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
     """Return the row of one package under one shock."""
-    facts: dict[str, Any] = {"shock": use.name, "amplitude": use.amplitude}
+    facts: dict[str, Any] = {"shock": use_label(use), "amplitude": use.amplitude}
     ended_well = np.isfinite(shocked).all(axis=1) & np.isfinite(twin).all(axis=1)
     shocked, twin = shocked[ended_well], twin[ended_well]
     facts["pairs"] = len(twin)

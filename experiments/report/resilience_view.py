@@ -33,7 +33,7 @@ def full(found: ResilienceResult, lang: str = "en") -> Page:
             cells = [_share(row["loss"]), _range(row, "loss"), _share(row["depth"]), time]
             cells += [percent(row["censored"]), str(row["pairs"])]
             rows.append([plain(found.titles[row["package"]][lang]), *cells])
-        struck = title(shocks()[str(shock)], lang)
+        struck = _shock(str(shock), lang)
         page += ["", f"{_outcome(outcome, lang)} · {struck}", Table(heads, rows)]
     several = found.robustness[found.robustness["shocks"] > 1]
     page += [*_robustness(several, found.titles, lang), ""]
@@ -52,7 +52,7 @@ def headline(found: ResilienceResult, lang: str = "en") -> str:
     return text(
         "summary_resilience", lang, package=found.titles[row["package"]][lang],
         loss=_share(row["loss"]), outcome=_outcome(row["outcome"], lang),
-        shock=title(shocks()[row["shock"]], lang),
+        shock=_shock(row["shock"], lang),
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def _robustness(table: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], la
         rows = [
             [
                 plain(titles[row["package"]][lang]), _share(row["robustness"]),
-                _range(row, "robustness"), str(row["pairs"]), title(shocks()[row["worst"]], lang),
+                _range(row, "robustness"), str(row["pairs"]), _shock(row["worst"], lang),
             ]
             for row in row_dicts(part.sort_values("robustness", ascending=False, kind="stable"))
         ]  # fmt: skip
@@ -75,6 +75,12 @@ def _robustness(table: pd.DataFrame, titles: Mapping[str, Mapping[str, str]], la
 
 def _outcome(name: object, lang: str) -> str:
     return title(outcome_row(str(name)), lang)
+
+
+def _shock(label: str, lang: str) -> str:
+    """Return the title of a shock, with amplitude and start where they are its own."""
+    name, *own = label.split(":")
+    return " ".join([title(shocks()[name], lang), *own])
 
 
 def _share(value: float) -> str:
