@@ -132,6 +132,9 @@ def load(path: str, source: bytes) -> ModuleType:
     module = ModuleType(f"ecosystem_hook_{key[:16]}")
     module.__file__ = path
     sys.modules[module.__name__] = module
+    folder = str(Path(path).parent)
+    if folder not in sys.path:  # for good: what it imports may be imported later, in a call
+        sys.path.append(folder)
     try:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except BaseException:

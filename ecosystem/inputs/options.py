@@ -152,7 +152,7 @@ class Options(BaseModel):
     fixed_parameters: Truth = Field(
         False, description="Keep parameters at their defaults; luck alone then differs."
     )
-    outcomes: Outcomes = Field(None, description="Names of the outcome table, one or several.")
+    outcomes: Outcomes = Field(None, description="Names of the outcome table; all by default.")
     jobs: Whole | None = Field(None, description="Workers; one a core by default.")
     executor: Annotated[str | Executor, read_by(_executor)] | None = Field(
         None,

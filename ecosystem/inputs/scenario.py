@@ -232,7 +232,8 @@ class Draft:
         if not isinstance(item, str | Path):
             self.faults.add(place, item, "a package or a TOML file, in quotes")
             return None
-        path, is_name = folder / item, isinstance(item, str) and Path(item).name == item
+        path = folder / Path(item).expanduser()
+        is_name = isinstance(item, str) and Path(item).name == item
         if path.suffix == ".toml" or not is_name:
             if path.is_file():
                 return path

@@ -271,9 +271,12 @@ def read_plan(directory: Path) -> dict[str, Any]:
     InputError
         It cannot be read, or is of an older version of this package.
     """
+    faults = FaultList()
+    if not directory.is_dir():
+        faults.add("RUN", str(directory), "a run directory that is there")
+        faults.raise_if_any()
     plan = read_json(directory / PLAN)
     if plan.get("format") != FORMAT:
-        faults = FaultList()
         name = "compute-ecosystem"
         version = plan.get("versions", {}).get(name, "an earlier version")
         allowed = f"format {FORMAT}; read it with {name} {version}, which wrote it, or {ANEW}"

@@ -23,6 +23,17 @@ from ecosystem.runs.design import shock_label
 from ecosystem.runs.table import outcome_entries, tidy
 
 
+def titles_of(scenarios: Sequence[ResolvedScenario]) -> dict[str, dict[str, str]]:
+    """Return titles by scenario and language; where two are equal, with the scenario's name."""
+    found = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in scenarios}
+    for lang in ("en", "zh"):
+        counts = Counter(title[lang] for title in found.values())
+        for name, title in found.items():
+            if counts[title[lang]] > 1:
+                title[lang] = f"{title[lang]} ({name})"
+    return found
+
+
 @dataclass(frozen=True)
 class Result:
     """Outcomes of scenarios and replicates.
@@ -68,7 +79,7 @@ class Result:
     @property
     def titles(self) -> dict[str, dict[str, str]]:
         """Titles of the scenarios in English and Chinese."""
-        return {s.name: {"en": s.title_en, "zh": s.title_zh} for s in self.resolved}
+        return titles_of(self.resolved)
 
     @property
     def shocks(self) -> tuple[str, ...]:

@@ -218,7 +218,7 @@ def is_finished(directory: Path) -> bool:
 
 def chunk_paths(directory: str | Path) -> list[Path]:
     """Return the chunks of a run directory, design by design in the order of runs."""
-    return sorted((Path(directory) / CHUNKS).glob("*.parquet"))
+    return sorted((Path(directory).expanduser() / CHUNKS).glob("*.parquet"))
 
 
 def checked_meta(path: Path) -> dict[str, Any] | None:
@@ -269,7 +269,7 @@ def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd
         There are none, or one is not as it was written.
     """
     paths = chosen_chunks(directory, design)
-    if not is_complete(Path(directory)):
+    if not is_complete(Path(directory).expanduser()):
         words = f"{directory} is not finished: some of its chunks are missing"
         warnings.warn(words, stacklevel=2)
     return (frame_of(read_chunk(path)) for path in paths)
@@ -278,7 +278,7 @@ def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd
 def read_frame(directory: str | Path, design: str | None = None) -> pd.DataFrame:
     """Return all chunks of a run directory as one tidy frame; see `read_frames`."""
     paths = chosen_chunks(directory, design)
-    if not is_complete(Path(directory)):
+    if not is_complete(Path(directory).expanduser()):
         words = f"{directory} is not finished: some of its chunks are missing"
         warnings.warn(words, stacklevel=2)
     return one_frame(frame_of(read_chunk(path)) for path in paths)
@@ -286,7 +286,7 @@ def read_frame(directory: str | Path, design: str | None = None) -> pd.DataFrame
 
 def chosen_chunks(directory: str | Path, design: str | None) -> Sequence[Path]:
     """Return the chunks of one design of a run directory."""
-    read_plan(Path(directory))
+    read_plan(Path(directory).expanduser())
     faults, paths = FaultList(), chunk_paths(directory)
     names = list(dict.fromkeys(path.name.partition("-")[0] for path in paths))
     if not paths:

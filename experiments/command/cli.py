@@ -113,7 +113,8 @@ def flags(options: type[Options]) -> Iterator[inspect.Parameter]:
         if name in ARGUMENTS:
             told: Any = typer.Argument(help=field.description)
         else:
-            told = typer.Option(f"--{name.replace('_', '-')}", help=field.description)
+            more = " Repeatable." if kind == list[str] | None else ""
+            told = typer.Option(f"--{name.replace('_', '-')}", help=f"{field.description}{more}")
         yield parameter(name, Annotated[kind, told], default)
 
 
@@ -181,7 +182,8 @@ def exits() -> Iterator[None]:
         raise typer.Exit(1) from None
     except OSError as error:
         place = f": {error.filename}" if error.filename else ""
-        typer.echo(f"error: {error.strerror or error}{place}", err=True)
+        hint = "; --out names another folder for run directories" if error.filename else ""
+        typer.echo(f"error: {error.strerror or error}{place}{hint}", err=True)
         raise typer.Exit(1) from None
 
 

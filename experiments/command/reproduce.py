@@ -134,7 +134,7 @@ def reproduce(
         The directory is not one, a chunk is not as it was written, what was run is gone, or no
         design has the run.
     """
-    directory, found = Path(directory), Reproduction()
+    directory, found = Path(directory).expanduser(), Reproduction()
     asked = Options.of(**options)
     plan, faults = read_plan(directory), FaultList()
     command = shlex.split(plan["command"])

@@ -72,8 +72,8 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
         rows.append(
             {
                 "package": name,
-                "title_en": scenario.title_en,
-                "title_zh": scenario.title_zh,
+                "title_en": result.titles[scenario.name]["en"],
+                "title_zh": result.titles[scenario.name]["zh"],
                 "instruments": on[name],
                 "added": [one for one in on[name] if one not in on[reference]],
                 "changed": _changed(scenario, chosen),

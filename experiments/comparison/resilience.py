@@ -17,7 +17,7 @@ from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import use_label
-from ecosystem.runs.result import Result
+from ecosystem.runs.result import Result, titles_of
 from experiments.comparison.intervals import describe
 from experiments.comparison.regret import OBJECTIVE, regret_table
 from experiments.comparison.simulated import simulated
@@ -134,7 +134,7 @@ class ResilienceResult:
                 pair = series[run][:, use.start :], series[number][:, use.start :]
                 losses.setdefault((outcome, scenario.name), {})[use_label(use)] = loss(*pair)
                 rows.append({"outcome": outcome, "package": scenario.name} | _facts(use, *pair))
-        titles = {one.name: {"en": one.title_en, "zh": one.title_zh} for one in struck}
+        titles = titles_of(struck)
         regret = _regret(struck, single, result)
         return cls(pd.DataFrame(rows), _robustness(losses), titles, regret)
 

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ecosystem.inputs.calendar import FIRST_YEAR, period_index, period_label
 from ecosystem.inputs.catalogue import Outcome
+from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from experiments.comparison.compare import headline_outcomes, row_dicts
@@ -53,8 +54,10 @@ def _quantiles(name: str, values: Array) -> pd.DataFrame:
 
 
 def _headline(found: Mapping[str, Array], result: Result) -> dict[str, Array]:
-    """Return the headline outcomes of the first scenario that have no parts, in their order."""
+    """Return the outcomes of the first scenario that have no parts: headline ones where all ran."""
     names = [name for name in headline_outcomes() if name in found]
+    if len(found) < len(catalogue()):  # some were asked for
+        names = list(found)
     return {name: found[name][0, ..., 0] for name in names if not result.entries(name)[0]}
 
 

@@ -18,6 +18,8 @@ from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.salib_study import FEWEST, METHODS, Sample, draw
 
 SUMMARY, YEARLY = "summary", "yearly"
+MOST = 2**16
+"""Most blocks of a study; the sample of so many takes half a gigabyte."""
 SIZES = {"morris": ("trajectories", 20), "sobol": ("samples", 64)}
 """What the number of blocks is called by method, and how many there are by default."""
 OF_SCENARIOS = (
@@ -188,6 +190,9 @@ def checked_count(faults: FaultList, asked: SensitivityOptions) -> int:
     name, default = SIZES[asked.method]
     given = getattr(asked, name)
     count = default if given is None else given
+    if isinstance(count, int) and count > MOST:
+        faults.add(name, count, f"at most {MOST} blocks, whose sample fits into memory")
+        return 0
     if asked.method == "morris":
         return faults.whole(name, count, FEWEST) or 0
     if not isinstance(count, int) or count < FEWEST or count & (count - 1):

@@ -16,6 +16,7 @@ from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.design import Design
+from ecosystem.runs.result import titles_of
 from ecosystem.runs.runner import Ensemble, start
 from experiments.sensitivity_analysis.chance import shares_of_chance
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
@@ -73,7 +74,7 @@ class SensitivityResult:
 
     def title(self, package: str, lang: str = "en") -> str:
         """Return the title of a scenario; the name of a model of one's own."""
-        titles = {one.name: getattr(one, f"title_{lang}") for one in self.study.scenarios}
+        titles = {name: title[lang] for name, title in titles_of(self.study.scenarios).items()}
         return str(titles.get(package, package))
 
 
