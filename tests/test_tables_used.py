@@ -35,9 +35,11 @@ STAGES = {
 class Watched(Parameters):
     """Parameters that remember which of them were read."""
 
+    _read: set[str]
+
     def __init__(self, values: Mapping[str, Array]) -> None:
         super().__init__(values)
-        self._read: set[str] = set()
+        vars(self)["_read"] = set()  # parameters cannot be written to
 
     def __getattribute__(self, name: str) -> Any:
         if not name.startswith("_") and name != "stack":
@@ -49,7 +51,7 @@ class Watched(Parameters):
         return super().__getitem__(name)
 
     def stack(self, stem: str, endings: Sequence[str]) -> Array:
-        self._read |= {f"{stem}_{ending}" for ending in endings}
+        self._read.update(f"{stem}_{ending}" for ending in endings)
         return super().stack(stem, endings)
 
 
