@@ -98,7 +98,8 @@ def package_chart(
             _above(panel, part, found, lang)
             if part[MAIN[study.sample.method]].isna().all():
                 words = wrap(status_words(found, part, lang), 40)
-                panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", color=QUIET)
+                said = panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center")
+                said.set(color=QUIET, in_layout=False)
             else:
                 fill(panel, part, found, lang)
     alt = " ".join(describe(found, part, lang) for part in parts)
@@ -112,7 +113,9 @@ def _above(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
         below.append(status_words(found, part, lang))
     label = wrap(outcome_title(found, part, lang), 48)
     panel.set_title(label, fontsize=10, loc="left", pad=11 * len(below) + 3)
-    panel.text(0, 1.015, "\n".join(below), transform=panel.transAxes, fontsize=7.5, color=QUIET)
+    words = "\n".join(below)  # however wide they are, panels keep their width
+    line = panel.text(0, 1.015, words, transform=panel.transAxes, fontsize=7.5, color=QUIET)
+    line.set_in_layout(False)
 
 
 def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str) -> None:
