@@ -195,7 +195,8 @@ def test_given_parameters_hold_in_every_run_and_are_not_varied(result: Result) -
     for name in others:
         np.testing.assert_array_equal(given.draw_values[name], result.draw_values[name])
     assert not np.array_equal(given.series["halls"], result.series["halls"])
-    same = run([Scenario(parameters={"loan_share": 0.5, "hype": 0.1}), "history"])
+    held = Scenario(parameters={"loan_share": 0.5, "hype": 0.1}, name="held")
+    same = run([held, "history"])
     np.testing.assert_array_equal(same.series["halls"][0], given.series["halls"][0])
     np.testing.assert_array_equal(same.series["halls"][1], result.series["halls"][0])
 

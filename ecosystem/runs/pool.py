@@ -66,7 +66,34 @@ def begin_worker(parent: int) -> None:
 
 @contextmanager
 def deaf() -> Iterator[None]:
-    """Start processes that do not hear Ctrl-C, from their first moment on."""
+    """Start processes that do not hear Ctrl-C, from their first moment on; it is heard afterwards.
+
+    A signal that this thread blocks may reach another one, and Python then interrupts this one all
+    the same: a worker that is half started would say so.
+    """
+    with heard_afterwards(), blocked():
+        yield
+
+
+@contextmanager
+def heard_afterwards() -> Iterator[None]:
+    """Put Ctrl-C off until the block ends."""
+    before, heard = signal.getsignal(signal.SIGINT), []
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *signal_and_frame: heard.append(signal_and_frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            before(*heard[0])
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread, and so in the processes that it starts."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
