@@ -400,7 +400,8 @@ def test_two_shocks_on_two_packages_in_the_teaching_world(tmp_path: Path) -> Non
     found = Resilience.of([*struck, calm], asked)
     assert len(found.table) == 8 and set(found.table["package"]) == {"history", "demand_first"}
     outside = found.table.set_index(["outcome", "package", "shock"]).loc["compute_exported"]
-    assert outside.loc[("history", "hub_outage"), "depth"] > 0.1
+    outage = use_label(struck[0].shocks[0])
+    assert outside.loc[("history", outage), "depth"] > 0.1
     assert outside["loss"].between(0, 1).all() and outside["censored"].between(0, 1).all()
     assert (found.table["pairs"] == 3).all() and (found.robustness["pairs"] == 3).all()
     worst = found.robustness.set_index(["outcome", "package"]).loc["compute_exported"]

@@ -79,6 +79,7 @@ def test_examples_of_the_page_are_short_and_run(tmp_path: Path) -> None:
     files = page_files(tmp_path)
     assert set(files) == {
         "my_levers.toml",
+        "my_past.toml",
         "my_policy.py",
         "my_policy.toml",
         "my_rule.py",
