@@ -209,7 +209,7 @@ class Options(BaseModel):
         """Return the same options but for some, which are taken as they are."""
         return self.model_copy(update=changes)
 
-    def as_(self, kind: type[O], **changes: Any) -> O:
+    def as_(self, kind: type[Kind], **changes: Any) -> Kind:
         """Return what another class of options shares with these, and what is given beside it."""
         shared = {name: getattr(self, name) for name in Options.model_fields}
         return kind.of(**{**shared, **changes})
@@ -220,7 +220,7 @@ class Options(BaseModel):
         return period_index(self.until)
 
 
-O = TypeVar("O", bound=Options)  # noqa: E741
+Kind = TypeVar("Kind", bound=Options)
 Asked = TypeVar("Asked", contravariant=True)
 Answer = TypeVar("Answer", covariant=True)
 
@@ -245,8 +245,8 @@ class Face(Protocol[Asked, Answer]):
 
 
 def face(
-    options: type[O], *, positional: tuple[str, ...] = ()
-) -> Callable[[Callable[[O], T]], Face[O, T]]:
+    options: type[Kind], *, positional: tuple[str, ...] = ()
+) -> Callable[[Callable[[Kind], T]], Face[Kind, T]]:
     """Give a function of checked options the fields of these options as its arguments.
 
     Signature and docstring are made from the fields: ``{parameters}`` in the docstring is where
@@ -271,7 +271,7 @@ def face(
         for name, kind in kinds.items()
     ]
 
-    def decorate(function: Callable[[O], T]) -> Face[O, T]:
+    def decorate(function: Callable[[Kind], T]) -> Face[Kind, T]:
         @wraps(function)
         def called(*args: Any, **given: Any) -> T:
             if len(args) > len(positional):

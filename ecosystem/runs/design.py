@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecosystem.inputs.arguments import checked_parameters
+from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import shocks as shock_table
 from ecosystem.inputs.entries import ShockUse
@@ -176,8 +176,8 @@ def cross(
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:
         faults.add("points", sorted(sizes), "columns of one length, at least 1")
-    items = _listed(scenarios)
-    struck = [shocks] if isinstance(shocks, str) else list(shocks)
+    items = [MODEL] if scenarios is None else listed(scenarios)
+    struck = listed(shocks)
     count = max(sizes)
     each = faults.whole("replicates", replicates, 1) or 1
     if (runs := len(items) * len(struck) * count * each) > MOST:
@@ -189,13 +189,13 @@ def cross(
     block = np.zeros(count, np.int64) if luck is None else _blocks(faults, luck, count, each)
     held = checked_parameters(faults, parameters)
     faults.raise_if_any()
-    listed = _resolved(items, struck, held)
-    place = np.arange(len(listed), dtype=np.int32)
+    resolved = _resolved(items, struck, held)
+    place = np.arange(len(resolved), dtype=np.int32)
     return Design(
-        listed,
+        resolved,
         np.repeat(place, count * each),
-        np.tile(np.repeat(np.arange(count, dtype=np.int32), each), len(listed)),
-        np.tile((block[:, None] * each + np.arange(each)).astype(np.int32).ravel(), len(listed)),
+        np.tile(np.repeat(np.arange(count, dtype=np.int32), each), len(resolved)),
+        np.tile((block[:, None] * each + np.arange(each)).astype(np.int32).ravel(), len(resolved)),
         columns,
     )
 
@@ -228,14 +228,6 @@ def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArra
         allowed = f"a whole number from 0 to {most} for each of {count} points"
         faults.add("luck", block.ravel()[:5].tolist(), allowed)
     return block.astype(np.int64) if whole else np.zeros(count, np.int64)
-
-
-def _listed(scenarios: Item | Sequence[Item] | None) -> list[Item]:
-    """Return scenarios as a list, `MODEL` where there is none."""
-    if scenarios is None:
-        return [MODEL]
-    single = isinstance(scenarios, str | Path | Scenario | ResolvedScenario)
-    return list(cast(Sequence[Item], [scenarios] if single else scenarios))
 
 
 def _resolved(
