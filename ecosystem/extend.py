@@ -59,7 +59,7 @@ def decide(
     """Return what a user's function decides in the place of a rule, checked against the rule.
 
     The function sees what the rule would, ``f(quarter, setting, *columns)``, and the model's own
-    `rules` under ``setting.rules``. It is called in every quarter.
+    `rules` under ``setting.rules``. It is called whenever the rule would be.
 
     Raises
     ------
