@@ -324,12 +324,14 @@ def test_the_state_at_the_start() -> None:
     same(centres.quality[RUN, i], math.exp(sd * luck - sd**2 / 2))
     firms = world.firms
     f = int(np.flatnonzero(firms.initial)[0])
-    luck = setting.chance.normal("first firms", 0, 2 * firms.count)[RUN]
-    sd, size = c.p("initial_sales_log_sd"), luck[2 * firms.order[f]]
+    size, wisdom = (
+        setting.chance.normal(process, 0, firms.count)[RUN, firms.order[f]]
+        for process in ("first sales", "first knowledge")
+    )
+    sd = c.p("initial_sales_log_sd")
     sales = c.p("initial_sales") * math.exp(sd * size - sd**2 / 2)
     same(state.firms.sales[RUN, f], sales)
     same(state.firms.staff[RUN, f], sales / c.p("sales_per_worker"))
-    wisdom = luck[2 * firms.order[f] + 1]
     same(state.firms.knowledge[RUN, f], math.exp(c.p("initial_knowledge_log_sd") * wisdom))
     mine = firms.domain == firms.domain[f]
     same(state.firms.share[RUN, f], sales / state.firms.sales[RUN, mine].sum())

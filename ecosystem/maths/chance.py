@@ -1,22 +1,31 @@
 """Keyed random numbers: one Philox stream for each (seed, replicate, process).
 
-The counter of a stream is set to the period and numbers are taken in the order of stable agent
-ids. So neither a longer horizon nor one more agent, another policy or more workers changes
-anybody's luck, nothing is stored beyond a period, and all policies of a replicate share their
-draws (common random numbers).
+The counter of a stream is set to the period and number i belongs to the agent of stable id i: every
+draw is addressed by (period, id) and made from one uniform number by inversion. So neither a longer
+horizon nor one more agent, another policy or more workers changes anybody's luck, nothing is stored
+beyond a period, and all policies of a replicate share their draws (common random numbers). Luck
+from the first quarter of the policies on has keys of its own, so that one past can have many
+futures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 Floats = NDArray[np.float64]
 Key = NDArray[np.unsignedinteger]
+OPEN_UNIT = (1e-12, 1 - 1e-12)  # uniform numbers are kept inside before they are inverted
 _BUFFER = 4  # Philox makes four numbers at a time; position 4 says that none is left over
+
+
+def normal_inverse(uniform: Floats) -> Floats:
+    """Return the standard normal numbers that uniform numbers in [0, 1) stand for, by inversion."""
+    return np.asarray(ndtri(np.clip(uniform, *OPEN_UNIT)))
 
 
 class Chance:
@@ -26,6 +35,9 @@ class Chance:
     ----------
     seed : seed of the whole study, at least 0.
     replicates : replicate of each run, in row order; runs of one replicate get the same numbers.
+    futures : future of each run, in row order, 0 where none is given; runs of one replicate share
+        their numbers before ``future_from`` whatever their futures.
+    future_from : first period whose luck depends on the future; none by default.
 
     Notes
     -----
@@ -33,11 +45,20 @@ class Chance:
     easy as 1, 2, 3". A process is keyed by the CRC-32 of its name, which no hash seed changes.
     """
 
-    def __init__(self, seed: int, replicates: Sequence[int]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        replicates: Sequence[int],
+        futures: Sequence[int] | None = None,
+        future_from: int | None = None,
+    ) -> None:
         self.seed = int(seed)
-        distinct, self._row = np.unique(np.asarray(replicates, dtype=np.int64), return_inverse=True)
-        self._replicates = [int(replicate) for replicate in distinct]
-        self._keys: dict[str, list[Key]] = {}
+        self.future_from = future_from
+        given = np.zeros(len(replicates)) if futures is None else futures
+        runs = np.array([replicates, given], dtype=np.int64)
+        distinct, self._row = np.unique(runs, axis=1, return_inverse=True)
+        self._runs = [(int(replicate), int(future)) for replicate, future in distinct.T]
+        self._keys: dict[tuple[str, bool], list[Key]] = {}
         self._philox = Philox(key=0)
         self._generator = Generator(self._philox)
 
@@ -46,17 +67,14 @@ class Chance:
 
         The first numbers of a longer count are those of a shorter one.
         """
-        return self._rows(self._generator.random, process, period, count)
+        return self._draw(process, period, count)[self._row]
 
     def normal(self, process: str, period: int, count: int) -> Floats:
-        """Standard normal numbers of a process and period: (runs, count).
+        """Standard normal numbers of a process and period, by inversion: (runs, count)."""
+        return normal_inverse(self._draw(process, period, count))[self._row]
 
-        The first numbers of a longer count are those of a shorter one.
-        """
-        return self._rows(self._generator.standard_normal, process, period, count)
-
-    def _rows(self, fill: Callable[..., Floats], process: str, period: int, count: int) -> Floats:
-        """Turn the kept generator to each replicate's stream and let it fill the row.
+    def _draw(self, process: str, period: int, count: int) -> Floats:
+        """Turn the kept generator to each distinct run's stream and let it fill a row.
 
         Setting the state is several times faster than a new Philox(key, counter=[0, 0, period, 0])
         and gives the same numbers.
@@ -69,19 +87,22 @@ class Chance:
             "has_uint32": 0,
             "uinteger": 0,
         }
-        rows = np.empty((len(self._replicates), count))
-        for row, key in zip(rows, self._keys_of(process), strict=True):
+        future = self.future_from is not None and period >= self.future_from
+        rows = np.empty((len(self._runs), count))
+        for row, key in zip(rows, self._keys_of(process, future), strict=True):
             state["state"]["key"] = key
             self._philox.state = state
-            fill(out=row)
-        return rows[self._row]
+            self._generator.random(out=row)
+        return rows
 
-    def _keys_of(self, process: str) -> list[Key]:
-        """Key of each replicate's stream of a process, made once."""
-        if process not in self._keys:
+    def _keys_of(self, process: str, of_future: bool) -> list[Key]:
+        """Key of each distinct run's stream of a process before or in the future, made once."""
+        if (process, of_future) not in self._keys:
             name = crc32(process.encode())
-            self._keys[process] = [
-                SeedSequence([self.seed, replicate, name]).generate_state(2, np.uint64)
-                for replicate in self._replicates
+            self._keys[process, of_future] = [
+                SeedSequence(
+                    [self.seed, replicate, name, *([1 + future] if of_future else [])]
+                ).generate_state(2, np.uint64)
+                for replicate, future in self._runs
             ]
-        return self._keys[process]
+        return self._keys[process, of_future]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ecosystem.inputs.calendar import mid_year
+from ecosystem.inputs.calendar import POLICY_START, mid_year
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
@@ -39,7 +39,7 @@ def make_setting(
     Run r carries the parameter draw and the luck of its replicate, whatever the scenario; values
     of `points`, (runs,) each, stand above scenario and draw.
     """
-    chance = Chance(seed, replicates)
+    chance = Chance(seed, replicates, future_from=POLICY_START)
     given: dict[str, float | Array] = {**scenario.parameters, **(points or {})}
     parameters = Parameters(draw_parameters(chance, fixed_parameters, given))
     return Setting(
@@ -195,9 +195,10 @@ def initial_firms(setting: Setting) -> agents.Firms:
     p, world = setting.parameters, setting.world
     firms = world.firms
     active = every_run(firms.initial, setting)
-    luck = setting.chance.normal("first firms", 0, 2 * firms.count)
-    luck = luck.reshape(setting.runs, firms.count, 2)
-    size, wisdom = (spread(luck[:, :, i], firms.order) for i in (0, 1))
+    size, wisdom = (
+        spread(setting.chance.normal(process, 0, firms.count), firms.order)
+        for process in ("first sales", "first knowledge")
+    )
     sd = p.initial_sales_log_sd
     sales = active * p.initial_sales * np.exp(sd * size - 0.5 * sd**2)
     return agents.Firms(

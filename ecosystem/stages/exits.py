@@ -75,9 +75,10 @@ def take_over(quarter: Quarter, setting: Setting) -> Takeover:
     """Draw who leaves and whose servers are scrapped; the others of a cell share by size."""
     p, centres = setting.parameters, setting.world.centres
     start, cell = centres.cell_start, centres.cell
-    draw = setting.chance.uniform("centre exits", quarter.state.period, 2 * centres.count)
-    draw = draw.reshape(setting.runs, centres.count, 2)
-    leave_draw, scrap_draw = (spread(draw[:, :, i], centres.order) for i in (0, 1))
+    leave_draw, scrap_draw = (
+        spread(setting.chance.uniform(process, quarter.state.period, centres.count), centres.order)
+        for process in ("owners that leave", "servers scrapped")
+    )
     left = setting.rules.close_centre(quarter, setting, leave_draw)
     size = quarter.investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
     heir = segment_share(size * (1 - left), start, cell)

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.chance import normal_inverse
 from ecosystem.maths.clearing import first_free, spread
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.state.records import Business, Innovation, Labour, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
-
-OPEN_UNIT = (1e-12, 1 - 1e-12)
-"""Uniform numbers are kept inside, so that no quantile is infinite."""
 
 
 def employ(
@@ -229,7 +226,7 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     """
     p = setting.parameters
     run, slot = np.nonzero(born)
-    luck = ndtri(np.clip(fate[run, slot], *OPEN_UNIT))
+    luck = normal_inverse(fate[run, slot])
     level = 1 + p.founder_learning * innovation.quality
     knowledge = np.exp(p.founder_log_sd[run, 0] * luck)
     founders = np.zeros(born.shape)

@@ -21,11 +21,12 @@ def reference_exits(
     """
     p, centres = agents.p, agents.centres
     n = range(len(centres))
-    draw = agents.uniform("centre exits", 2 * len(centres))
-    left = [leaves(agents, centre, draw[2 * centre.luck]) for centre in centres]
+    leave_draw = agents.uniform("owners that leave", len(centres))
+    scrap_draw = agents.uniform("servers scrapped", len(centres))
+    left = [leaves(agents, centre, leave_draw[centre.luck]) for centre in centres]
     heirs = [heir_shares(agents, investment, left, i) for i in n]
     taken = [left[i] and bool(heirs[i]) for i in n]  # halls and what is built of them
-    sold = [taken[i] and draw[2 * centres[i].luck + 1] >= p.scrap_probability for i in n]
+    sold = [taken[i] and scrap_draw[centres[i].luck] >= p.scrap_probability for i in n]
 
     def hand_over(values: list[float], given: list[bool], price: float = 1.0) -> list[float]:
         after = [0.0 if left[i] else values[i] for i in n]
