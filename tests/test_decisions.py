@@ -78,7 +78,7 @@ def price_war(setting: Setting) -> Setting:
     Power is a twentieth of the usual price, so a centre withdraws nothing: the rule is there for
     gluts, and is tested in one.
     """
-    names = ("price_general", "price_to_cost_intelligent", "price_super")
+    names = ("price_to_cost_general", "price_to_cost_intelligent", "price_super")
     return with_values(
         setting, **{name: float(setting.parameters[name][0, 0]) / 25 for name in names}
     )

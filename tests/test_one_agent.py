@@ -27,8 +27,22 @@ def test_prices_costs_and_power_halve_in_their_time() -> None:
     c, d = case(), case().quarter.drivers
     years = mid_year(c.state.period) - c.p("price_reference_year")
     general, intelligent = (c.world.kinds.index(name) for name in ("general", "intelligent"))
-    rent = c.p("price_to_cost_intelligent") * c.p("server_cost_intelligent")
-    same(d.price[RUN, intelligent], rent * 2 ** (-years / c.p("price_halving_time_intelligent")))
+    work = c.world.workloads
+    for k, name in ((general, "general"), (intelligent, "intelligent")):
+        mean = []
+        for year in (c.p("price_reference_year"), mid_year(c.state.period)):
+            first = real_time_share(c, year)
+            paid = 0.0
+            for w in np.flatnonzero(work.kind == k):
+                mix = work.share_within_kind[w]
+                if work.intelligent[w]:
+                    mix = first if work.real_time[w] else (1 - first) * mix
+                paid += mix * work.price_multiplier[w]
+            mean.append(paid)
+        rent = c.p(f"price_to_cost_{name}") * c.p(f"server_cost_{name}")
+        fallen = 2 ** (-years / c.p(f"price_halving_time_{name}"))
+        same(d.price[RUN, k], rent / mean[0] * fallen)
+        same(d.multiplier[RUN, k], mean[1])
     cost = c.p("server_cost_general") * 2 ** (-years / c.p("price_halving_time_general"))
     same(d.server_cost[RUN, general], cost)
     same(d.hall_cost[RUN, general], c.p("hall_cost_share") * cost)
@@ -38,12 +52,17 @@ def test_prices_costs_and_power_halve_in_their_time() -> None:
     same(d.power[RUN, c.world.kinds.index("super")], power)
 
 
+def real_time_share(c: Case, year: float) -> float:
+    """Return the share of intelligent work in real time, without shocks."""
+    speed, middle = c.p("real_time_share_speed"), c.p("real_time_share_midpoint")
+    start, end = c.p("real_time_share_start"), c.p("real_time_share_end")
+    return start + (end - start) * logistic(speed * (year - middle))
+
+
 def test_demand_of_one_region_and_workload() -> None:
     c, d = case(), case().quarter.drivers
     work, region = c.world.workloads, int(np.flatnonzero(~c.world.regions.home)[0])
-    speed, middle = c.p("real_time_share_speed"), c.p("real_time_share_midpoint")
-    start, end = c.p("real_time_share_start"), c.p("real_time_share_end")
-    inference = start + (end - start) * logistic(speed * (mid_year(c.state.period) - middle))
+    inference = real_time_share(c, mid_year(c.state.period))
     same(d.real_time_share[RUN, 0], inference)
     fading, sd = c.p("demand_noise_persistence"), c.p("demand_noise_sd")
     before = c.state.buyers.noise[RUN, region, 0]
@@ -113,7 +132,7 @@ def test_the_nation_builds_less_where_less_is_earned() -> None:
         power = c.p("rival_pue") * c.p("rival_electricity_price")
         return profitability(
             SimpleNamespace(interest_rate=c.p("interest_rate"), profit_floor=c.p("profit_floor")),
-            price=float(d.price[RUN, k]),
+            price=float(d.price[RUN, k] * d.multiplier[RUN, k]),
             variable_cost=float(d.power[RUN, k]) * power,
             use=c.p("use_weight") * use + (1 - c.p("use_weight")) * hyped,
             capital=server + float(d.hall_cost[RUN, k]) / c.p("expected_fill"),
@@ -160,7 +179,9 @@ def test_what_drivers_make_of_shocks() -> None:
         same(d.demand[RUN, region, w], calm.demand[RUN, region, w] * moved)
     k = c.world.kinds.index("intelligent")
     worn = c.p("server_depreciation_intelligent") * d.capacity[RUN, k]
-    built = [each.capacity_next[RUN, k] - d.capacity[RUN, k] + worn for each in (calm, d)]
+    held = Scenario("article", shocks=("accelerator_export_control",))
+    short = drive(Quarter(c.state), setting_of(held, replicates=(0, 1), fixed=False))
+    built = [each.capacity_next[RUN, k] - d.capacity[RUN, k] + worn for each in (calm, short)]
     same(built[1], built[0] * shock["accelerators"])
     same(d.rival_price[RUN, 0], c.p("rival_price") * shock["rival_price"])
     tariff = c.world.prefectures.electricity_price[PLACE]

@@ -13,7 +13,7 @@ from ecosystem.inputs.calendar import (
 )
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, sigmoid
+from ecosystem.maths.arrays import Array, safe_ratio, sigmoid
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.state.records import Drivers, Quarter
@@ -77,9 +77,11 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
     server_cost, hall_cost = unit_costs(setting, year)
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
-    capacity_next = build_nation(state, setting, growth, price, server_cost, hall_cost, power)
     noise = demand_noise(state, setting)
     inference = real_time_share(setting, t, year)
+    multiplier = mean_multiplier(setting, inference)
+    earned = price * multiplier
+    capacity_next = build_nation(state, setting, growth, earned, server_cost, hall_cost, power)
     tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
     surge = tasks * float(setting.shocks["demand"][t])
     return Drivers(
@@ -92,6 +94,7 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
         real_time_share=inference,
         noise=noise,
         price=price,
+        multiplier=multiplier,
         server_cost=server_cost,
         hall_cost=hall_cost,
         power=power,
@@ -119,14 +122,19 @@ def demand_noise(state: State, setting: Setting) -> Array:
 
 
 def real_time_share(setting: Setting, t: int, year: float) -> Array:
-    """Return the share of intelligent work in real time, logistic over the years (runs, 1).
+    """Return the share of intelligent work in real time in a quarter (runs, 1).
 
     A shift towards inference takes a part of the rest.
     """
+    share = real_time_trend(setting, year)
+    return np.asarray(share + (1 - share) * (float(setting.shocks["inference"][t]) - 1))
+
+
+def real_time_trend(setting: Setting, year: float | Array) -> Array:
+    """Return the same without shocks: logistic over the years (runs, 1)."""
     p, start = setting.parameters, setting.parameters.real_time_share_start
     risen = sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
-    share = start + (p.real_time_share_end - start) * risen
-    return np.asarray(share + (1 - share) * (float(setting.shocks["inference"][t]) - 1))
+    return np.asarray(start + (p.real_time_share_end - start) * risen)
 
 
 def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
@@ -140,13 +148,17 @@ def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:
 
 
 def reference_prices(setting: Setting) -> Array:
-    """Return rents of the reference year, yuan/PFh (runs, kinds).
+    """Return posted prices of the reference year, yuan/PFh (runs, kinds).
 
-    The intelligent rent is drawn as a ratio to server cost, since the two move together.
+    What is drawn is the *mean* rent, over all work that the kind does: what is posted is that
+    over the mean multiplier of the nation's work in that year. Rents of general and intelligent
+    compute are drawn as ratios to server cost, since the two move together.
     """
     p = setting.parameters
+    general = p.price_to_cost_general * p.server_cost_general
     intelligent = p.price_to_cost_intelligent * p.server_cost_intelligent
-    return np.concatenate([p.price_general, intelligent, p.price_super], axis=1)
+    rent = np.concatenate([general, intelligent, p.price_super], axis=1)
+    return rent / mean_multiplier(setting, real_time_trend(setting, p.price_reference_year))
 
 
 def open_source_floor(setting: Setting, year: float) -> Array:
@@ -176,6 +188,13 @@ def workload_mix(setting: Setting, inference: Array) -> Array:
     batch_of_intelligent = (1 - inference) * work.share_within_kind
     path = np.where(work.real_time, inference, batch_of_intelligent)
     return np.where(work.intelligent, path, work.share_within_kind + 0 * inference)
+
+
+def mean_multiplier(setting: Setting, inference: Array) -> Array:
+    """Return what the nation's mix of work pays over the posted price, m_k (runs, kinds)."""
+    work, mix = setting.world.workloads, workload_mix(setting, inference)
+    paid = work.sum(mix * work.price_multiplier, "kind")
+    return safe_ratio(paid, work.sum(mix, "kind"), empty=1.0)
 
 
 def potential_demand(
@@ -213,7 +232,8 @@ def build_nation(
 
     Until the first policy quarter the table; then K' = K + [K(e^g - 1) + delta K] m - delta K
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
-    the option not to build. An export control holds back a part of what is built.
+    the option not to build. An export control holds back a part of what is built. `price` is
+    what is earned, yuan/PFh.
     """
     p, t, intelligent = setting.parameters, state.period, setting.world.kinds.intelligent
     table, capacity = setting.national_table, state.nation.capacity

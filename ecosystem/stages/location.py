@@ -30,7 +30,7 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     world = setting.world
     centres = world.centres
     cost = new_unit_costs(quarter, setting)
-    price = posted_price(quarter, setting, cost)
+    price = earned_price(quarter, setting, cost)
     growth = spread(drivers.growth, centres.kind)
     own_use = expected_use(state.centres.use, growth, setting)
     support = expected_support(quarter, setting)
@@ -109,6 +109,12 @@ def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
     state, drivers = quarter.state, quarter.drivers
     reference = spread(drivers.price, setting.world.centres.kind)
     return np.maximum(cost, reference * np.exp(state.centres.mark))
+
+
+def earned_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
+    """Return what an hour earns: the posted price times what the mix of work pays over it."""
+    multiplier = spread(quarter.drivers.multiplier, setting.world.centres.kind)
+    return posted_price(quarter, setting, cost) * multiplier
 
 
 def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
@@ -302,7 +308,7 @@ def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Arra
     none = Support(np.zeros_like(p.foresight), np.zeros_like(market), np.zeros((1, 1)))
     use = expected_use(state.nation.rival_use, drivers.growth, setting)
     index = profit_index(
-        drivers.rival_price * drivers.price,
+        drivers.rival_price * drivers.price * drivers.multiplier,
         drivers.power * tariff,
         use,
         drivers,

@@ -27,7 +27,8 @@ class Drivers:
     demand: Array  # PFLOPS-hours (runs, regions, workloads), 0 for the home region
     real_time_share: Array  # of intelligent work (runs, 1)
     noise: Array  # (runs, regions, workloads)
-    price: Array  # yuan/PFh (runs, kinds), reference
+    price: Array  # yuan/PFh (runs, kinds), reference: what is posted at no mark
+    multiplier: Array  # what the nation's mix of work pays over what is posted (runs, kinds)
     server_cost: Array  # million yuan/PFLOPS (runs, kinds)
     hall_cost: Array  # million yuan/PFLOPS (runs, kinds)
     power: Array  # kW/PFLOPS of new servers (runs, kinds)

@@ -73,6 +73,11 @@ def posted_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
     return max(cost, drivers["price"][centre.kind] * math.exp(centre.mark))
 
 
+def earned_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
+    """Return what an hour earns: the posted price times what the mix of work pays over it."""
+    return posted_price(drivers, centre, cost) * drivers["multiplier"][centre.kind]
+
+
 def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
     """Return servers plus the hall they are expected to fill, M¥/P."""
     return drivers["server_cost"][kind] + drivers["hall_cost"][kind] / agents.p.expected_fill
@@ -144,7 +149,7 @@ def centre_index(
         use = expected_use(p, centre.use, drivers["growth"][centre.kind])
         foresight = p.foresight
     cost = new_unit_cost(agents, drivers, policy, centre)
-    price = posted_price(drivers, centre, cost)
+    price = earned_price(drivers, centre, cost)
     tier = agents.prefectures[centre.prefecture].tier
     return index(agents, drivers, support, centre.kind, price, cost, use, foresight, tier)
 
@@ -228,7 +233,7 @@ def place_utility(
     price = cost = 0.0
     for weight, centre in zip(weights, centres, strict=True):
         own = new_unit_cost(agents, drivers, policy, centre)
-        price += weight * posted_price(drivers, centre, own)
+        price += weight * earned_price(drivers, centre, own)
         cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
     tier = prefecture.tier
@@ -268,7 +273,7 @@ def rival_utility(
         drivers,
         {"output": 0.0, "capital": [0.0 for _ in agents.kinds]},
         kind,
-        drivers["rival_price"][0] * drivers["price"][kind],
+        drivers["rival_price"][0] * drivers["price"][kind] * drivers["multiplier"][kind],
         drivers["power"][kind] * bill,
         use,
         p.foresight,
