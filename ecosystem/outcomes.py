@@ -146,10 +146,11 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return halls, servers, use and fill."""
     world, built, market = setting.world, quarter.investment, quarter.market
     centres, weight = world.centres, fp32(setting)
-    servers, halls, sold = built.servers * weight, built.capacity * weight, market.sold * weight
+    servers, sold = built.servers * weight, market.sold * weight
     hub = centres.in_hub & centres.intelligent
-    servers_place, sold_place, halls_place = (
-        centres.sum(values, "prefecture") for values in (servers, sold, halls)
+    drawn, megawatt = built.servers * built.power / 1000, built.halls
+    servers_place, sold_place, drawn_place, megawatt_place = (
+        centres.sum(values, "prefecture") for values in (servers, sold, drawn, megawatt)
     )
     kinds = centres.sum(built.servers, "kind")
     share = built.location.share[:, world.kinds.intelligent, :-1].sum(axis=2)
@@ -160,7 +161,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     running = (built.servers > 0).astype(float)
     return {
         "utilisation": safe_ratio(total(sold), HOURS * total(servers)),
-        "fill": safe_ratio(total(servers), total(halls)),
+        "fill": safe_ratio(total(drawn), total(megawatt)),
         "servers": kinds,
         "halls": centres.sum(built.capacity, "kind"),
         "servers_by_tier": by_tier(servers_place, setting),
@@ -170,7 +171,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
             by_tier(sold_place, setting), HOURS * by_tier(servers_place, setting)
         ),
         "use_by_kind": safe_ratio(centres.sum(market.sold, "kind"), HOURS * kinds),
-        "fill_by_tier": safe_ratio(by_tier(servers_place, setting), by_tier(halls_place, setting)),
+        "fill_by_tier": safe_ratio(by_tier(drawn_place, setting), by_tier(megawatt_place, setting)),
         "servers_hub": total(built.servers * hub),
         "halls_hub": total(built.capacity * hub),
         "readiness_hub": safe_ratio(

@@ -30,7 +30,11 @@ NO_FINANCE_LIMIT = {"finance_scale": 1e9, "exit_quarters": 1000.0}
 def test_with_a_full_seed_servers_follow_halls_one_to_one() -> None:
     """Two stocks become one: each hall is ordered full the quarter before it arrives."""
     setting = setting_of(
-        hall_seed_share=1.0, order_speed=0.0, lumpy_projects=0.0, **NO_FINANCE_LIMIT
+        hall_seed_share=1.0,
+        order_speed=0.0,
+        lumpy_projects=0.0,
+        reuse_share=0.0,
+        **NO_FINANCE_LIMIT,
     )
     ordered = 0.0
     for quarter, _ in quarters(setting, 30):

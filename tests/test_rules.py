@@ -26,11 +26,11 @@ from ecosystem.state.ledger import Flow
 UNTIL = 25
 
 
-def usual(quarter: Any, setting: Any, room: Any, owned: Any, next_halls: Any) -> Any:
-    return setting.rules.order_servers(quarter, setting, room, owned, next_halls)
+def usual(quarter: Any, setting: Any, room: Any, owned: Any, taken: Any) -> Any:
+    return setting.rules.order_servers(quarter, setting, room, owned, taken)
 
 
-def nothing(quarter: Any, setting: Any, room: Any, owned: Any, next_halls: Any) -> Any:
+def nothing(quarter: Any, setting: Any, room: Any, owned: Any, taken: Any) -> Any:
     return np.zeros_like(room)
 
 

@@ -8,7 +8,7 @@ from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.finance import equity
-from ecosystem.stages.location import hall_capacity, place_halls, standard_pue
+from ecosystem.stages.location import cell_fill, hall_capacity, place_halls, standard_pue
 from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
 
@@ -16,27 +16,28 @@ from ecosystem.state.setting import Setting
 def invest(quarter: Quarter, setting: Setting) -> Investment:
     """Return arrivals and orders of the quarter.
 
-    Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
-    Source: model equations (2.6)-(2.11) and the finance limit.
+    Order of events: halls arrive, servers arrive, projects use empty halls, orders, finance,
+    pipeline. Source: model equations (2.6)-(2.11) and the finance limit.
     """
-    state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    c, p, centres = state.centres, setting.parameters, setting.world.centres
+    drivers, c = quarter.drivers, quarter.state.centres
+    p, centres = setting.parameters, setting.world.centres
     location = place_halls(quarter, setting)
     halls = c.halls * (1 - p.hall_depreciation) + c.halls_pipeline[:, 0]
-    capacity = hall_capacity(halls, drivers, setting)
     kept, arrived, waiting = receive_servers(quarter, setting)
-    servers = np.minimum(kept + arrived, capacity)
-    old = safe_ratio(kept, kept + arrived)  # an empty slot waits for new servers
+    capacity, servers, power, pue = house_servers(quarter, setting, halls, kept, arrived)
     new_power = spread(drivers.power, centres.kind)
-    power = old * c.power + (1 - old) * new_power
-    pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
-    want = wanted_servers(quarter, setting, capacity, servers, waiting)
+    ordered = halls + c.halls_pipeline[:, 1:].sum(axis=1)
+    needed = (servers * power + waiting.sum(axis=1) * new_power) / 1000
+    reused = reuse_halls(quarter, setting, location.placed, ordered, needed)
+    missing = 1 - safe_ratio(reused, location.placed)
+    new_halls = location.bid * spread(missing, centres.cell)
+    want = wanted_servers(quarter, setting, capacity, servers, waiting, reused)
     hall_price = spread(drivers.hall_cost, centres.kind)
     server_price = spread(home_discount(quarter, setting), centres.kind)
-    outlay = location.bid * hall_price + want * server_price
+    outlay = new_halls * hall_price + want * server_price
     limit = finance_limit(quarter, location.lender_index, setting)
     rationed = np.minimum(1, safe_ratio(limit, outlay, empty=1.0))
-    hall_order, server_order = location.bid * rationed, want * rationed
+    hall_order, server_order = new_halls * rationed, want * rationed
     return Investment(
         location=location,
         halls=halls,
@@ -48,12 +49,13 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
         scrapped=kept + arrived - servers,
         power=power,
         pue=pue,
+        reused=reused,
         hall_order=hall_order,
         server_order=server_order,
         hall_outlay=hall_order * hall_price,
         server_outlay=server_order * server_price,
         rationed=rationed,
-        fill=cell_fill(servers, capacity, setting),
+        fill=cell_fill(servers * power, halls, drivers, setting),
     )
 
 
@@ -84,30 +86,72 @@ def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, A
     return c.servers * (1 - decay), delivered, waiting
 
 
+def house_servers(
+    quarter: Quarter, setting: Setting, halls: Array, kept: Array, arrived: Array
+) -> tuple[Array, Array, Array, Array]:
+    """Return what halls (MW) can carry, the servers in them (PFLOPS), their kW/PFLOPS and PUE.
+
+    Old servers take the room that their power asks for and new ones what they leave:
+    capacity = kept + (1000 halls - kept kW)/kW of new ones. What does not fit is scrapped.
+    """
+    c, policy = quarter.state.centres, quarter.policy
+    new_power = spread(quarter.drivers.power, setting.world.centres.kind)
+    stay = kept * np.minimum(1, safe_ratio(1000 * halls, kept * c.power, empty=1.0))
+    capacity = stay + np.maximum(1000 * halls - stay * c.power, 0) / new_power
+    servers = np.minimum(stay + arrived, capacity)
+    old = safe_ratio(stay, servers)  # an empty slot waits for new servers
+    power = old * c.power + (1 - old) * new_power
+    pue = old * c.pue + (1 - old) * np.minimum(c.pue, standard_pue(policy, setting))
+    return capacity, servers, power, pue
+
+
+def reuse_halls(
+    quarter: Quarter, setting: Setting, placed: Array, halls: Array, needed: Array
+) -> Array:
+    """Return the part of new projects that goes into empty halls, PFLOPS (runs, cells).
+
+    Of what stands empty beyond the usual fill u* a share suits the next tenant: in each cell
+    spare = share max(halls - needed/u*, 0), with `halls` and what servers need (`needed`), both
+    with what is on order, in MW (runs, centres). Projects (`placed`) use it before they build.
+    """
+    p, world = setting.parameters, setting.world
+    empty = np.maximum(world.centres.sum(halls - needed / p.neutral_fill, "cell"), 0)
+    spare = p.reuse_share * 1000 * empty / spread(quarter.drivers.power, world.cells.kind)
+    return np.minimum(spare, placed)
+
+
 def wanted_servers(
-    quarter: Quarter, setting: Setting, capacity: Array, servers: Array, waiting: Array
+    quarter: Quarter,
+    setting: Setting,
+    capacity: Array,
+    servers: Array,
+    waiting: Array,
+    reused: Array,
 ) -> Array:
     """Return server orders before finance, PFLOPS (runs, centres), at most the room in halls.
 
-    The room counts the halls that arrive next quarter and the servers under way.
+    The room counts the halls that arrive next quarter and the servers under way. Projects that
+    use empty halls (`reused`, by cell) share the room of their cell.
     """
-    kind = setting.world.centres.kind
-    pipeline = quarter.state.centres.halls_pipeline
-    next_halls = 1000 * pipeline[:, 1] / spread(quarter.drivers.power, kind)
+    centres = setting.world.centres
+    next_halls = hall_capacity(quarter.state.centres.halls_pipeline[:, 1], quarter.drivers, setting)
     owned = servers + waiting.sum(axis=1)
     room = np.maximum(capacity + next_halls - servers - waiting.sum(axis=1), 0)
-    order = setting.rules.order_servers(quarter, setting, room, owned, next_halls)
+    shared = segment_share(room, centres.cell_start, centres.cell)
+    taken = next_halls + shared * spread(reused, centres.cell)
+    order = setting.rules.order_servers(quarter, setting, room, owned, taken)
     return np.clip(order, 0, room)
 
 
 def order_servers(
-    quarter: Quarter, setting: Setting, room: Array, owned: Array, next_halls: Array
+    quarter: Quarter, setting: Setting, room: Array, owned: Array, taken: Array
 ) -> Array:
     """Return the servers that each centre orders, PFLOPS (runs, centres): a rule.
 
     A prefecture orders what lifts its servers (`owned`, with those under way) towards last
-    quarter's contracts over the threshold use, shared by `room`; a share of the halls that arrive
-    next quarter (`next_halls`) is filled from the start. All in PFLOPS (runs, centres).
+    quarter's contracts over the threshold use, shared by `room`; a share of the halls that
+    projects take (`taken`: those that arrive next quarter, and empty ones that are used instead
+    of new ones) is filled from the start. All in PFLOPS (runs, centres).
     Source: model equation (2.11), orders by prefecture.
     """
     p, centres = setting.parameters, setting.world.centres
@@ -115,7 +159,7 @@ def order_servers(
     contracts = centres.sum(quarter.state.centres.sold, "cell") / HOURS
     want = p.order_speed * np.maximum(contracts / threshold - centres.sum(owned, "cell"), 0)
     shared = segment_share(room, centres.cell_start, centres.cell)
-    seed = p.hall_seed_share * next_halls
+    seed = p.hall_seed_share * taken
     return np.minimum(shared * spread(want, centres.cell) + seed, room)
 
 
@@ -156,11 +200,3 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     return np.asarray(
         np.maximum(c.cash, 0) + leverage * reach + base * (soft + (1 - soft) * strict)
     )
-
-
-def cell_fill(servers: Array, capacity: Array, setting: Setting) -> Array:
-    """Return fill C/S by cell, leaning on the neutral fill where nothing stands (runs, cells)."""
-    p, centres = setting.parameters, setting.world.centres
-    prior = p.use_prior_capacity
-    filled = centres.sum(servers, "cell") + prior * p.neutral_fill
-    return np.asarray(filled / (centres.sum(capacity, "cell") + prior))

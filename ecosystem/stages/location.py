@@ -200,6 +200,17 @@ def cell_use(state: State, setting: Setting) -> Array:
     return np.asarray((sold + prior * spread(state.nation.use, kind)) / (servers + prior))
 
 
+def cell_fill(kilowatt: Array, halls: Array, drivers: Drivers, setting: Setting) -> Array:
+    """Return power of servers (kW) over power of halls (MW) by cell, (runs, cells).
+
+    It leans on the neutral fill where little stands.
+    """
+    p, world = setting.parameters, setting.world
+    prior = p.use_prior_capacity * spread(drivers.power, world.cells.kind)
+    filled = world.centres.sum(kilowatt, "cell") + prior * p.neutral_fill
+    return np.asarray(filled / (1000 * world.centres.sum(halls, "cell") + prior))
+
+
 def footloose_build(drivers: Drivers, setting: Setting) -> Array:
     """Return new halls that could stand in the west, PFLOPS (runs, kinds); equation (2.4).
 
@@ -228,7 +239,6 @@ def location_shares(
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world, p, kind = setting.world, setting.parameters, setting.world.cells.kind
     halls = world.centres.sum(hall_capacity(state.centres.halls, drivers, setting), "cell")
-    servers = world.centres.sum(state.centres.servers, "cell")
     market = p.footloose_share / p.national_fill * drivers.capacity
     weight = state.centres.servers + p.use_prior_capacity
     total = world.centres.sum(weight, "cell")
@@ -243,13 +253,13 @@ def location_shares(
         kind,
         world.cells.prefecture,
     )
-    prior, neutral = p.use_prior_capacity, p.neutral_fill
-    fill = (servers + prior * neutral) / (halls + prior)
+    standing = state.centres.servers * state.centres.power
+    fill = cell_fill(standing, state.centres.halls, drivers, setting)
     utility = (
         p.profit_sensitivity * np.log(index)
         + p.agglomeration * np.log(halls + p.agglomeration_size)
         - p.diversification * halls / spread(market, kind)
-        + p.fill_feedback * (fill - neutral)
+        + p.fill_feedback * (fill - p.neutral_fill)
         + place_utility(quarter, setting)
     )
     utility = np.where(policy.gate > 0, -np.inf, utility)

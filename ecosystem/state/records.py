@@ -100,12 +100,13 @@ class Investment:
     scrapped: Array  # PFLOPS cut because halls cannot hold them (runs, centres)
     power: Array  # kW/PFLOPS, mean of the vintages (runs, centres)
     pue: Array  # mean of the vintages (runs, centres)
+    reused: Array  # PFLOPS of projects that use empty halls (runs, cells)
     hall_order: Array  # PFLOPS (runs, centres)
     server_order: Array  # PFLOPS (runs, centres)
     hall_outlay: Array  # M¥ gross (runs, centres)
     server_outlay: Array  # M¥ gross (runs, centres)
     rationed: Array  # share of planned outlay that finance allowed (runs, centres)
-    fill: Array  # servers over halls, leaning on neutral where nothing stands (runs, cells)
+    fill: Array  # power of servers over halls, leaning on neutral where little stands (runs, cells)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .agents import HOURS, INTELLIGENT, Agents, Centre
 from .closed_forms import ratio
-from .location import reference_location, standard_pue
+from .location import cell_fill, reference_location, standard_pue
 
 LISTS = (
     "halls halls_pipeline capacity servers server_pipeline arrived scrapped power pue hall_order "
@@ -20,13 +20,20 @@ def reference_investment(
 ) -> dict[str, Any]:
     """Return capacity and orders, named as in the vectorised stage.
 
-    Order of events: halls arrive, servers arrive, room, orders, finance, pipeline.
+    Order of events: halls arrive, servers arrive, projects use empty halls, orders, finance,
+    pipeline.
     """
     location = reference_location(agents, drivers, policy)
+    placed = dict(zip(agents.cells(), location["placed"], strict=True))
     arrivals = {centre.id: arrive(agents, drivers, policy, centre) for centre in agents.centres}
-    orders = order_servers(agents, arrivals)
+    reused = {
+        cell: min(spare_halls(agents, drivers, arrivals, *cell), placed[cell])
+        for cell in agents.cells()
+    }
+    orders = order_servers(agents, arrivals, reused)
     rows = []
     for i, centre in enumerate(agents.centres):
+        cell = centre.kind, centre.prefecture
         rows.append(
             invest(
                 agents,
@@ -34,7 +41,7 @@ def reference_investment(
                 policy,
                 centre,
                 arrivals[centre.id],
-                location["bid"][i],
+                location["bid"][i] * (1 - ratio(reused[cell], placed[cell])),
                 orders[centre.id],
                 location["lender_index"][i],
             )
@@ -43,8 +50,36 @@ def reference_investment(
     for name in PIPELINES:
         result[name] = [list(lag) for lag in zip(*result[name], strict=True)]
     result["location"] = location
-    result["fill"] = [cell_fill(agents, arrivals, *cell) for cell in agents.cells()]
+    result["reused"] = [reused[cell] for cell in agents.cells()]
+    result["fill"] = [
+        cell_fill(
+            agents,
+            drivers,
+            cell[0],
+            [arrivals[centre.id]["servers"] for centre in agents.of_cell(*cell)],
+            [arrivals[centre.id]["power"] for centre in agents.of_cell(*cell)],
+            [arrivals[centre.id]["halls"] for centre in agents.of_cell(*cell)],
+        )
+        for cell in agents.cells()
+    ]
     return result
+
+
+def spare_halls(
+    agents: Agents,
+    drivers: dict[str, Any],
+    arrivals: dict[int, dict[str, Any]],
+    kind: int,
+    place: int,
+) -> float:
+    """Return what of a cell's empty halls suits the next tenant, P; orders count on both sides."""
+    p, new_power = agents.p, drivers["power"][kind]
+    megawatt = needed = 0.0
+    for centre in agents.of_cell(kind, place):
+        now = arrivals[centre.id]
+        megawatt += now["halls"] + sum(centre.halls_pipeline[1:])
+        needed += now["servers"] * now["power"] / 1000 + sum(now["waiting"]) * new_power / 1000
+    return p.reuse_share * max(megawatt - needed / p.neutral_fill, 0.0) * 1000 / new_power
 
 
 def arrive(
@@ -58,9 +93,11 @@ def arrive(
     delivered = drivers["accelerators"] * centre.server_pipeline[0]
     slipped = centre.server_pipeline[0] - delivered
     waiting = [centre.server_pipeline[1] + slipped, *centre.server_pipeline[2:]]
-    capacity = 1000 * halls / new_power
-    servers = min(kept + delivered, capacity)
-    old = ratio(kept, kept + delivered)  # an empty slot will get what is built now
+    room = 1000 * halls  # kW
+    stay = min(kept, ratio(room, centre.power))  # old servers that no longer fit are scrapped
+    capacity = stay + max(room - stay * centre.power, 0.0) / new_power
+    servers = min(stay + delivered, capacity)
+    old = ratio(stay, servers)  # an empty slot will get what is built now
     next_halls = 1000 * centre.halls_pipeline[1] / new_power
     return {
         "halls": halls,
@@ -76,11 +113,14 @@ def arrive(
     }
 
 
-def order_servers(agents: Agents, arrivals: dict[int, dict[str, Any]]) -> dict[int, float]:
+def order_servers(
+    agents: Agents, arrivals: dict[int, dict[str, Any]], reused: dict[tuple[int, int], float]
+) -> dict[int, float]:
     """Return orders before finance, P, by centre id.
 
     A prefecture orders towards last quarter's contracts over the threshold use, shared by room;
-    a share of next quarter's halls is filled from the start (2.11).
+    a share of next quarter's halls, and of the empty ones that projects use, is filled from the
+    start (2.11).
     """
     p, orders = agents.p, {}
     for kind, place in agents.cells():
@@ -95,7 +135,7 @@ def order_servers(agents: Agents, arrivals: dict[int, dict[str, Any]]) -> dict[i
         for centre in centres:
             own = arrivals[centre.id]
             share = ratio(own["room"], room)
-            seed = p.hall_seed_share * own["next_halls"]
+            seed = p.hall_seed_share * (own["next_halls"] + share * reused[kind, place])
             orders[centre.id] = min(share * p.order_speed * missing + seed, own["room"])
     return orders
 
@@ -161,13 +201,3 @@ def finance_limit(
     equity += policy["local_settlement"][0] * (centre.book_servers + centre.book_halls)
     own = max(centre.cash, 0.0) + getattr(p, f"leverage_{owner}") * max(equity, 0.0)
     return own + credit * trust
-
-
-def cell_fill(agents: Agents, arrivals: dict[int, dict[str, Any]], kind: int, place: int) -> float:
-    """Return servers over halls of a cell, leaning on neutral where nothing stands."""
-    p = agents.p
-    centres = agents.of_cell(kind, place)
-    servers = sum(arrivals[centre.id]["servers"] for centre in centres)
-    capacity = sum(arrivals[centre.id]["capacity"] for centre in centres)
-    prior = p.use_prior_capacity
-    return (servers + prior * p.neutral_fill) / (capacity + prior)

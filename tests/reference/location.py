@@ -163,6 +163,21 @@ def cell_use(agents: Agents, kind: int, place: int) -> float:
     return (sold + prior * agents.nation.use[kind]) / (servers + prior)
 
 
+def cell_fill(
+    agents: Agents,
+    drivers: dict[str, Any],
+    kind: int,
+    servers: list[float],
+    power: list[float],
+    halls: list[float],
+) -> float:
+    """Return power of servers over power of halls of a cell; at little of both it is neutral."""
+    p = agents.p
+    prior = p.use_prior_capacity * drivers["power"][kind]
+    running = sum(size * each for size, each in zip(servers, power, strict=True))
+    return (running + prior * p.neutral_fill) / (1000 * sum(halls) + prior)
+
+
 def footloose_build(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
     """Return new halls that suit the west, P (2.4); halls in MW hold more P each quarter."""
     p = agents.p
@@ -228,7 +243,6 @@ def place_utility(
     """Return the utility of a prefecture for a kind of compute."""
     p, prefecture = agents.p, agents.prefectures[place]
     centres = agents.of_cell(kind, place)
-    servers = sum(centre.servers for centre in centres)
     weights = shares([centre.servers + p.use_prior_capacity for centre in centres])
     price = cost = 0.0
     for weight, centre in zip(weights, centres, strict=True):
@@ -238,8 +252,14 @@ def place_utility(
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
     tier = prefecture.tier
     profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, tier)
-    prior = p.use_prior_capacity
-    fill = (servers + prior * p.neutral_fill) / (halls + prior)
+    fill = cell_fill(
+        agents,
+        drivers,
+        kind,
+        [centre.servers for centre in centres],
+        [centre.power for centre in centres],
+        [centre.halls for centre in centres],
+    )
     name = agents.kinds[kind]
     utility = getattr(p, f"location_effect_{name}_{TIERS[prefecture.tier]}")
     utility += p.profit_sensitivity * math.log(profit)
