@@ -22,7 +22,7 @@ LIMITS = (30.0, 300_000.0)
 """Axis of compute, PFLOPS; in 2022 and before, single servers decide."""
 STOCKS = {
     "servers": "Servers in operation",
-    "halls": "Halls built",
+    "halls": "Halls built (nameplate)",
     "published": "Published: servers, then halls",
 }
 PARAMETERS = {"defaults": "Default parameters", "draws": "All parameters drawn"}

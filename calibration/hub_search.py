@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.observe import Variant, observation_model, published_compute
+from calibration.observe import COMPUTE, Variant, observation_model, published_compute
 from calibration.targets import Target, Use, load_targets
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Row, parameters, read_rows
@@ -81,7 +81,7 @@ def hub_points(use: Use, targets: Sequence[Target] | None = None) -> Points:
     targets : sequence of Target, optional
         By default those of ``targets.csv``.
     """
-    compute = [t for t in targets or load_targets() if t.observable == "published_compute"]
+    compute = [t for t in targets or load_targets() if t.observable in COMPUTE]
     hubs = {target.region for target in compute if target.use == "fit"}
     chosen = tuple(target for target in compute if target.use == use and target.region in hubs)
     weights = np.array([target.weight for target in chosen])
@@ -126,7 +126,7 @@ def grid() -> list[dict[str, float]]:
 
 @dataclass(frozen=True)
 class Paths:
-    """Simulated servers and halls of the hub, (candidates, runs, quarters), PFLOPS."""
+    """Simulated servers and nameplate of halls, (candidates, runs, quarters), PFLOPS."""
 
     servers: Floats
     halls: Floats
@@ -173,10 +173,10 @@ def hub_paths(
         until=UNTIL,
         fixed_parameters=fixed,
         jobs=jobs,
-        outcomes=["servers_hub", "halls_hub"],
+        outcomes=["servers_hub", "nameplate_hub"],
         progress=progress,
     )
-    servers, halls = (result.series[name][..., 0] for name in ("servers_hub", "halls_hub"))
+    servers, halls = (result.series[name][..., 0] for name in ("servers_hub", "nameplate_hub"))
     return Paths(servers, halls)
 
 

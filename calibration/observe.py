@@ -1,8 +1,10 @@
 """The observation model: what a hub states as its compute, given servers and shells.
 
 Until 2024 the hub's published compute was servers in operation; from the end of that year it is
-the carrying capacity of built halls (shells), switched on or not. One series therefore measures
-two stocks, one after the other, and the break between them is no growth.
+the nameplate of built halls (shells): what they were planned to carry, switched on or not. One
+series therefore measures two stocks, one after the other, and the break between them is no growth.
+Nameplate, racks built and racks in operation are three observables, each with an error of its own:
+power per PFLOPS of the hub is not one number, so none follows from another.
 """
 
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ Variant = Literal["break", "all_shells", "lagged_shells"]
 """``break``: servers, then shells. ``all_shells``: shells all along (the second fit).
 ``lagged_shells``: as ``break``, but in operation are the shells of some quarters earlier."""
 
+COMPUTE = ("published_compute", "nameplate")
+"""Observables whose error follows from this model."""
 Floats = NDArray[np.float64]
 
 
@@ -87,7 +91,7 @@ def published_compute(
     Parameters
     ----------
     servers, shells : array_like, shape (runs, periods)
-        Compute in operation C and carrying capacity of halls S, in PFLOPS. ``lagged_shells``
+        Compute in operation C and nameplate of halls S, in PFLOPS. ``lagged_shells``
         needs consecutive quarters.
     periods : array_like of int, shape (periods,)
         Quarter of each column.

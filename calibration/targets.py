@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from calibration.observe import log_error_sd, observation_model
+from calibration.observe import COMPUTE, log_error_sd, observation_model
 from calibration.records import Statistic, quarter_of, statistics
 from ecosystem.inputs.catalogue import Row, read_rows
 from ecosystem.inputs.faults import FaultList, nearest
@@ -130,8 +130,9 @@ def _resolve(row: TargetRow, place: str, faults: FaultList) -> Target | None:
     name = faults.name(f"{place}.observable", row.observable, observables())
     if figure and name and figure.unit != observables()[name].unit:
         faults.add(f"{place}.observable", name, f"an observable in {figure.unit}")
-    if row.log_sd is None and row.observable != "published_compute":
-        faults.add(f"{place}.log_sd", "", "a number above 0 (blank for published_compute only)")
+    if row.log_sd is None and row.observable not in COMPUTE:
+        allowed = f"a number above 0 (blank for {' and '.join(COMPUTE)} only)"
+        faults.add(f"{place}.log_sd", "", allowed)
     if figure is None or len(faults.faults) > known:
         return None
     model, period = observation_model(), quarter_of(figure.date)

@@ -174,6 +174,9 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "fill_by_tier": safe_ratio(by_tier(drawn_place, setting), by_tier(megawatt_place, setting)),
         "servers_hub": total(built.servers * hub),
         "halls_hub": total(built.capacity * hub),
+        "nameplate_hub": total(built.nameplate * hub),
+        "racks_built_hub": total(megawatt * hub) * 1000 / setting.parameters.rack_power,
+        "racks_running_hub": total(drawn * hub) * 1000 / setting.parameters.rack_power,
         "readiness_hub": safe_ratio(
             total(quarter.policy.readiness_next * world.prefectures.hub),
             total(world.prefectures.hub * np.ones((setting.runs, 1))),

@@ -119,8 +119,8 @@ def test_all_references_of_a_table_are_checked_at_once(tmp_path: Path) -> None:
         "no_date,compute_pflops,qingyang,2024-06-20,,published_compute,,1,fit,",
         "too_early,rd_expenditure,gansu,2015,,research_spending,0.1,1,fit,",
         "no_observable,compute_pflops,qingyang,2024-06-19,,published,,1,fit,",
-        "wrong_unit,compute_pflops,qingyang,2024-06-19,,standard_racks,0.3,1,fit,",
-        "no_error,standard_racks,qingyang,2024-06-19,,standard_racks,,1,fit,",
+        "wrong_unit,compute_pflops,qingyang,2024-06-19,,racks_built,0.3,1,fit,",
+        "no_error,standard_racks,qingyang,2024-06-19,,racks_built,,1,fit,",
     ]
     table.write_text("\n".join([HEADER, *lines]), encoding="utf-8-sig")
     with pytest.raises(InputError) as error:

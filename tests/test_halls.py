@@ -93,6 +93,29 @@ def test_old_servers_take_the_room_their_power_asks_for() -> None:
     np.testing.assert_allclose(fill[there], 1000, rtol=1e-12)
 
 
+@pytest.mark.parametrize("wear", [0.0, 0.01])
+def test_the_nameplate_changes_by_wear_alone_while_nothing_is_built(wear: float) -> None:
+    """Without wear it is constant, though halls carry more as servers need less power."""
+    setting = setting_of(hall_depreciation=wear, footloose_share=1e-12, replicates=range(2))
+    first = initial_state(setting).centres.nameplate.sum(axis=1)
+    for quarter, _ in quarters(setting, 40):
+        expected = first * (1 - wear) ** (quarter.state.period + 1)
+        np.testing.assert_allclose(quarter.investment.nameplate.sum(axis=1), expected, rtol=1e-9)
+
+
+def test_the_nameplate_of_a_hall_is_what_was_ordered() -> None:
+    """In PFLOPS of the day of the order, three quarters before the hall stands."""
+    setting = setting_of(replicates=range(3), fixed=False, exit_quarters=1000.0)
+    orders, before = [], initial_state(setting).centres.nameplate
+    for quarter, state in quarters(setting, 24):
+        built, kept = quarter.investment, 1 - setting.parameters.hall_depreciation
+        arrived = orders[-3] if len(orders) >= 3 else 0 * before
+        np.testing.assert_allclose(built.nameplate, before * kept + arrived, rtol=1e-9, atol=1e-9)
+        orders.append(built.hall_order)
+        before = state.centres.nameplate
+    assert (np.sum(orders, axis=0).sum(axis=1) > 0).all()
+
+
 @pytest.mark.slow
 def test_halls_of_the_hub_stand_two_thirds_full() -> None:
     """Median over 100 draws of the mean fill from 2030 to 2035 lies between .55 and .75.

@@ -178,6 +178,7 @@ def strange_centres(c: Centres, luck: np.random.Generator) -> Centres:
         use=sold / np.where(empty, 1.0, 2190 * servers),
         halls=c.halls * luck.uniform(0.2, 2.0, shape),
         halls_pipeline=luck.uniform(0.0, 5.0, c.halls_pipeline.shape),
+        nameplate=c.nameplate * luck.uniform(0.2, 2.0, shape),
         server_pipeline=luck.uniform(0.0, 900.0, c.server_pipeline.shape),
         mark=luck.uniform(-0.5, 0.3, shape) - 6.0 * (luck.random(shape) < 0.2),
         fill_history=luck.uniform(0.2, 0.9, c.fill_history.shape),

@@ -17,7 +17,7 @@ from ecosystem.maths.chance import Chance
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.quarter.rules import rules_of
-from ecosystem.stages.drivers import halved, national_capacity_table, unit_costs
+from ecosystem.stages.drivers import national_capacity_table, new_power, unit_costs
 from ecosystem.stages.supply_chain import initial_cumulative
 from ecosystem.state import state as agents
 from ecosystem.state.setting import Parameters, Setting
@@ -101,15 +101,8 @@ def initial_nation(setting: Setting) -> agents.Nation:
         use=ratio,
         use_2024=ratio,
         rival_use=ratio,
-        power=new_power_of(setting, mid_year(0)),
+        power=new_power(setting, mid_year(0)),
     )
-
-
-def new_power_of(setting: Setting, year: float) -> Array:
-    """Return the power of new servers in a year, kW/PFLOPS (runs, kinds)."""
-    horizon = setting.by_kind("power_halving_time")
-    reference = setting.parameters.price_reference_year
-    return halved(setting.by_kind("power"), year, horizon, reference)
 
 
 def initial_governments(setting: Setting) -> agents.Governments:
@@ -140,11 +133,11 @@ def initial_centres(setting: Setting) -> agents.Centres:
     world, p = setting.world, setting.parameters
     centres, year = world.centres, mid_year(0)
     servers = every_run(centres.servers, setting)
-    new_power = spread(new_power_of(setting, year), centres.kind)
-    halls = servers / p.initial_fill * new_power / 1000
+    power = spread(new_power(setting, year), centres.kind)
+    nameplate = servers / p.initial_fill
     server_cost, hall_cost = unit_costs(setting, year)
     book_servers = p.opening_book * spread(server_cost, centres.kind) * servers
-    book_halls = spread(hall_cost, centres.kind) * servers / p.initial_fill
+    book_halls = spread(hall_cost, centres.kind) * nameplate
     book = book_servers + book_halls
     use = spread(setting.by_kind("demand_ratio_start"), centres.kind) * (servers > 0)
     luck = setting.chance.normal("service quality", 0, centres.count)
@@ -156,11 +149,12 @@ def initial_centres(setting: Setting) -> agents.Centres:
     stands = centres.sum(servers, "cell")
     fill = (stands + prior * p.neutral_fill) / (stands / p.initial_fill + prior)
     return agents.Centres(
-        halls=halls,
+        halls=nameplate * power / 1000,
         halls_pipeline=zeros(setting, HALL_QUARTERS, centres.count),
         servers=servers,
         server_pipeline=zeros(setting, SERVER_QUARTERS, centres.count),
-        power=new_power,
+        nameplate=nameplate,
+        power=power,
         pue=every_run(centres.pue, setting),
         mark=zeros(setting, centres.count),
         sold=use * servers * HOURS,

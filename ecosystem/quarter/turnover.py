@@ -128,6 +128,7 @@ def next_centres(quarter: Quarter) -> agents.Centres:
     return agents.Centres(
         halls=exits.halls,
         halls_pipeline=exits.halls_pipeline,
+        nameplate=exits.nameplate,
         servers=exits.servers,
         server_pipeline=exits.server_pipeline,
         power=exits.power,

@@ -73,7 +73,7 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
     horizon = setting.by_kind("price_halving_time")
     reference = p.price_reference_year
     price = halved(reference_prices(setting), year, horizon, reference)
-    power = halved(setting.by_kind("power"), year, setting.by_kind("power_halving_time"), reference)
+    power = new_power(setting, year)
     server_cost, hall_cost = unit_costs(setting, year)
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
@@ -135,6 +135,15 @@ def real_time_trend(setting: Setting, year: float | Array) -> Array:
     p, start = setting.parameters, setting.parameters.real_time_share_start
     risen = sigmoid(p.real_time_share_speed * (year - p.real_time_share_midpoint))
     return np.asarray(start + (p.real_time_share_end - start) * risen)
+
+
+def new_power(setting: Setting, year: float) -> Array:
+    """Return the power of new servers in a year, kW/PFLOPS (runs, kinds)."""
+    horizon, reference = (
+        setting.by_kind("power_halving_time"),
+        setting.parameters.price_reference_year,
+    )
+    return halved(setting.by_kind("power"), year, horizon, reference)
 
 
 def unit_costs(setting: Setting, year: float) -> tuple[Array, Array]:

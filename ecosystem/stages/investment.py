@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ecosystem.inputs.calendar import QUARTERS_A_YEAR
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.drivers import new_power
 from ecosystem.stages.finance import equity
 from ecosystem.stages.location import cell_fill, hall_capacity, place_halls, standard_pue
 from ecosystem.state.records import Investment, Quarter
@@ -42,6 +44,7 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
         location=location,
         halls=halls,
         halls_pipeline=advance(c.halls_pipeline, hall_order * new_power / 1000),
+        nameplate=planned_capacity(quarter, setting),
         capacity=capacity,
         servers=servers,
         server_pipeline=advance(waiting, server_order),
@@ -57,6 +60,19 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
         rationed=rationed,
         fill=cell_fill(servers * power, halls, drivers, setting),
     )
+
+
+def planned_capacity(quarter: Quarter, setting: Setting) -> Array:
+    """Return the nameplate of halls, what they were planned to carry, PFLOPS (runs, centres).
+
+    N' = N (1 - wear) + 1000 MW arrived/kW of new servers when these halls were ordered, as many
+    quarters ago as the pipeline is long. Nobody decides on it: it is what is published of halls.
+    """
+    c, p = quarter.state.centres, setting.parameters
+    years = c.halls_pipeline.shape[1] / QUARTERS_A_YEAR
+    then = new_power(setting, quarter.drivers.year - years)
+    arrived = 1000 * c.halls_pipeline[:, 0] / spread(then, setting.world.centres.kind)
+    return np.asarray(c.nameplate * (1 - p.hall_depreciation) + arrived)
 
 
 def advance(pipeline: Array, order: Array) -> Array:

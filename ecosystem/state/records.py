@@ -93,6 +93,7 @@ class Investment:
     location: Location
     halls: Array  # MW in place (runs, centres)
     halls_pipeline: Array  # MW (runs, hall quarters, centres)
+    nameplate: Array  # PFLOPS that halls were planned to carry when ordered (runs, centres)
     capacity: Array  # PFLOPS that the halls can carry (runs, centres)
     servers: Array  # PFLOPS running (runs, centres)
     server_pipeline: Array  # PFLOPS (runs, server quarters, centres)
@@ -285,6 +286,7 @@ class Exits:
     server_pipeline: Array  # PFLOPS (runs, quarters, centres)
     halls: Array  # MW (runs, centres)
     halls_pipeline: Array  # MW (runs, quarters, centres)
+    nameplate: Array  # PFLOPS (runs, centres)
     power: Array  # kW/PFLOPS (runs, centres)
     pue: Array  # (runs, centres)
     book_servers: Array  # M¥ (runs, centres)

@@ -51,6 +51,7 @@ class Centres:
 
     halls: Array  # (runs, centres)
     halls_pipeline: Array  # (runs, hall quarters, centres), next arrival first
+    nameplate: Array  # (runs, centres)
     servers: Array  # (runs, centres)
     server_pipeline: Array  # (runs, server quarters, centres), next arrival first
     power: Array  # (runs, centres)

@@ -97,6 +97,7 @@ class Centre:
     owner: str
     halls: float
     halls_pipeline: list[float]  # next arrival first
+    nameplate: float
     servers: float
     server_pipeline: list[float]
     power: float

@@ -68,6 +68,7 @@ def reference_exits(
         "servers": hand_over(investment["servers"], sold),
         "server_pipeline": [hand_over(lag, sold) for lag in investment["server_pipeline"]],
         "halls": hand_over(investment["halls"], taken),
+        "nameplate": hand_over(investment["nameplate"], taken),
         "halls_pipeline": [hand_over(lag, taken) for lag in investment["halls_pipeline"]],
         "power": mean_after(investment["power"]),
         "pue": mean_after(investment["pue"]),

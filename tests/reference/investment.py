@@ -9,8 +9,8 @@ from .closed_forms import ratio
 from .location import cell_fill, reference_location, standard_pue
 
 LISTS = (
-    "halls halls_pipeline capacity servers server_pipeline arrived scrapped power pue hall_order "
-    "server_order hall_outlay server_outlay rationed"
+    "halls halls_pipeline nameplate capacity servers server_pipeline arrived scrapped power pue "
+    "hall_order server_order hall_outlay server_outlay rationed"
 ).split()
 PIPELINES = ("halls_pipeline", "server_pipeline")
 
@@ -99,8 +99,14 @@ def arrive(
     servers = min(stay + delivered, capacity)
     old = ratio(stay, servers)  # an empty slot will get what is built now
     next_halls = 1000 * centre.halls_pipeline[1] / new_power
+    years = agents.year - 0.75 - p.price_reference_year  # halls are ordered three quarters ahead
+    then = agents.by_kind("power")[kind] * 2 ** (
+        -years / agents.by_kind("power_halving_time")[kind]
+    )
     return {
         "halls": halls,
+        "nameplate": centre.nameplate * (1 - p.hall_depreciation)
+        + 1000 * centre.halls_pipeline[0] / then,
         "capacity": capacity,
         "servers": servers,
         "arrived": delivered,
