@@ -130,7 +130,7 @@ def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
 
 
 def park_taxes(quarter: Quarter, setting: Setting) -> Array:
-    """Return what parks would pay in taxes if they owed no charge, M¥ (runs, 1)."""
+    """Return what parks would pay in taxes if nothing were worn and no charge owed, M¥ (runs, 1)."""
     added = quarter.accounts.value_added["parks"] + charges_due("parks", quarter, setting)
     free, _ = close_statement(added, quarter.accounts.wages["parks"], 0.0, setting)
     return total(free.value_added_tax + free.income_tax)
