@@ -1,12 +1,13 @@
-"""S5 and S7: what adopting AI costs parks, and who pays for it."""
+"""S5 and S7: what adopting AI costs parks, who pays for it, and what they gain by it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.maths.arrays import Array, add_up, safe_ratio
 from ecosystem.stages.routing import output_of_parks, park_output
-from ecosystem.state.ledger import split_evenly
+from ecosystem.stages.settlement import park_energy
+from ecosystem.state.ledger import Purpose, select, split_evenly
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
@@ -67,3 +68,40 @@ def server_wear(quarter: Quarter, setting: Setting) -> Array:
     rate = setting.by_kind("server_depreciation") + quarter.drivers.price_decline / 4
     value = quarter.state.parks.servers * quarter.drivers.server_cost[:, general]
     return np.asarray(value * rate[:, general])
+
+
+PURCHASES = ("compute local use", "compute imports", "AI services")
+"""Labels of the flows by which parks buy what the compute chain sells, here and outside."""
+
+
+def purchases(quarter: Quarter) -> Array:
+    """Return what parks buy of compute and AI services before vouchers, M¥ (runs, parks)."""
+    bought = select(quarter.accounts.flows, Purpose.SALE, payer="parks")
+    return add_up(flow.paid for flow in bought if flow.label in PURCHASES)
+
+
+def opening_purchases(quarter: Quarter) -> Array:
+    """Return what parks bought in the first quarter of the run, M¥ (runs, parks)."""
+    state = quarter.state
+    return state.parks.opening_purchases if state.period else purchases(quarter)
+
+
+def value_added_gain(quarter: Quarter, setting: Setting) -> Array:
+    """Return the net value added that parks gain by digital-real integration, M¥ (runs, parks).
+
+    (1 - goods)(Y - Y0) - (power - power0) - (purchases - purchases0) - wear of own servers - wear
+    of adoption capital, where 0 is what the adoption, the purchases and the servers (none) of the
+    start would give, grown as output grows without a gain. It cancels in a pair of runs. What is
+    bought here is counted once, in the value added of who sells it. Support raises nothing here:
+    servers and adoption wear whoever paid for them, and purchases are before vouchers.
+    """
+    state, p, parks = quarter.state, setting.parameters, setting.world.parks
+    base = output_of_parks(parks.adoption, state.period, setting)
+    grown = np.exp(p.park_output_growth * state.period / 4)
+    energy = base * parks.energy_intensity * (1 - p.park_energy_gain * parks.adoption)
+    tariff = quarter.drivers.electricity[parks.prefecture] / 1000
+    added = (1 - p.park_goods_share) * (quarter.innovation.park_output - base)
+    added = added - (park_energy(quarter, setting) - energy) * tariff
+    bought = purchases(quarter) - grown * opening_purchases(quarter)
+    wear = server_wear(quarter, setting) + adoption_wear(quarter, setting)
+    return np.asarray(added - bought - wear)

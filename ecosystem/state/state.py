@@ -110,6 +110,7 @@ class Parks:
 
     adoption: Array  # (runs, parks)
     servers: Array  # (runs, parks)
+    opening_purchases: Array  # (runs, parks)
     cash: Array  # (runs, parks)
 
 
