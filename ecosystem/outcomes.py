@@ -48,12 +48,12 @@ def value_added_by_place(
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return local value added, gross and net of depreciation and subsidy, M¥.
 
-    By prefecture for each sector of the compute chain, (runs, prefectures) each: centres, equipment makers, AI firms,
-    universities. Net subtracts economic depreciation of the local share of centres and each
-    subsidy that the sum counts as income, once: a voucher counts in what firms save, or else in
-    what centres earn from other buyers. What is bought with a grant is added back, so that a grant
-    neither raises nor lowers the sum by itself. Charges are added back too: they are paid out of
-    value added, as taxes are.
+    By prefecture for each sector of the compute chain, (runs, prefectures) each: centres, equipment
+    makers, AI firms, universities. Net subtracts economic depreciation of the local share of
+    centres and each subsidy that the sum counts as income, once: a voucher counts in what firms
+    save, or else in what centres earn from other buyers. What is bought with a grant is added back,
+    so that a grant neither raises nor lowers the sum by itself. Charges are added back too: they
+    are paid out of value added, as taxes are.
     """
     p, world, accounts = setting.parameters, setting.world, quarter.accounts
     local: dict[str, Array | float] = {
