@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arms import scenario, switched
 from helpers import final, quarters, setting_of
 
 from ecosystem.inputs.scenario import Scenario
@@ -41,11 +42,13 @@ def quarter(setting: Setting) -> Quarter:
 
 def test_support_that_adds_nothing_leaves_adoption_as_it_was() -> None:
     """The programme acts by what it buys alone; it saves power all the same."""
-    found = {}
-    for name in ("history", SUPPORTED):
-        _, state = final(setting_of(name, park_adoption_additionality=0.0), 40)
-        found[name] = state.parks.adoption
-    np.testing.assert_allclose(found[SUPPORTED], found["history"], rtol=1e-6)
+    found = []
+    for active in (False, True):
+        alone = scenario(*switched("strong_industry", active))
+        quarter, state = final(setting_of(alone, park_adoption_additionality=0.0), 40)
+        found.append(state.parks.adoption)
+        assert np.all((quarter.policy.lever["strong_industry"] > 0) == active)
+    np.testing.assert_allclose(*found, rtol=1e-6)
 
 
 def test_money_without_end_buys_all_adoption_and_no_more() -> None:
