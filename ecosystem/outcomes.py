@@ -11,6 +11,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import close_statement
+from ecosystem.stages.parks import adoption_wear, value_added_gain
 from ecosystem.stages.settlement import park_energy, upkeep
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
 from ecosystem.state.records import BATCH, Quarter
@@ -42,25 +43,28 @@ def fp32(setting: Setting) -> Array:
     return spread(setting.by_kind("headline_weight"), setting.world.centres.kind)
 
 
-def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
-    """Return local value added by prefecture, gross and net of depreciation and subsidy, M¥.
+def value_added_by_place(
+    quarter: Quarter, setting: Setting
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return local value added, gross and net of depreciation and subsidy, M¥.
 
-    The compute chain: centres, equipment makers, AI firms, universities. Net subtracts economic
-    depreciation of the local share of centres and each subsidy that the sum counts as income, once:
-    a voucher counts in what firms save, or else in what centres earn from other buyers. What is
-    bought with a grant is added back, so that a grant neither raises nor lowers the sum by itself.
-    Charges are added back too: they are paid out of value added, as taxes are.
+    By prefecture for each sector of the compute chain, (runs, prefectures) each: centres, equipment
+    makers, AI firms, universities. Net subtracts economic depreciation of the local share of
+    centres and each subsidy that the sum counts as income, once: a voucher counts in what firms
+    save, or else in what centres earn from other buyers. What is bought with a grant is added back,
+    so that a grant neither raises nor lowers the sum by itself. Charges are added back too: they
+    are paid out of value added, as taxes are.
     """
     p, world, accounts = setting.parameters, setting.world, quarter.accounts
     local: dict[str, Array | float] = {
         "centres": quarter.policy.local_settlement, "makers": 1.0, "firms": 1.0, "universities": 1.0
     }  # fmt: skip
-    gross = add_up(
-        getattr(world, name).sum(
+    gross = {
+        name: getattr(world, name).sum(
             accounts.value_added[name] + share * charges_due(name, quarter, setting), "prefecture"
         )
         for name, share in local.items()
-    )
+    }
     received, books = accounts.settlement.received, accounts.books
     to_firms = accounts.vouchers["firms"]
     to_others = 1 - safe_ratio(total(to_firms), add_up(map(total, accounts.vouchers.values())))
@@ -69,16 +73,21 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
     centre = quarter.policy.local_settlement * (books.depreciation + counted)
     bought = p.research_purchase_share * quarter.innovation.grants
     granted = p.university_wage_share * quarter.innovation.university_grants
-    net = gross - world.centres.sum(centre, "prefecture")
-    net = net - world.firms.sum(to_firms - bought, "prefecture")
-    return gross, net - world.universities.sum(granted, "prefecture")
+    taken_off = {"centres": centre, "firms": to_firms - bought, "universities": granted}
+    net = gross | {
+        name: gross[name] - getattr(world, name).sum(values, "prefecture")
+        for name, values in taken_off.items()
+    }
+    return gross, net
 
 
 def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     """Return value added, public money and the spread over prefectures."""
     world, p, t = setting.world, setting.parameters, quarter.state.period
     accounts = quarter.accounts
-    gross, net = value_added_by_place(quarter, setting)
+    gross_of, net_of = value_added_by_place(quarter, setting)
+    gross, net = add_up(gross_of.values()), add_up(net_of.values())
+    gained = total(value_added_gain(quarter, setting))
     cost = public_cost(accounts.flows)
     prefecture, province, nation = total(cost[:, :-2]), cost[:, [-2]], cost[:, [-1]]
     cost = prefecture + province + nation
@@ -92,8 +101,16 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         wealth, people, world.prefectures.tier.astype(int)
     )
     return {
+        "regional_value_added": total(net) + gained,
         "local_value_added_net": total(net),
+        "park_value_added_gain": gained,
+        "park_adoption_wear": total(adoption_wear(quarter, setting)),
+        "value_added_centres": total(net_of["centres"]),
+        "value_added_makers": total(net_of["makers"]),
+        "value_added_ai_firms": total(net_of["firms"]),
+        "value_added_universities": total(net_of["universities"]),
         "local_value_added_gross": total(gross),
+        "social_account": total(net) + gained - social_cost(quarter, cost, cost - taxes, setting),
         "net_public_cost": cost - taxes,
         "public_cost": cost,
         "public_cost_national": nation,
@@ -103,12 +120,25 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "unspent": planned - spent,
         "local_tax_receipts": accounts.local_receipts,
         "value_added_by_tier": by_tier(net, setting),
+        "value_added_hub": total(net * world.prefectures.hub),
+        "gini_value_added": kernels.gini(np.maximum(gross, 0), people)[:, None],
         "theil_between": between[:, None],
         "theil_within": within[:, None],
         "theil": kernels.theil(wealth, people)[:, None],
         "gini": kernels.gini(wealth, people)[:, None],
         "investment": amount(select(accounts.flows, Purpose.INVESTMENT)),
     }
+
+
+def social_cost(quarter: Quarter, cost: Array, net_cost: Array, setting: Setting) -> Array:
+    """Return what public money costs society, M¥ (runs, 1).
+
+    What is paid for work and goods, research grants among it, is used up. A subsidy is not: who
+    gets it has it, and value added is net of it. Raising each yuan of net cost takes a part of a
+    yuan more.
+    """
+    passed_on = amount(select(quarter.accounts.flows, Purpose.SUBSIDY, payer="government"))
+    return cost - passed_on + (setting.parameters.cost_of_public_funds - 1) * net_cost
 
 
 def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
@@ -130,7 +160,7 @@ def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
 
 
 def park_taxes(quarter: Quarter, setting: Setting) -> Array:
-    """Return what parks would pay in taxes if they owed no charge, M¥ (runs, 1)."""
+    """Return what parks would pay in taxes without wear and without charges, M¥ (runs, 1)."""
     added = quarter.accounts.value_added["parks"] + charges_due("parks", quarter, setting)
     free, _ = close_statement(added, quarter.accounts.wages["parks"], 0.0, setting)
     return total(free.value_added_tax + free.income_tax)
@@ -278,7 +308,10 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     firms_place = world.firms.sum(f.active, "prefecture")
     staff = world.firms.sum(labour.staff, "domain")
     diversity = kernels.shannon(safe_ratio(staff, total(staff)))[:, None]
+    branch_jobs = setting.parameters.branch_staff * total(society.branches)
+    jobs = total(labour.centre_jobs) + total(labour.maker_jobs) + total(labour.staff) + branch_jobs
     return {
+        "jobs": jobs,
         "ai_firm_staff": total(labour.staff),
         "patents": total(made.patents),
         "ai_firms": total(f.active),
@@ -305,7 +338,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
             total(made.absorptive * business.sales), total(business.sales)
         ),
         "branches": total(society.branches),
-        "branch_jobs": setting.parameters.branch_staff * total(society.branches),
+        "branch_jobs": branch_jobs,
         "domain_diversity": diversity,
         "effective_domains": np.exp(diversity),
         "park_adoption": quarter.state.parks.adoption.mean(axis=1, keepdims=True),

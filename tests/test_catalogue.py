@@ -55,6 +55,9 @@ def test_names_that_point_into_another_table_exist_there():
     for name, row in instruments.items():
         for other in row.excluded:
             faults.name(f"{name}.excludes", other, instruments)
+    for name, outcome in catalogue.outcomes().items():
+        for other in outcome.beside:
+            faults.name(f"{name}.beside", other, catalogue.outcomes())
     for name, row in mechanisms.items():
         for other in (*row.off, *getattr(row, "instrument_names", ())):
             faults.name(name, other, instruments)

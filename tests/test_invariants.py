@@ -16,6 +16,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.investment import advance
+from ecosystem.stages.parks import adoption_outlay
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
 from ecosystem.state.records import Quarter
@@ -268,6 +269,7 @@ def check_public_money(quarter: Quarter, reported: dict[str, np.ndarray], settin
     built, price = quarter.investment, quarter.drivers.server_cost[:, setting.world.kinds.general]
     spent = whole(built.hall_outlay) + whole(built.server_outlay)
     spent += whole(quarter.supply.investment) + whole(quarter.innovation.park_order * price)
+    spent += whole(adoption_outlay(quarter, setting))
     close_money(reported["investment"][:, 0], spent)
 
 

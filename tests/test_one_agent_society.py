@@ -8,7 +8,9 @@ from one_agent import DOMAIN, PLACE, RUN, Case, case, same
 from reference.closed_forms import logistic, match
 
 from ecosystem.inputs.calendar import mid_year
+from ecosystem.maths.arrays import Array
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.innovation import affordability
 
 # S5
 
@@ -148,6 +150,24 @@ def test_one_park_adopts_and_builds() -> None:
     order = c.p("park_build_speed") * support * max(wanted - kept, 0)
     same(made.park_order[RUN, 0], order)
     same(made.park_servers_next[RUN, 0], kept + order)
+    adopted = c.setting.rules.adopt_ai(c.quarter, c.setting, c.state.parks.adoption, rates(c))
+    paid = c.quarter.policy.programme_paid[RUN, c.setting.schedule.column("strong_industry")]
+    cost = c.p("park_adoption_public_share") * c.p("park_adoption_cost")
+    bought = c.p("park_adoption_additionality") * c.p("strong_industry_effectiveness") * paid
+    bought /= cost * 4 * made.park_output[RUN].sum()
+    assert 0 < bought < 1
+    same(made.adoption_next[RUN, 0], adopted[RUN, 0] + bought * (1 - adopted[RUN, 0]))
+
+
+def rates(c: Case) -> Array:
+    """Return the rates at which parks adopt without support, a year (runs, parks)."""
+    affordable = affordability(c.quarter, c.setting).mean(axis=2)[:, c.world.parks.prefecture]
+    wanted = c.setting.rules.build_servers(c.quarter, c.setting)
+    own = 1 + c.setting.parameters.own_centre_bonus * np.minimum(
+        1, c.state.parks.servers / np.where(wanted > 0, wanted, np.inf)
+    )
+    good = c.quarter.innovation.relative_quality.mean(axis=1, keepdims=True)
+    return c.setting.parameters.park_adoption_rate * good * affordable * own
 
 
 # S6

@@ -198,7 +198,7 @@ class Shock(Row):
 
 
 class Outcome(Row):
-    """What is reported, and over which time."""
+    """What is reported, over which time, and ``beside`` which parts it is always shown."""
 
     title_en: str
     title_zh: str
@@ -208,6 +208,7 @@ class Outcome(Row):
     dimension: Literal["", "tier", "kind", "region", "domain", "prefecture"] = ""
     headline: bool
     better: Literal["higher", "lower", ""] = ""
+    beside: Names = ()
     meaning: str
 
 

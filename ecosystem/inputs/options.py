@@ -63,10 +63,13 @@ def _outcomes(faults: FaultList, value: Any, whole: bool = False) -> tuple[str, 
     asked = listed(value)
     if not asked:
         faults.add("", value, "at least one outcome")
-    valid = [name for name, row in outcome_table().items() if not (whole and row.dimension)]
+    table = outcome_table()
+    valid = [name for name, row in table.items() if not (whole and row.dimension)]
+    shown = []
     for name in asked:
         faults.name("", name, valid)
-    return tuple(dict.fromkeys(asked))
+        shown += [name, *(table[name].beside if name in valid else ())]
+    return tuple(dict.fromkeys(shown))
 
 
 def _address(faults: FaultList, value: Any) -> Any:

@@ -71,6 +71,7 @@ def initial_state(setting: Setting) -> agents.State:
         parks=agents.Parks(
             adoption=every_run(setting.world.parks.adoption, setting),
             servers=zeros(setting, setting.world.parks.count),
+            opening_purchases=zeros(setting, setting.world.parks.count),
             cash=zeros(setting, setting.world.parks.count),
         ),
         buyers=initial_buyers(setting),

@@ -8,6 +8,7 @@ from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_pe
 from ecosystem.maths.arrays import Array, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.parks import opening_purchases
 from ecosystem.stages.policy import readiness_part
 from ecosystem.state import state as agents
 from ecosystem.state.records import Quarter
@@ -37,6 +38,7 @@ def next_state(quarter: Quarter, setting: Setting) -> agents.State:
         parks=agents.Parks(
             adoption=quarter.innovation.adoption_next,
             servers=quarter.innovation.park_servers_next,
+            opening_purchases=opening_purchases(quarter),
             cash=cash["parks"],
         ),
         buyers=agents.Buyers(

@@ -10,6 +10,7 @@ from ecosystem.stages.bills import BUYERS, Compute, compute_bills
 from ecosystem.stages.books import centre_books, centre_costs, founding_equity
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import Statement, close_statement
+from ecosystem.stages.parks import adoption_outlay, adoption_support, adoption_wear, server_wear
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import park_energy, park_outlay
 from ecosystem.state.ledger import (
@@ -193,20 +194,23 @@ def park_flows(
     tariff = quarter.drivers.electricity[setting.world.parks.prefecture]
     power = park_energy(quarter, setting) * tariff / 1000
     wages, goods = p.park_wage_share * output, p.park_goods_share * output
-    servers = park_outlay(quarter, setting)
-    payers, support = (
+    servers, adoption = park_outlay(quarter, setting), adoption_outlay(quarter, setting)
+    wear = server_wear(quarter, setting) + adoption_wear(quarter, setting)
+    payers, granted = (
         side["industrial_centres"] for side in (settlement.payers, settlement.received)
     )
+    support = granted + adoption_support(quarter, setting)  # the programme pays it, see below
     bought = quarter.state.parks.cash - ledger.balance["parks"]  # compute, net, and AI services
     added = output - goods - power - bought - charges_due("parks", quarter, setting)
-    result, profit = close_statement(added, wages, 0.0, setting)
-    dividend = p.park_payout * np.maximum(profit - servers + support, 0)
+    result, profit = close_statement(added, wages, wear, setting)
+    dividend = p.park_payout * np.maximum(profit + wear - servers - adoption + support, 0)
     ledger.add(Purpose.SALE, "manufactures sold", "world", None, "parks", output)
     ledger.add(Purpose.SALE, "inputs bought outside", "parks", goods, "world")
     ledger.add(Purpose.SALE, "electricity", "parks", power, "grid")
     ledger.add(Purpose.WAGE, "wages", "parks", wages, "households")
     ledger.add(Purpose.INVESTMENT, "equipment imported", "parks", servers, "world")
-    ledger.add(Purpose.SUBSIDY, "subsidies", "government", payers, "parks", support)
+    ledger.add(Purpose.INVESTMENT, "adoption of AI", "parks", adoption, "world")
+    ledger.add(Purpose.SUBSIDY, "subsidies", "government", payers, "parks", granted)
     ledger.add(Purpose.DIVIDEND, "dividends", "parks", dividend, "households")
     return result
 
@@ -235,7 +239,7 @@ def university_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Arra
 
 
 def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
-    """List programme money: grants to firms and universities, the rest to people here.
+    """List programme money: grants to research, support of parks, the rest to people here.
 
     The fiscal loop's money is the province's; its grants and those of programmes are paid apart.
     """
@@ -246,16 +250,19 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     loop = by_level(0 * extra, extra, np.zeros_like(policy.prefecture_paid))
     granted = total(innovation.grants) + total(innovation.university_grants)
     loop_grants = setting.parameters.fiscal_loop_grant_share * extra
+    support = adoption_support(quarter, setting)
     in_programmes = safe_ratio(granted - loop_grants, total(payer))
+    to_parks = safe_ratio(total(support), total(payer))
     in_loop = safe_ratio(loop_grants, extra)
     grants = payer * in_programmes + loop * in_loop
-    rest = payer * (1 - in_programmes) + loop * (1 - in_loop)
+    rest = payer * (1 - in_programmes - to_parks) + loop * (1 - in_loop)
     firms = safe_ratio(total(innovation.grants), granted)
     for part, sector, got in (
         (firms, "firms", innovation.grants),
         (1 - firms, "universities", innovation.university_grants),
     ):
         ledger.add(Purpose.GRANT, "grants", "government", grants * part, sector, got)
+    ledger.add(Purpose.SUBSIDY, "subsidies", "government", payer * to_parks, "parks", support)
     ledger.add(Purpose.PROGRAMME, "programmes", "government", rest, "households")
 
 

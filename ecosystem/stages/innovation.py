@@ -11,6 +11,7 @@ from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import reference_prices
+from ecosystem.stages.parks import adoption_bought
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
@@ -320,17 +321,17 @@ def modernise(
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
-    Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own; it
-    builds towards C* = adoption * output * intensity (2.10).
+    Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own;
+    what support buys comes on top. A park builds towards C* = adoption * output * intensity (2.10).
     """
     state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks
     here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
-    push = 1 + policy.lever["strong_industry"]
     target = setting.rules.build_servers(quarter, setting)
     own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
-    rate = p.park_adoption_rate * push * relative.mean(axis=1, keepdims=True) * here * own
-    adoption_next = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
+    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
+    adoption = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
+    adoption_next = adoption + (1 - adoption) * adoption_bought(quarter, setting)
     decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
     kept = k.servers * (1 - decay)
     support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]

@@ -247,9 +247,14 @@ def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
 
 def park_output(state: State, setting: Setting) -> Array:
     """Return output of parks, M¥ a quarter (runs, parks); model equation (5.8)."""
+    return output_of_parks(state.parks.adoption, state.period, setting)
+
+
+def output_of_parks(adoption: Array, period: int, setting: Setting) -> Array:
+    """Return what parks make in a quarter at some `adoption`, M¥ (runs, parks)."""
     p, parks = setting.parameters, setting.world.parks
-    trend = np.exp(p.park_output_growth * state.period / 4)
-    gain = (1 + p.park_productivity_gain * state.parks.adoption) / (
+    trend = np.exp(p.park_output_growth * period / 4)
+    gain = (1 + p.park_productivity_gain * adoption) / (
         1 + p.park_productivity_gain * parks.adoption
     )
     return np.asarray(parks.output * trend * gain)

@@ -34,7 +34,7 @@ class Purpose(StrEnum):
     INVESTMENT = "investment"  # equipment and buildings
     TAX = "tax"  # on value added and on profit
     CHARGE = "charge"  # so much a unit of a quantity: a row of the instrument table
-    SUBSIDY = "subsidy"  # what a transfer pays on claims, vouchers included
+    SUBSIDY = "subsidy"  # what transfers pay on claims, vouchers included, and support of parks
     GRANT = "grant"  # for research, out of programmes and the fiscal loop
     PROGRAMME = "programme"  # what else programmes pay to people here
     FUNDING = "funding"  # of universities, with and without a policy

@@ -111,6 +111,7 @@ class Parks:
 
     adoption: Array  # (runs, parks)
     servers: Array  # (runs, parks)
+    opening_purchases: Array  # (runs, parks)
     cash: Array  # (runs, parks)
 
 

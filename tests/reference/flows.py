@@ -14,9 +14,10 @@ from .agents import Agents
 from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_books
+from .parks import park_accounts
 from .policy import readiness_part
 from .public import government_accounts, passive_deposits, tax_shares
-from .settlement import park_outlays, power_bill, reference_settlement, voucher_base
+from .settlement import power_bill, reference_settlement, voucher_base
 
 USERS = 6  # of compute at home
 FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES, BRANCHES = range(USERS)
@@ -319,53 +320,6 @@ def local_services(agents: Agents, business: Record) -> dict[str, Any]:
     share = agents.p.deployment_government_share
     parks = share_out(spending * (1 - share), [park.output for park in agents.parks])
     return {"government": spending * share, "parks": parks}
-
-
-def park_accounts(
-    agents: Agents,
-    drivers: Record,
-    policy: Record,
-    innovation: Record,
-    settlement: Record,
-    bills: list[float],
-    services: list[float],
-) -> list[Record]:
-    """Return the quarter of each park."""
-    p, result = agents.p, []
-    saving = p.park_energy_gain
-    saving += p.strong_industry_energy_gain * policy["lever"]["strong_industry"][0]
-    outlays = park_outlays(drivers, innovation)
-    for k, park in enumerate(agents.parks):
-        output = innovation["park_output"][k]
-        tariff = drivers["electricity"][park.prefecture]
-        energy = park.energy_intensity * (1 - saving * park.adoption) * output
-        power, wages, goods = (
-            energy * tariff / 1000,
-            p.park_wage_share * output,
-            p.park_goods_share * output,
-        )
-        added = output - goods - power - bills[k] - services[k]
-        vat = p.value_added_tax * max(added, 0.0)
-        profit = added - wages - vat
-        tax = p.income_tax * max(profit, 0.0)
-        profit -= tax + outlays[k]
-        profit += settlement["received"]["industrial_centres"][k]  # untaxed
-        dividend = p.park_payout * max(profit, 0.0)
-        result.append(
-            {
-                "cash": park.cash + profit - dividend,
-                "value_added": added,
-                "value_added_tax": vat,
-                "income_tax": tax,
-                "wages": wages,
-                "power": power,
-                "goods": goods,
-                "servers": outlays[k],
-                "dividend": dividend,
-                "output": output,
-            }
-        )
-    return result
 
 
 def university_accounts(

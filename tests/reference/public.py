@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .agents import Agents
+from .parks import adoption_supports
 from .policy import readiness_part
 
 Record = dict[str, Any]
@@ -58,7 +59,8 @@ def government_accounts(
     diffusion = math.fsum(settlement["payers"]["even_diffusion"])
     programmes += readiness_part(agents) * diffusion  # builders of readiness
     granted = math.fsum(innovation["grants"]) + math.fsum(innovation["university_grants"])
-    return {"cash": cash, "to_people": programmes - granted}
+    supported = math.fsum(adoption_supports(agents, policy))
+    return {"cash": cash, "to_people": programmes - granted - supported}
 
 
 def passive_deposits(
@@ -100,7 +102,8 @@ def passive_deposits(
 
     imported = math.fsum(investment["server_outlay"]) - math.fsum(supply["to_centres"])
     world = agents.sectors.world + imported + math.fsum(supply["investment"])
-    world += total("parks", "servers") + total("parks", "goods") + total("makers", "inputs")
+    world += total("parks", "servers") + total("parks", "adoption") + total("parks", "goods")
+    world += total("makers", "inputs")
     world += math.fsum(compute["abroad"][:-1]) + total("firms", "purchases")
     world -= branches
     world += total("universities", "purchases") + p.generation_outside_share * power

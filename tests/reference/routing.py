@@ -269,11 +269,16 @@ def potential_adopters(agents: Agents, place: int) -> float:
 
 
 def park_output(agents: Agents, park: Any) -> float:
-    """Return a park's output, M¥ a quarter: trend times productivity gained (5.8)."""
+    """Return what a park makes, M¥ a quarter: a trend, and the gain over its first adoption."""
+    return output_at(agents, park, park.adoption, agents.period)
+
+
+def output_at(agents: Agents, park: Any, adoption: float, period: int) -> float:
+    """Return what a park would make in a quarter at some adoption, M¥."""
     p = agents.p
-    now = 1 + p.park_productivity_gain * park.adoption
+    now = 1 + p.park_productivity_gain * adoption
     then = 1 + p.park_productivity_gain * park.first_adoption
-    return park.output * math.exp(p.park_output_growth * agents.period / 4) * now / then
+    return park.output * math.exp(p.park_output_growth * period / 4) * now / then
 
 
 def choose(

@@ -1,0 +1,107 @@
+"""S5 and S7: what adopting AI costs parks, who pays for it, and what they gain by it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ecosystem.maths.arrays import Array, add_up, safe_ratio
+from ecosystem.stages.routing import output_of_parks, park_output
+from ecosystem.stages.settlement import park_energy
+from ecosystem.state.ledger import Purpose, select, split_evenly
+from ecosystem.state.records import Quarter
+from ecosystem.state.setting import Setting
+
+
+def adoption_support(quarter: Quarter, setting: Setting) -> Array:
+    """Return what the programme for strong industry pays parks, by output, M¥ (runs, parks)."""
+    programme = setting.schedule.column("strong_industry")
+    paid = quarter.policy.programme_paid[:, [programme]]
+    return split_evenly(paid, park_output(quarter.state, setting))
+
+
+def adoption_bought(quarter: Quarter, setting: Setting) -> Array:
+    """Return the share of what parks have not yet adopted that support adds (runs, parks).
+
+    A programme that bears the share s of the cost c of adoption a year's output pays for adoption
+    of support/(s c 4 Y); the part alpha of it would not have come anyhow.
+    """
+    p = setting.parameters
+    cost = p.park_adoption_cost * 4 * park_output(quarter.state, setting)
+    paid_for = safe_ratio(adoption_support(quarter, setting), p.park_adoption_public_share * cost)
+    additional = p.park_adoption_additionality * p.strong_industry_effectiveness
+    return np.minimum(1, additional * paid_for)
+
+
+def adoption_capital(adoption: Array, period: int, setting: Setting) -> Array:
+    """Return the capital of adoption since the start of the run, c 4 (Y z - Y0 z0), M¥.
+
+    (runs, parks) for `adoption` z at the start of `period`; Y0 is output at the adoption z0 of the
+    start. None where less is adopted than then.
+    """
+    first = setting.world.parks.adoption
+    now = output_of_parks(adoption, period, setting) * adoption
+    then = output_of_parks(first, period, setting) * first
+    return setting.parameters.park_adoption_cost * 4 * np.maximum(now - then, 0)
+
+
+def adoption_wear(quarter: Quarter, setting: Setting) -> Array:
+    """Return the wear of adoption capital in the quarter, M¥ (runs, parks)."""
+    state = quarter.state
+    stock = adoption_capital(state.parks.adoption, state.period, setting)
+    return np.asarray(setting.parameters.park_adoption_wear * stock)
+
+
+def adoption_outlay(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks spend on adoption, what it adds to capital and its wear, M¥ (runs, parks).
+
+    Nothing comes back where adoption falls.
+    """
+    state = quarter.state
+    before = adoption_capital(state.parks.adoption, state.period, setting)
+    after = adoption_capital(quarter.innovation.adoption_next, state.period + 1, setting)
+    return np.maximum(after - before + adoption_wear(quarter, setting), 0)
+
+
+def server_wear(quarter: Quarter, setting: Setting) -> Array:
+    """Return the wear of parks' own servers at current prices, whoever paid, M¥ (runs, parks)."""
+    general = setting.world.kinds.general
+    rate = setting.by_kind("server_depreciation") + quarter.drivers.price_decline / 4
+    value = quarter.state.parks.servers * quarter.drivers.server_cost[:, general]
+    return np.asarray(value * rate[:, general])
+
+
+PURCHASES = ("compute local use", "compute imports", "AI services")
+"""Labels of the flows by which parks buy what the compute chain sells, here and outside."""
+
+
+def purchases(quarter: Quarter) -> Array:
+    """Return what parks buy of compute and AI services before vouchers, M¥ (runs, parks)."""
+    bought = select(quarter.accounts.flows, Purpose.SALE, payer="parks")
+    return add_up(flow.paid for flow in bought if flow.label in PURCHASES)
+
+
+def opening_purchases(quarter: Quarter) -> Array:
+    """Return what parks bought in the first quarter of the run, M¥ (runs, parks)."""
+    state = quarter.state
+    return state.parks.opening_purchases if state.period else purchases(quarter)
+
+
+def value_added_gain(quarter: Quarter, setting: Setting) -> Array:
+    """Return the net value added that parks gain by digital-real integration, M¥ (runs, parks).
+
+    (1 - goods)(Y - Y0) - (power - power0) - (purchases - purchases0) - wear of own servers - wear
+    of adoption capital, where 0 is what the adoption, the purchases and the servers (none) of the
+    start would give, grown as output grows without a gain. It cancels in a pair of runs. What is
+    bought here is counted once, in the value added of who sells it. Support raises nothing here:
+    servers and adoption wear whoever paid for them, and purchases are before vouchers.
+    """
+    state, p, parks = quarter.state, setting.parameters, setting.world.parks
+    base = output_of_parks(parks.adoption, state.period, setting)
+    grown = np.exp(p.park_output_growth * state.period / 4)
+    energy = base * parks.energy_intensity * (1 - p.park_energy_gain * parks.adoption)
+    tariff = quarter.drivers.electricity[parks.prefecture] / 1000
+    added = (1 - p.park_goods_share) * (quarter.innovation.park_output - base)
+    added = added - (park_energy(quarter, setting) - energy) * tariff
+    bought = purchases(quarter) - grown * opening_purchases(quarter)
+    wear = server_wear(quarter, setting) + adoption_wear(quarter, setting)
+    return np.asarray(added - bought - wear)
