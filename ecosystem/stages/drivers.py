@@ -24,10 +24,11 @@ from ecosystem.state.state import State
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """Return national capacity at the start of each quarter as published and extrapolated.
 
-    Log-linear between year ends. After the last published year every kind grows at
-    g(t) = g_inf + (g_last - g_inf) exp(-(t - t_last)/tau), with g_inf the growth of the money
-    market plus the kind's price decline: capacity that grows slower than prices fall would let
-    the market shrink for ever. The scale of growth after the last observed year is uncertain.
+    Log-linear between year ends. A time `a` after the last observed year growth is that of the
+    forecast times 1 + (s - 1) 2^(-a/h): growth was above forecasts, and will be drawn back to them.
+    After the last published year every kind grows at g(t) = g_inf + (g_last - g_inf)
+    exp(-(t - t_last)/tau), with g_inf the growth of the money market plus the kind's price decline:
+    capacity that grows slower than prices fall would let the market shrink for ever.
 
     Returns
     -------
@@ -36,23 +37,26 @@ def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """
     p = parameters
     periods = np.arange(HORIZON + 2, dtype=float)
+    missed, fading = p.national_growth_scale - 1, np.log(2) / p.national_growth_halving_time
     columns = []
     for kind in world.kinds:
         path = world.national_path[kind]
         knots = np.array([year_end_period(year) + 1 for year in path.year], dtype=float)
         logs = np.log(path.capacity)
         first = (logs[1] - logs[0]) / (knots[1] - knots[0])
-        base = np.interp(periods, knots, logs) + first * np.minimum(periods - knots[0], 0)
-        forecast = np.interp(periods, knots, logs) - logs[path.last_observed]
-        base = np.where(periods > knots[path.last_observed], logs[path.last_observed], base)
-        scaled = p.national_growth_scale * np.maximum(forecast, 0)
+        published = np.interp(periods, knots, logs) + first * np.minimum(periods - knots[0], 0)
+        age = np.maximum(periods - knots[path.last_observed], 0) / QUARTERS_A_YEAR
+        # Exact: knots are starts of quarters, so within a quarter published growth is one rate.
+        lasted = -np.expm1(-fading * age) / fading
+        growth = np.diff(published) * (1 + missed * QUARTERS_A_YEAR * np.diff(lasted, axis=1))
+        known = published[0] + np.pad(np.cumsum(growth, axis=1), ((0, 0), (1, 0)))
         years = np.maximum(periods - knots[-1], 0) / QUARTERS_A_YEAR
         last = (logs[-1] - logs[-2]) * QUARTERS_A_YEAR / (knots[-1] - knots[-2])
         final = p.money_market_growth + np.log(2) / p[f"price_halving_time_{kind}"]
-        start = p.national_growth_scale * last
+        start = last * (1 + missed * np.exp(-fading * (age - years).max()))
         fade = p.national_growth_fading_time
         tail = final * years + (start - final) * fade * -np.expm1(-years / fade)
-        columns.append(np.exp(base + scaled + tail))
+        columns.append(np.exp(known + tail))
     return np.stack(columns, axis=2)
 
 
