@@ -147,9 +147,8 @@ def check_pipelines(quarter: Quarter, after: State, setting: Setting) -> None:
     )
     kept = old.halls * (1 - setting.parameters.hall_depreciation)
     close(built.halls, kept + commissioned)
-    close(
-        built.arrived + built.scrapped * 0, quarter.drivers.accelerators * old.server_pipeline[:, 0]
-    )
+    delivered = quarter.drivers.accelerators[setting.world.centres.kind]
+    close(built.arrived, delivered * old.server_pipeline[:, 0])
     start = setting.world.centres.cell_start
     staying = (exits.left == 0).all(axis=1)
     for before, later in (

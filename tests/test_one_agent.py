@@ -174,7 +174,9 @@ def test_what_drivers_make_of_shocks() -> None:
     mixed = share + (shock["inference"] - 1) * (1 - share)
     same(d.real_time_share[RUN, 0], mixed)
     region = int(np.flatnonzero(~c.world.regions.home)[0])
+    dear = shock["accelerators"] ** -c.p("rent_scarcity")
     tasks = shock["demand"] * shock["efficiency"] ** (c.p("demand_elasticity") - 1)
+    tasks *= dear ** -c.p("demand_elasticity")
     for w in range(c.world.workloads.count):
         moved = 1.0
         if c.world.workloads.intelligent[w]:
@@ -185,6 +187,13 @@ def test_what_drivers_make_of_shocks() -> None:
     worn = c.p("server_depreciation_intelligent") * d.capacity[RUN, k]
     built = [each.capacity_next[RUN, k] - d.capacity[RUN, k] + worn for each in (calm, d)]
     same(built[1], built[0] * shock["accelerators"])
+    for kind, name in enumerate(c.world.kinds):
+        scarce = shock["accelerators"] if name == "intelligent" else 1.0
+        same(d.accelerators[kind], scarce)
+        same(d.server_price[RUN, kind], scarce ** -c.p("server_price_scarcity"))
+        same(d.price[RUN, kind], calm.price[RUN, kind] * (dear if scarce < 1 else 1))
+        usual = d.server_cost[RUN, kind] / d.server_price[RUN, kind]
+        same(calm.server_cost[RUN, kind], usual)
     same(d.rival_price[RUN, 0], c.p("rival_price") * shock["rival_price"])
     tariff = c.world.prefectures.electricity_price[PLACE]
     same(d.electricity[PLACE], tariff * shock["electricity"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecosystem.inputs.calendar import (
@@ -76,41 +78,54 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
     year = mid_year(t)
     horizon = setting.by_kind("price_halving_time")
     reference = p.price_reference_year
-    price = halved(reference_prices(setting), year, horizon, reference)
+
+    def shock(channel: str) -> float:
+        return float(setting.shocks[channel][t])
+
+    accelerators = np.where(world.kinds.intelligent, shock("accelerators"), 1.0)
+    rent = accelerators**-p.rent_scarcity
+    server_price = accelerators**-p.server_price_scarcity
+    trend_price = halved(reference_prices(setting), year, horizon, reference)
     power = halved(setting.by_kind("power"), year, setting.by_kind("power_halving_time"), reference)
-    server_cost, hall_cost = unit_costs(setting, year)
+    trend_cost, hall_cost = unit_costs(setting, year)
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
-    capacity_next = build_nation(state, setting, growth, price, server_cost, hall_cost, power)
     noise = demand_noise(state, setting)
     inference = real_time_share(setting, t, year)
-    tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
-    surge = tasks * float(setting.shocks["demand"][t])
+    tasks = shock("efficiency") ** (p.demand_elasticity - 1)
+    wanted = shock("demand") * tasks * rent**-p.demand_elasticity
+    prices = (trend_price, trend_cost, hall_cost, power)
     return Drivers(
         year=year,
         capacity=state.nation.capacity,
-        capacity_next=capacity_next,
+        capacity_next=build_nation(state, setting, growth, prices, accelerators),
         growth=growth,
         demand_ratio_next=next_demand_ratio(state, setting),
-        demand=potential_demand(state, setting, inference, noise, surge),
+        demand=potential_demand(state, setting, inference, noise, wanted),
         real_time_share=inference,
         noise=noise,
-        price=price,
-        server_cost=server_cost,
+        price=rent * trend_price,
+        rent=rent,
+        server_cost=server_price * trend_cost,
+        server_price=server_price,
         hall_cost=hall_cost,
         power=power,
         price_decline=decline,
-        electricity=world.prefectures.electricity_price * float(setting.shocks["electricity"][t]),
-        rival_price=p.rival_price * float(setting.shocks["rival_price"][t]),
-        supply=float(setting.shocks["supply"][t]),
-        poaching=float(setting.shocks["poaching"][t]),
-        efficiency=float(setting.shocks["efficiency"][t]),
+        electricity=world.prefectures.electricity_price * shock("electricity"),
+        power_price=shock("electricity"),
+        rival_price=p.rival_price * shock("rival_price"),
+        supply=shock("supply"),
+        poaching=shock("poaching"),
+        ai_demand=shock("demand"),
+        chip_demand=1 + p.chip_demand_ai_share * (shock("demand") - 1),
+        efficiency=shock("efficiency"),
+        tasks=tasks,
         grid_decline=np.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year)),
-        accelerators=float(setting.shocks["accelerators"][t]),
-        hub_availability=float(setting.shocks["hub_availability"][t]),
-        fiscal=float(setting.shocks["fiscal"][t]),
+        accelerators=accelerators,
+        hub_availability=shock("hub_availability"),
+        fiscal=shock("fiscal"),
         open_source=open_source_floor(setting, year)
-        + p.open_source_surge * (float(setting.shocks["open_source"][t]) - 1),
+        + p.open_source_surge * (shock("open_source") - 1),
     )
 
 
@@ -183,17 +198,18 @@ def workload_mix(setting: Setting, inference: Array) -> Array:
 
 
 def potential_demand(
-    state: State, setting: Setting, inference: Array, noise: Array, surge: Array
+    state: State, setting: Setting, inference: Array, noise: Array, wanted: Array
 ) -> Array:
     """Return demand by region and workload before routing, PFh (runs, regions, workloads).
 
     D = share_g * mix_w * D_k * H * (price paid / reference)^-elasticity * exp(noise - var/2).
+    Shocks change what is `wanted` of intelligent compute, over its trend (runs, kinds).
     The home region's entry is zero here: its demand comes from its own users (stage dispatch).
     """
     world, p, t = setting.world, setting.parameters, state.period
     work, regions = world.workloads, world.regions
     national = state.nation.demand_ratio * setting.national_table[:, t]
-    national = national * np.where(world.kinds.intelligent, surge, 1.0)
+    national = national * np.where(world.kinds.intelligent, wanted, 1.0)
     by_workload = workload_mix(setting, inference) * spread(national, work.kind) * HOURS
     share = np.where(regions.home, 0.0, regions.demand_share)
     reaction = np.exp(
@@ -208,16 +224,15 @@ def build_nation(
     state: State,
     setting: Setting,
     growth: Array,
-    price: Array,
-    server_cost: Array,
-    hall_cost: Array,
-    power: Array,
+    prices: Sequence[Array],
+    accelerators: Array,
 ) -> Array:
     """Return national capacity at the end of the quarter, PFLOPS (runs, kinds).
 
     Until the first policy quarter the table; then K' = K + [K(e^g - 1) + delta K] m - delta K
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
-    the option not to build. An export control holds back a part of what is built.
+    the option not to build. An export control holds back a part of what is built; profit is that
+    at trend `prices` (rent, servers, halls, power), since scarcity prices only ration that part.
     """
     p, t, intelligent = setting.parameters, state.period, setting.world.kinds.intelligent
     table, capacity = setting.national_table, state.nation.capacity
@@ -225,13 +240,12 @@ def build_nation(
         return table[:, t + 1]
     tabled = np.log(table[:, t + 1] / table[:, t])
     reference_growth = np.log(table[:, t] / table[:, t - QUARTERS_A_YEAR])
-    prices = (values[:, intelligent] for values in (price, server_cost, hall_cost, power))
-    price, server_cost, hall_cost, power = prices
+    here = [values[:, intelligent] for values in prices]
 
     def profit(use: Array, hype: Array, growing: Array) -> Array:
         hyped = np.minimum(1, p.target_use * (1 + hype * growing[:, intelligent]))
         expected = p.use_weight * use[:, intelligent] + (1 - p.use_weight) * hyped
-        return national_profit(expected, price, server_cost, hall_cost, power, setting)
+        return national_profit(expected, here, setting)
 
     now = profit(state.nation.use, p.hype, growth)
     benchmark = profit(state.nation.use_2024, p.hype_reference, reference_growth)
@@ -244,18 +258,16 @@ def build_nation(
     pace = np.where(intelligent, soft + (1 - soft) * reaction, 1.0)
     decay = setting.by_kind("server_depreciation")
     gross = capacity * np.expm1(tabled) + decay * capacity
-    delivered = float(setting.shocks["accelerators"][t])
-    return np.asarray(capacity + gross * pace * delivered - decay * capacity)
+    return np.asarray(capacity + gross * pace * accelerators - decay * capacity)
 
 
-def national_profit(
-    use: Array, price: Array, server_cost: Array, hall_cost: Array, power: Array, setting: Setting
-) -> Array:
+def national_profit(use: Array, prices: Sequence[Array], setting: Setting) -> Array:
     """Return the profitability of new intelligent compute in the nation, (runs, 1).
 
     As `location.profit_index`, at the power price and PUE of the rival hubs and without support.
     """
     p = setting.parameters
+    price, server_cost, hall_cost, power = prices
     wear = setting.by_kind("server_depreciation")[:, setting.world.kinds.intelligent]
     decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
     value = kernels.profitability(

@@ -149,7 +149,7 @@ def profit_index(
         variable_cost=cost,
         use=use,
         capital_cost=spread(full_cost(drivers, setting), kind),
-        maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
+        maintenance=p.maintenance_share * spread(drivers.trend_server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
         subsidy=spread(support.capital, kind) + diffusion,
