@@ -114,7 +114,7 @@ def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
 def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
     """Return own use blended with a common extrapolation of national growth.
 
-    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, the wave phenomenon.
+    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, expectations in common.
     """
     p = setting.parameters
     hype = np.minimum(1, p.target_use * (1 + p.hype * growth))
