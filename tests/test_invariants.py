@@ -148,9 +148,8 @@ def check_pipelines(quarter: Quarter, after: State, setting: Setting) -> None:
     )
     kept = old.halls * (1 - setting.parameters.hall_depreciation)
     close(built.halls, kept + commissioned)
-    close(
-        built.arrived + built.scrapped * 0, quarter.drivers.accelerators * old.server_pipeline[:, 0]
-    )
+    delivered = quarter.drivers.accelerators[setting.world.centres.kind]
+    close(built.arrived, delivered * old.server_pipeline[:, 0])
     for centres in (built, after.centres):  # halls are full at most, in MW
         draw, room = centres.servers * centres.power, 1000 * centres.halls
         assert (draw <= room * (1 + ROUNDING) + 1e-9).all()

@@ -52,7 +52,10 @@ def test_the_record_tells_the_strength_of_today() -> None:
 
 @pytest.mark.slow
 def test_spread_of_concentration_grows_with_the_agglomeration_exponent() -> None:
-    """Alike places and no hub: with increasing returns, luck decides who wins (Arthur 1989)."""
+    """Alike places, no hub and no brakes: with increasing returns luck counts for more.
+
+    In the model as it is the hub wins whatever the luck (docs/limits.md).
+    """
     brakes = ("hub_bonus", "readiness_effect", "diversification", "fill_feedback")
     alike = dict.fromkeys((*brakes, "gate_threshold"), 0.0)
     alike |= {f"location_effect_intelligent_{tier}": 2.0 for tier in tiers()}

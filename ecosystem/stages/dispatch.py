@@ -58,6 +58,7 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
         quarter, routing, by_class, stand_in, dispatch.inflow, served, setting
     )
     use = safe_ratio(sold, HOURS * quarter.investment.servers)
+    running = availability(drivers, setting)
     elsewhere = routing.rival_served + helped
     anywhere = routing.own_served.sum(axis=1) + elsewhere + served.sum(axis=1)
     return Market(
@@ -75,7 +76,9 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
         posted=revenue / price_cut(policy, setting),
         delivered=delivered,
         payments=payments,
-        mark_next=np.clip(setting.rules.mark_up(quarter, setting, use), p.mark_low, p.mark_high),
+        mark_next=np.clip(
+            setting.rules.mark_up(quarter, setting, use / running), p.mark_low, p.mark_high
+        ),
         tenants_next=move_tenants(quarter.state, setting),
         experience_next=learn(quarter, routing, setting),
         energy=energy_used(quarter, use, setting),

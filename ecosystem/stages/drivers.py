@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ecosystem.inputs.calendar import (
@@ -24,10 +26,11 @@ from ecosystem.state.state import State
 def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """Return national capacity at the start of each quarter as published and extrapolated.
 
-    Log-linear between year ends. After the last published year every kind grows at
-    g(t) = g_inf + (g_last - g_inf) exp(-(t - t_last)/tau), with g_inf the growth of the money
-    market plus the kind's price decline: capacity that grows slower than prices fall would let
-    the market shrink for ever. The scale of growth after the last observed year is uncertain.
+    Log-linear between year ends. A time `a` after the last observed year growth is that of the
+    forecast times 1 + (s - 1) 2^(-a/h): growth was above forecasts, and will be drawn back to them.
+    After the last published year every kind grows at g(t) = g_inf + (g_last - g_inf)
+    exp(-(t - t_last)/tau), with g_inf the growth of the money market plus the kind's price decline:
+    capacity that grows slower than prices fall would let the market shrink for ever.
 
     Returns
     -------
@@ -36,23 +39,26 @@ def national_capacity_table(world: World, parameters: Parameters) -> Array:
     """
     p = parameters
     periods = np.arange(HORIZON + 2, dtype=float)
+    missed, fading = p.national_growth_scale - 1, np.log(2) / p.national_growth_halving_time
     columns = []
     for kind in world.kinds:
         path = world.national_path[kind]
         knots = np.array([year_end_period(year) + 1 for year in path.year], dtype=float)
         logs = np.log(path.capacity)
         first = (logs[1] - logs[0]) / (knots[1] - knots[0])
-        base = np.interp(periods, knots, logs) + first * np.minimum(periods - knots[0], 0)
-        forecast = np.interp(periods, knots, logs) - logs[path.last_observed]
-        base = np.where(periods > knots[path.last_observed], logs[path.last_observed], base)
-        scaled = p.national_growth_scale * np.maximum(forecast, 0)
+        published = np.interp(periods, knots, logs) + first * np.minimum(periods - knots[0], 0)
+        age = np.maximum(periods - knots[path.last_observed], 0) / QUARTERS_A_YEAR
+        # Exact: knots are starts of quarters, so within a quarter published growth is one rate.
+        lasted = -np.expm1(-fading * age) / fading
+        growth = np.diff(published) * (1 + missed * QUARTERS_A_YEAR * np.diff(lasted, axis=1))
+        known = published[0] + np.pad(np.cumsum(growth, axis=1), ((0, 0), (1, 0)))
         years = np.maximum(periods - knots[-1], 0) / QUARTERS_A_YEAR
         last = (logs[-1] - logs[-2]) * QUARTERS_A_YEAR / (knots[-1] - knots[-2])
         final = p.money_market_growth + np.log(2) / p[f"price_halving_time_{kind}"]
-        start = p.national_growth_scale * last
+        start = last * (1 + missed * np.exp(-fading * (age - years).max()))
         fade = p.national_growth_fading_time
         tail = final * years + (start - final) * fade * -np.expm1(-years / fade)
-        columns.append(np.exp(base + scaled + tail))
+        columns.append(np.exp(known + tail))
     return np.stack(columns, axis=2)
 
 
@@ -72,44 +78,56 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
     year = mid_year(t)
     horizon = setting.by_kind("price_halving_time")
     reference = p.price_reference_year
-    price = halved(reference_prices(setting), year, horizon, reference)
+
+    def shock(channel: str) -> float:
+        return float(setting.shocks[channel][t])
+
+    accelerators = np.where(world.kinds.intelligent, shock("accelerators"), 1.0)
+    rent = accelerators**-p.rent_scarcity
+    server_price = accelerators**-p.server_price_scarcity
+    trend_price = halved(reference_prices(setting), year, horizon, reference)
     power = new_power(setting, year)
-    server_cost, hall_cost = unit_costs(setting, year)
+    trend_cost, hall_cost = unit_costs(setting, year)
     decline = np.log(2) / horizon
     growth = np.log(state.nation.capacity / state.nation.capacity_history[:, -1])
     noise = demand_noise(state, setting)
     inference = real_time_share(setting, t, year)
+    tasks = shock("efficiency") ** (p.demand_elasticity - 1)
+    wanted = shock("demand") * tasks * rent**-p.demand_elasticity
     multiplier = mean_multiplier(setting, inference)
-    earned = price * multiplier
-    capacity_next = build_nation(state, setting, growth, earned, server_cost, hall_cost, power)
-    tasks = float(setting.shocks["efficiency"][t]) ** (p.demand_elasticity - 1)
-    surge = tasks * float(setting.shocks["demand"][t])
+    prices = (trend_price * multiplier, trend_cost, hall_cost, power)
     return Drivers(
         year=year,
         capacity=state.nation.capacity,
-        capacity_next=capacity_next,
+        capacity_next=build_nation(state, setting, growth, prices, accelerators),
         growth=growth,
         demand_ratio_next=next_demand_ratio(state, setting),
-        demand=potential_demand(state, setting, inference, noise, surge),
+        demand=potential_demand(state, setting, inference, noise, wanted),
         real_time_share=inference,
         noise=noise,
-        price=price,
+        price=rent * trend_price,
+        rent=rent,
         multiplier=multiplier,
-        server_cost=server_cost,
+        server_cost=server_price * trend_cost,
+        server_price=server_price,
         hall_cost=hall_cost,
         power=power,
         price_decline=decline,
-        electricity=world.prefectures.electricity_price * float(setting.shocks["electricity"][t]),
-        rival_price=p.rival_price * float(setting.shocks["rival_price"][t]),
-        supply=float(setting.shocks["supply"][t]),
-        poaching=float(setting.shocks["poaching"][t]),
-        efficiency=float(setting.shocks["efficiency"][t]),
+        electricity=world.prefectures.electricity_price * shock("electricity"),
+        power_price=shock("electricity"),
+        rival_price=p.rival_price * shock("rival_price"),
+        supply=shock("supply"),
+        poaching=shock("poaching"),
+        ai_demand=shock("demand"),
+        chip_demand=1 + p.chip_demand_ai_share * (shock("demand") - 1),
+        efficiency=shock("efficiency"),
+        tasks=tasks,
         grid_decline=np.exp(-p.grid_decarbonisation * 4 * (year - p.grid_reference_year)),
-        accelerators=float(setting.shocks["accelerators"][t]),
-        hub_availability=float(setting.shocks["hub_availability"][t]),
-        fiscal=float(setting.shocks["fiscal"][t]),
+        accelerators=accelerators,
+        hub_availability=shock("hub_availability"),
+        fiscal=shock("fiscal"),
         open_source=open_source_floor(setting, year)
-        + p.open_source_surge * (float(setting.shocks["open_source"][t]) - 1),
+        + p.open_source_surge * (shock("open_source") - 1),
     )
 
 
@@ -207,17 +225,18 @@ def mean_multiplier(setting: Setting, inference: Array) -> Array:
 
 
 def potential_demand(
-    state: State, setting: Setting, inference: Array, noise: Array, surge: Array
+    state: State, setting: Setting, inference: Array, noise: Array, wanted: Array
 ) -> Array:
     """Return demand by region and workload before routing, PFh (runs, regions, workloads).
 
     D = share_g * mix_w * D_k * H * (price paid / reference)^-elasticity * exp(noise - var/2).
+    Shocks change what is `wanted` of intelligent compute, over its trend (runs, kinds).
     The home region's entry is zero here: its demand comes from its own users (stage dispatch).
     """
     world, p, t = setting.world, setting.parameters, state.period
     work, regions = world.workloads, world.regions
     national = state.nation.demand_ratio * setting.national_table[:, t]
-    national = national * np.where(world.kinds.intelligent, surge, 1.0)
+    national = national * np.where(world.kinds.intelligent, wanted, 1.0)
     by_workload = workload_mix(setting, inference) * spread(national, work.kind) * HOURS
     share = np.where(regions.home, 0.0, regions.demand_share)
     reaction = np.exp(
@@ -232,17 +251,15 @@ def build_nation(
     state: State,
     setting: Setting,
     growth: Array,
-    price: Array,
-    server_cost: Array,
-    hall_cost: Array,
-    power: Array,
+    prices: Sequence[Array],
+    accelerators: Array,
 ) -> Array:
     """Return national capacity at the end of the quarter, PFLOPS (runs, kinds).
 
     Until the first policy quarter the table; then K' = K + [K(e^g - 1) + delta K] m - delta K
     with m = e + (1 - e) clip((profit/reference profit)^b, low, high) for intelligent compute:
-    the option not to build. An export control holds back a part of what is built. `price` is
-    what is earned, yuan/PFh.
+    the option not to build. An export control holds back a part of what is built; profit is that
+    at trend `prices` (earned rent, servers, halls, power): scarcity prices only ration that part.
     """
     p, t, intelligent = setting.parameters, state.period, setting.world.kinds.intelligent
     table, capacity = setting.national_table, state.nation.capacity
@@ -250,13 +267,12 @@ def build_nation(
         return table[:, t + 1]
     tabled = np.log(table[:, t + 1] / table[:, t])
     reference_growth = np.log(table[:, t] / table[:, t - QUARTERS_A_YEAR])
-    prices = (values[:, intelligent] for values in (price, server_cost, hall_cost, power))
-    price, server_cost, hall_cost, power = prices
+    here = [values[:, intelligent] for values in prices]
 
     def profit(use: Array, hype: Array, growing: Array) -> Array:
         hyped = np.minimum(1, p.target_use * (1 + hype * growing[:, intelligent]))
         expected = p.use_weight * use[:, intelligent] + (1 - p.use_weight) * hyped
-        return national_profit(expected, price, server_cost, hall_cost, power, setting)
+        return national_profit(expected, here, setting)
 
     now = profit(state.nation.use, p.hype, growth)
     benchmark = profit(state.nation.use_2024, p.hype_reference, reference_growth)
@@ -269,18 +285,16 @@ def build_nation(
     pace = np.where(intelligent, soft + (1 - soft) * reaction, 1.0)
     decay = setting.by_kind("server_depreciation")
     gross = capacity * np.expm1(tabled) + decay * capacity
-    delivered = float(setting.shocks["accelerators"][t])
-    return np.asarray(capacity + gross * pace * delivered - decay * capacity)
+    return np.asarray(capacity + gross * pace * accelerators - decay * capacity)
 
 
-def national_profit(
-    use: Array, price: Array, server_cost: Array, hall_cost: Array, power: Array, setting: Setting
-) -> Array:
+def national_profit(use: Array, prices: Sequence[Array], setting: Setting) -> Array:
     """Return the profitability of new intelligent compute in the nation, (runs, 1).
 
     As `location.profit_index`, at the power price and PUE of the rival hubs and without support.
     """
     p = setting.parameters
+    price, server_cost, hall_cost, power = prices
     wear = setting.by_kind("server_depreciation")[:, setting.world.kinds.intelligent]
     decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
     value = kernels.profitability(

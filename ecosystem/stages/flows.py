@@ -93,10 +93,11 @@ def exit_flows(ledger: Ledger, exits: Exits) -> None:
 def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement:
     """List what equipment makers pay and receive beside sales to centres."""
     p, m, supply = setting.parameters, quarter.state.makers, quarter.supply
-    sales, makers = supply.sales, setting.world.makers
+    sales, output, makers = supply.sales, supply.output, setting.world.makers
     bought = intermediate_flows(ledger, quarter, setting)
-    inputs = np.maximum(p.maker_input_share * sales - bought, 0)
-    power, contracts = p.maker_power_share * sales, p.maker_contract_share * sales
+    inputs = np.maximum(p.maker_input_share * output - bought, 0) + (sales - output)
+    power = p.maker_power_share * output * quarter.drivers.power_price
+    contracts = p.maker_contract_share * output
     wages = quarter.labour.maker_jobs * spread(quarter.state.society.wage, makers.prefecture) / 1000
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
@@ -228,7 +229,9 @@ def university_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Arra
     funds = world.universities.research_funds * np.ones((runs, 1))
     whole, national = total(funds), p.university_national_share
     nobody = np.zeros((runs, world.prefectures.count))
-    payer = by_level(whole * national, whole * (1 - national), nobody)
+    local = (1 - national) * quarter.drivers.fiscal
+    payer = by_level(whole * national, whole * local, nobody)
+    funds = funds * (national + local)
     ledger.add(Purpose.FUNDING, "university funds", "government", payer, "universities", funds)
     received = ledger.balance["universities"] - quarter.state.universities.cash  # less compute
     income = np.maximum(quarter.innovation.university_grants + received, 0)

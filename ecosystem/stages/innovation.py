@@ -259,7 +259,7 @@ def invent(
     propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
     by_cell = propensity * np.exp(p.university_elasticity * np.log1p(partners.spillover))
     reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
-    reference = reference / drivers.price[:, world.kinds.intelligent]
+    reference = reference / drivers.trend_price[:, world.kinds.intelligent]
     annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
     scale = np.exp(
         p.research_elasticity * np.log(annual)
@@ -278,15 +278,19 @@ def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
 
 
 def affordability(quarter: Quarter, setting: Setting) -> Array:
-    """Return how affordable AI is, (runs, prefectures, domains): local price and integrators."""
-    state, market = quarter.state, quarter.market
+    """Return how attractive AI is, (runs, prefectures, domains): local price and integrators.
+
+    A shock to demand for AI moves it in proportion, dear or thrifty compute by its price.
+    """
+    state, market, drivers = quarter.state, quarter.market, quarter.drivers
     p, world = setting.parameters, setting.world
     firms = world.firms.sum(state.firms.active, "cell")
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
     branches = (p.branch_weight * state.society.branches)[:, :, None] / firms.shape[2]
     integrators = np.sqrt(np.minimum(1, (firms + branches) / p.integrators[:, :, None]))
     price = market.routing.offer.relative_price[:, world.kinds.intelligent]
-    cheap = np.exp(-p.deployment_price_elasticity * np.log(price))
+    price = price * drivers.rent[:, world.kinds.intelligent] / drivers.efficiency
+    cheap = drivers.ai_demand * np.exp(-p.deployment_price_elasticity * np.log(price))
     return np.asarray(cheap[:, :, None] * integrators)
 
 

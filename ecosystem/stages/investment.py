@@ -90,7 +90,7 @@ def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, A
     c = state.centres
     decay = spread(setting.by_kind("server_depreciation"), setting.world.centres.kind)
     due = c.server_pipeline[:, 0]
-    delivered = drivers.accelerators * due
+    delivered = spread(drivers.accelerators, setting.world.centres.kind) * due
     waiting = np.concatenate(
         [
             c.server_pipeline[:, :1] * 0,
@@ -206,7 +206,9 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     owner, kind = world.centres.owner, world.centres.kind
     leverage = spread(p.stack("leverage", world.owners), owner)
     market = drivers.capacity[:, world.kinds.intelligent] / p.finance_reference_capacity
-    market = market * drivers.server_cost[:, world.kinds.intelligent] / p.finance_reference_cost
+    market = (
+        market * drivers.trend_server_cost[:, world.kinds.intelligent] / p.finance_reference_cost
+    )
     factor = spread(setting.by_kind("finance_factor"), kind)
     base = p.finance_scale * spread(p.stack("finance_base", world.owners), owner) * market * factor
     soft = p.soft_budget * spread(p.stack("soft_owner", world.owners), owner)

@@ -26,8 +26,9 @@ def employ(
     state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
-    maker_jobs = supply.sales / p.maker_productivity
-    stay = 1 - p.separation_rate
+    maker_jobs = supply.output / p.maker_productivity
+    poached = p.talent_departure * p.poaching_departure * (quarter.drivers.poaching - 1)
+    stay = np.maximum(1 - p.separation_rate - poached, 0)
     wanted = np.maximum(setting.rules.want_staff(quarter, setting), p.smallest_staff)
     target = f.active * wanted
     open_posts = np.maximum(target - stay * f.staff, 0)
@@ -163,13 +164,13 @@ def market_pools(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     fresh = innovation.deployment_next - state.society.deployment
     fee = p.deployment_fee_new[:, :, None] * fresh
     fee = fee + p.deployment_fee_run[:, :, None] * state.society.deployment
-    local = (potential_adopters(setting) * fee).sum(axis=1)
+    local = drivers.ai_demand * (potential_adopters(setting) * fee).sum(axis=1)
     years = np.maximum(state.period / 4, 0)
     fade = p.outside_market_fading_time
     growth = p.outside_market_growth_end * years + (
         p.outside_market_growth_start - p.outside_market_growth_end
     ) * fade * -np.expm1(-years / fade)
-    market = p.outside_market * np.exp(growth)
+    market = p.outside_market * np.exp(growth) * drivers.ai_demand
     national = p.national_quality * np.exp(p.quality_growth * (drivers.year - p.quality_year))
     edge = np.exp(p.outside_quality_elasticity * np.log(innovation.quality / national))
     outside = p.outside_market_access * market * edge

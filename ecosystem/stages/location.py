@@ -120,7 +120,7 @@ def earned_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
 def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
     """Return own use blended with a common extrapolation of national growth.
 
-    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, the wave phenomenon.
+    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, expectations in common.
     """
     p = setting.parameters
     hype = np.minimum(1, p.target_use * (1 + p.hype * growth))
@@ -155,7 +155,7 @@ def profit_index(
         variable_cost=cost,
         use=use,
         capital_cost=spread(full_cost(drivers, setting), kind),
-        maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
+        maintenance=p.maintenance_share * spread(drivers.trend_server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
         subsidy=spread(support.capital, kind) + diffusion,

@@ -160,6 +160,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
         p.government_compute_share
         * world.province.budget_expenditure
         / 4
+        * drivers.fiscal
         * 1e6
         / drivers.price[:, world.kinds.general]
     )
@@ -175,7 +176,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     users = np.stack(
         [
             total(by_firm) * mix * intelligent,
-            total(adopters) * p.deployment_compute * real_time,
+            total(adopters) * drivers.ai_demand * drivers.tasks * p.deployment_compute * real_time,
             total(by_park - own) * batch_mix / batch_mix.sum(),
             government * (general & work.real_time),
             science * work.super,
@@ -194,18 +195,24 @@ def compute_share(drivers: Drivers, setting: Setting) -> Array:
     return np.asarray(p.compute_share_of_sales * risen)
 
 
+def compute_of_sales(drivers: Drivers, price: Array | float, setting: Setting) -> Array:
+    """Return the compute wanted for a million yuan of sales, PFh (runs, 1).
+
+    A constant elasticity to its `price` over the reference, (runs, 1), times that over its trend.
+    """
+    p, intelligent = setting.parameters, setting.world.kinds.intelligent
+    dear = price * drivers.rent[:, intelligent]
+    reaction = drivers.tasks * np.exp(-p.firm_compute_elasticity * np.log(dear))
+    bought = compute_share(drivers, setting) * reaction * 1e6
+    return np.asarray(bought / drivers.trend_price[:, intelligent])
+
+
 def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
-    state, drivers = quarter.state, quarter.drivers
-    p = setting.parameters
-    sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
-    wanted = (
-        compute_share(drivers, setting)
-        * sales
-        * 1e6
-        / drivers.price[:, setting.world.kinds.intelligent]
-    )
-    return np.asarray(wanted)
+    drivers, p = quarter.drivers, setting.parameters
+    staff = p.branch_staff * total(quarter.state.society.branches)
+    sales = p.sales_per_worker * staff * drivers.ai_demand
+    return np.asarray(sales * compute_of_sales(drivers, 1.0, setting))
 
 
 def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
@@ -214,11 +221,7 @@ def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
     A share of sales that rises with the spread of large models, spent at the local `price` of
     intelligent compute, over the reference (runs, 1).
     """
-    drivers, p = quarter.drivers, setting.parameters
-    reference = drivers.price[:, setting.world.kinds.intelligent]
-    reaction = np.exp(-p.firm_compute_elasticity * np.log(price))
-    bought = compute_share(drivers, setting) * reaction * 1e6 / reference
-    return np.asarray(quarter.state.firms.sales * bought)
+    return np.asarray(quarter.state.firms.sales * compute_of_sales(quarter.drivers, price, setting))
 
 
 def adopters_by_cell(state: State, setting: Setting) -> Array:

@@ -125,7 +125,7 @@ def power_bill(quarter: Quarter, setting: Setting) -> Array:
 
 def upkeep(quarter: Quarter, setting: Setting) -> Array:
     """Return what the upkeep of servers costs centres, M¥ (runs, centres)."""
-    cost = spread(quarter.drivers.server_cost, setting.world.centres.kind)
+    cost = spread(quarter.drivers.trend_server_cost, setting.world.centres.kind)
     share = setting.parameters.maintenance_share
     return np.asarray(share * cost * quarter.investment.servers / 4)
 

@@ -19,21 +19,26 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
     world, p, m = setting.world, setting.parameters, quarter.state.makers
     makers, stages = world.makers, world.stages
-    orders = equipment_orders(total(quarter.investment.server_outlay), setting)
+    orders, import_price = equipment_orders(quarter, setting)
+    home_price = 1 + p.maker_chip_share * (import_price - 1)
     mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
     price = setting.rules.ask_price(quarter, setting)
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
     preference = mean_cost * (1 - quarter.policy.lever["equipment_chain"])
+    preference = preference * home_price / import_price
     share = kernels.armington_share(
         p.stack("home_preference", stages), preference, p.armington_elasticity
     )
-    downstream = redistribute(orders * share, weight, m.capacity, makers.stage_start, makers.stage)
-    sold = makers.sum(downstream, "stage")
-    upstream, intermediate = sell_upstream(quarter, sold, weight, setting)
-    sales = downstream + upstream
-    expected = m.sales + p.sales_adaptation * (sales - m.sales)
+    units = orders * share / home_price
+    downstream = redistribute(units, weight, m.capacity, makers.stage_start, makers.stage)
+    made = makers.sum(downstream, "stage")
+    upstream, intermediate = sell_upstream(quarter, made, weight, setting)
+    output = downstream + upstream
+    expected = m.sales + p.sales_adaptation * (output - m.sales)
     capital, capacity_next = expand(quarter, expected, setting)
-    cumulative = m.cumulative + sales
+    cumulative = m.cumulative + output
+    sold, downstream = made * home_price, downstream * spread(home_price, makers.stage)
+    sales = downstream + upstream
     is_upstream = np.array([name in UPSTREAM for name in stages])
     return Supply(
         orders=orders,
@@ -44,6 +49,7 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
         intermediate=intermediate,
         exports=makers.sum(sales, "stage") * is_upstream - intermediate,
         sales=sales,
+        output=output,
         investment=capital,
         capacity_next=capacity_next,
         cumulative_next=cumulative,
@@ -52,28 +58,40 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     )
 
 
-def equipment_orders(spending: Array, setting: Setting) -> Array:
-    """Return what centres order of each stage, M¥ (runs, stages): servers, switches, cooling."""
+def equipment_orders(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
+    """Return what centres order of each stage, M¥, and its price over the trend (runs, stages).
+
+    Servers, switches and cooling in fixed shares; where accelerators are scarce, it is servers
+    that are dear.
+    """
+    outlay, world = quarter.investment.server_outlay, setting.world
+    price = spread(quarter.drivers.server_price, world.centres.kind)
     mix = setting.parameters.stack("equipment_share", BOUGHT)
     mix = mix / mix.sum(axis=1, keepdims=True)
-    return np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), mix * spending], axis=1)
+    usual = mix * total(outlay / price)
+    usual = np.concatenate([np.zeros((setting.runs, len(UPSTREAM))), usual], axis=1)
+    servers = np.array([name == "servers" for name in world.stages])
+    orders = usual + total(outlay - outlay / price) * servers
+    return orders, safe_ratio(orders, usual, empty=1.0)
 
 
 def sell_upstream(
-    quarter: Quarter, sold: Array, weight: Array, setting: Setting
+    quarter: Quarter, made: Array, weight: Array, setting: Setting
 ) -> tuple[Array, Array]:
     """Return sales of upstream makers (runs, makers), and what home makers buy of them, M¥.
 
-    Packaging goes into the communications gear and servers that are `sold`, materials into
+    Packaging goes into the communications gear and servers that are `made`, materials into
     packaging; the second is (runs, stages). Most demand for both comes from outside.
     """
     p, stages, capacity = setting.parameters, setting.world.stages, quarter.state.makers.capacity
     years = quarter.drivers.year - world_start(setting)
     outside = {
-        name: p[f"outside_demand_{name}"] * np.exp(p.outside_demand_growth * years)
+        name: p[f"outside_demand_{name}"]
+        * np.exp(p.outside_demand_growth * years)
+        * quarter.drivers.chip_demand
         for name in UPSTREAM
     }
-    using = sold[:, stages.communications] + sold[:, stages.servers]
+    using = made[:, stages.communications] + made[:, stages.servers]
     chip = p.packaging_content * p.packaging_home_share * using
     packaging = sales_of("packaging", chip + outside["packaging"], weight, capacity, setting)
     material = p.material_content * total(packaging)

@@ -28,21 +28,37 @@ class Drivers:
     real_time_share: Array  # of intelligent work (runs, 1)
     noise: Array  # (runs, regions, workloads)
     price: Array  # yuan/PFh (runs, kinds), reference: what is posted at no mark
+    rent: Array  # that price over its trend, 1 without a shock (runs, kinds)
     multiplier: Array  # what the nation's mix of work pays over what is posted (runs, kinds)
     server_cost: Array  # million yuan/PFLOPS (runs, kinds)
+    server_price: Array  # that cost over its trend, 1 without a shock (runs, kinds)
     hall_cost: Array  # million yuan/PFLOPS (runs, kinds)
     power: Array  # kW/PFLOPS of new servers (runs, kinds)
     price_decline: Array  # log decline a year (runs, kinds)
     electricity: Array  # yuan/kWh (prefectures,)
+    power_price: float  # price of power over its trend
     rival_price: Array  # of rival hubs over the reference (runs, 1)
     supply: float  # share of servers that power lets run
     poaching: float  # pull of the east, 1 without
+    ai_demand: float  # demand for AI over its trend, everywhere
+    chip_demand: Array  # demand outside for packaging and materials over its trend (runs, 1)
     efficiency: float  # work done by a unit of compute, 1 without a jump
+    tasks: Array  # compute for AI over its trend as tasks need less of it (runs, 1)
     grid_decline: Array  # factor on all grid CO2 factors (runs, 1)
-    accelerators: float  # share of ordered servers delivered
+    accelerators: Array  # share of ordered servers delivered (kinds,)
     hub_availability: float  # share of hub capacity that runs
     fiscal: float  # factor on local envelopes and cash
     open_source: Array  # floor of algorithm quality (runs, 1)
+
+    @property
+    def trend_price(self) -> Array:
+        """Reference price without a shock, yuan/PFh (runs, kinds)."""
+        return self.price / self.rent
+
+    @property
+    def trend_server_cost(self) -> Array:
+        """Cost of servers without a shock, M¥/PFLOPS (runs, kinds)."""
+        return self.server_cost / self.server_price
 
 
 @dataclass(frozen=True)
@@ -122,6 +138,7 @@ class Supply:
     intermediate: Array  # sales of upstream stages to home makers (runs, stages)
     exports: Array  # sales of upstream stages outside (runs, stages)
     sales: Array  # (runs, makers)
+    output: Array  # the same at prices without a shock (runs, makers)
     investment: Array  # capital spending of makers (runs, makers)
     capacity_next: Array  # M¥ a quarter (runs, makers)
     cumulative_next: Array  # M¥ (runs, makers)

@@ -28,7 +28,7 @@ def reference_dispatch(
     kinds = range(len(agents.kinds))
     totals = {name: [[0.0 for _ in kinds] for _ in CLASSES] for name in ("served", "leaked")}
     totals |= {name: [list(kinds) for kinds in nowhere] for name in ("inflow", "lost")}
-    free = running_hours(agents, drivers, investment)
+    hours = free = running_hours(agents, drivers, investment)
     by_class = []
     for order in CLASSES:
         offered = free
@@ -70,7 +70,8 @@ def reference_dispatch(
         "by_class": by_class,
         "use": use,
         "mark_next": [
-            next_mark(agents, centre.mark, use[i]) for i, centre in enumerate(agents.centres)
+            next_mark(agents, centre.mark, ratio(sold[i], hours[i]))
+            for i, centre in enumerate(agents.centres)
         ],
         "tenants_next": next_tenants(agents),
         "experience_next": learn(agents, policy, routing),

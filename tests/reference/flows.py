@@ -48,7 +48,7 @@ def reference_accounts(
     centres = centre_accounts(agents, drivers, policy, investment, market, labour, settlement)
     books = as_columns([centre["books"] for centre in centres])
     exits = reference_exits(agents, investment, books, policy["local_settlement"][0])
-    makers = maker_accounts(agents, supply, labour)
+    makers = maker_accounts(agents, drivers, supply, labour)
     firms = firm_accounts(agents, innovation, labour, business, compute["firms"])
     services = local_services(agents, business)
     parks = park_accounts(
@@ -56,7 +56,9 @@ def reference_accounts(
     )
     contracts = math.fsum(maker["contracts"] for maker in makers)
     contracts += math.fsum(firm["contracts"] for firm in firms)
-    universities = university_accounts(agents, innovation, compute["universities"], contracts)
+    universities = university_accounts(
+        agents, drivers, innovation, compute["universities"], contracts
+    )
 
     taxes = {
         "centres": tax_shares(agents, agents.centres, [centre["books"] for centre in centres]),
@@ -65,7 +67,7 @@ def reference_accounts(
         "parks": tax_shares(agents, agents.parks, parks),
     }
     public = government_accounts(
-        agents, policy, innovation, settlement, compute, services["government"], taxes
+        agents, drivers, policy, innovation, settlement, compute, services["government"], taxes
     )
     members = {
         "centres": centres,
@@ -177,8 +179,8 @@ def centre_accounts(
     p, result, settled = agents.p, [], policy["local_settlement"][0]
     bill, got = power_bill(agents, drivers, market), settlement["received"]
     for c, centre in enumerate(agents.centres):
-        upkeep = p.maintenance_share / 4 * drivers["server_cost"][centre.kind]
-        upkeep *= investment["servers"][c]
+        usual = drivers["server_cost"][centre.kind] / drivers["server_price"][centre.kind]
+        upkeep = p.maintenance_share / 4 * usual * investment["servers"][c]
         wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
         diffused = (1 - readiness_part(agents)) * got["even_diffusion"][c]
@@ -215,7 +217,7 @@ def centre_accounts(
     return result
 
 
-def maker_accounts(agents: Agents, supply: Record, labour: Record) -> list[Record]:
+def maker_accounts(agents: Agents, drivers: Record, supply: Record, labour: Record) -> list[Record]:
     """Return the quarter of each equipment maker."""
     p, stages, result = agents.p, agents.stages, []
     buyers = {"packaging": ("communications", "servers"), "materials": ("packaging",)}
@@ -228,9 +230,11 @@ def maker_accounts(agents: Agents, supply: Record, labour: Record) -> list[Recor
         amount = supply["intermediate"][stages.index(sold)]
         bought = [b + x for b, x in zip(bought, share_out(amount, weights), strict=True)]
     for m, maker in enumerate(agents.makers):
-        sales = supply["sales"][m]
-        inputs = max(p.maker_input_share * sales - bought[m], 0.0)
-        power, contracts = p.maker_power_share * sales, p.maker_contract_share * sales
+        sales, output = supply["sales"][m], supply["output"][m]
+        inputs = max(p.maker_input_share * output - bought[m], 0.0)
+        inputs += sales - output  # dear accelerators are passed on at cost
+        power = p.maker_power_share * output * drivers["power_price"]
+        contracts = p.maker_contract_share * output
         wages = labour["maker_jobs"][m] * agents.prefectures[maker.prefecture].wage / 1000
         added = sales - bought[m] - inputs - power
         vat = p.value_added_tax * max(added, 0.0)
@@ -322,14 +326,20 @@ def local_services(agents: Agents, business: Record) -> dict[str, Any]:
     return {"government": spending * share, "parks": parks}
 
 
+def university_funding(p: Any, drivers: Record) -> float:
+    """Return the part of their funds that universities get where the province is short."""
+    return p.university_national_share + (1 - p.university_national_share) * drivers["fiscal"]
+
+
 def university_accounts(
-    agents: Agents, innovation: Record, bills: list[float], contracts: float
+    agents: Agents, drivers: Record, innovation: Record, bills: list[float], contracts: float
 ) -> list[Record]:
     """Return the quarter of each university: it spends what its compute leaves of its income."""
     p, result = agents.p, []
     research = share_out(contracts, [u.research_funds for u in agents.universities])
     for u, university in enumerate(agents.universities):
-        income = university.research_funds + research[u] + innovation["university_grants"][u]
+        funds = university.research_funds * university_funding(p, drivers)
+        income = funds + research[u] + innovation["university_grants"][u]
         spendable = max(income - bills[u], 0.0)
         wages = p.university_wage_share * spendable
         purchases = p.university_purchase_share * spendable

@@ -90,7 +90,7 @@ def arrive(
     new_power = drivers["power"][kind]
     halls = centre.halls * (1 - p.hall_depreciation) + centre.halls_pipeline[0]
     kept = centre.servers * (1 - agents.by_kind("server_depreciation")[kind])
-    delivered = drivers["accelerators"] * centre.server_pipeline[0]
+    delivered = drivers["accelerators"][kind] * centre.server_pipeline[0]
     slipped = centre.server_pipeline[0] - delivered
     waiting = [centre.server_pipeline[1] + slipped, *centre.server_pipeline[2:]]
     room = 1000 * halls  # kW
@@ -198,7 +198,8 @@ def finance_limit(
     """Return what an operator can spend this quarter, M¥ (section 11)."""
     p, owner = agents.p, centre.owner
     market = drivers["capacity"][INTELLIGENT] / p.finance_reference_capacity
-    market *= drivers["server_cost"][INTELLIGENT] / p.finance_reference_cost
+    usual = drivers["server_cost"][INTELLIGENT] / drivers["server_price"][INTELLIGENT]
+    market *= usual / p.finance_reference_cost
     credit = p.finance_scale * getattr(p, f"finance_base_{owner}") * market
     credit *= agents.by_kind("finance_factor")[centre.kind]
     soft = p.soft_budget * getattr(p, f"soft_owner_{owner}")

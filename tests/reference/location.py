@@ -126,7 +126,7 @@ def index(
         variable_cost=cost,
         use=use,
         capital=full_cost(agents, drivers, kind),
-        upkeep=p.maintenance_share * drivers["server_cost"][kind],
+        upkeep=p.maintenance_share * drivers["server_cost"][kind] / drivers["server_price"][kind],
         depreciation=agents.by_kind("server_depreciation")[kind],
         price_fall=foresight * drivers["price_decline"][kind],
         subsidy=support["capital"][kind] + diffusion,

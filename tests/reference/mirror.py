@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 STAGES = "drivers policy investment supply market innovation labour business accounts".split()
-WITHOUT_RUNS = {"electricity"}  # arrays of a record that are the same for all runs
+WITHOUT_RUNS = {"electricity", "accelerators"}  # arrays of a record that are the same for all runs
 
 
 def plain_record(record: Any, run: int) -> Any:

@@ -28,6 +28,7 @@ def tax_shares(agents: Agents, payers: list[Any], results: list[Record]) -> Reco
 
 def government_accounts(
     agents: Agents,
+    drivers: Record,
     policy: Record,
     innovation: Record,
     settlement: Record,
@@ -48,7 +49,7 @@ def government_accounts(
         cash = [deposit - amount for deposit, amount in zip(cash, payers, strict=True)]
     funds = math.fsum(university.research_funds for university in agents.universities)
     cash[nation] -= p.university_national_share * funds
-    cash[province] -= (1 - p.university_national_share) * funds
+    cash[province] -= (1 - p.university_national_share) * drivers["fiscal"] * funds
     cash[province] -= compute["government"] + services
     for i, amount in enumerate(policy["prefecture_paid"]):
         cash[i] -= amount

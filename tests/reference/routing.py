@@ -200,12 +200,14 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
     """Return demand of the province's own users, PFh (4.2)."""
     p, province = agents.p, agents.province
     shares = mix(agents, drivers["real_time_share"][0])
-    by_firm = [firm_demand(agents, drivers, offer, firm.sales) for firm in agents.firms]
+    here = offer["relative_price"][INTELLIGENT]
+    by_firm = [ai_compute(agents, drivers, firm.sales, here) for firm in agents.firms]
     adopters = sum(
         share * potential_adopters(agents, place)
         for place in range(len(agents.prefectures))
         for share in agents.prefectures[place].deployment
     )
+    deployed = adopters * p.deployment_compute * drivers["ai_demand"] * drivers["tasks"][0]
     by_park, own = [], []
     for park in agents.parks:
         spending = p.park_compute_share * park.adoption * park_output(agents, park)
@@ -213,7 +215,7 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         by_park.append(wanted)
         own.append(min(wanted, park.servers * HOURS))
     government = p.government_compute_share * province.budget_expenditure / 4
-    government *= 1e6 / drivers["price"][GENERAL]
+    government *= drivers["fiscal"] * 1e6 / drivers["price"][GENERAL]
     home = next(region for region in agents.regions if region.home)
     national = agents.nation.demand_ratio[SUPER] * agents.table[agents.period][SUPER]
     batch = sum(work.share_within_kind for work in agents.workloads if is_batch_general(work))
@@ -224,7 +226,7 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         part = work.share_within_kind / batch if is_batch_general(work) else 0.0
         users[0].append(sum(by_firm) * shares[w] if intelligent else 0.0)
         real_time = intelligent and work.real_time
-        users[1].append(adopters * p.deployment_compute if real_time else 0.0)
+        users[1].append(deployed if real_time else 0.0)
         users[2].append((sum(by_park) - sum(own)) * part)
         users[3].append(government if work.kind == GENERAL and work.real_time else 0.0)
         users[4].append(home.demand_share * national * HOURS if work.kind == SUPER else 0.0)
@@ -248,17 +250,19 @@ def branch_demand(agents: Agents, drivers: dict[str, Any]) -> float:
     """Return what recruited branches want, PFh: a share of what their staff sells (C1, C6)."""
     p = agents.p
     staff = p.branch_staff * sum(place.branches for place in agents.prefectures)
-    spending = compute_share(agents) * staff * p.sales_per_worker
-    return spending * 1e6 / drivers["price"][INTELLIGENT]
+    sales = staff * p.sales_per_worker * drivers["ai_demand"]
+    return ai_compute(agents, drivers, sales, 1.0)
 
 
-def firm_demand(
-    agents: Agents, drivers: dict[str, Any], offer: dict[str, Any], sales: float
-) -> float:
-    """Return what a firm wants, PFh: a growing share of its sales at the local price."""
-    local = offer["relative_price"][INTELLIGENT]
-    spending = compute_share(agents) * sales * local ** (-agents.p.firm_compute_elasticity)
-    return spending * 1e6 / drivers["price"][INTELLIGENT]
+def ai_compute(agents: Agents, drivers: dict[str, Any], sales: float, local: float) -> float:
+    """Return what sellers of AI want, PFh: a growing share of sales at the local price.
+
+    A shock to rents dampens it by the same elasticity; a jump of efficiency saves compute.
+    """
+    dear = drivers["rent"][INTELLIGENT]
+    trend = drivers["price"][INTELLIGENT] / dear
+    reaction = (local * dear) ** (-agents.p.firm_compute_elasticity)
+    return compute_share(agents) * sales * reaction * drivers["tasks"][0] * 1e6 / trend
 
 
 def potential_adopters(agents: Agents, place: int) -> float:
