@@ -45,10 +45,11 @@ def fp32(setting: Setting) -> Array:
 def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return local value added by prefecture, gross and net of depreciation and subsidy, M¥.
 
-    The compute chain: centres, equipment makers, AI firms, universities. Net subtracts economic
-    depreciation of the local share of centres and each subsidy that the sum counts as income, once:
-    a voucher counts in what firms save, or else in what centres earn from other buyers. What is
-    bought with a grant is added back, so that a grant neither raises nor lowers the sum by itself.
+    The compute chain: centres, equipment makers, AI firms, universities. Net subtracts the wear of
+    the local share of centres' real assets, whoever paid for them, and each subsidy that the sum
+    counts as income, once: a voucher counts in what firms save, or else in what centres earn from
+    other buyers. What is bought with a grant is added back, so that a grant, for research or for
+    capital, neither raises nor lowers the sum by itself.
     Charges are added back too: they are paid out of value added, as taxes are.
     """
     p, world, accounts = setting.parameters, setting.world, quarter.accounts
@@ -61,12 +62,12 @@ def value_added_by_place(quarter: Quarter, setting: Setting) -> tuple[Array, Arr
         )
         for name, share in local.items()
     )
-    received, books = accounts.settlement.received, accounts.books
+    received = accounts.settlement.received
     to_firms = accounts.vouchers["firms"]
     to_others = 1 - safe_ratio(total(to_firms), add_up(map(total, accounts.vouchers.values())))
     counted = received["output_subsidy"] + received["tariff_discount"]
     counted = counted + received["compute_voucher"] * to_others
-    centre = quarter.policy.local_settlement * (books.depreciation + counted)
+    centre = quarter.policy.local_settlement * (accounts.assets.wear + counted)
     bought = p.research_purchase_share * quarter.innovation.grants
     granted = p.university_wage_share * quarter.innovation.university_grants
     net = gross - world.centres.sum(centre, "prefecture")
@@ -178,6 +179,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
             total(world.prefectures.hub * np.ones((setting.runs, 1))),
         ),
         "footloose_share": share,
+        "cost_cover_centres": safe_ratio(total(books.surplus), total(quarter.accounts.assets.wear)),
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
         "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),
         "debt_written_off": total(exits.written_off),

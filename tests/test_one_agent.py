@@ -314,6 +314,8 @@ def test_the_state_at_the_start() -> None:
     same(centres.book_servers[RUN, i], c.p("opening_book") * cost * rows.servers[i])
     hall = c.p("hall_cost_intelligent") * 2 ** (-years / c.p("power_halving_time_intelligent"))
     same(centres.book_halls[RUN, i], hall * carried)
+    same(centres.real_servers[RUN, i], centres.book_servers[RUN, i])
+    same(centres.real_halls[RUN, i], centres.book_halls[RUN, i])
     book = centres.book_servers[RUN, i] + centres.book_halls[RUN, i]
     same(centres.loan[RUN, i], c.p("opening_loan") * c.p("local_settlement") * book)
     same(centres.cash[RUN, i], c.p("opening_cash") * book)

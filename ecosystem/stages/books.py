@@ -9,10 +9,10 @@ import numpy as np
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import Rates, keep_books
+from ecosystem.stages.finance import Rates, keep_books, renew_assets
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import power_bill, upkeep
-from ecosystem.state.records import Books, Quarter, Settlement
+from ecosystem.state.records import Books, Quarter, RealAssets, Settlement
 from ecosystem.state.setting import Setting
 
 
@@ -62,9 +62,29 @@ def centre_books(
         server_capital=built.server_outlay * (1 - costs.granted),
         hall_capital=built.hall_outlay * (1 - costs.granted),
         injected=injected,
-        scrapped_share=safe_ratio(built.scrapped, built.servers + built.scrapped),
+        scrapped_share=scrapped_share(quarter),
         rates=centre_rates(quarter, setting),
     )
+
+
+def real_assets(quarter: Quarter, setting: Setting) -> RealAssets:
+    """Return what servers and halls are worth whoever paid, and their wear (runs, centres)."""
+    c, built = quarter.state.centres, quarter.investment
+    return renew_assets(
+        servers=c.real_servers,
+        halls=c.real_halls,
+        server_outlay=built.server_outlay,
+        hall_outlay=built.hall_outlay,
+        server_price=spread(quarter.drivers.server_price, setting.world.centres.kind),
+        scrapped_share=scrapped_share(quarter),
+        rates=centre_rates(quarter, setting),
+    )
+
+
+def scrapped_share(quarter: Quarter) -> Array:
+    """Return the share of servers cut because halls cannot hold them (runs, centres)."""
+    built = quarter.investment
+    return safe_ratio(built.scrapped, built.servers + built.scrapped)
 
 
 def founding_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:

@@ -93,6 +93,7 @@ def drive(quarter: Quarter, setting: Setting) -> Drivers:
         noise=noise,
         price=price,
         server_cost=server_cost,
+        server_price=np.ones_like(server_cost),
         hall_cost=hall_cost,
         power=power,
         price_decline=decline,

@@ -72,6 +72,29 @@ def reference_books(
     }
 
 
+def reference_assets(
+    agents: Agents,
+    centre: Centre,
+    server_outlay: float,
+    hall_outlay: float,
+    server_price: float,
+    cut: float,
+) -> dict[str, float]:
+    """Return real assets of one centre after the quarter at gross cost, and their wear.
+
+    `server_price` is the price of servers over its trend, `cut` the share no hall could hold.
+    """
+    halving = agents.by_kind("price_halving_time")[centre.kind]
+    decline = agents.by_kind("server_depreciation")[centre.kind] + math.log(2) / halving / 4
+    hall_decline = agents.p.hall_depreciation
+    servers = centre.real_servers * (1 - decline) * (1 - cut)
+    return {
+        "servers": servers + server_outlay / server_price,
+        "halls": centre.real_halls * (1 - hall_decline) + hall_outlay,
+        "wear": centre.real_servers * decline * server_price + centre.real_halls * hall_decline,
+    }
+
+
 def as_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return one list a name from one dict an agent."""
     return {name: [row[name] for row in rows] for name in rows[0]}

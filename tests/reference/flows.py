@@ -13,7 +13,7 @@ from typing import Any
 from .agents import Agents
 from .closed_forms import ratio, shares
 from .exits import reference_exits
-from .finance import as_columns, reference_books
+from .finance import as_columns, reference_assets, reference_books
 from .policy import readiness_part
 from .public import government_accounts, passive_deposits, tax_shares
 from .settlement import park_outlays, power_bill, reference_settlement, voucher_base
@@ -46,7 +46,8 @@ def reference_accounts(
     compute = compute_bills(agents, drivers, market, settlement)
     centres = centre_accounts(agents, drivers, policy, investment, market, labour, settlement)
     books = as_columns([centre["books"] for centre in centres])
-    exits = reference_exits(agents, investment, books, policy["local_settlement"][0])
+    assets = as_columns([centre["assets"] for centre in centres])
+    exits = reference_exits(agents, investment, books, assets, policy["local_settlement"][0])
     makers = maker_accounts(agents, supply, labour)
     firms = firm_accounts(agents, innovation, labour, business, compute["firms"])
     services = local_services(agents, business)
@@ -84,6 +85,7 @@ def reference_accounts(
     return {
         "cash": cash,
         "books": books,
+        "assets": assets,
         "exits": exits,
         "settlement": settlement,
         "local_receipts": [taxes["centres"]["local"] + taxes["firms"]["local"]],
@@ -196,6 +198,14 @@ def centre_accounts(
             cut=ratio(investment["scrapped"][c], before),
             at_home=settled,
         )
+        assets = reference_assets(
+            agents,
+            centre,
+            server_outlay=investment["server_outlay"][c],
+            hall_outlay=investment["hall_outlay"][c],
+            server_price=drivers["server_price"][centre.kind],
+            cut=ratio(investment["scrapped"][c], before),
+        )
         cash = centre.cash + founding + books["surplus"] - books["headquarters_take"]
         cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
         cash -= own * outlay + books["interest"] + books["repayment"] + books["dividend"]
@@ -203,6 +213,7 @@ def centre_accounts(
         result.append(
             {
                 "books": books,
+                "assets": assets,
                 "cash": cash,
                 "founding": founding,
                 "wages": wages,
