@@ -100,6 +100,7 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "public_cost_national": nation,
         "public_cost_provincial": province,
         "public_cost_prefecture": prefecture,
+        "state_equity": amount(select(accounts.flows, Purpose.EQUITY, payer="government")),
         "tax_receipts": taxes,
         "unspent": planned - spent,
         "local_tax_receipts": accounts.local_receipts,

@@ -36,7 +36,7 @@ def account(quarter: Quarter, setting: Setting) -> Accounts:
     flows.generation_flows(ledger, setting)
     assets = real_assets(quarter, setting)
     exits = exit_centres(quarter, books, assets, setting)
-    flows.exit_flows(ledger, exits)
+    flows.exit_flows(ledger, exits, setting)
     added = add_flows(ledger, quarter, setting)
     flows.wind_up(ledger, quarter)
     check_flows(ledger.flows, quarter.state, setting)

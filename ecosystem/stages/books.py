@@ -1,4 +1,4 @@
-"""S7: what goes into the books of centres - costs, support, founding equity, rates."""
+"""S7: what goes into the books of centres - costs, support, equity of owners, rates."""
 
 from __future__ import annotations
 
@@ -87,17 +87,21 @@ def scrapped_share(quarter: Quarter) -> Array:
     return safe_ratio(built.scrapped, built.servers + built.scrapped)
 
 
-def founding_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:
-    """Return what local owners put into a centre that does not run yet, M¥ (runs, centres).
+def owners_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:
+    """Return what local owners put into their centres for new projects, M¥ (runs, centres).
 
-    They pay the part of its capital that no loan covers; otherwise an entrant would start with
-    an overdraft and be insolvent by construction.
+    They pay the part of local capital that no loan covers, out of the centre's own deposits first;
+    owners of a centre that does not run yet pay all of that part. Otherwise every project would be
+    three tenths overdraft.
+
+    Source: minimum own capital of fixed-asset projects, 20 to 25 % (State Council notices 2015
+    no. 51 and 2019 no. 26).
     """
     p, built = setting.parameters, quarter.investment
     capital = (built.server_outlay + built.hall_outlay) * (1 - costs.granted)
-    forming = built.servers - built.arrived <= 0
-    settled = quarter.policy.local_settlement
-    return np.asarray((1 - p.loan_share) * settled * capital * forming)
+    own = (1 - p.loan_share) * quarter.policy.local_settlement * capital
+    runs = built.servers - built.arrived > 0
+    return np.maximum(own - runs * np.maximum(quarter.state.centres.cash, 0), 0)
 
 
 def centre_rates(quarter: Quarter, setting: Setting) -> Rates:

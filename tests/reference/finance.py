@@ -16,7 +16,7 @@ def reference_books(
     server_capital: float,
     hall_capital: float,
     cut: float,
-    founding: float,
+    injected: float,
     at_home: float,
 ) -> dict[str, float]:
     """Close the quarter of one centre; money in million yuan.
@@ -26,7 +26,7 @@ def reference_books(
     income, costs : revenue with output subsidy; power after relief, upkeep and wages.
     server_capital, hall_capital : outlay net of subsidy.
     cut : share of servers that no hall could hold.
-    founding : equity that local owners put in.
+    injected : equity that local owners put in.
     at_home : share of surplus and capital that is settled here.
     """
     p = agents.p
@@ -46,7 +46,7 @@ def reference_books(
     vat = p.value_added_tax * at_home * max(surplus, 0.0)
     taxable = at_home * (surplus - depreciation) - vat - interest
     tax = p.income_tax * max(taxable, 0.0)
-    purse = centre.cash + founding + surplus - headquarters  # what the centre keeps of its surplus
+    purse = centre.cash + injected + surplus - headquarters  # what the centre keeps of its surplus
     purse += equity_in + borrowed - capital
     purse -= interest + repayment + vat + tax
     spare = purse - p.reserve_quarters * (costs + interest)

@@ -15,7 +15,7 @@ from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_assets, reference_books
 from .policy import readiness_part
-from .public import government_accounts, passive_deposits, tax_shares
+from .public import government_accounts, owners_take, passive_deposits, tax_shares
 from .settlement import park_outlays, power_bill, reference_settlement, voucher_base
 
 USERS = 6  # of compute at home
@@ -67,6 +67,8 @@ def reference_accounts(
     public = government_accounts(
         agents, policy, innovation, settlement, compute, services["government"], taxes
     )
+    owned = owners_take(agents, centres, exits)
+    public["cash"] = [sum(pair) for pair in zip(public["cash"], owned["state"], strict=True)]
     members = {
         "centres": centres,
         "makers": makers,
@@ -79,9 +81,8 @@ def reference_accounts(
         cash["centres"][c] = centre["cash"] + exits["received"][c] - exits["paid"][c]
         cash["centres"][c] += exits["overdraft"][c] - exits["repaid"][c] - exits["left_over"][c]
     cash["government"] = public["cash"]
-    cash |= passive_deposits(
-        agents, supply, investment, compute, members, exits, public["to_people"]
-    )
+    people = public["to_people"] + owned["people"]
+    cash |= passive_deposits(agents, supply, investment, compute, members, exits, people)
     return {
         "cash": cash,
         "books": books,
@@ -186,11 +187,13 @@ def centre_accounts(
         own = 1 - ratio(got["capital_subsidy"][c] + diffused, outlay)
         before = investment["servers"][c] + investment["scrapped"][c]
         kept = investment["servers"][c] - investment["arrived"][c]
-        founding = (1 - p.loan_share) * settled * own * outlay if kept <= 0 else 0.0
+        injected = (1 - p.loan_share) * settled * own * outlay
+        if kept > 0:  # a centre that runs pays out of its deposits first
+            injected = max(injected - max(centre.cash, 0.0), 0.0)
         books = reference_books(
             agents,
             centre,
-            founding=founding,
+            injected=injected,
             income=market["revenue"][c] + got["output_subsidy"][c],
             costs=bill[c] - got["tariff_discount"][c] + upkeep + wages,
             server_capital=own * investment["server_outlay"][c],
@@ -206,7 +209,7 @@ def centre_accounts(
             server_price=drivers["server_price"][centre.kind],
             cut=ratio(investment["scrapped"][c], before),
         )
-        cash = centre.cash + founding + books["surplus"] - books["headquarters_take"]
+        cash = centre.cash + injected + books["surplus"] - books["headquarters_take"]
         cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
         cash -= own * outlay + books["interest"] + books["repayment"] + books["dividend"]
         cash -= books["value_added_tax"] + books["income_tax"]
@@ -215,7 +218,7 @@ def centre_accounts(
                 "books": books,
                 "assets": assets,
                 "cash": cash,
-                "founding": founding,
+                "injected": injected,
                 "wages": wages,
                 "upkeep": upkeep,
                 "power": bill[c],
