@@ -11,7 +11,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import close_statement
-from ecosystem.stages.settlement import park_energy, upkeep
+from ecosystem.stages.settlement import operating_cost, park_energy, upkeep
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
 from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
@@ -226,10 +226,10 @@ def unit_cost(quarter: Quarter, setting: Setting) -> Array:
 
 
 def cost_of_centres(quarter: Quarter, setting: Setting) -> Array:
-    """Return power, upkeep, wages, charges, depreciation and interest, M¥ (runs, centres)."""
+    """Return running cost, charges, depreciation and interest of centres, M¥ (runs, centres)."""
     books, accounts = quarter.accounts.books, quarter.accounts
     cost = accounts.power_bill + upkeep(quarter, setting) + accounts.wages["centres"]
-    cost = cost + charges_due("centres", quarter, setting)
+    cost = cost + operating_cost(quarter, setting) + charges_due("centres", quarter, setting)
     return np.asarray(cost + books.depreciation + books.interest)
 
 

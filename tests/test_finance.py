@@ -382,9 +382,10 @@ def break_even_in(quarter: Quarter, setting: Setting) -> Array:
         spread(drivers.price_decline, kind),
     )
     offer = quarter.market.routing.offer
-    covered = offer.price > offer.cost * (1 + 1e-9)
+    price = offer.price * (1 - p.operating_cost_share)
+    covered = price > offer.cost * (1 + 1e-9)
     use = break_even_use(
-        price=np.where(covered, offer.price, offer.cost + 1.0),
+        price=np.where(covered, price, offer.cost + 1.0),
         variable_cost=offer.cost,
         capital_cost=spread(full_cost(drivers, setting), kind) / (1 - p.value_added_tax),
         maintenance=p.maintenance_share * spread(drivers.server_cost, kind),

@@ -113,7 +113,7 @@ def test_the_nation_builds_less_where_less_is_earned() -> None:
         power = c.p("rival_pue") * c.p("rival_electricity_price")
         return profitability(
             SimpleNamespace(interest_rate=c.p("interest_rate"), profit_floor=c.p("profit_floor")),
-            price=float(d.price[RUN, k]),
+            price=float(d.price[RUN, k]) * (1 - c.p("operating_cost_share")),
             variable_cost=float(d.power[RUN, k]) * power,
             use=c.p("use_weight") * use + (1 - c.p("use_weight")) * hyped,
             capital=server + float(d.hall_cost[RUN, k]) / c.p("expected_fill"),

@@ -11,7 +11,7 @@ from ecosystem.maths.clearing import spread
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import Rates, keep_books, renew_assets
 from ecosystem.stages.policy import readiness_part
-from ecosystem.stages.settlement import power_bill, upkeep
+from ecosystem.stages.settlement import operating_cost, power_bill, upkeep
 from ecosystem.state.records import Books, Quarter, RealAssets, Settlement
 from ecosystem.state.setting import Setting
 
@@ -22,6 +22,7 @@ class CentreCosts:
 
     power: Array  # before relief
     upkeep: Array
+    operation: Array
     wages: Array
     charges: Array | float
     granted: Array  # share of capital outlay that subsidies bear
@@ -36,6 +37,7 @@ def centre_costs(quarter: Quarter, settlement: Settlement, setting: Setting) -> 
     return CentreCosts(
         power=power_bill(quarter, setting),
         upkeep=upkeep(quarter, setting),
+        operation=operating_cost(quarter, setting),
         wages=quarter.labour.centre_jobs * wage,
         charges=charges_due("centres", quarter, setting),
         granted=safe_ratio(received["capital_subsidy"] + diffused, outlay),
@@ -58,7 +60,7 @@ def centre_books(
         book_servers=c.book_servers,
         book_halls=c.book_halls,
         income=quarter.market.revenue + received["output_subsidy"],
-        costs=power + costs.upkeep + costs.wages + costs.charges,
+        costs=power + costs.upkeep + costs.operation + costs.wages + costs.charges,
         server_capital=built.server_outlay * (1 - costs.granted),
         hall_capital=built.hall_outlay * (1 - costs.granted),
         injected=injected,

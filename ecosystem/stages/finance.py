@@ -80,7 +80,7 @@ def keep_books(
     cash, loan, book_servers, book_halls
         Opening balance, M¥.
     income, costs
-        Revenue with support; power, upkeep and wages, M¥.
+        Revenue with support; power, upkeep, operation and wages, M¥.
     server_capital, hall_capital
         Capital outlay net of subsidy, M¥.
     scrapped_share

@@ -62,8 +62,9 @@ def centre_flows(
     pay(Purpose.INVESTMENT, "equipment imported", "centres", servers * (1 - at_home), "world")
     pay(Purpose.INVESTMENT, "civil works", "centres", built.hall_outlay, "households")
     pay(Purpose.SALE, "electricity", "centres", costs.power, "grid")
-    pay(Purpose.SALE, "upkeep", "centres", costs.upkeep * home, "households")
-    pay(Purpose.SALE, "upkeep", "centres", costs.upkeep * (1 - home), "world")
+    for label, cost in (("upkeep", costs.upkeep), ("operation", costs.operation)):
+        pay(Purpose.SALE, label, "centres", cost * home, "households")
+        pay(Purpose.SALE, label, "centres", cost * (1 - home), "world")
     pay(Purpose.WAGE, "wages", "centres", costs.wages, "households")
     for name in ("capital_subsidy", "tariff_discount", "output_subsidy"):
         pay(Purpose.SUBSIDY, "subsidies", "government", payers[name], "centres", received[name])

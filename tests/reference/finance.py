@@ -23,7 +23,7 @@ def reference_books(
 
     Parameters
     ----------
-    income, costs : revenue with output subsidy; power after relief, upkeep and wages.
+    income, costs : revenue with output subsidy; power after relief, upkeep, operation and wages.
     server_capital, hall_capital : outlay net of subsidy.
     cut : share of servers that no hall could hold.
     injected : equity that local owners put in.

@@ -181,6 +181,7 @@ def centre_accounts(
     for c, centre in enumerate(agents.centres):
         upkeep = p.maintenance_share / 4 * drivers["server_cost"][centre.kind]
         upkeep *= investment["servers"][c]
+        operation = p.operating_cost_share * market["revenue"][c]
         wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
         diffused = (1 - readiness_part(agents)) * got["even_diffusion"][c]
@@ -195,7 +196,7 @@ def centre_accounts(
             centre,
             injected=injected,
             income=market["revenue"][c] + got["output_subsidy"][c],
-            costs=bill[c] - got["tariff_discount"][c] + upkeep + wages,
+            costs=bill[c] - got["tariff_discount"][c] + upkeep + operation + wages,
             server_capital=own * investment["server_outlay"][c],
             hall_capital=own * investment["hall_outlay"][c],
             cut=ratio(investment["scrapped"][c], before),
@@ -220,7 +221,7 @@ def centre_accounts(
                 "cash": cash,
                 "injected": injected,
                 "wages": wages,
-                "upkeep": upkeep,
+                "upkeep": upkeep + operation,
                 "power": bill[c],
                 "value_added": settled * books["surplus"] + wages,
             }
