@@ -411,7 +411,7 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
 
     Over their whole life: a loss of early years weighs on a centre for long after.
     """
-    setting = setting_of(world=world, fixed=fixed, replicates=range(8))
+    setting = setting_of(world=world, fixed=fixed, replicates=range(16))
     earned = lived = np.zeros((setting.runs, setting.world.centres.count))
     for t, (quarter, state) in enumerate(quarters(setting)):
         stays = 1 - quarter.accounts.exits.left
