@@ -12,7 +12,7 @@ from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import close_statement
 from ecosystem.stages.parks import adoption_wear, value_added_gain
-from ecosystem.stages.settlement import park_energy, upkeep
+from ecosystem.stages.settlement import operating_cost, park_energy, upkeep
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
 from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
@@ -49,11 +49,11 @@ def value_added_by_place(
     """Return local value added, gross and net of depreciation and subsidy, M¥.
 
     By prefecture for each sector of the compute chain, (runs, prefectures) each: centres, equipment
-    makers, AI firms, universities. Net subtracts economic depreciation of the local share of
-    centres and each subsidy that the sum counts as income, once: a voucher counts in what firms
-    save, or else in what centres earn from other buyers. What is bought with a grant is added back,
-    so that a grant neither raises nor lowers the sum by itself. Charges are added back too: they
-    are paid out of value added, as taxes are.
+    makers, AI firms, universities. Net subtracts the wear of the local share of centres' real
+    assets, whoever paid for them, and each subsidy that the sum counts as income, once: a voucher
+    counts in what firms save, or else in what centres earn from other buyers. What is bought with a
+    grant is added back, so that a grant, for research or for capital, neither raises nor lowers the
+    sum by itself. Charges are added back too: they are paid out of value added, as taxes are.
     """
     p, world, accounts = setting.parameters, setting.world, quarter.accounts
     local: dict[str, Array | float] = {
@@ -65,12 +65,12 @@ def value_added_by_place(
         )
         for name, share in local.items()
     }
-    received, books = accounts.settlement.received, accounts.books
+    received = accounts.settlement.received
     to_firms = accounts.vouchers["firms"]
     to_others = 1 - safe_ratio(total(to_firms), add_up(map(total, accounts.vouchers.values())))
     counted = received["output_subsidy"] + received["tariff_discount"]
     counted = counted + received["compute_voucher"] * to_others
-    centre = quarter.policy.local_settlement * (books.depreciation + counted)
+    centre = quarter.policy.local_settlement * (accounts.assets.wear + counted)
     bought = p.research_purchase_share * quarter.innovation.grants
     granted = p.university_wage_share * quarter.innovation.university_grants
     taken_off = {"centres": centre, "firms": to_firms - bought, "universities": granted}
@@ -116,6 +116,7 @@ def measure_money(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "public_cost_national": nation,
         "public_cost_provincial": province,
         "public_cost_prefecture": prefecture,
+        "state_equity": amount(select(accounts.flows, Purpose.EQUITY, payer="government")),
         "tax_receipts": taxes,
         "unspent": planned - spent,
         "local_tax_receipts": accounts.local_receipts,
@@ -212,6 +213,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
             total(world.prefectures.hub * np.ones((setting.runs, 1))),
         ),
         "footloose_share": share,
+        "cost_cover_centres": safe_ratio(total(books.surplus), total(quarter.accounts.assets.wear)),
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
         "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),
         "debt_written_off": total(exits.written_off),
@@ -257,10 +259,10 @@ def unit_cost(quarter: Quarter, setting: Setting) -> Array:
 
 
 def cost_of_centres(quarter: Quarter, setting: Setting) -> Array:
-    """Return power, upkeep, wages, charges, depreciation and interest, M¥ (runs, centres)."""
+    """Return running cost, charges, depreciation and interest of centres, M¥ (runs, centres)."""
     books, accounts = quarter.accounts.books, quarter.accounts
     cost = accounts.power_bill + upkeep(quarter, setting) + accounts.wages["centres"]
-    cost = cost + charges_due("centres", quarter, setting)
+    cost = cost + operating_cost(quarter, setting) + charges_due("centres", quarter, setting)
     return np.asarray(cost + books.depreciation + books.interest)
 
 

@@ -125,7 +125,7 @@ def test_profitability_is_one_at_break_even_use() -> None:
         price = spread(drivers.price, kind) * 2
         cost = 0.1 * price
         use = break_even_use(
-            price=price * (1 + output),
+            price=price * (1 - p.operating_cost_share + output),
             variable_cost=cost,
             capital_cost=spread(full_cost(drivers, setting), kind),
             maintenance=p.maintenance_share * spread(drivers.server_cost, kind),

@@ -283,6 +283,22 @@ def test_facts_say_when_and_how_much(
     assert payback_facts(bare, "history").empty
 
 
+def test_equity_of_the_state_counts_in_leverage_where_it_was_asked_for(
+    comparison: Comparison,
+) -> None:
+    """Capital of 8 for payments of 3 and equity of 1, each growing over the pairs alike."""
+    result = made(comparison.result, 3, 1, 8)
+    assert "leverage_with_equity" not in payback_facts(result, "history")
+    paid = result.summaries["public_cost"]
+    base = result.scenarios.index("history")
+    equity = (paid - paid[base]) / 3
+    asked = replace(result, summaries={**result.summaries, "state_equity": equity})
+    facts = payback_facts(asked, "history").set_index("package").loc["demand_first"]
+    assert facts["leverage"] == pytest.approx(8 / 3)
+    found = [facts[f"leverage_with_equity{end}"] for end in ("", "_low", "_high")]
+    assert found == pytest.approx([2.0] * 3)
+
+
 @LANGUAGES
 @pytest.mark.parametrize(("runs", "cost"), [(3, 2), (ENOUGH - 1, 2), (ENOUGH, 2), (3, 0)])
 def test_few_pairs_put_leverage_in_doubt(

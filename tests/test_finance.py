@@ -1,9 +1,12 @@
 """One centre's books, followed by hand, and what they mean in the whole model.
 
-The centre borrows all of its share of the capital: what the loan share leaves over is paid from
-an empty account and becomes an overdraft. It then starts with no equity, and the sign of its
-equity says whether it earns its full cost, which is interest, depreciation and price fall on the
-capital, upkeep, and taxes. Three things make the statement exact:
+Its owners pay what the loan share leaves over, as in the model, or nothing: then that part is paid
+from an empty account and becomes an overdraft. A centre without equity shows by the sign of its
+equity whether it earns its full cost, which is interest, depreciation and price fall on the
+capital, upkeep, and taxes. Fresh equity can hide losses, and asks for no interest itself (with the
+loan share of .7 a centre at .95 of break-even earns its interest and a bit); so where owners pay,
+what counts is their stake: equity and dividends less what they put in, each at the bank's rate.
+Three things make the statement exact:
 
 - The books run capital down at the rate that the break-even use counts with (wear and price
   fall), halls like servers. In the whole model halls last longer, which only helps.
@@ -21,17 +24,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from helpers import quarters, setting_of
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
+from ecosystem.outcomes import measure
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.finance import Rates, equity, keep_books
 from ecosystem.stages.investment import invest
 from ecosystem.stages.location import full_cost
+from ecosystem.state.ledger import PUBLIC_COST, Purpose, amount, select
 from ecosystem.state.records import Books, Quarter
 from ecosystem.state.setting import Setting
 
@@ -56,6 +61,7 @@ class Centre:
     cost: float = 0.28  # M¥/PFLOPS, servers and their hall
     upkeep: float = 0.0167  # of the cost a year
     size: float = 100.0  # PFLOPS
+    owners_pay: bool = False  # for what no loan covers, out of the centre's deposits first
 
     def rates(self) -> Rates:
         """Return the rates of a quarter."""
@@ -86,10 +92,20 @@ class Centre:
         )
         return float(use[0])
 
+    def paid_in(self, capital: Array, cash: Array) -> Array:
+        """Return what owners put in for a project; see `books.owners_equity`."""
+        own = (1 - self.loan_share) * self.local_settlement * capital
+        return self.owners_pay * np.maximum(own - np.maximum(cash, 0), 0)
+
     def run(self, use: float, until: int = max(MOMENTS)) -> list[Books]:
         """Buy the centre in quarter 0 with an empty account and follow it: books by quarter."""
+        return [books for books, _ in self.follow(use, until)]
+
+    def follow(self, use: float, until: int = max(MOMENTS)) -> list[tuple[Books, float]]:
+        """Return the same, each with what owners put in, M¥."""
         rates = self.rates()
-        none = np.zeros(1)
+        none, whole = np.zeros(1), np.array([self.cost * self.size])
+        injected = self.paid_in(whole, none)
         books = keep_books(
             cash=none,
             loan=none,
@@ -97,13 +113,13 @@ class Centre:
             book_halls=none,
             income=none,
             costs=none,
-            server_capital=np.array([self.cost * self.size]),
+            server_capital=whole,
             hall_capital=none,
             scrapped_share=none,
-            injected=none,
+            injected=injected,
             rates=rates,
         )
-        history = [books]
+        history = [(books, float(injected[0]))]
         size = self.size
         for t in range(until):
             fallen = 2 ** (-t / 4 / self.halving)
@@ -111,6 +127,8 @@ class Centre:
             order = (self.size - after) * self.replaces
             upkeep = self.upkeep * self.cost * size / 4
             sold = use * size * HOURS / 1e6
+            capital = np.array([fallen * self.cost * order])
+            injected = self.paid_in(capital, books.cash)
             books = keep_books(
                 cash=books.cash,
                 loan=books.loan,
@@ -118,13 +136,13 @@ class Centre:
                 book_halls=books.book_halls,
                 income=np.array([fallen * self.price * sold]),
                 costs=np.array([fallen * (self.power * sold + upkeep)]),
-                server_capital=np.array([fallen * self.cost * order]),
+                server_capital=capital,
                 hall_capital=none,
                 scrapped_share=none,
-                injected=none,
+                injected=injected,
                 rates=rates,
             )
-            history.append(books)
+            history.append((books, float(injected[0])))
             size = after + order
         return history
 
@@ -135,6 +153,14 @@ class Centre:
             float(equity(b.cash, b.book_servers + b.book_halls, b.loan, share)[0])
             for b in self.run(use)
         ]
+
+    def stake(self, use: float) -> list[float]:
+        """Return equity and dividends less what owners put in, each at the bank's rate, M¥."""
+        passed, stakes, rate = 0.0, [], 1 + self.interest / 4
+        for worth, (books, injected) in zip(self.equity(use), self.follow(use), strict=True):
+            passed = passed * rate + float(books.dividend[0]) - injected
+            stakes.append(worth + passed)
+        return stakes
 
 
 CENTRES = st.builds(
@@ -152,6 +178,7 @@ CENTRES = st.builds(
     power=st.floats(0.3, 2.0),
     cost=st.floats(0.2, 0.5),
     upkeep=st.floats(0.0, 0.05),
+    owners_pay=st.booleans(),
 )
 QUICK = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -167,8 +194,27 @@ def test_a_little_above_break_even_equity_is_never_negative(centre: Centre) -> N
 @QUICK
 @given(CENTRES)
 def test_a_little_below_break_even_equity_is_negative(centre: Centre) -> None:
-    path = centre.equity(0.95 * centre.break_even())
+    """Where owners pay nothing in."""
+    without = replace(centre, owners_pay=False)
+    path = without.equity(0.95 * centre.break_even())
     assert all(path[t] < 0 for t in MOMENTS), [path[t] for t in MOMENTS]
+
+
+@QUICK
+@given(CENTRES)
+def test_a_little_below_break_even_owners_lose_in_every_quarter(centre: Centre) -> None:
+    """Where they pay for every project: their stake falls for ever, whatever equity says.
+
+    Books fall by wear plus price fall, servers by their product, which makes what stands worth
+    more than its book: by (price fall)^2/2 over the wear for a centre that replaces. Only where
+    that is less than the 5 % by which the centre is worse does it lose in every quarter.
+    """
+    fall = np.log(2) / centre.halving / 4
+    assume(fall**2 / 2 < 0.04 * centre.wear)
+    paying = replace(centre, owners_pay=True, replaces=True)
+    stake = paying.stake(0.95 * centre.break_even())
+    assert (np.diff(stake) < 0).all()
+    assert paying.loan_share == 1 or sum(paid for _, paid in paying.follow(0.5)) > 0
 
 
 def test_the_tax_on_surplus_is_part_of_the_full_cost() -> None:
@@ -237,7 +283,8 @@ def test_headquarters_share_scales_the_local_books_and_nothing_else(
     centre: Centre, use: float, other: float
 ) -> None:
     """In a loss headquarters do not share; else local money is proportional to the local share."""
-    one, two = (replace(centre, local_settlement=s, payout=0.0).run(use) for s in (0.3, other))
+    centre = replace(centre, payout=0.0)
+    one, two = (replace(centre, local_settlement=s).run(use) for s in (0.3, other))
     for left, right in zip(one, two, strict=True):
         if left.surplus[0] < 0:
             break
@@ -252,12 +299,13 @@ def test_headquarters_share_scales_the_local_books_and_nothing_else(
 @given(CENTRES, st.floats(0.0, 1.0))
 def test_a_yuan_goes_somewhere(centre: Centre, use: float) -> None:
     """Cash and loan move by what the quarter's own lines say, and no dividend makes a debt."""
-    history = centre.run(use)
+    history = centre.follow(use)
     rates = centre.rates()
-    for before, books in zip(history, history[1:], strict=False):
+    for (before, _), (books, injected) in zip(history, history[1:], strict=False):
         outlay = books.headquarters_pay / (1 - centre.local_settlement)
         cash = (
             before.cash
+            + injected
             + books.surplus
             - books.headquarters_take
             + books.headquarters_pay
@@ -281,6 +329,47 @@ def test_a_yuan_goes_somewhere(centre: Centre, use: float) -> None:
         assert (gross <= np.maximum(centre.local_settlement * books.surplus, 0) + 1e-9).all()
 
 
+def test_who_owns_a_centre_pays_its_equity_and_gets_its_dividend() -> None:
+    """Households for private and industrial owners, the nation or the prefecture for the rest."""
+    setting = setting_of(replicates=(0, 1), fixed=False)
+    centres, owners = setting.world.centres, setting.world.owners
+    state = np.isin(centres.owner, [owners.index(name) for name in ("telecom", "local_soe")])
+    paid = {"government": 0.0, "households": 0.0}
+    for quarter, _ in quarters(setting, 30):
+        flows, reported = quarter.accounts.flows, measure(quarter, setting)
+        equity_flows = [f for f in select(flows, Purpose.EQUITY) if f.label == "equity"]
+        for flow in select(equity_flows, receiver="centres"):
+            assert (flow.received[:, state != (flow.payer == "government")] == 0).all()
+            paid[flow.payer] += flow.paid.sum()
+        dividends = select(flows, Purpose.DIVIDEND, payer="centres", receiver="government")
+        assert all((flow.paid[:, ~state] == 0).all() for flow in dividends)
+        from_state = amount(select(equity_flows, payer="government"))
+        np.testing.assert_array_equal(reported["state_equity"], from_state)
+        costs = select(flows, *PUBLIC_COST, payer="government")
+        np.testing.assert_allclose(reported["public_cost"], amount(costs), rtol=1e-12)
+    assert min(paid.values()) > 10
+
+
+def test_a_running_centre_pays_out_of_its_deposits_first() -> None:
+    """What owners put in is what the loan and opening deposits leave; founders pay all of it."""
+    setting = setting_of(replicates=(0, 1), fixed=False)
+    p, seen = setting.parameters, {True: 0, False: 0}
+    for quarter, _ in quarters(setting, 30):
+        built, cash = quarter.investment, quarter.state.centres.cash
+        granted = quarter.accounts.settlement.received["capital_subsidy"]
+        granted = granted + quarter.accounts.settlement.received["even_diffusion"]
+        capital = (built.server_outlay + built.hall_outlay) * (granted == 0)
+        own = (1 - p.loan_share) * quarter.policy.local_settlement * capital
+        equity_flows = [f for f in quarter.accounts.flows if f.label == "equity"]
+        paid = sum(flow.received for flow in select(equity_flows, receiver="centres"))
+        for running in (True, False):
+            chosen = ((built.servers > built.arrived) == running) & (own > 0)
+            expected = np.maximum(own - running * np.maximum(cash, 0), 0)
+            np.testing.assert_allclose(paid[chosen], expected[chosen], rtol=1e-9, atol=1e-9)
+            seen[running] += (paid[chosen] > 0).sum()
+    assert min(seen.values()) > 10
+
+
 def break_even_in(quarter: Quarter, setting: Setting) -> Array:
     """Return the use at which a new unit of each centre covers its full cost, (runs, centres).
 
@@ -293,10 +382,10 @@ def break_even_in(quarter: Quarter, setting: Setting) -> Array:
         spread(drivers.price_decline, kind),
     )
     offer = quarter.market.routing.offer
-    earned = offer.price * spread(drivers.multiplier, kind)
-    covered = earned > offer.cost * (1 + 1e-9)
+    price = offer.price * spread(drivers.multiplier, kind) * (1 - p.operating_cost_share)
+    covered = price > offer.cost * (1 + 1e-9)
     use = break_even_use(
-        price=np.where(covered, earned, offer.cost + 1.0),
+        price=np.where(covered, price, offer.cost + 1.0),
         variable_cost=offer.cost,
         capital_cost=spread(full_cost(drivers, setting), kind) / (1 - p.value_added_tax),
         maintenance=p.maintenance_share * spread(drivers.server_cost, kind),
@@ -322,7 +411,7 @@ def test_fewer_than_a_fifth_of_centres_that_earn_their_cost_are_insolvent(
 
     Over their whole life: a loss of early years weighs on a centre for long after.
     """
-    setting = setting_of(world=world, fixed=fixed, replicates=range(8))
+    setting = setting_of(world=world, fixed=fixed, replicates=range(16))
     earned = lived = np.zeros((setting.runs, setting.world.centres.count))
     for t, (quarter, state) in enumerate(quarters(setting)):
         stays = 1 - quarter.accounts.exits.left

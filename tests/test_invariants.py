@@ -162,6 +162,8 @@ def check_pipelines(quarter: Quarter, after: State, setting: Setting) -> None:
         (built.halls, after.centres.halls),
         (built.server_pipeline.sum(axis=1), after.centres.server_pipeline.sum(axis=1)),
         (built.halls_pipeline.sum(axis=1), after.centres.halls_pipeline.sum(axis=1)),
+        (quarter.accounts.assets.servers, after.centres.real_servers),
+        (quarter.accounts.assets.halls, after.centres.real_halls),
     ):
         there, left = (np.add.reduceat(v, start, axis=1) for v in (before, later))
         assert (left <= there * (1 + ROUNDING) + 1e-12).all()

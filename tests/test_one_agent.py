@@ -155,7 +155,7 @@ def test_the_nation_builds_less_where_less_is_earned() -> None:
         power = c.p("rival_pue") * c.p("rival_electricity_price")
         return profitability(
             SimpleNamespace(interest_rate=c.p("interest_rate"), profit_floor=c.p("profit_floor")),
-            price=float(d.price[RUN, k] * d.multiplier[RUN, k]),
+            price=float(d.price[RUN, k] * d.multiplier[RUN, k]) * (1 - c.p("operating_cost_share")),
             variable_cost=float(d.power[RUN, k]) * power,
             use=c.p("use_weight") * use + (1 - c.p("use_weight")) * hyped,
             capital=server + float(d.hall_cost[RUN, k]) / c.p("expected_fill"),
@@ -367,6 +367,8 @@ def test_the_state_at_the_start() -> None:
     same(centres.book_servers[RUN, i], c.p("opening_book") * cost * rows.servers[i])
     hall = c.p("hall_cost_intelligent") * 2 ** (-years / c.p("power_halving_time_intelligent"))
     same(centres.book_halls[RUN, i], hall * carried)
+    same(centres.real_servers[RUN, i], centres.book_servers[RUN, i])
+    same(centres.real_halls[RUN, i], centres.book_halls[RUN, i])
     book = centres.book_servers[RUN, i] + centres.book_halls[RUN, i]
     same(centres.loan[RUN, i], c.p("opening_loan") * c.p("local_settlement") * book)
     same(centres.cash[RUN, i], c.p("opening_cash") * book)

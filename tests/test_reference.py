@@ -187,6 +187,8 @@ def strange_centres(c: Centres, luck: np.random.Generator) -> Centres:
         loan=c.loan * luck.uniform(0.0, 4.0, shape),
         book_servers=np.where(bookless, 0.0, c.book_servers),
         book_halls=np.where(bookless, 0.0, c.book_halls),
+        real_servers=c.real_servers * luck.uniform(0.0, 3.0, shape),
+        real_halls=c.real_halls * luck.uniform(0.0, 3.0, shape),
         insolvent=luck.integers(0, 9, shape).astype(float),
     )
 

@@ -165,6 +165,8 @@ def initial_centres(setting: Setting) -> agents.Centres:
         tenants=tenants,
         book_servers=book_servers,
         book_halls=book_halls,
+        real_servers=book_servers,
+        real_halls=book_halls,
         loan=p.opening_loan * p.local_settlement * book,
         cash=p.opening_cash * book,
         insolvent=zeros(setting, centres.count),

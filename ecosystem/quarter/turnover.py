@@ -143,6 +143,8 @@ def next_centres(quarter: Quarter) -> agents.Centres:
         tenants=market.tenants_next,
         book_servers=exits.book_servers,
         book_halls=exits.book_halls,
+        real_servers=exits.real_servers,
+        real_halls=exits.real_halls,
         loan=exits.loan,
         cash=quarter.accounts.cash["centres"],
         insolvent=exits.insolvent,

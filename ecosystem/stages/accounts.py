@@ -5,6 +5,7 @@ from __future__ import annotations
 from ecosystem.extend import add_flows, check_flows
 from ecosystem.maths.arrays import Array, add_up, total
 from ecosystem.stages import flows
+from ecosystem.stages.books import real_assets
 from ecosystem.stages.charges import charge_flows
 from ecosystem.stages.exits import exit_centres
 from ecosystem.stages.settlement import power_bill, settle
@@ -33,8 +34,9 @@ def account(quarter: Quarter, setting: Setting) -> Accounts:
     flows.tax_flows(ledger, results, setting)
     charge_flows(ledger, quarter, setting)
     flows.generation_flows(ledger, setting)
-    exits = exit_centres(quarter, books, setting)
-    flows.exit_flows(ledger, exits)
+    assets = real_assets(quarter, setting)
+    exits = exit_centres(quarter, books, assets, setting)
+    flows.exit_flows(ledger, exits, setting)
     added = add_flows(ledger, quarter, setting)
     flows.wind_up(ledger, quarter)
     check_flows(ledger.flows, quarter.state, setting)
@@ -42,6 +44,7 @@ def account(quarter: Quarter, setting: Setting) -> Accounts:
         flows=tuple(ledger.flows),
         cash=ledger.balance,
         books=books,
+        assets=assets,
         exits=exits,
         settlement=settlement,
         local_receipts=local_receipts(ledger.flows),

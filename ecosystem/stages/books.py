@@ -1,4 +1,4 @@
-"""S7: what goes into the books of centres - costs, support, founding equity, rates."""
+"""S7: what goes into the books of centres - costs, support, equity of owners, rates."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import Rates, keep_books
+from ecosystem.stages.finance import Rates, keep_books, renew_assets
 from ecosystem.stages.policy import readiness_part
-from ecosystem.stages.settlement import power_bill, upkeep
-from ecosystem.state.records import Books, Quarter, Settlement
+from ecosystem.stages.settlement import operating_cost, power_bill, upkeep
+from ecosystem.state.records import Books, Quarter, RealAssets, Settlement
 from ecosystem.state.setting import Setting
 
 
@@ -22,6 +22,7 @@ class CentreCosts:
 
     power: Array  # before relief
     upkeep: Array
+    operation: Array
     wages: Array
     charges: Array | float
     granted: Array  # share of capital outlay that subsidies bear
@@ -36,6 +37,7 @@ def centre_costs(quarter: Quarter, settlement: Settlement, setting: Setting) -> 
     return CentreCosts(
         power=power_bill(quarter, setting),
         upkeep=upkeep(quarter, setting),
+        operation=operating_cost(quarter, setting),
         wages=quarter.labour.centre_jobs * wage,
         charges=charges_due("centres", quarter, setting),
         granted=safe_ratio(received["capital_subsidy"] + diffused, outlay),
@@ -58,26 +60,50 @@ def centre_books(
         book_servers=c.book_servers,
         book_halls=c.book_halls,
         income=quarter.market.revenue + received["output_subsidy"],
-        costs=power + costs.upkeep + costs.wages + costs.charges,
+        costs=power + costs.upkeep + costs.operation + costs.wages + costs.charges,
         server_capital=built.server_outlay * (1 - costs.granted),
         hall_capital=built.hall_outlay * (1 - costs.granted),
         injected=injected,
-        scrapped_share=safe_ratio(built.scrapped, built.servers + built.scrapped),
+        scrapped_share=scrapped_share(quarter),
         rates=centre_rates(quarter, setting),
     )
 
 
-def founding_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:
-    """Return what local owners put into a centre that does not run yet, M¥ (runs, centres).
+def real_assets(quarter: Quarter, setting: Setting) -> RealAssets:
+    """Return what servers and halls are worth whoever paid, and their wear (runs, centres)."""
+    c, built = quarter.state.centres, quarter.investment
+    return renew_assets(
+        servers=c.real_servers,
+        halls=c.real_halls,
+        server_outlay=built.server_outlay,
+        hall_outlay=built.hall_outlay,
+        server_price=spread(quarter.drivers.server_price, setting.world.centres.kind),
+        scrapped_share=scrapped_share(quarter),
+        rates=centre_rates(quarter, setting),
+    )
 
-    They pay the part of its capital that no loan covers; otherwise an entrant would start with
-    an overdraft and be insolvent by construction.
+
+def scrapped_share(quarter: Quarter) -> Array:
+    """Return the share of servers cut because halls cannot hold them (runs, centres)."""
+    built = quarter.investment
+    return safe_ratio(built.scrapped, built.servers + built.scrapped)
+
+
+def owners_equity(quarter: Quarter, costs: CentreCosts, setting: Setting) -> Array:
+    """Return what local owners put into their centres for new projects, M¥ (runs, centres).
+
+    They pay the part of local capital that no loan covers, out of the centre's own deposits first;
+    owners of a centre that does not run yet pay all of that part. Otherwise every project would be
+    three tenths overdraft.
+
+    Source: minimum own capital of fixed-asset projects, 20 to 25 % (State Council notices 2015
+    no. 51 and 2019 no. 26).
     """
     p, built = setting.parameters, quarter.investment
     capital = (built.server_outlay + built.hall_outlay) * (1 - costs.granted)
-    forming = built.servers - built.arrived <= 0
-    settled = quarter.policy.local_settlement
-    return np.asarray((1 - p.loan_share) * settled * capital * forming)
+    own = (1 - p.loan_share) * quarter.policy.local_settlement * capital
+    runs = built.servers - built.arrived > 0
+    return np.maximum(own - runs * np.maximum(quarter.state.centres.cash, 0), 0)
 
 
 def centre_rates(quarter: Quarter, setting: Setting) -> Rates:

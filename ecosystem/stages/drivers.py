@@ -298,7 +298,7 @@ def national_profit(use: Array, prices: Sequence[Array], setting: Setting) -> Ar
     wear = setting.by_kind("server_depreciation")[:, setting.world.kinds.intelligent]
     decline = p.foresight * np.log(2) / p.price_halving_time_intelligent
     value = kernels.profitability(
-        price=price,
+        price=price * (1 - p.operating_cost_share),
         variable_cost=power * p.rival_pue * p.rival_electricity_price,
         use=use,
         capital_cost=server_cost + hall_cost / p.expected_fill,

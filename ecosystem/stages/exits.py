@@ -9,7 +9,7 @@ import numpy as np
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, segment_sum, spread
 from ecosystem.stages.finance import equity
-from ecosystem.state.records import Books, Exits, Quarter
+from ecosystem.state.records import Books, Exits, Quarter, RealAssets
 from ecosystem.state.setting import Setting
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
@@ -25,7 +25,7 @@ class Takeover:
     servers: Array  # 1 where its servers are, rather than scrapped
 
 
-def exit_centres(quarter: Quarter, books: Books, setting: Setting) -> Exits:
+def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Setting) -> Exits:
     """Return centres after exits; model equation (6.5).
 
     A centre is in default where its debts exceed its assets and its surplus does not pay the
@@ -38,7 +38,7 @@ def exit_centres(quarter: Quarter, books: Books, setting: Setting) -> Exits:
     settled, start = quarter.policy.local_settlement, setting.world.centres.cell_start
     over = take_over(quarter, setting)
     left = over.left
-    goods = hand_over(quarter, books, over, setting)
+    goods = hand_over(quarter, books, assets, over, setting)
     worth = books.book_servers * over.servers + books.book_halls * over.halls
     received = p.recovery_share * settled * worth
     paid = over.heir * spread(segment_sum(received, start), cell)
@@ -61,6 +61,8 @@ def exit_centres(quarter: Quarter, books: Books, setting: Setting) -> Exits:
         pue=np.where(servers > 0, safe_ratio(goods["pue"], servers), built.pue),
         book_servers=goods["book_servers"],
         book_halls=goods["book_halls"],
+        real_servers=goods["real_servers"],
+        real_halls=goods["real_halls"],
         paid=paid,
         received=received,
         repaid=repaid,
@@ -99,10 +101,14 @@ def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
     return (insolvent & (luck >= soft)).astype(float)
 
 
-def hand_over(quarter: Quarter, books: Books, over: Takeover, setting: Setting) -> dict[str, Array]:
+def hand_over(
+    quarter: Quarter, books: Books, assets: RealAssets, over: Takeover, setting: Setting
+) -> dict[str, Array]:
     """Return what centres have after takeovers, by name (runs, ..., centres).
 
-    Heirs book what they take over at the price paid. `power` and `pue` are times servers.
+    Heirs book what they take over at the price paid. Real assets pass on in full, since a change
+    of owner shrinks no capital; what nobody takes over is written off. `power` and `pue` are
+    times servers.
     """
     built, p, centres = quarter.investment, setting.parameters, setting.world.centres
     halls, servers = over.halls[:, None], over.servers[:, None]
@@ -114,6 +120,8 @@ def hand_over(quarter: Quarter, books: Books, over: Takeover, setting: Setting) 
         "halls": (built.halls[:, None], halls, 1.0),
         "nameplate": (built.nameplate[:, None], halls, 1.0),
         "book_halls": (books.book_halls[:, None], halls, p.recovery_share[:, None]),
+        "real_servers": (assets.servers[:, None], servers, 1.0),
+        "real_halls": (assets.halls[:, None], halls, 1.0),
         "server_pipeline": (built.server_pipeline, servers, 1.0),
         "halls_pipeline": (built.halls_pipeline, halls, 1.0),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio
-from ecosystem.state.records import Books
+from ecosystem.state.records import Books, RealAssets
 from ecosystem.state.setting import Setting
 
 
@@ -80,7 +80,7 @@ def keep_books(
     cash, loan, book_servers, book_halls
         Opening balance, M¥.
     income, costs
-        Revenue with support; power, upkeep and wages, M¥.
+        Revenue with support; power, upkeep, operation and wages, M¥.
     server_capital, hall_capital
         Capital outlay net of subsidy, M¥.
     scrapped_share
@@ -141,4 +141,40 @@ def keep_books(
         loan=loan - repayment + borrowed + overdraft,
         book_servers=book_servers * (1 - r.server_decline) * (1 - scrapped_share) + server_capital,
         book_halls=book_halls * (1 - r.hall_decline) + hall_capital,
+    )
+
+
+def renew_assets(
+    *,
+    servers: Array,
+    halls: Array,
+    server_outlay: Array,
+    hall_outlay: Array,
+    server_price: Array,
+    scrapped_share: Array,
+    rates: Rates,
+) -> RealAssets:
+    """Return real assets after a quarter, at gross cost whoever paid for them.
+
+    R^s' = R^s (1 - delta - gamma/4)(1 - scrapped) + I^s/p_s and R^h' = R^h (1 - delta_h) + I^h;
+    their wear is W = p_s R^s (delta + gamma/4) + R^h delta_h, the consumption of fixed capital at
+    current replacement cost (System of National Accounts 2008, 6.240). What is scrapped is
+    written off outside it.
+
+    Parameters
+    ----------
+    servers, halls
+        Opening real assets, M¥; servers at the trend of their price.
+    server_outlay, hall_outlay
+        Capital outlay before any subsidy, M¥.
+    server_price
+        Price of servers over its trend.
+    scrapped_share
+        Share of servers cut in the quarter.
+    """
+    worn = servers * rates.server_decline
+    return RealAssets(
+        servers=(servers - worn) * (1 - scrapped_share) + server_outlay / server_price,
+        halls=halls * (1 - rates.hall_decline) + hall_outlay,
+        wear=server_price * worn + halls * rates.hall_decline,
     )

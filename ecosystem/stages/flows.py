@@ -7,7 +7,7 @@ import numpy as np
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.bills import BUYERS, Compute, compute_bills
-from ecosystem.stages.books import centre_books, centre_costs, founding_equity
+from ecosystem.stages.books import centre_books, centre_costs, owners_equity
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import Statement, close_statement
 from ecosystem.stages.parks import adoption_outlay, adoption_support, adoption_wear, server_wear
@@ -53,7 +53,7 @@ def centre_flows(
     p, built, supply = setting.parameters, quarter.investment, quarter.supply
     payers, received = settlement.payers, settlement.received
     costs = centre_costs(quarter, settlement, setting)
-    injected = founding_equity(quarter, costs, setting)
+    injected = owners_equity(quarter, costs, setting)
     books = centre_books(quarter, costs, injected, received, setting)
     at_home = safe_ratio(total(supply.to_centres), total(supply.orders))
     home, part = p.upkeep_home_share, 1 - readiness_part(setting)
@@ -63,8 +63,9 @@ def centre_flows(
     pay(Purpose.INVESTMENT, "equipment imported", "centres", servers * (1 - at_home), "world")
     pay(Purpose.INVESTMENT, "civil works", "centres", built.hall_outlay, "households")
     pay(Purpose.SALE, "electricity", "centres", costs.power, "grid")
-    pay(Purpose.SALE, "upkeep", "centres", costs.upkeep * home, "households")
-    pay(Purpose.SALE, "upkeep", "centres", costs.upkeep * (1 - home), "world")
+    for label, cost in (("upkeep", costs.upkeep), ("operation", costs.operation)):
+        pay(Purpose.SALE, label, "centres", cost * home, "households")
+        pay(Purpose.SALE, label, "centres", cost * (1 - home), "world")
     pay(Purpose.WAGE, "wages", "centres", costs.wages, "households")
     for name in ("capital_subsidy", "tariff_discount", "output_subsidy"):
         pay(Purpose.SUBSIDY, "subsidies", "government", payers[name], "centres", received[name])
@@ -73,20 +74,43 @@ def centre_flows(
     pay(Purpose.PROGRAMME, "programmes", "government", (1 - part) * diffusion, "households")
     pay(Purpose.DIVIDEND, "headquarters", "centres", books.headquarters_take, "world")
     pay(Purpose.EQUITY, "headquarters", "world", None, "centres", books.headquarters_pay)
-    pay(Purpose.EQUITY, "equity", "households", None, "centres", injected)
+    private, public, governments = by_owner(injected, setting)
+    pay(Purpose.EQUITY, "equity", "households", None, "centres", private)
+    pay(Purpose.EQUITY, "equity", "government", governments, "centres", public)
     pay(Purpose.INTEREST, "interest", "centres", books.interest, "bank")
     pay(Purpose.REPAYMENT, "loans repaid", "centres", books.repayment, "bank")
     pay(Purpose.LOAN, "new loans", "bank", None, "centres", books.borrowed + books.overdraft)
-    pay(Purpose.DIVIDEND, "dividends", "centres", books.dividend, "households")
+    dividend_flows(ledger, books.dividend, setting)
     added = quarter.policy.local_settlement * books.surplus + costs.wages
     return Statement(added, books.value_added_tax, books.income_tax, costs.wages), books
 
 
-def exit_flows(ledger: Ledger, exits: Exits) -> None:
+def by_owner(values: Array, setting: Setting) -> tuple[Array, Array, Array]:
+    """Return values of centres that households own, that the state owns, and by government.
+
+    The nation stands behind telecom operators, the prefecture behind local state firms.
+    (runs, centres) twice and (runs, prefectures + 2).
+    """
+    centres, owners = setting.world.centres, setting.world.owners
+    national = values * (centres.owner == owners.index("telecom"))
+    local = values * (centres.owner == owners.index("local_soe"))
+    whole = total(national)
+    governments = by_level(whole, np.zeros_like(whole), centres.sum(local, "prefecture"))
+    return values - national - local, national + local, governments
+
+
+def dividend_flows(ledger: Ledger, paid: Array, setting: Setting) -> None:
+    """List what centres pay their local owners, M¥ (runs, centres)."""
+    private, public, governments = by_owner(paid, setting)
+    ledger.add(Purpose.DIVIDEND, "dividends", "centres", private, "households")
+    ledger.add(Purpose.DIVIDEND, "dividends", "centres", public, "government", governments)
+
+
+def exit_flows(ledger: Ledger, exits: Exits, setting: Setting) -> None:
     """List the sale of centres that exit, their last repayment and what owners keep."""
     ledger.add(Purpose.TAKEOVER, "centres sold", "centres", exits.paid, "centres", exits.received)
     ledger.add(Purpose.REPAYMENT, "loans repaid", "centres", exits.repaid, "bank")
-    ledger.add(Purpose.DIVIDEND, "dividends", "centres", exits.left_over, "households")
+    dividend_flows(ledger, exits.left_over, setting)
     ledger.add(Purpose.LOAN, "new loans", "bank", None, "centres", exits.overdraft)
 
 

@@ -151,7 +151,7 @@ def profit_index(
     )
     diffusion = 0.0 if place is None else spread(support.diffusion, place)
     value = kernels.profitability(
-        price=price * (1 + support.output),
+        price=price * (1 - p.operating_cost_share + support.output),
         variable_cost=cost,
         use=use,
         capital_cost=spread(full_cost(drivers, setting), kind),

@@ -343,7 +343,7 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
     capital = capital * eligible_share(hall, server, bool(schedule.shells_only[state.period]))
     diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
     diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
-    kept = 1 - p.output_subsidy_price_share
+    kept = (1 - p.output_subsidy_price_share) / (1 - p.operating_cost_share)
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
 
 

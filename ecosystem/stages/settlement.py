@@ -130,6 +130,11 @@ def upkeep(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(share * cost * quarter.investment.servers / 4)
 
 
+def operating_cost(quarter: Quarter, setting: Setting) -> Array:
+    """Return what bandwidth, operations and sales cost centres, M¥ (runs, centres)."""
+    return np.asarray(setting.parameters.operating_cost_share * quarter.market.revenue)
+
+
 def park_outlay(quarter: Quarter, setting: Setting) -> Array:
     """Return what parks spend on their own servers, M¥ (runs, parks)."""
     cost = quarter.drivers.server_cost[:, setting.world.kinds.general]

@@ -295,6 +295,15 @@ class Books:
 
 
 @dataclass(frozen=True)
+class RealAssets:
+    """What servers and halls are worth, whoever paid for them, M¥."""
+
+    servers: Array  # at the trend of server prices
+    halls: Array
+    wear: Array  # consumption of fixed capital at current replacement cost
+
+
+@dataclass(frozen=True)
 class Exits:
     """Centres after exits."""
 
@@ -308,6 +317,8 @@ class Exits:
     pue: Array  # (runs, centres)
     book_servers: Array  # M¥ (runs, centres)
     book_halls: Array  # M¥ (runs, centres)
+    real_servers: Array  # M¥ (runs, centres)
+    real_halls: Array  # M¥ (runs, centres)
     paid: Array  # M¥ by buyers (runs, centres)
     received: Array  # M¥ by sellers (runs, centres)
     repaid: Array  # M¥ of their loans (runs, centres)
@@ -337,6 +348,7 @@ class Accounts:
     flows: tuple[Flow, ...]
     cash: Mapping[str, Array]  # closing deposits by sector (runs, members)
     books: Books  # of centres (runs, centres)
+    assets: RealAssets  # of centres (runs, centres)
     exits: Exits  # of centres
     settlement: Settlement
     local_receipts: Array  # local taxes and charges of centres and AI firms (runs, 1)

@@ -64,6 +64,8 @@ class Centres:
     tenants: Array  # (runs, centres)
     book_servers: Array  # (runs, centres)
     book_halls: Array  # (runs, centres)
+    real_servers: Array  # (runs, centres)
+    real_halls: Array  # (runs, centres)
     loan: Array  # (runs, centres)
     cash: Array  # (runs, centres)
     insolvent: Array  # (runs, centres)

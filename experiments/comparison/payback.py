@@ -15,6 +15,8 @@ from experiments.comparison.intervals import ratio_of_means
 INVESTMENT, PAYMENTS, RECEIPTS = "investment", "public_cost", "tax_receipts"
 NEEDED = (INVESTMENT, PAYMENTS, RECEIPTS)
 """Outcomes that a result must hold: capital spending, gross payments, taxes."""
+EQUITY = "state_equity"
+"""What state owners pay into centres: beside public cost, in leverage where it was asked for."""
 FEW = 1e-6
 """Less extra cost than one yuan (M¥) is none: there is nothing to pay back."""
 
@@ -47,6 +49,13 @@ def payback_periods(payments: Array, receipts: Array, first: int = 0) -> Array:
     return np.where(known, found, np.nan)
 
 
+def leverage(capital: Array, money: Array) -> tuple[float, float, float]:
+    """Return extra capital spending over extra money with its interval; money saved moves none."""
+    if not money[np.isfinite(money)].sum() > 0:
+        return (float("nan"),) * 3
+    return ratio_of_means(capital, money)
+
+
 def payback_facts(result: Result, reference: str) -> pd.DataFrame:
     """Return leverage and pay-back of every scenario against the reference.
 
@@ -56,28 +65,32 @@ def payback_facts(result: Result, reference: str) -> pd.DataFrame:
         One row a scenario, empty if the result lacks an outcome of `NEEDED`. `leverage`, with
         `leverage_low` and `leverage_high`, is the ratio of mean extra capital spending to mean
         extra public payments (present values) with its 90 % bootstrap interval, NaN where no
-        extra payment is shown. `payback` is the median quarter over the pairs that have something
-        to pay back (`payback_pairs`), as text: a quarter, or "not by 2035Q4"; nothing where fewer
-        than half of the pairs have. `payback_never` is the share of those pairs that do not pay
-        back in the runs.
+        extra payment is shown; where the result holds `state_equity`, `leverage_with_equity` is the
+        same over extra payments and extra equity of the state. `payback` is the median quarter over
+        the pairs that have something to pay back (`payback_pairs`), as text: a quarter, or "not by
+        2035Q4"; nothing where fewer than half of the pairs have. `payback_never` is the share of
+        those pairs that do not pay back in the runs.
     """
     if not set(NEEDED) <= set(result.summaries) or not set(NEEDED) <= set(result.series):
         return pd.DataFrame(columns=["package"])
     base = result.scenarios.index(reference)
     rows: list[dict[str, Any]] = []
     for place, name in enumerate(result.scenarios):
-        whole = {key: result.summaries[key][..., 0] for key in NEEDED}
+        held = [key for key in (*NEEDED, EQUITY) if key in result.summaries]
+        whole = {key: result.summaries[key][..., 0] for key in held}
         extra = {key: values[place] - values[base] for key, values in whole.items()}
-        leverage = ratio_of_means(extra[INVESTMENT], extra[PAYMENTS])
+        over = {"leverage": extra[PAYMENTS]}
+        if EQUITY in held:
+            over["leverage_with_equity"] = extra[PAYMENTS] + extra[EQUITY]
         paid = extra[PAYMENTS][np.isfinite(extra[PAYMENTS])]
-        if not paid.sum() > 0:  # money saved moves nothing
-            leverage = (float("nan"),) * 3
         series = {key: result.series[key][..., 0][:, :, POLICY_START:] for key in NEEDED}
         flows = {key: values[place] - values[base] for key, values in series.items()}
         found = payback_periods(flows[PAYMENTS], flows[RECEIPTS], POLICY_START)
         found = found[~np.isnan(found)]
         row: dict[str, Any] = {"package": name}
-        row |= zip(("leverage", "leverage_low", "leverage_high"), leverage, strict=True)
+        for key, money in over.items():
+            ends = (key, f"{key}_low", f"{key}_high")
+            row |= zip(ends, leverage(extra[INVESTMENT], money), strict=True)
         row |= {"payback": "", "payback_never": float("nan"), "payback_pairs": len(found)}
         if len(found) and 2 * len(found) >= len(paid):
             middle = float(np.quantile(found, 0.5, method="inverted_cdf"))

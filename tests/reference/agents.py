@@ -109,6 +109,8 @@ class Centre:
     tenants: float
     book_servers: float
     book_halls: float
+    real_servers: float
+    real_halls: float
     loan: float
     cash: float
     insolvent: float

@@ -11,13 +11,18 @@ ONE_YUAN = 1e-6  # M¥
 
 
 def reference_exits(
-    agents: Agents, investment: dict[str, Any], books: dict[str, Any], at_home: float
+    agents: Agents,
+    investment: dict[str, Any],
+    books: dict[str, Any],
+    assets: dict[str, Any],
+    at_home: float,
 ) -> dict[str, Any]:
     """Return centres after exits (6.5), named as in the vectorised stage.
 
     Heirs take over the halls of a centre that leaves, and its servers unless they are scrapped.
     `books` holds what the quarter did to each centre: cash, loan, book_servers, book_halls,
-    surplus and interest; `at_home` is the share of surplus and capital that is booked here.
+    surplus and interest; `assets` servers and halls at gross cost; `at_home` is the share of
+    surplus and capital that is booked here.
     """
     p, centres = agents.p, agents.centres
     n = range(len(centres))
@@ -74,6 +79,9 @@ def reference_exits(
         "pue": mean_after(investment["pue"]),
         "book_servers": book_servers,
         "book_halls": book_halls,
+        # a change of owner takes nothing from what there is
+        "real_servers": hand_over(assets["servers"], sold),
+        "real_halls": hand_over(assets["halls"], taken),
         "paid": paid,
         "received": received,
         "repaid": repaid,

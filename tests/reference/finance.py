@@ -16,17 +16,17 @@ def reference_books(
     server_capital: float,
     hall_capital: float,
     cut: float,
-    founding: float,
+    injected: float,
     at_home: float,
 ) -> dict[str, float]:
     """Close the quarter of one centre; money in million yuan.
 
     Parameters
     ----------
-    income, costs : revenue with output subsidy; power after relief, upkeep and wages.
+    income, costs : revenue with output subsidy; power after relief, upkeep, operation and wages.
     server_capital, hall_capital : outlay net of subsidy.
     cut : share of servers that no hall could hold.
-    founding : equity that local owners put in.
+    injected : equity that local owners put in.
     at_home : share of surplus and capital that is settled here.
     """
     p = agents.p
@@ -46,7 +46,7 @@ def reference_books(
     vat = p.value_added_tax * at_home * max(surplus, 0.0)
     taxable = at_home * (surplus - depreciation) - vat - interest
     tax = p.income_tax * max(taxable, 0.0)
-    purse = centre.cash + founding + surplus - headquarters  # what the centre keeps of its surplus
+    purse = centre.cash + injected + surplus - headquarters  # what the centre keeps of its surplus
     purse += equity_in + borrowed - capital
     purse -= interest + repayment + vat + tax
     spare = purse - p.reserve_quarters * (costs + interest)
@@ -69,6 +69,29 @@ def reference_books(
         "loan": centre.loan + borrowed + overdraft - repayment,
         "book_servers": centre.book_servers * (1 - wear) * (1 - cut) + server_capital,
         "book_halls": centre.book_halls * (1 - p.hall_depreciation) + hall_capital,
+    }
+
+
+def reference_assets(
+    agents: Agents,
+    centre: Centre,
+    server_outlay: float,
+    hall_outlay: float,
+    server_price: float,
+    cut: float,
+) -> dict[str, float]:
+    """Return real assets of one centre after the quarter at gross cost, and their wear.
+
+    `server_price` is the price of servers over its trend, `cut` the share no hall could hold.
+    """
+    halving = agents.by_kind("price_halving_time")[centre.kind]
+    decline = agents.by_kind("server_depreciation")[centre.kind] + math.log(2) / halving / 4
+    hall_decline = agents.p.hall_depreciation
+    servers = centre.real_servers * (1 - decline) * (1 - cut)
+    return {
+        "servers": servers + server_outlay / server_price,
+        "halls": centre.real_halls * (1 - hall_decline) + hall_outlay,
+        "wear": centre.real_servers * decline * server_price + centre.real_halls * hall_decline,
     }
 
 

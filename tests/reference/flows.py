@@ -13,10 +13,10 @@ from typing import Any
 from .agents import Agents
 from .closed_forms import ratio, shares
 from .exits import reference_exits
-from .finance import as_columns, reference_books
+from .finance import as_columns, reference_assets, reference_books
 from .parks import park_accounts
 from .policy import readiness_part
-from .public import government_accounts, passive_deposits, tax_shares
+from .public import government_accounts, owners_take, passive_deposits, tax_shares
 from .settlement import power_bill, reference_settlement, voucher_base
 
 USERS = 6  # of compute at home
@@ -47,7 +47,8 @@ def reference_accounts(
     compute = compute_bills(agents, drivers, market, settlement)
     centres = centre_accounts(agents, drivers, policy, investment, market, labour, settlement)
     books = as_columns([centre["books"] for centre in centres])
-    exits = reference_exits(agents, investment, books, policy["local_settlement"][0])
+    assets = as_columns([centre["assets"] for centre in centres])
+    exits = reference_exits(agents, investment, books, assets, policy["local_settlement"][0])
     makers = maker_accounts(agents, drivers, supply, labour)
     firms = firm_accounts(agents, innovation, labour, business, compute["firms"])
     services = local_services(agents, business)
@@ -69,6 +70,8 @@ def reference_accounts(
     public = government_accounts(
         agents, drivers, policy, innovation, settlement, compute, services["government"], taxes
     )
+    owned = owners_take(agents, centres, exits)
+    public["cash"] = [sum(pair) for pair in zip(public["cash"], owned["state"], strict=True)]
     members = {
         "centres": centres,
         "makers": makers,
@@ -81,12 +84,12 @@ def reference_accounts(
         cash["centres"][c] = centre["cash"] + exits["received"][c] - exits["paid"][c]
         cash["centres"][c] += exits["overdraft"][c] - exits["repaid"][c] - exits["left_over"][c]
     cash["government"] = public["cash"]
-    cash |= passive_deposits(
-        agents, supply, investment, compute, members, exits, public["to_people"]
-    )
+    people = public["to_people"] + owned["people"]
+    cash |= passive_deposits(agents, supply, investment, compute, members, exits, people)
     return {
         "cash": cash,
         "books": books,
+        "assets": assets,
         "exits": exits,
         "settlement": settlement,
         "local_receipts": [taxes["centres"]["local"] + taxes["firms"]["local"]],
@@ -181,35 +184,47 @@ def centre_accounts(
     for c, centre in enumerate(agents.centres):
         usual = drivers["server_cost"][centre.kind] / drivers["server_price"][centre.kind]
         upkeep = p.maintenance_share / 4 * usual * investment["servers"][c]
+        operation = p.operating_cost_share * market["revenue"][c]
         wages = labour["centre_jobs"][c] * agents.prefectures[centre.prefecture].wage / 1000
         outlay = investment["server_outlay"][c] + investment["hall_outlay"][c]
         diffused = (1 - readiness_part(agents)) * got["even_diffusion"][c]
         own = 1 - ratio(got["capital_subsidy"][c] + diffused, outlay)
         before = investment["servers"][c] + investment["scrapped"][c]
         kept = investment["servers"][c] - investment["arrived"][c]
-        founding = (1 - p.loan_share) * settled * own * outlay if kept <= 0 else 0.0
+        injected = (1 - p.loan_share) * settled * own * outlay
+        if kept > 0:  # a centre that runs pays out of its deposits first
+            injected = max(injected - max(centre.cash, 0.0), 0.0)
         books = reference_books(
             agents,
             centre,
-            founding=founding,
+            injected=injected,
             income=market["revenue"][c] + got["output_subsidy"][c],
-            costs=bill[c] - got["tariff_discount"][c] + upkeep + wages,
+            costs=bill[c] - got["tariff_discount"][c] + upkeep + operation + wages,
             server_capital=own * investment["server_outlay"][c],
             hall_capital=own * investment["hall_outlay"][c],
             cut=ratio(investment["scrapped"][c], before),
             at_home=settled,
         )
-        cash = centre.cash + founding + books["surplus"] - books["headquarters_take"]
+        assets = reference_assets(
+            agents,
+            centre,
+            server_outlay=investment["server_outlay"][c],
+            hall_outlay=investment["hall_outlay"][c],
+            server_price=drivers["server_price"][centre.kind],
+            cut=ratio(investment["scrapped"][c], before),
+        )
+        cash = centre.cash + injected + books["surplus"] - books["headquarters_take"]
         cash += books["headquarters_pay"] + books["borrowed"] + books["overdraft"]
         cash -= own * outlay + books["interest"] + books["repayment"] + books["dividend"]
         cash -= books["value_added_tax"] + books["income_tax"]
         result.append(
             {
                 "books": books,
+                "assets": assets,
                 "cash": cash,
-                "founding": founding,
+                "injected": injected,
                 "wages": wages,
-                "upkeep": upkeep,
+                "upkeep": upkeep + operation,
                 "power": bill[c],
                 "value_added": settled * books["surplus"] + wages,
             }

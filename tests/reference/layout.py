@@ -82,7 +82,7 @@ def build(sort: type, world_rows: Any, label: str, states: list[dict[str, Any]],
 
 CENTRE_STATE = (
     "halls halls_pipeline nameplate servers server_pipeline power pue mark sold use quality "
-    "tenants book_servers book_halls loan cash insolvent"
+    "tenants book_servers book_halls real_servers real_halls loan cash insolvent"
 ).split()
 MAKER_STATE = "capacity cost sales cash".split()
 FIRM_STATE = "share sales compute cash".split()

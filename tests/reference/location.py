@@ -122,7 +122,7 @@ def index(
     diffusion = support["second_ring"] if tier == RING_2 else 0.0
     return profitability(
         p,
-        price=price * (1 + support["output"]),
+        price=price * (1 - p.operating_cost_share + support["output"]),
         variable_cost=cost,
         use=use,
         capital=full_cost(agents, drivers, kind),

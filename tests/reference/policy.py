@@ -153,7 +153,8 @@ def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
     second = sum(c.halls for c in halls if agents.prefectures[c.prefecture].tier == RING_2)
     diffusion = (1 - p.diffusion_readiness_share) * expected_rate(tools["even_diffusion"], t)
     diffusion *= ratio(second, sum(c.halls for c in halls))
-    return math.log((1 + output) / (1 - capital - diffusion))
+    kept = 1 - p.operating_cost_share  # of what is earned
+    return math.log((kept + output) / kept / (1 - capital - diffusion))
 
 
 def pay(

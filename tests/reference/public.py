@@ -64,6 +64,24 @@ def government_accounts(
     return {"cash": cash, "to_people": programmes - granted - supported}
 
 
+def owners_take(agents: Agents, centres: list[Record], exits: Record) -> Record:
+    """Return what owners of centres get less what they put in: people, and each government.
+
+    The nation owns telecom operators, a prefecture its local state firms; people own the rest.
+    """
+    state = [0.0] * (len(agents.prefectures) + 2)
+    people = 0.0
+    for c, centre in enumerate(agents.centres):
+        taken = centres[c]["books"]["dividend"] + exits["left_over"][c] - centres[c]["injected"]
+        if centre.owner == "telecom":
+            state[-1] += taken
+        elif centre.owner == "local_soe":
+            state[centre.prefecture] += taken
+        else:
+            people += taken
+    return {"state": state, "people": people}
+
+
 def passive_deposits(
     agents: Agents,
     supply: Record,
@@ -71,9 +89,12 @@ def passive_deposits(
     compute: Record,
     members: dict[str, list[Record]],
     exits: Record,
-    programmes: float,
+    people: float,
 ) -> dict[str, list[float]]:
-    """Return deposits of households, the grid, the bank and the world outside."""
+    """Return deposits of households, the grid, the bank and the world outside.
+
+    `people` is what programmes pay to people and what centres pay to private owners.
+    """
     p, centres = agents.p, members["centres"]
 
     def total(group: str, item: str) -> float:
@@ -84,11 +105,9 @@ def passive_deposits(
 
     power = total("centres", "power") + total("makers", "power") + total("parks", "power")
     wages = math.fsum(total(group, "wages") for group in members)
-    dividends = booked("dividend") + math.fsum(exits["left_over"])
-    dividends += math.fsum(total(group, "dividend") for group in ("makers", "firms", "parks"))
+    dividends = math.fsum(total(group, "dividend") for group in ("makers", "firms", "parks"))
     households = agents.sectors.households + wages + dividends - total("firms", "founding")
-    households -= total("centres", "founding")
-    households += math.fsum(investment["hall_outlay"]) + programmes
+    households += math.fsum(investment["hall_outlay"]) + people
     branches = p.branch_staff * math.fsum(
         place.branches * place.wage / 1000 for place in agents.prefectures
     )  # their headquarters pay them
