@@ -198,7 +198,8 @@ def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
     state, drivers = quarter.state, quarter.drivers
     p = setting.parameters
-    sales = p.branch_staff * p.sales_per_worker * total(state.society.branches)
+    growth = np.exp(p.productivity_growth * state.period / 4)
+    sales = p.branch_staff * p.sales_per_worker * growth * total(state.society.branches)
     wanted = (
         compute_share(drivers, setting)
         * sales
