@@ -166,7 +166,8 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
     )
     leave = c.p("separation_rate")
     posts = (leave * jobs + np.maximum(jobs - before, 0)).sum()
-    made = c.quarter.supply.sales[RUN, makers.prefecture == PLACE].sum() / c.p("maker_productivity")
+    made = c.quarter.supply.sales[RUN, makers.prefecture == PLACE].sum()
+    made /= c.p("maker_productivity") * math.exp(c.p("productivity_growth") * c.state.period / 4)
     posts += leave * c.p("maker_talent_share") * made
     megawatt = (built.servers * built.power)[RUN, at].sum() / 1000
     fresh = c.p("branch_rate") * max(megawatt - s.branch_peak[RUN, PLACE], 0)
@@ -196,8 +197,10 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
     normal = s.tightness[RUN, PLACE]
     change = c.p("wage_speed") * (vacancies / searching / normal - 1)
     change = min(max(change, -c.p("wage_step")), c.p("wage_step"))
-    lean = (wage / c.world.prefectures.wage[PLACE]) ** -c.p("wage_anchor")
-    same(labour.wage_next[RUN, PLACE], wage * (1 + change) * lean)
+    usual = c.world.prefectures.wage[PLACE] * math.exp(c.p("wage_growth") * c.state.period / 4)
+    lean = (wage / usual) ** -c.p("wage_anchor")
+    grown = wage * (1 + change) * math.exp(c.p("wage_growth") / 4)
+    same(labour.wage_next[RUN, PLACE], grown * lean)
     talent = (
         s.talent[RUN, PLACE] + (labour.retained - labour.left + labour.moved_in)[RUN, PLACE] / 1000
     )
@@ -267,7 +270,8 @@ def test_where_graduates_go_and_firms_are_born() -> None:
     lever = c.lever("talent_retention") + c.quarter.policy.fiscal_talent[RUN, 0]
     kept, pull = [], []
     for q in places:
-        relative = math.log(s.wage[RUN, q] / c.p("eastern_wage"))
+        east = c.p("eastern_wage") * math.exp(c.p("wage_growth") * c.state.period / 4)
+        relative = math.log(s.wage[RUN, q] / east)
         tight = labour.tightness[RUN, q]
         drawn = c.p("retention_wage") * relative + c.p("retention_vacancy") * tight
         stay = logistic(c.p("retention_intercept") + c.p("retention_response") * drawn + lever)

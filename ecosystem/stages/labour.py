@@ -28,7 +28,8 @@ def employ(
     state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
-    maker_jobs = supply.sales / p.maker_productivity
+    productivity = p.maker_productivity * np.exp(p.productivity_growth * state.period / 4)
+    maker_jobs = supply.sales / productivity
     stay = 1 - p.separation_rate
     wanted = np.maximum(setting.rules.want_staff(quarter, setting), p.smallest_staff)
     target = f.active * wanted
@@ -120,9 +121,10 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
     lever = policy.lever["talent_retention"] + policy.fiscal_talent
-    graduates = world.universities.graduates * np.ones((setting.runs, 1))
+    years = state.period / 4
+    graduates = world.universities.graduates * np.exp(p.graduates_growth * years)
     graduates = world.universities.sum(graduates, "prefecture")
-    relative = np.log(s.wage / p.eastern_wage)
+    relative = np.log(s.wage / (p.eastern_wage * np.exp(p.wage_growth * years)))
     stay = sigmoid(
         p.retention_intercept
         + p.retention_response * (p.retention_wage * relative + p.retention_vacancy * tightness)
@@ -144,13 +146,24 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
 
 
 def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
-    """Return wages after tightness and the national anchor, k¥ a quarter (runs, prefectures)."""
+    """Return wages after growth, tightness and the usual wage, k¥ a quarter (runs, prefectures).
+
+    w' = w (1 + clip) e^(g/4) (w/usual)^-a: without tightness the wage keeps its distance to the
+    east's, which grows alike.
+    """
     p, s = setting.parameters, state.society
     normal = np.where(state.period < p.wage_reference_quarters, tightness, s.tightness)
     change = p.wage_speed * (safe_ratio(tightness, normal, empty=1.0) - 1)
     change = np.clip(change, -p.wage_step, p.wage_step)
-    anchor = setting.world.prefectures.wage
-    return np.asarray(s.wage * (1 + change) * np.exp(-p.wage_anchor * np.log(s.wage / anchor)))
+    grown = s.wage * (1 + change) * np.exp(p.wage_growth / 4)
+    lean = np.log(s.wage / usual_wage(state.period, setting))
+    return np.asarray(grown * np.exp(-p.wage_anchor * lean))
+
+
+def usual_wage(period: int, setting: Setting) -> Array:
+    """Return the wage of each place without tightness, k¥ a quarter (runs, prefectures)."""
+    growth = np.exp(setting.parameters.wage_growth * period / 4)
+    return setting.world.prefectures.wage * growth
 
 
 def trade(

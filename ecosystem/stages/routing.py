@@ -159,6 +159,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     government = (
         p.government_compute_share
         * world.province.budget_expenditure
+        * np.exp(p.budget_growth * state.period / 4)
         / 4
         * 1e6
         / drivers.price[:, world.kinds.general]

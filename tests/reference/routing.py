@@ -213,6 +213,7 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         by_park.append(wanted)
         own.append(min(wanted, park.servers * HOURS))
     government = p.government_compute_share * province.budget_expenditure / 4
+    government *= agents.growth(p.budget_growth)
     government *= 1e6 / drivers["price"][GENERAL]
     home = next(region for region in agents.regions if region.home)
     national = agents.nation.demand_ratio[SUPER] * agents.table[agents.period][SUPER]
@@ -249,6 +250,7 @@ def branch_demand(agents: Agents, drivers: dict[str, Any]) -> float:
     p = agents.p
     staff = p.branch_staff * sum(place.branches for place in agents.prefectures)
     spending = compute_share(agents) * staff * p.sales_per_worker
+    spending *= agents.growth(p.productivity_growth)
     return spending * 1e6 / drivers["price"][INTELLIGENT]
 
 
