@@ -11,6 +11,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
 from ecosystem.stages.charges import charges_due
 from ecosystem.stages.finance import close_statement
+from ecosystem.stages.labour import usual_wage
 from ecosystem.stages.parks import adoption_wear, value_added_gain
 from ecosystem.stages.settlement import operating_cost, park_energy, upkeep
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
@@ -335,6 +336,7 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "talent_by_tier": by_tier(society.talent, setting),
         "retention": safe_ratio(total(labour.retained), total(labour.graduates)),
         "wage": total(society.wage * society.talent) / total(society.talent),
+        "graduate_wages_outside": wages_outside(quarter, setting),
         "network_density": made.density,
         "absorptive_capacity": safe_ratio(
             total(made.absorptive * business.sales), total(business.sales)
@@ -347,6 +349,21 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "park_productivity_gain": total(made.park_output) - base_park_output(quarter, setting),
         "park_servers": total(quarter.state.parks.servers),
     }
+
+
+def wages_outside(quarter: Quarter, setting: Setting) -> Array:
+    """Return what talent that stays and works outside the compute chain earns, M¥ (runs, 1).
+
+    Talent less the jobs that the chain fills with it, at the wage of the place without tightness,
+    so that only who stays moves it and not the wage that the chain bids up.
+    """
+    world, labour, t = setting.world, quarter.labour, quarter.state.period
+    jobs = world.centres.sum(labour.centre_jobs, "prefecture")
+    jobs = jobs + world.firms.sum(labour.staff, "prefecture")
+    skilled = setting.parameters.maker_talent_share * labour.maker_jobs
+    jobs = jobs + world.makers.sum(skilled, "prefecture")
+    outside = np.maximum(1000 * quarter.state.society.talent - jobs, 0)
+    return total(outside * usual_wage(t, setting)) / 1000
 
 
 def park_intensity(quarter: Quarter, setting: Setting) -> Array:

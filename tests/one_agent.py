@@ -1,8 +1,10 @@
 """A quarter of the teaching world in which single agents are followed by hand."""
 
+import math
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers import final, setting_of
 
@@ -28,6 +30,12 @@ class Case:
 
     def lever(self, name: str) -> float:
         return float(self.quarter.policy.lever[name][RUN, 0])
+
+
+def productivity(c: Case, knowledge: Any, period: int) -> Any:
+    """Return what a worker in production can deliver, M¥ a quarter."""
+    known = np.maximum(knowledge, c.p("knowledge_floor")) ** c.p("knowledge_productivity")
+    return c.p("sales_per_worker") * math.exp(c.p("productivity_growth") * period / 4) * known
 
 
 @cache

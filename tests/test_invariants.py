@@ -193,6 +193,13 @@ def check_people(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (business.born * before == 0).all()
     assert (business.exits <= before).all()
     assert np.isin(after.firms.active, (0, 1)).all()
+    firms = setting.world.firms
+    by_domain = [firms.sum(values, "domain") for values in (business.sales, business.orders)]
+    assert (by_domain[0] <= by_domain[1] * (1 + ROUNDING)).all()
+    assert (by_domain[1] <= business.pool * (1 + ROUNDING)).all()
+    assert (business.sales <= business.capacity * (1 + ROUNDING)).all()
+    assert (business.outside_share < 1).all()
+    assert (labour.researchers <= labour.staff / 2).all()
     with_firms = np.stack(
         [whole(after.firms.share * (setting.world.firms.domain == j)) for j in range(5)], axis=1
     )

@@ -12,6 +12,7 @@ from mesa_runs import run
 from ecosystem.inputs import catalogue
 from ecosystem.mesa import agents
 from ecosystem.mesa.agents import (
+    PROVINCIAL,
     AgentGoneError,
     AIFirm,
     ComputeBuyer,
@@ -78,11 +79,11 @@ def test_every_column_of_the_state_is_seen_by_its_agents(model: EcosystemModel) 
             check(owner, name, [a.cash for a in of_kind(model, Government)], values[0])
         elif owner == "nation":
             check(owner, name, [getattr(governments(model, "nation")[0], name)], values)
-        elif owner == "society" or len(values[0]) == world.prefectures.count:
-            shown = [getattr(agent, name) for agent in governments(model, "prefecture")]
-            check(owner, name, shown, values[0])
-        elif owner == "governments":
+        elif name in PROVINCIAL:
             shown = list(np.atleast_1d(getattr(governments(model, "province")[0], name)))
+            check(owner, name, shown, values[0])
+        elif owner in ("society", "governments"):
+            shown = [getattr(agent, name) for agent in governments(model, "prefecture")]
             check(owner, name, shown, values[0])
     assert seen == {key for key in everything if key[0] != "sectors"}
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 from helpers import setting_of
-from one_agent import PLACE, RUN, Case, case, same
+from one_agent import PLACE, RUN, Case, case, productivity, same
 from reference.closed_forms import logistic, profitability
 
 from ecosystem.inputs.calendar import mid_year
@@ -332,7 +332,7 @@ def test_the_next_state_holds_what_the_stages_decided() -> None:
 
 def test_firms_that_stay_leave_and_are_born() -> None:
     c, q, new, old = case(), case().quarter, case().after.firms, case().state.firms
-    born, gone = q.business.born[RUN] > 0, q.business.exits[RUN] > 0
+    born, gone, t = q.business.born[RUN] > 0, q.business.exits[RUN] > 0, case().state.period
     assert born.any() and gone.any()
     stays = (old.active[RUN] > 0) & ~gone
     np.testing.assert_array_equal(new.active[RUN] > 0, stays | born)
@@ -342,10 +342,16 @@ def test_firms_that_stay_leave_and_are_born() -> None:
     np.testing.assert_array_equal(new.knowledge[RUN, born], q.business.founders[RUN, born])
     for j in range(c.world.domains.count):
         mine = c.world.firms.domain == j
-        entrant = c.p("entrant_share") / max(new.active[RUN, mine].sum(), 1)
+        known = old.knowledge[RUN, mine & (old.active[RUN] > 0)].mean()
+        ahead = (q.business.founders[RUN] / known) ** c.p("competition_exponent")
+        entrant = c.p("entrant_share") * ahead / max(new.active[RUN, mine].sum(), 1)
         raw = np.where(stays, q.business.share[RUN], 0) + np.where(born, entrant, 0)
         np.testing.assert_allclose(new.share[RUN, mine], raw[mine] / raw[mine].sum(), rtol=1e-12)
-        sales = np.where(stays, q.business.sales[RUN], born * entrant * q.business.pool[RUN, j])
+        won = entrant * q.business.pool[RUN, j]
+        orders = np.where(stays, q.business.orders[RUN], born * won)
+        np.testing.assert_allclose(new.orders[RUN, mine], orders[mine], rtol=1e-12)
+        able = c.p("smallest_staff") * productivity(c, q.business.founders[RUN], t)
+        sales = np.where(stays, q.business.sales[RUN], born * np.minimum(won, able))
         np.testing.assert_allclose(new.sales[RUN, mine], sales[mine], rtol=1e-12)
 
 
@@ -386,10 +392,18 @@ def test_the_state_at_the_start() -> None:
     sd = c.p("initial_sales_log_sd")
     sales = c.p("initial_sales") * math.exp(sd * size - sd**2 / 2)
     same(state.firms.sales[RUN, f], sales)
-    same(state.firms.staff[RUN, f], sales / c.p("sales_per_worker"))
-    same(state.firms.knowledge[RUN, f], math.exp(c.p("initial_knowledge_log_sd") * wisdom))
+    same(state.firms.orders[RUN, f], sales)
+    knowledge = math.exp(c.p("initial_knowledge_log_sd") * wisdom)
+    same(state.firms.knowledge[RUN, f], knowledge)
+    paid = (1 - c.p("research_purchase_share")) * c.p("research_intensity") * sales
+    researchers = 1000 * paid / world.prefectures.wage[firms.prefecture[f]]
+    same(state.firms.staff[RUN, f], sales / productivity(c, knowledge, 0) + researchers)
     mine = firms.domain == firms.domain[f]
     same(state.firms.share[RUN, f], sales / state.firms.sales[RUN, mine].sum())
+    size, first = state.firms.sales[RUN, mine], state.firms.knowledge[RUN, mine]
+    same(state.society.quality_start[RUN, firms.domain[f]], (size * first).sum() / size.sum())
+    variety = (first ** c.p("supplier_substitution")).sum()
+    same(state.society.variety_start[RUN, firms.domain[f]], variety)
     made = c.p("maker_target_use") * world.makers.capacity[0]
     same(state.makers.cumulative[RUN, 0], c.p("initial_experience_quarters") * made)
     now, after = setting.national_table[RUN, 0, 0], setting.national_table[RUN, 1, 0]

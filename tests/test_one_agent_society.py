@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from one_agent import DOMAIN, PLACE, RUN, Case, case, same
+from one_agent import DOMAIN, PLACE, RUN, Case, case, productivity, same
 from reference.closed_forms import logistic, match
 
 from ecosystem.inputs.calendar import mid_year
@@ -103,8 +103,11 @@ def test_deployment_parks_and_universities() -> None:
     near = math.sqrt(min(1.0, (firms[here].sum() + branches) / c.p("integrators")))
     price = c.quarter.market.routing.offer.relative_price[RUN, c.world.kinds.index("intelligent")]
     cheap = price ** -c.p("deployment_price_elasticity")
-    known = (c.state.firms.share * c.state.firms.knowledge)[RUN, c.world.firms.domain == DOMAIN]
-    quality = known.sum() + c.quarter.drivers.open_source[RUN, 0]
+    known, power = c.state.firms.knowledge[RUN], c.p("supplier_substitution")
+    variety = (known[c.world.firms.domain == DOMAIN] ** power).sum()
+    first = c.state.society.quality_start[RUN, DOMAIN]
+    quality = first * (variety / c.state.society.variety_start[RUN, DOMAIN]) ** (1 / power)
+    quality += c.quarter.drivers.open_source[RUN, 0]
     same(made.quality[RUN, DOMAIN], quality)
     scale = c.p("quality_scale") * math.exp(
         c.p("quality_growth") * (mid_year(c.state.period) - c.p("quality_year"))
@@ -183,7 +186,8 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
     )
     leave = c.p("separation_rate")
     posts = (leave * jobs + np.maximum(jobs - before, 0)).sum()
-    made = c.quarter.supply.sales[RUN, makers.prefecture == PLACE].sum() / c.p("maker_productivity")
+    made = c.quarter.supply.sales[RUN, makers.prefecture == PLACE].sum()
+    made /= c.p("maker_productivity") * math.exp(c.p("productivity_growth") * c.state.period / 4)
     posts += leave * c.p("maker_talent_share") * made
     megawatt = (built.servers * built.power)[RUN, at].sum() / 1000
     fresh = c.p("branch_rate") * max(megawatt - s.branch_peak[RUN, PLACE], 0)
@@ -191,14 +195,15 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
     staff = c.p("branch_staff") * fresh
     same(labour.moved_in[RUN, PLACE], c.p("branch_movers") * staff)
     firms = np.flatnonzero((c.world.firms.prefecture == PLACE) & (c.state.firms.active[RUN] > 0))
-    targets, wage = {}, s.wage[RUN, PLACE]
+    targets, people, wage = {}, {}, s.wage[RUN, PLACE]
     for i in firms:
         research = (
             c.quarter.innovation.research_spending[RUN, i] + c.quarter.innovation.grants[RUN, i]
         )
-        people = (1 - c.p("research_purchase_share")) * 1000 * research / wage
-        sold = (1 + c.p("staff_growth")) * c.state.firms.sales[RUN, i] / c.p("sales_per_worker")
-        targets[i] = max(sold + people, c.p("smallest_staff"))
+        people[i] = (1 - c.p("research_purchase_share")) * 1000 * research / wage
+        each = productivity(c, c.state.firms.knowledge[RUN, i], c.state.period)
+        needed = (1 + c.p("staff_growth")) * c.state.firms.orders[RUN, i] / each
+        targets[i] = max(needed + people[i], c.p("smallest_staff"))
     open_posts = {i: max(targets[i] - (1 - leave) * c.state.firms.staff[RUN, i], 0) for i in firms}
     vacancies = posts + sum(open_posts.values()) + staff - labour.moved_in[RUN, PLACE]
     searching = c.p("search_share") * 1000 * s.talent[RUN, PLACE]
@@ -206,12 +211,16 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
     filled = match(vacancies, searching, c.p("labour_matching")) / vacancies
     for i in firms[:3]:
         kept = min((1 - leave) * c.state.firms.staff[RUN, i], targets[i])
-        same(labour.staff[RUN, i], kept + open_posts[i] * filled)
+        staff = kept + open_posts[i] * filled
+        same(labour.staff[RUN, i], staff)
+        same(labour.researchers[RUN, i], min(people[i] * min(1, staff / targets[i]), staff / 2))
     normal = s.tightness[RUN, PLACE]
     change = c.p("wage_speed") * (vacancies / searching / normal - 1)
     change = min(max(change, -c.p("wage_step")), c.p("wage_step"))
-    lean = (wage / c.world.prefectures.wage[PLACE]) ** -c.p("wage_anchor")
-    same(labour.wage_next[RUN, PLACE], wage * (1 + change) * lean)
+    usual = c.world.prefectures.wage[PLACE] * math.exp(c.p("wage_growth") * c.state.period / 4)
+    lean = (wage / usual) ** -c.p("wage_anchor")
+    grown = wage * (1 + change) * math.exp(c.p("wage_growth") / 4)
+    same(labour.wage_next[RUN, PLACE], grown * lean)
     talent = (
         s.talent[RUN, PLACE] + (labour.retained - labour.left + labour.moved_in)[RUN, PLACE] / 1000
     )
@@ -230,9 +239,15 @@ def test_one_firm_sells_and_may_close() -> None:
     luck = c.setting.chance.normal("sales", c.state.period, c.world.firms.count)[RUN][order]
     moved = f.share[RUN] * np.maximum(1 + c.p("replicator_speed") * (strength / mean - 1), 0)
     moved = moved * np.exp(c.p("sales_noise_sd") * luck)
-    share = moved[i] / moved[mine].sum()
-    same(business.share[RUN, i], share)
-    same(business.sales[RUN, i], share * business.pool[RUN, c.world.firms.domain[i]])
+    orders = moved / moved[mine].sum() * business.pool[RUN, c.world.firms.domain[i]]
+    same(business.orders[RUN, i], orders[i])
+    labour = c.quarter.labour
+    able = (labour.staff - labour.researchers)[RUN] * productivity(c, f.knowledge[RUN], 30)
+    own = np.minimum(orders, able)
+    room, unmet = (able - own)[mine].sum(), (orders - own)[mine].sum()
+    more = (able - own)[i] * min(1, c.p("unmet_kept") * unmet / room)
+    same(business.sales[RUN, i], own[i] + more)
+    same(business.share[RUN, i], business.sales[RUN, i] / business.sales[RUN, mine].sum())
     place = int(c.world.firms.prefecture[i])
     cost = f.staff[RUN, i] * c.state.society.wage[RUN, place] / 1000
     months = f.cash[RUN, i] / (max(cost, c.p("smallest_cost")) / 3)
@@ -261,10 +276,12 @@ def test_one_market_of_ai_services() -> None:
     fading, years = c.p("outside_market_fading_time"), c.state.period / 4
     growth = end * years + (start - end) * fading * (1 - math.exp(-years / fading))
     market = c.p("outside_market") * math.exp(growth)
-    year = mid_year(c.state.period) - c.p("quality_year")
-    nation = c.p("national_quality") * math.exp(c.p("quality_growth") * year)
-    edge = (c.quarter.innovation.quality[RUN, DOMAIN] / nation) ** c.p("outside_quality_elasticity")
-    same(business.pool[RUN, DOMAIN], local + c.p("outside_market_access") * market * edge)
+    rivals = c.state.society.quality_start[RUN, DOMAIN] + c.p("open_source_start")
+    rivals *= math.exp(c.p("rival_quality_growth") * years)
+    edge = (c.quarter.innovation.quality[RUN, DOMAIN] / rivals) ** c.p("outside_quality_elasticity")
+    odds = c.p("outside_share_start") / (1 - c.p("outside_share_start")) * edge
+    same(business.outside_share[RUN, DOMAIN], odds / (1 + odds))
+    same(business.pool[RUN, DOMAIN], local + market * odds / (1 + odds))
 
 
 def test_where_graduates_go_and_firms_are_born() -> None:
@@ -273,7 +290,8 @@ def test_where_graduates_go_and_firms_are_born() -> None:
     lever = c.lever("talent_retention") + c.quarter.policy.fiscal_talent[RUN, 0]
     kept, pull = [], []
     for q in places:
-        relative = math.log(s.wage[RUN, q] / c.p("eastern_wage"))
+        east = c.p("eastern_wage") * math.exp(c.p("wage_growth") * c.state.period / 4)
+        relative = math.log(s.wage[RUN, q] / east)
         tight = labour.tightness[RUN, q]
         drawn = c.p("retention_wage") * relative + c.p("retention_vacancy") * tight
         stay = logistic(c.p("retention_intercept") + c.p("retention_response") * drawn + lever)

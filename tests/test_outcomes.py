@@ -82,6 +82,22 @@ def test_the_life_table_agrees_with_cohorts_that_are_followed() -> None:
     assert np.sum(reached) / np.sum(born) == pytest.approx(np.mean(tables), abs=0.03)
 
 
+def test_wages_of_talent_outside_the_chain_follow_persons_and_not_tightness(
+    setting: Setting, quarter: Quarter
+) -> None:
+    """A thousand persons more who stay earn a thousand usual wages more; they enter no sum."""
+    before, society = measure(quarter, setting), quarter.state.society
+    more, wage = copy(quarter), society.wage * 1.5
+    talent = society.talent + np.eye(setting.world.prefectures.count)[1]
+    more.state = replace(quarter.state, society=replace(society, talent=talent, wage=wage))
+    after = measure(more, setting)
+    grown = np.exp(setting.parameters.wage_growth * quarter.state.period / 4)
+    gained = after["graduate_wages_outside"] - before["graduate_wages_outside"]
+    np.testing.assert_allclose(gained, setting.world.prefectures.wage[1] * grown, rtol=1e-9)
+    for name in ("local_value_added_net", "local_value_added_gross"):
+        np.testing.assert_array_equal(after[name], before[name])
+
+
 def test_inequality_is_none_where_all_have_the_same_per_head(
     setting: Setting, quarter: Quarter
 ) -> None:

@@ -145,8 +145,9 @@ NATION, PROVINCE, PREFECTURE = "nation", "province", "prefecture"
 PROVINCIAL = (
     *("paid_share", "envelope_weight", "claimed", "paid"),
     *("receipts", "receipts_before", "receipts_reference", "advantage", "diffusion"),
+    *("quality_start", "variety_start"),
 )
-"""Columns of governments that the province keeps: by instrument, by past quarter, or one number."""
+"""Columns for the province as a whole: by instrument, past quarter or domain, or one number."""
 SHOWN = {
     NATION: {"cash", *columns_of("nation")},
     PROVINCE: {"cash", *PROVINCIAL},

@@ -18,6 +18,8 @@ from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.quarter.rules import rules_of
 from ecosystem.stages.drivers import national_capacity_table, new_power, unit_costs
+from ecosystem.stages.innovation import supplier_variety
+from ecosystem.stages.labour import output_per_worker, researchers_of
 from ecosystem.stages.supply_chain import initial_cumulative
 from ecosystem.state import state as agents
 from ecosystem.state.setting import Parameters, Setting
@@ -56,7 +58,7 @@ def make_setting(
 
 def initial_state(setting: Setting) -> agents.State:
     """Return the state at the start of 2020Q1 from the world and the parameters."""
-    centres = initial_centres(setting)
+    centres, firms = initial_centres(setting), initial_firms(setting)
     return agents.State(
         period=0,
         nation=initial_nation(setting),
@@ -67,7 +69,7 @@ def initial_state(setting: Setting) -> agents.State:
             knowledge=every_run(setting.world.universities.knowledge, setting),
             cash=zeros(setting, setting.world.universities.count),
         ),
-        firms=initial_firms(setting),
+        firms=firms,
         parks=agents.Parks(
             adoption=every_run(setting.world.parks.adoption, setting),
             servers=zeros(setting, setting.world.parks.count),
@@ -75,7 +77,7 @@ def initial_state(setting: Setting) -> agents.State:
             cash=zeros(setting, setting.world.parks.count),
         ),
         buyers=initial_buyers(setting),
-        society=initial_society(centres, setting),
+        society=initial_society(centres, firms, setting),
         sectors=agents.Sectors(*(zeros(setting, 1) for _ in range(4))),
     )
 
@@ -188,7 +190,7 @@ def initial_makers(setting: Setting) -> agents.Makers:
 
 
 def initial_firms(setting: Setting) -> agents.Firms:
-    """Return the AI firms of the start with lognormal sales and knowledge."""
+    """Return the AI firms of the start, lognormal in sales and knowledge, staffed for both."""
     p, world = setting.parameters, setting.world
     firms = world.firms
     active = every_run(firms.initial, setting)
@@ -198,14 +200,18 @@ def initial_firms(setting: Setting) -> agents.Firms:
     )
     sd = p.initial_sales_log_sd
     sales = active * p.initial_sales * np.exp(sd * size - 0.5 * sd**2)
+    knowledge = active * np.exp(p.initial_knowledge_log_sd * wisdom)
+    research, wage = p.research_intensity * sales, world.prefectures.wage[firms.prefecture]
+    producers = sales / output_per_worker(knowledge, 0, setting)
     return agents.Firms(
         active=active,
         age=active * p.young_quarters,
-        knowledge=active * np.exp(p.initial_knowledge_log_sd * wisdom),
-        research=p.research_intensity * sales / p.research_depreciation,
-        staff=sales / p.sales_per_worker,
+        knowledge=knowledge,
+        research=research / p.research_depreciation,
+        staff=producers + researchers_of(research, wage, setting),
         share=safe_ratio(sales, spread(world.firms.sum(sales, "domain"), firms.domain)),
         sales=sales,
+        orders=sales,
         compute=np.zeros_like(sales),
         cash=p.initial_cash_quarters * sales,
         generation=active,
@@ -221,11 +227,16 @@ def initial_buyers(setting: Setting) -> agents.Buyers:
     )
 
 
-def initial_society(centres: agents.Centres, setting: Setting) -> agents.Society:
+def initial_society(
+    centres: agents.Centres, firms: agents.Firms, setting: Setting
+) -> agents.Society:
     """Return talent and wages of the world table and the first deployments.
 
-    Branches follow what is added to the servers of the start.
+    Branches follow what is added to the servers of the start. Where a domain has no firm yet, one
+    of ordinary knowledge stands for those against which later ones are measured.
     """
+    quality = setting.world.firms.sum(firms.share * firms.knowledge, "domain")
+    variety = supplier_variety(firms, setting)
     places, domains = setting.world.prefectures, setting.world.domains.count
     start = setting.parameters.deployment_start[:, :, None]
     return agents.Society(
@@ -233,6 +244,8 @@ def initial_society(centres: agents.Centres, setting: Setting) -> agents.Society
         wage=every_run(places.wage, setting),
         tightness=zeros(setting, places.count),
         deployment=zeros(setting, places.count, domains) + start,
+        quality_start=np.where(variety > 0, quality, 1.0),
+        variety_start=np.where(variety > 0, variety, 1.0),
         branches=zeros(setting, places.count),
         branch_peak=setting.world.centres.sum(centres.servers * centres.power / 1000, "prefecture"),
     )

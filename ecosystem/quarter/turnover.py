@@ -8,6 +8,7 @@ from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_pe
 from ecosystem.maths.arrays import Array, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.labour import entrant_shares, output_per_worker
 from ecosystem.stages.parks import opening_purchases
 from ecosystem.stages.policy import readiness_part
 from ecosystem.state import state as agents
@@ -152,26 +153,31 @@ def next_centres(quarter: Quarter) -> agents.Centres:
 
 
 def next_firms(quarter: Quarter, setting: Setting) -> agents.Firms:
-    """Return AI firms after exits and births; entrants start with half of a mean market share."""
+    """Return AI firms after exits and births; the shares of entrants come out of those of all.
+
+    An entrant's first sales are bounded by what its first staff can do, its orders are not.
+    """
     old, business, innovation = quarter.state.firms, quarter.business, quarter.innovation
     p, world = setting.parameters, setting.world
     stay, born = 1 - business.exits, business.born
     active = old.active * stay + born
     incumbents = business.share * stay
-    mean = 1 / np.maximum(world.firms.sum(active, "domain"), 1)
-    entrant = born * p.entrant_share * spread(mean, world.firms.domain)
+    entrant = entrant_shares(quarter, setting)
     share = incumbents + entrant
     whole = world.firms.sum(share, "domain")
     share = share / spread(np.where(whole > 0, whole, 1), world.firms.domain)
-    sales = business.sales * stay + entrant * spread(business.pool, world.firms.domain)
+    won = entrant * spread(business.pool, world.firms.domain)
+    staff = born * p.smallest_staff
+    able = staff * output_per_worker(business.founders, quarter.state.period, setting)
     return agents.Firms(
         active=active,
         age=(old.age + 1) * old.active * stay,
         knowledge=innovation.knowledge_next * stay + business.founders,
         research=innovation.research_next * stay,
-        staff=quarter.labour.staff * stay + born * p.smallest_staff,
+        staff=quarter.labour.staff * stay + staff,
         share=share,
-        sales=sales,
+        sales=business.sales * stay + np.minimum(won, able),
+        orders=business.orders * stay + won,
         compute=innovation.compute * stay,
         cash=quarter.accounts.cash["firms"],
         generation=old.generation + born,
@@ -188,6 +194,8 @@ def next_society(quarter: Quarter, setting: Setting) -> agents.Society:
         wage=labour.wage_next,
         tightness=np.where(early, running, old.tightness),
         deployment=quarter.innovation.deployment_next,
+        quality_start=old.quality_start,
+        variety_start=old.variety_start,
         branches=labour.branches_next,
         branch_peak=labour.branch_peak_next,
     )

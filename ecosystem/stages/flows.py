@@ -248,11 +248,11 @@ def branch_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
 
 
 def university_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Array:
-    """List funds and spending of universities; return their wages (runs, members)."""
-    p, world, runs = setting.parameters, setting.world, setting.runs
-    funds = world.universities.research_funds * np.ones((runs, 1))
+    """List funds, which grow, and spending of universities; return their wages (runs, members)."""
+    p, world, t = setting.parameters, setting.world, quarter.state.period
+    funds = world.universities.research_funds * np.exp(p.university_funds_growth * t / 4)
     whole, national = total(funds), p.university_national_share
-    nobody = np.zeros((runs, world.prefectures.count))
+    nobody = np.zeros((setting.runs, world.prefectures.count))
     local = (1 - national) * quarter.drivers.fiscal
     payer = by_level(whole * national, whole * local, nobody)
     funds = funds * (national + local)

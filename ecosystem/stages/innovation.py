@@ -8,13 +8,14 @@ import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import spread
+from ecosystem.maths.clearing import power, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import adoption_bought
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
+from ecosystem.state.state import Firms
 
 
 def innovate(
@@ -271,10 +272,22 @@ def invent(
 
 
 def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
-    """Return A_j, size-weighted knowledge of active firms plus the open floor (runs, domains)."""
-    state, drivers = quarter.state, quarter.drivers
-    f, world = state.firms, setting.world
-    return np.asarray(world.firms.sum(f.share * f.knowledge, "domain") + drivers.open_source)
+    """Return the quality of local suppliers and of open models, A_j (runs, domains).
+
+    A = A_0 (V/V_0)^(1/r) + o with V = sum kappa^r over active firms, r = sigma - 1, and A_0 the
+    size-weighted mean knowledge of the first firms: love of variety, Dixit & Stiglitz 1977, with
+    qualities as in Feenstra 1994. A firm that enters never lowers it.
+    """
+    state, p = quarter.state, setting.parameters
+    variety = supplier_variety(state.firms, setting) / state.society.variety_start
+    local = state.society.quality_start * power(variety, 1 / p.supplier_substitution)
+    return np.asarray(local + quarter.drivers.open_source)
+
+
+def supplier_variety(firms: Firms, setting: Setting) -> Array:
+    """Return V_j = sum of kappa^r over the active firms of each domain, (runs, domains)."""
+    known = power(firms.knowledge, setting.parameters.supplier_substitution)
+    return setting.world.firms.sum(firms.active * known, "domain")
 
 
 def affordability(quarter: Quarter, setting: Setting) -> Array:

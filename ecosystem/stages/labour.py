@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ecosystem.inputs.calendar import mid_year
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
 from ecosystem.maths.chance import normal_inverse
-from ecosystem.maths.clearing import first_free, spread
+from ecosystem.maths.clearing import first_free, power, spread
+from ecosystem.stages.drivers import open_source_floor
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.state.records import Business, Innovation, Labour, Quarter
 from ecosystem.state.setting import Setting
@@ -26,7 +28,8 @@ def employ(
     state, investment, supply = quarter.state, quarter.investment, quarter.supply
     p, world, s, f = setting.parameters, setting.world, state.society, state.firms
     centre_jobs = p.jobs_per_megawatt * investment.servers * investment.power / 1000
-    maker_jobs = supply.output / p.maker_productivity
+    productivity = p.maker_productivity * np.exp(p.productivity_growth * state.period / 4)
+    maker_jobs = supply.output / productivity
     poached = p.talent_departure * p.poaching_departure * (quarter.drivers.poaching - 1)
     stay = np.maximum(1 - p.separation_rate - poached, 0)
     wanted = np.maximum(setting.rules.want_staff(quarter, setting), p.smallest_staff)
@@ -47,6 +50,7 @@ def employ(
     filled = safe_ratio(hires, vacancies)
     hired = open_posts * spread(filled, world.firms.prefecture)
     staff = f.active * (np.minimum(stay * f.staff, target) + hired)
+    filled_posts = np.minimum(1, safe_ratio(staff, wanted))
     tightness = safe_ratio(vacancies, searchers)
     graduates, retained, left = move_talent(quarter, tightness, setting)
     return Labour(
@@ -63,6 +67,7 @@ def employ(
         maker_jobs=maker_jobs,
         hires=hired,
         staff=staff,
+        researchers=np.minimum(want_researchers(quarter, setting) * filled_posts, staff / 2),
     )
 
 
@@ -82,14 +87,34 @@ def recruit(quarter: Quarter, setting: Setting) -> tuple[Array, Array, Array]:
 def want_staff(quarter: Quarter, setting: Setting) -> Array:
     """Return the staff that each AI firm wants, persons (runs, slots): a rule.
 
-    For its sales, with some growth, and for its research at local wages.
+    For last quarter's orders, with some growth, and for its research.
     """
-    state, innovation = quarter.state, quarter.innovation
-    p, f = setting.parameters, state.firms
-    wage = spread(state.society.wage, setting.world.firms.prefecture)
-    research = innovation.research_spending + innovation.grants
-    researchers = (1 - p.research_purchase_share) * 1000 * research / wage
-    return np.asarray((1 + p.staff_growth) * f.sales / p.sales_per_worker + researchers)
+    p, f = setting.parameters, quarter.state.firms
+    producers = f.orders / output_per_worker(f.knowledge, quarter.state.period, setting)
+    return (1 + p.staff_growth) * producers + want_researchers(quarter, setting)
+
+
+def want_researchers(quarter: Quarter, setting: Setting) -> Array:
+    """Return the researchers that each AI firm can pay at local wages, persons (runs, slots)."""
+    wage = spread(quarter.state.society.wage, setting.world.firms.prefecture)
+    research = quarter.innovation.research_spending + quarter.innovation.grants
+    return researchers_of(research, wage, setting)
+
+
+def researchers_of(research: Array, wage: Array, setting: Setting) -> Array:
+    """Return whom research spending pays beside its purchases: M¥ and k¥ a quarter to persons."""
+    return np.asarray((1 - setting.parameters.research_purchase_share) * 1000 * research / wage)
+
+
+def output_per_worker(knowledge: Array, period: int, setting: Setting) -> Array:
+    """Return what a worker in production can deliver, M¥ a quarter (runs, slots).
+
+    pi = pi_0 e^(g y) kappa^eta; knowledge raises output as research capital does (Hall, Mairesse
+    & Mohnen 2010).
+    """
+    p = setting.parameters
+    known = power(np.maximum(knowledge, p.knowledge_floor), p.knowledge_productivity)
+    return np.asarray(p.sales_per_worker * np.exp(p.productivity_growth * period / 4) * known)
 
 
 def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[Array, Array, Array]:
@@ -97,9 +122,10 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
     lever = policy.lever["talent_retention"] + policy.fiscal_talent
-    graduates = world.universities.graduates * np.ones((setting.runs, 1))
+    years = state.period / 4
+    graduates = world.universities.graduates * np.exp(p.graduates_growth * years)
     graduates = world.universities.sum(graduates, "prefecture")
-    relative = np.log(s.wage / p.eastern_wage)
+    relative = np.log(s.wage / (p.eastern_wage * np.exp(p.wage_growth * years)))
     stay = sigmoid(
         p.retention_intercept
         + p.retention_response * (p.retention_wage * relative + p.retention_vacancy * tightness)
@@ -121,25 +147,45 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
 
 
 def move_wage(state: State, tightness: Array, setting: Setting) -> Array:
-    """Return wages after tightness and the national anchor, k¥ a quarter (runs, prefectures)."""
+    """Return wages after growth, tightness and the usual wage, k¥ a quarter (runs, prefectures).
+
+    w' = w (1 + clip) e^(g/4) (w/usual)^-a: without tightness the wage keeps its distance to the
+    east's, which grows alike.
+    """
     p, s = setting.parameters, state.society
     normal = np.where(state.period < p.wage_reference_quarters, tightness, s.tightness)
     change = p.wage_speed * (safe_ratio(tightness, normal, empty=1.0) - 1)
     change = np.clip(change, -p.wage_step, p.wage_step)
-    anchor = setting.world.prefectures.wage
-    return np.asarray(s.wage * (1 + change) * np.exp(-p.wage_anchor * np.log(s.wage / anchor)))
+    grown = s.wage * (1 + change) * np.exp(p.wage_growth / 4)
+    lean = np.log(s.wage / usual_wage(state.period, setting))
+    return np.asarray(grown * np.exp(-p.wage_anchor * lean))
+
+
+def usual_wage(period: int, setting: Setting) -> Array:
+    """Return the wage of each place without tightness, k¥ a quarter (runs, prefectures)."""
+    growth = np.exp(setting.parameters.wage_growth * period / 4)
+    return setting.world.prefectures.wage * growth
 
 
 def trade(
     quarter: Quarter,
     setting: Setting,
 ) -> Business:
-    """Return sales, births and exits of AI firms; model equations (6.3)-(6.4)."""
-    state = quarter.state
+    """Return sales, births and exits of AI firms; model equations (6.3)-(6.4).
+
+    Firms win orders by their market share, deliver what their staff can, and pass on a part of
+    the rest; customers stay where they were served.
+    """
+    state, labour = quarter.state, quarter.labour
     world, f = setting.world, state.firms
-    pool, local = market_pools(quarter, setting)
-    share = compete(state, setting)
-    sales = share * spread(pool, world.firms.domain)
+    local, share_outside = local_services(quarter, setting), outside_share(quarter, setting)
+    pool = local + outside_market(quarter, setting) * share_outside
+    won = compete(state, setting)
+    orders = won * spread(pool, world.firms.domain)
+    producers = labour.staff - labour.researchers
+    capacity = producers * output_per_worker(f.knowledge, state.period, setting)
+    sales = deliver(orders, capacity, setting)
+    sold = spread(world.firms.sum(sales, "domain"), world.firms.domain)
     fate = spread(
         setting.chance.uniform("firm fates", state.period, world.firms.count), world.firms.order
     )
@@ -148,8 +194,11 @@ def trade(
     return Business(
         pool=pool,
         local_pool=local,
+        outside_share=share_outside,
+        orders=orders,
+        capacity=capacity,
         sales=sales,
-        share=share,
+        share=np.where(sold > 0, safe_ratio(sales, sold), won),
         born=born,
         exits=exits * f.active,
         overflow=overflow,
@@ -157,24 +206,55 @@ def trade(
     )
 
 
-def market_pools(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
-    """Return sales open to local AI firms, M¥ (runs, domains): all, and local deployments."""
-    state, drivers, innovation = quarter.state, quarter.drivers, quarter.innovation
-    p = setting.parameters
-    fresh = innovation.deployment_next - state.society.deployment
-    fee = p.deployment_fee_new[:, :, None] * fresh
-    fee = fee + p.deployment_fee_run[:, :, None] * state.society.deployment
-    local = drivers.ai_demand * (potential_adopters(setting) * fee).sum(axis=1)
-    years = np.maximum(state.period / 4, 0)
+def local_services(quarter: Quarter, setting: Setting) -> Array:
+    """Return what local deployments pay for AI services, M¥ (runs, domains)."""
+    deployed, p = quarter.state.society.deployment, setting.parameters
+    fresh = quarter.innovation.deployment_next - deployed
+    fee = p.deployment_fee_new[:, :, None] * fresh + p.deployment_fee_run[:, :, None] * deployed
+    fees = (potential_adopters(setting) * fee).sum(axis=1)
+    return np.asarray(quarter.drivers.ai_demand * fees)
+
+
+def outside_market(quarter: Quarter, setting: Setting) -> Array:
+    """Return the market for AI services outside the province, M_j, M¥ (runs, domains).
+
+    Its growth fades from one rate to another.
+    """
+    p, years = setting.parameters, quarter.state.period / 4
     fade = p.outside_market_fading_time
     growth = p.outside_market_growth_end * years + (
         p.outside_market_growth_start - p.outside_market_growth_end
     ) * fade * -np.expm1(-years / fade)
-    market = p.outside_market * np.exp(growth) * drivers.ai_demand
-    national = p.national_quality * np.exp(p.quality_growth * (drivers.year - p.quality_year))
-    edge = np.exp(p.outside_quality_elasticity * np.log(innovation.quality / national))
-    outside = p.outside_market_access * market * edge
-    return local + outside, local
+    market = p.outside_market * np.exp(growth) * quarter.drivers.ai_demand
+    return market * np.ones(setting.world.domains.count)
+
+
+def outside_share(quarter: Quarter, setting: Setting) -> Array:
+    """Return the share of the outside market that local suppliers attract, (runs, domains).
+
+    odds = S_0/(1 - S_0) [(A/A_0) e^(-g y)]^eps: attraction of quality relative to rivals whose own
+    grows (Bell, Keeney & Little 1975), a binary logit, so never more than the market.
+    """
+    state, p = quarter.state, setting.parameters
+    first = state.society.quality_start + open_source_floor(setting, mid_year(0))
+    rivals = first * np.exp(p.rival_quality_growth * state.period / 4)
+    start = p.outside_share_start / (1 - p.outside_share_start)
+    edge = power(quarter.innovation.quality / rivals, p.outside_quality_elasticity)
+    return np.asarray(start * edge / (1 + start * edge))
+
+
+def deliver(orders: Array, capacity: Array, setting: Setting) -> Array:
+    """Return sales, M¥ (runs, slots): orders up to capacity, and a part of what others cannot do.
+
+    sales = min(orders, c) + slack min(1, phi U/sum slack), U what stays unmet in the domain; the
+    rest of it goes outside (Dosi, Fagiolo & Roventini 2010).
+    """
+    firms = setting.world.firms
+    own = np.minimum(orders, capacity)
+    slack = capacity - own
+    unmet, room = firms.sum(orders - own, "domain"), firms.sum(slack, "domain")
+    taken = np.minimum(1, setting.parameters.unmet_kept * safe_ratio(unmet, room))
+    return own + slack * spread(taken, firms.domain)
 
 
 def compete(state: State, setting: Setting) -> Array:
@@ -234,6 +314,27 @@ def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting:
     wisdom = knowledge * level[run, setting.world.firms.domain[slot]]
     founders[run, slot] = np.minimum(wisdom, innovation.frontier[run, 0])
     return founders
+
+
+def entrant_shares(quarter: Quarter, setting: Setting) -> Array:
+    """Return the market shares with which the entrants of the quarter start, (runs, slots).
+
+    s_e = share (kappa_e/mean kappa)^eta/N, the mean over the firms before entry, N after it: who
+    knows more than the others starts larger, as competition would make it.
+    """
+    p, world, f = setting.parameters, setting.world, quarter.state.firms
+    business = quarter.business
+    before = world.firms.sum(f.active, "domain")
+    after = world.firms.sum(f.active * (1 - business.exits) + business.born, "domain")
+    mean = safe_ratio(world.firms.sum(f.active * f.knowledge, "domain"), before)
+    known, usual = (
+        np.maximum(knowledge, p.knowledge_floor)
+        for knowledge in (business.founders, spread(mean, world.firms.domain))
+    )
+    alone = spread(before, world.firms.domain) == 0
+    ahead = np.where(alone, 1.0, power(known / usual, p.competition_exponent))
+    each = p.entrant_share / spread(np.maximum(after, 1), world.firms.domain)
+    return business.born * each * ahead
 
 
 def close_firm(quarter: Quarter, setting: Setting) -> Array:

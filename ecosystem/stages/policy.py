@@ -203,12 +203,17 @@ def move_envelopes(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(weight * np.maximum(cut, p.envelope_floor))
 
 
-def fiscal_cash(setting: Setting, fiscal: float) -> tuple[Array, Array]:
-    """Return cash for programmes this quarter: prefectures (runs, P), province (runs, 1), M¥."""
+def fiscal_cash(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
+    """Return cash for programmes this quarter: prefectures (runs, P), province (runs, 1), M¥.
+
+    A share of budgets, which grow; a fiscal shock cuts it.
+    """
     p, world = setting.parameters, setting.world
+    growth = np.exp(p.budget_growth * quarter.state.period / 4)
+    available = growth * quarter.drivers.fiscal / QUARTERS_A_YEAR
     prefectures = p.prefecture_programme_share * world.prefectures.budget_expenditure
     province = p.province_programme_share * world.province.provincial_budget_expenditure
-    return prefectures * fiscal / QUARTERS_A_YEAR, province * fiscal / QUARTERS_A_YEAR
+    return prefectures * available, province * available
 
 
 def routine_maintenance(state: State, setting: Setting) -> Array:
@@ -232,7 +237,7 @@ def pay_programmes(quarter: Quarter, setting: Setting, due: Array, envelope: Arr
     """
     schedule, world = setting.schedule, setting.world
     observed = schedule.observed[quarter.state.period]
-    cash = fiscal_cash(setting, quarter.drivers.fiscal)
+    cash = fiscal_cash(quarter, setting)
     place = schedule.place(world)  # (I, P): whose prefecture share it is
     nation, province, prefecture = schedule.split.T  # (I,) each: who pays which share
     due = due * schedule.programme

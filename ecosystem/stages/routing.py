@@ -159,6 +159,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     government = (
         p.government_compute_share
         * world.province.budget_expenditure
+        * np.exp(p.budget_growth * state.period / 4)
         / 4
         * drivers.fiscal
         * 1e6
@@ -211,7 +212,8 @@ def branch_demand(quarter: Quarter, setting: Setting) -> Array:
     """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
     drivers, p = quarter.drivers, setting.parameters
     staff = p.branch_staff * total(quarter.state.society.branches)
-    sales = p.sales_per_worker * staff * drivers.ai_demand
+    growth = np.exp(p.productivity_growth * quarter.state.period / 4)
+    sales = p.sales_per_worker * growth * staff * drivers.ai_demand
     return np.asarray(sales * compute_of_sales(drivers, 1.0, setting))
 
 

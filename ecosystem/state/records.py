@@ -257,16 +257,20 @@ class Labour:
     maker_jobs: Array  # (runs, makers)
     hires: Array  # of AI firms (runs, slots)
     staff: Array  # of AI firms (runs, slots)
+    researchers: Array  # of it, not in production (runs, slots)
 
 
 @dataclass(frozen=True)
 class Business:
     """Sales, births and exits of AI firms."""
 
-    pool: Array  # M¥ (runs, domains)
+    pool: Array  # M¥ that buyers want of local AI firms (runs, domains)
     local_pool: Array  # M¥ of it from local deployments (runs, domains)
+    outside_share: Array  # of the outside market that looks to local AI firms (runs, domains)
+    orders: Array  # M¥ of the pool that each firm wins (runs, slots)
+    capacity: Array  # M¥ that its staff can deliver (runs, slots)
     sales: Array  # M¥ (runs, slots)
-    share: Array  # of the domain (runs, slots), before births and exits
+    share: Array  # of the sales of the domain (runs, slots), before births and exits
     born: Array  # 1 or 0 (runs, slots)
     exits: Array  # 1 or 0 (runs, slots)
     overflow: Array  # births that found no slot (runs, 1)

@@ -102,6 +102,7 @@ class Firms:
     staff: Array  # (runs, slots)
     share: Array  # (runs, slots)
     sales: Array  # (runs, slots)
+    orders: Array  # (runs, slots)
     compute: Array  # (runs, slots)
     cash: Array  # (runs, slots)
     generation: Array  # (runs, slots)
@@ -134,6 +135,8 @@ class Society:
     wage: Array  # (runs, prefectures)
     tightness: Array  # (runs, prefectures)
     deployment: Array  # (runs, prefectures, domains)
+    quality_start: Array  # (runs, domains)
+    variety_start: Array  # (runs, domains)
     branches: Array  # (runs, prefectures)
     branch_peak: Array  # (runs, prefectures)
 

@@ -10,6 +10,7 @@ random numbers are dealt in that order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -282,6 +283,10 @@ class Agents:
         """Return all (kind, prefecture) cells, kinds first."""
         places = range(len(self.prefectures))
         return [(kind, place) for kind in range(len(self.kinds)) for place in places]
+
+    def growth(self, rate: float) -> float:
+        """Return what has grown since the start at a yearly rate."""
+        return math.exp(rate * self.period / 4)
 
     @property
     def year(self) -> float:

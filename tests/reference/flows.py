@@ -353,7 +353,8 @@ def university_accounts(
     p, result = agents.p, []
     research = share_out(contracts, [u.research_funds for u in agents.universities])
     for u, university in enumerate(agents.universities):
-        funds = university.research_funds * university_funding(p, drivers)
+        funds = university.research_funds * agents.growth(p.university_funds_growth)
+        funds *= university_funding(p, drivers)
         income = funds + research[u] + innovation["university_grants"][u]
         spendable = max(income - bills[u], 0.0)
         wages = p.university_wage_share * spendable

@@ -22,12 +22,12 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
     p, t, places = agents.p, agents.period, agents.prefectures
     every = list(agents.instruments.values())
     weight = envelope_weights(agents)
+    available = agents.growth(p.budget_growth) * drivers["fiscal"] / 4
     local = [
-        p.prefecture_programme_share * place.budget_expenditure / 4 * drivers["fiscal"]
-        for place in places
+        p.prefecture_programme_share * place.budget_expenditure * available for place in places
     ]
     provincial = p.province_programme_share * agents.province.provincial_budget_expenditure
-    provincial *= drivers["fiscal"] / 4
+    provincial *= available
     maintenance = [
         maintenance_need(agents, place.readiness) if place.hub else 0.0 for place in places
     ]

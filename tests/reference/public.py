@@ -48,6 +48,7 @@ def government_accounts(
     for payers in settlement["payers"].values():
         cash = [deposit - amount for deposit, amount in zip(cash, payers, strict=True)]
     funds = math.fsum(university.research_funds for university in agents.universities)
+    funds *= agents.growth(p.university_funds_growth)
     cash[nation] -= p.university_national_share * funds
     cash[province] -= (1 - p.university_national_share) * drivers["fiscal"] * funds
     cash[province] -= compute["government"] + services

@@ -215,7 +215,8 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         by_park.append(wanted)
         own.append(min(wanted, park.servers * HOURS))
     government = p.government_compute_share * province.budget_expenditure / 4
-    government *= drivers["fiscal"] * 1e6 / drivers["price"][GENERAL]
+    government *= drivers["fiscal"] * agents.growth(p.budget_growth)
+    government *= 1e6 / drivers["price"][GENERAL]
     home = next(region for region in agents.regions if region.home)
     national = agents.nation.demand_ratio[SUPER] * agents.table[agents.period][SUPER]
     batch = sum(work.share_within_kind for work in agents.workloads if is_batch_general(work))
@@ -250,7 +251,8 @@ def branch_demand(agents: Agents, drivers: dict[str, Any]) -> float:
     """Return what recruited branches want, PFh: a share of what their staff sells (C1, C6)."""
     p = agents.p
     staff = p.branch_staff * sum(place.branches for place in agents.prefectures)
-    sales = staff * p.sales_per_worker * drivers["ai_demand"]
+    sales = staff * p.sales_per_worker * agents.growth(p.productivity_growth)
+    sales *= drivers["ai_demand"]
     return ai_compute(agents, drivers, sales, 1.0)
 
 
