@@ -98,6 +98,7 @@ def test_talent_comes_to_rest_at_retained_over_departure() -> None:
         talent_departure=0.2,
         fiscal_loop=0.0,
         branch_rate=0.0,
+        graduates_growth=0.0,
     )
     quarter, state = final(setting)
     stay = 1 / (1 + np.exp(-setting.parameters.retention_intercept))

@@ -187,7 +187,7 @@ def test_outsourcing_moves_the_region_by_a_difference_of_prices_alone(
     """Servers go to a centre whose owners are all here, and parks buy what they did themselves.
 
     What parks pay is income of the centre, what wears is the same; nothing is counted twice. At
-    any price of the deal the region has what it had.
+    any price of the deal the region has what it had, less what selling it costs the centre.
     """
     world, kind = setting.world, setting.world.kinds.general
     market, state, work = quarter.market, quarter.state, int(np.argmax(world.workloads.general))
@@ -203,12 +203,12 @@ def test_outsourcing_moves_the_region_by_a_difference_of_prices_alone(
     payments, revenue = market.payments.copy(), market.revenue.copy()
     payments[:, world.regions.home_index, work] += 7.0
     revenue[:, buyer] += 7.0
-    books = state.centres.book_servers.copy()
-    books[:, buyer] += (state.parks.servers * quarter.drivers.server_cost[:, kind]).sum(axis=1)
+    real = state.centres.real_servers.copy()
+    real[:, buyer] += (state.parks.servers * quarter.drivers.server_cost[:, kind]).sum(axis=1)
     moved = replace(
         state,
         parks=replace(state.parks, servers=0 * state.parks.servers),
-        centres=replace(state.centres, book_servers=books),
+        centres=replace(state.centres, real_servers=real),
     )
     one = again(
         quarter, setting, state=moved, policy=policy,
@@ -218,8 +218,9 @@ def test_outsourcing_moves_the_region_by_a_difference_of_prices_alone(
     worn = total(server_wear(quarter, setting))
     assert (worn > 0).all()
     np.testing.assert_allclose(gain, worn - 7.0, rtol=1e-9)
-    np.testing.assert_allclose(chain, 7.0 - worn, rtol=1e-6)
-    np.testing.assert_allclose(whole, 0, atol=1e-6)
+    selling = 7.0 * setting.parameters.operating_cost_share
+    np.testing.assert_allclose(chain, 7.0 - worn - selling, rtol=1e-6)
+    np.testing.assert_allclose(whole, -selling, atol=1e-6)
 
 
 def test_support_raises_neither_part_at_equal_operation() -> None:

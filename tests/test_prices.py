@@ -63,7 +63,7 @@ def test_an_index_of_one_is_where_what_is_earned_pays_the_full_cost() -> None:
     wear = spread(setting.by_kind("server_depreciation"), kind)
     decline = spread(quarter.drivers.price_decline, kind)
     use = break_even_use(
-        price=spread(mean_rent(setting, mid_year(0)), kind),
+        price=spread(mean_rent(setting, mid_year(0)), kind) * (1 - p.operating_cost_share),
         variable_cost=new_unit_costs(quarter, setting),
         capital_cost=spread(full_cost(quarter.drivers, setting), kind),
         maintenance=p.maintenance_share * spread(quarter.drivers.server_cost, kind),

@@ -25,7 +25,7 @@ from ecosystem.stages.accounts import account
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.innovation import affordability
 from ecosystem.stages.investment import finance_limit
-from ecosystem.stages.labour import employ, market_pools
+from ecosystem.stages.labour import employ, local_services, outside_market
 from ecosystem.stages.location import full_cost, posted_price
 from ecosystem.stages.routing import local_demand
 from ecosystem.stages.settlement import upkeep
@@ -183,12 +183,11 @@ def readings(quarter: Quarter) -> dict[str, Array]:
     """Return what the stages make of the drivers, one by one, everything else as it was."""
     setting = case().setting
     offer, location = quarter.market.routing.offer, quarter.investment.location
-    pool, fees = market_pools(quarter, setting)
     users = local_demand(quarter, offer, setting).users.sum(axis=2)
     supply = supply_equipment(quarter, setting)
     return {
-        "outside market": pool - fees,
-        "fees": fees,
+        "outside market": outside_market(quarter, setting),
+        "fees": local_services(quarter, setting),
         "attraction": affordability(quarter, setting),
         "compute of firms": users[:, 0],
         "compute of deployments": users[:, 1],
@@ -238,7 +237,7 @@ FACTOR = {
     ),
     "server_price": (
         {"server_price": times(1.6, AI), "server_cost": times(1.6, AI)},
-        {"cost of a new unit": None, "home share": None, "chips sold outside": None},
+        {"cost of a new unit": None, "home share": None},
     ),
     "fiscal": (
         {"fiscal": times(0.7)},
