@@ -23,6 +23,7 @@ from experiments.comparison.decompose import (
     blocks_of,
     break_even_table,
     instruments_of,
+    parts_of,
     parts_table,
     subset,
     wanted_sets,
@@ -99,6 +100,21 @@ def test_blocks_are_those_of_the_article() -> None:
     assert len(set(wanted_sets(names))) == 18 + 18 + 8
 
 
+def test_the_parts_of_what_only_ends_are_what_the_reference_still_has() -> None:
+    """Of the 26 instruments that `none` ends, history has three in force after 2025Q2.
+
+    They would fill one block, whose part is the whole: each is a player of its own.
+    """
+    names = parts_of(resolve("none"), resolve("history"))
+    assert names == ["compute_voucher", "tariff_discount", "occupancy_gate"]
+    assert blocks_of(names) == {name: {name} for name in names}
+    assert set(wanted_sets(names)) == set(subsets(names))
+    ended = subset(resolve("none"), frozenset({"compute_voucher"}), "one", resolve("history"))
+    mine, history = build_schedule(ended), build_schedule(resolve("history"))
+    differs = (mine.envelope != history.envelope).any(axis=0)
+    assert [name for name, one in zip(mine.names, differs, strict=True) if one] == [names[0]]
+
+
 @pytest.mark.parametrize("left_out", ["capital_subsidy", "hub_readiness", "second_ring_quality"])
 def test_an_instrument_leaves_with_its_money(left_out: str) -> None:
     whole = resolve("article")
@@ -144,6 +160,18 @@ def test_the_whole_is_the_difference_of_a_comparison(found: Decomposition, pair:
         row = found.rows("whole", outcome).loc["whole"]
         assert row["median"] == pytest.approx(same.rows(outcome).iloc[0]["median"], rel=1e-9)
     assert found.gap < 1e-12 and found.runs["runs"] == (4 + 2 * 4) * 3
+
+
+@pytest.mark.slow
+def test_what_none_ends_adds_up_to_the_whole_of_a_comparison() -> None:
+    ended, same = decompose("none", **SMALL), compare("none", **SMALL)
+    for outcome in (OBJECTIVE, NET_COST):
+        whole, parts = (ended.rows(part, outcome) for part in ("whole", "shapley"))
+        assert whole["median"]["whole"] == pytest.approx(same.rows(outcome).iloc[0]["median"])
+        assert list(parts.index) == parts_of(resolve("none"), resolve("history"))
+        assert parts["mean"].sum() == pytest.approx(whole["mean"]["whole"], rel=1e-9)
+    assert ended.gap < 1e-12 and ended.break_even.empty
+    assert "Compute vouchers, ended" in ended.text("en", 200)
 
 
 @pytest.mark.slow
@@ -247,7 +275,7 @@ def test_a_replicate_in_which_a_run_failed_is_left_out_of_every_part(
 
 def test_only_packages_with_instruments_come_apart() -> None:
     for given, words in (
-        (("history",), "adds instruments"),
+        (("history",), "adds instruments to the reference, or ends some"),
         (("demand_first", "article"), "without instruments of its own"),
     ):
         with pytest.raises(InputError, match=words):

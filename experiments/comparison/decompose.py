@@ -28,6 +28,7 @@ from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from experiments.comparison.compare import NET_COST, headline_outcomes
 from experiments.comparison.intervals import describe
+from experiments.comparison.package_facts import instruments_on
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import break_even, shapley
 from experiments.comparison.simulated import simulated
@@ -39,6 +40,8 @@ NOTHING: Set = frozenset()
 BLOCKS = {"supply": "article_supply", "demand": "article_demand", "ecosystem": "article_ecosystem"}
 """Packages whose instruments make the blocks; other instruments make a block of their own."""
 OTHER = "other"
+FEW = 4
+"""At most so many instruments that fill one block are split one by one instead."""
 RULES = "rules"
 """The part of a package that is no instrument: its own functions, parameters and shocks."""
 RULED = ("hooks", "parameters", "shocks")
@@ -56,20 +59,40 @@ def instruments_of(scenario: ResolvedScenario) -> list[str]:
 
 
 def parts_of(scenario: ResolvedScenario, base: ResolvedScenario) -> list[str]:
-    """Return what a scenario adds to a reference: its instruments, and its rules if they differ."""
+    """Return in what a scenario differs from a reference: instruments, and rules if they differ.
+
+    An instrument that the scenario ends is a part where the reference has it in force.
+    """
     apart = any(getattr(scenario, rule) != getattr(base, rule) for rule in RULED)
-    return [*instruments_of(scenario), *([RULES] if apart else [])]
+    on = {*instruments_on(scenario), *instruments_on(base)}
+    names = [name for name in instruments_of(scenario) if name in on]
+    return [*names, *([RULES] if apart else [])]
+
+
+def ended_by(scenario: ResolvedScenario, base: ResolvedScenario) -> list[str]:
+    """Return the parts of a scenario that are instruments of the reference which it ends."""
+    return [
+        name
+        for name in parts_of(scenario, base)
+        if name in instruments_on(base) and name not in instruments_on(scenario)
+    ]
 
 
 def blocks_of(names: Sequence[str]) -> dict[str, Set]:
-    """Return the instruments of each block that a package has any of; its rules are a block."""
+    """Return the instruments of each block that a package has any of; its rules are a block.
+
+    Where all stand in one block, which would be the whole again, and are `FEW`, each is its own.
+    """
     rules = frozenset(names) & {RULES}
     blocks = {
         block: frozenset(names) & frozenset(instruments_of(resolve(package)))
         for block, package in BLOCKS.items()
     }
     blocks |= {OTHER: frozenset(names).difference(rules, *blocks.values()), RULES: rules}
-    return {block: members for block, members in blocks.items() if members}
+    filled = {block: members for block, members in blocks.items() if members}
+    if len(filled) == 1 and len(names) <= FEW:
+        return {name: frozenset({name}) for name in names}
+    return filled
 
 
 def money_by_instrument(scenario: ResolvedScenario, layer: int) -> dict[str, float]:
@@ -221,8 +244,9 @@ class DecompositionResult:
 def check_parts(whole: ResolvedScenario, base: ResolvedScenario) -> None:
     """Raise InputError where nothing can be taken apart."""
     faults = FaultList()
-    if not instruments_of(whole):
-        faults.add("decompose", whole.name, "a package that adds instruments to the reference")
+    if not set(parts_of(whole, base)) - {RULES}:
+        allowed = "a package that adds instruments to the reference, or ends some"
+        faults.add("decompose", whole.name, allowed)
     if instruments_of(base):
         faults.add("reference", base.name, "a reference without instruments of its own")
     faults.raise_if_any()

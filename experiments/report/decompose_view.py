@@ -12,7 +12,13 @@ from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.scenario import resolve
 from experiments.comparison.budget import own_present_value
 from experiments.comparison.compare import NET_COST, row_dicts
-from experiments.comparison.decompose import BLOCKS, OTHER, RULES, DecompositionResult
+from experiments.comparison.decompose import (
+    BLOCKS,
+    OTHER,
+    RULES,
+    DecompositionResult,
+    ended_by,
+)
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes
 from experiments.report.charts import (
@@ -37,6 +43,8 @@ PARTS = ("without", "alone")
 def part_titles(found: DecompositionResult, lang: str) -> dict[str, str]:
     """Return the titles of instruments, blocks and the whole."""
     names = {name: title(row, lang) for name, row in instruments().items()}
+    for name in ended_by(found.package, found.reference):
+        names[name] = text("decompose_ended", lang, name=names[name])
     names |= {block: title(resolve(package), lang) for block, package in BLOCKS.items()}
     names |= {OTHER: text("block_other", lang), RULES: text("block_rules", lang)}
     return names | {"whole": title(found.package, lang)}
