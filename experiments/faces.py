@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.options import face
 from ecosystem.inputs.scenario import resolve
-from experiments.comparison.budget import with_budget
+from experiments.comparison.budget import has_own_money, with_budget
 from experiments.comparison.compare import (
     ComparisonResult,
     headline_outcomes,
@@ -18,10 +21,8 @@ from experiments.comparison.compare import (
     scenarios_with_reference,
 )
 from experiments.comparison.decompose import DecompositionResult
-from experiments.comparison.options import (
-    CompareOptions,
-    DecomposeOptions,
-)
+from experiments.comparison.equal_money import equal_money
+from experiments.comparison.options import EXTRA, CompareOptions, DecomposeOptions
 from experiments.comparison.resilience import ResilienceResult
 from experiments.comparison.simulated import laid_over, simulated
 from experiments.report import compare_view, decompose_view, resilience_view, sensitivity_view
@@ -140,9 +141,15 @@ def compare(asked: CompareOptions) -> Comparison:
     """
     resolved, base = scenarios_with_reference(asked.scenarios, asked.reference)
     require_something_to_compare(resolved, base)
-    laid = [with_budget(laid_over(one, asked), asked.budget) for one in resolved]
+    laid, money = [laid_over(one, asked) for one in resolved], pd.DataFrame()
+    priced = {one.name: partial(with_budget, one) for one in laid if has_own_money(one)}
+    if asked.equal == EXTRA and priced:
+        laid, money = equal_money(laid, base, priced, asked)
+    else:
+        laid = [with_budget(one, asked.budget) for one in laid]
     result = simulated(laid, asked.with_(outcomes=needed_outcomes(asked.outcomes)))
-    return Comparison.of(result, base, asked.outcomes or headline_outcomes())
+    found = Comparison.of(result, base, asked.outcomes or headline_outcomes())
+    return replace(found, equal_money=money)
 
 
 @face(DecomposeOptions, positional=("package", "reference"))

@@ -105,11 +105,13 @@ def say(words: str, quiet: bool = False) -> None:
 
 
 @contextmanager
-def progress_bar(lang: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(
+    lang: str, quiet: bool, key: str = "progress"
+) -> Iterator[Callable[[int, int], None]]:
     """Give a function that shows work done, work in all and the time left."""
     with tqdm(
         total=None, disable=quiet, file=sys.stderr, leave=False, delay=1.0,
-        desc=text("progress", lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        desc=text(key, lang), mininterval=0.1 if sys.stderr.isatty() else 10.0,
         unit=text("progress_unit", lang),
     ) as bar:  # fmt: skip
 

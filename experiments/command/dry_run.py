@@ -12,6 +12,9 @@ from ecosystem.runs.runner import start
 from experiments.command.request import Request
 from experiments.comparison.compare import headline_outcomes, needed_outcomes
 from experiments.comparison.decompose import NOTHING, TRIES, parts_of, tried, wanted_sets
+from experiments.comparison.equal_money import PILOTS, USUAL
+from experiments.comparison.equal_money import TRIES as PLANS
+from experiments.comparison.options import ARTICLE
 from experiments.report.messages import text, wrap
 from experiments.report.tables import WIDE
 from experiments.sensitivity_analysis.plan import Study
@@ -65,8 +68,13 @@ def cost_words(cost: Cost, lang: str) -> str:
     return "\n".join([head, spent, kept, *cost.lines])
 
 
-def cost_of(request: Request, scenarios: list[ResolvedScenario], reference: str) -> Cost:
-    """Return what a run or a comparison takes; a few quarters are run to see how long they take."""
+def cost_of(
+    request: Request, scenarios: list[ResolvedScenario], reference: str, sought: int
+) -> Cost:
+    """Return what a run or a comparison takes; a few quarters are run to see how long they take.
+
+    The plans of so many packages are sought with pilot runs first.
+    """
     asked = request.asked
     outcomes = asked.outcomes
     if request.kind == "compare":
@@ -74,7 +82,8 @@ def cost_of(request: Request, scenarios: list[ResolvedScenario], reference: str)
     design = cross(scenarios, replicates=asked.replicates)
     asked = asked.with_(outcomes=outcomes, out=None)
     found = estimate(start(design, asked, keep=("summary", "quarterly")))
-    runs = found.runs + more_runs(request, scenarios, reference)
+    pilots = pilots_of(request, scenarios, sought)
+    runs = found.runs + more_runs(request, scenarios, reference) + pilots
     size = round(found.size * runs / found.runs)
     return Cost(
         runs=runs,
@@ -83,8 +92,22 @@ def cost_of(request: Request, scenarios: list[ResolvedScenario], reference: str)
         workers=found.workers,
         disk_bytes=size,
         memory_bytes=size,
-        lines=titles(scenarios, request.lang),
+        lines=(*pilots_words(pilots, request.lang), *titles(scenarios, request.lang)),
     )
+
+
+def pilots_of(request: Request, scenarios: list[ResolvedScenario], sought: int) -> int:
+    """Return the runs that commonly find the plans of so many packages, before the others."""
+    if not sought:
+        return 0
+    still = len(scenarios) - sought + (request.asked.budget == ARTICLE)
+    return PILOTS * (still + USUAL * sought)
+
+
+def pilots_words(pilots: int, lang: str) -> tuple[str, ...]:
+    """Return how many of the runs seek plans, if any do."""
+    words = text("dry_run_pilots", lang, runs=pilots, pilots=PILOTS, usual=USUAL, most=PLANS)
+    return (words,) if pilots else ()
 
 
 def cost_of_study(request: Request, study: Study) -> Cost:

@@ -15,15 +15,19 @@ from ecosystem.inputs.scenario import ResolvedScenario, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world
 from experiments.command.request import Request
-from experiments.comparison.budget import with_budget
+from experiments.comparison.budget import has_own_money, with_budget
 from experiments.comparison.compare import require_something_to_compare, scenarios_with_reference
+from experiments.comparison.equal_money import Priced
+from experiments.comparison.options import OWN, PLANNED
 from experiments.comparison.package_facts import assumptions_apart, instruments_on
 
 
-def resolved(request: Request) -> tuple[list[ResolvedScenario], str]:
+def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
     """Look up everything a request names; return the scenarios and the name of the reference.
 
-    A run, and a study of the reference's levels alone, have nothing beside the reference.
+    A run, and a study of the reference's levels alone, have nothing beside the reference. Where
+    packages shall cost the same, their plans are not known yet: the scenarios then have the money
+    of the tables, and what gives them a plan is returned as well.
 
     Raises
     ------
@@ -60,12 +64,22 @@ def resolved(request: Request) -> tuple[list[ResolvedScenario], str]:
         faults.add("compare", [one.name for one in scenarios], words)
     faults.raise_if_any()
     budget = None if request.kind == "run" else asked.budget
-    if budget is not None:  # money of the command line is taken as written, whatever the budget
-        changed = [
-            override(with_budget(replace(one, parameters=over.parameters), budget))
-            for one, over in zip(scenarios, changed, strict=True)
-        ]
-    return changed, name
+    if budget is None:
+        return changed, name, {}
+
+    def planned(number: int, budget: float | str) -> ResolvedScenario:
+        """Return a scenario with a budget; the command line's own money is taken as written."""
+        plain = replace(scenarios[number], parameters=changed[number].parameters)
+        return override(with_budget(plain, budget))
+
+    if request.kind != "compare" or asked.equal == PLANNED:
+        return [planned(number, budget) for number in range(len(scenarios))], name, {}
+    priced = {
+        one.name: partial(planned, number)
+        for number, one in enumerate(scenarios)
+        if one.name != name and has_own_money(one)
+    }
+    return [priced[one.name](OWN) if one.name in priced else one for one in changed], name, priced
 
 
 def concerns(setting: str, reference: ResolvedScenario) -> bool:

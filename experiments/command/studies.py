@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.result import Result
@@ -17,7 +19,8 @@ from experiments.command.commands import Finding, Work, carry_out, progress_bar,
 from experiments.command.dry_run import cost_of, cost_of_study
 from experiments.command.request import Request
 from experiments.command.resolve import resolved, warn
-from experiments.comparison.options import DecomposeOptions
+from experiments.comparison.equal_money import Priced, equal_money
+from experiments.comparison.options import PLANNED, DecomposeOptions
 from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
 from experiments.report import sensitivity_view
 from experiments.report.compare_view import summary
@@ -38,7 +41,7 @@ def start(request: Request) -> int:
     OSError
         The run directory cannot be written.
     """
-    scenarios, reference = resolved(request)
+    scenarios, reference, priced = resolved(request)
     common = {
         "command": request.kind,
         "scenarios": files.plain(scenarios),
@@ -50,19 +53,18 @@ def start(request: Request) -> int:
     if request.kind == "sensitivity":
         work = study_work(request, plan_study(request.asked, scenarios, reference), common)
     else:
-        fill = run_all if request.kind == "run" else compare_all
-        work = Work(
-            common | {"decompose": request.decompose},
-            partial(cost_of, request, scenarios, reference),
-            partial(fill, request, scenarios, reference),
-        )
+        cost = partial(cost_of, request, scenarios, reference, len(priced))
+        if request.kind == "run":
+            fill = partial(run_all, request, scenarios)
+        else:
+            fill = partial(compare_all, request, scenarios, reference, priced)
+        sought = {"extra_net_public_cost": request.asked.budget if priced else None}
+        work = Work(common | {"decompose": request.decompose} | sought, cost, fill)
     warn(scenarios, reference)
     return carry_out(request, work)
 
 
-def run_all(
-    request: Request, scenarios: list[ResolvedScenario], _: str, directory: Path
-) -> Finding:
+def run_all(request: Request, scenarios: list[ResolvedScenario], directory: Path) -> Finding:
     """Simulate one scenario, and write what it shows into a run directory."""
     with progress_bar(request.lang, request.quiet) as show:
         given = {"scenarios": scenarios, "shock": (), "out": directory, "progress": show}
@@ -74,20 +76,29 @@ def run_all(
 
 
 def compare_all(
-    request: Request, scenarios: list[ResolvedScenario], reference: str, directory: Path
+    request: Request,
+    scenarios: list[ResolvedScenario],
+    reference: str,
+    priced: Priced,
+    directory: Path,
 ) -> Finding:
     """Compare scenarios, and write what that shows into a run directory."""
+    asked, money = request.asked.with_(shock=(), out=directory), pd.DataFrame()
+    if priced:
+        with progress_bar(request.lang, request.quiet, "progress_pilots") as show:
+            pilots = asked.with_(progress=show)
+            scenarios, money = equal_money(scenarios, reference, priced, pilots)
     base = next(scenario for scenario in scenarios if scenario.name == reference)
-    asked = request.asked.with_(
-        scenarios=scenarios, reference=base, shock=(), budget=None, out=directory
-    )
+    asked = asked.with_(scenarios=scenarios, reference=base, budget=None, equal=PLANNED)
     with progress_bar(request.lang, request.quiet) as show:
         comparison = compare.with_options(asked.with_(progress=show))
+    comparison = replace(comparison, equal_money=money)
     comparison.save(directory, request.lang, request.quiet)
     answer: dict[str, Any] = {
         "packages": records(comparison.packages),
         "table": records(comparison.table),
         "beats": comparison.beats_matrix,
+        "equal_money": records(money),
     }
     full, sentences = comparison.page(request.lang), []
     for found in beside(request, asked.with_(outcomes=None), directory, answer):
@@ -95,7 +106,8 @@ def compare_all(
         sentences.append(found.headline(request.lang))
     write_draws(directory, comparison.result)
     pages = {"summary": summary(comparison, request.lang, more=sentences), "full": full}
-    return Finding(pages, answer, {"varied": comparison.result.varied})
+    more = {"varied": comparison.result.varied, "equal_money": answer["equal_money"]}
+    return Finding(pages, answer, more)
 
 
 def beside(

@@ -16,6 +16,11 @@ def own_present_value(scenario: ResolvedScenario) -> float:
     return planned_present_value(build_schedule(scenario), rate, own=True)
 
 
+def has_own_money(scenario: ResolvedScenario) -> bool:
+    """Return whether a scenario plans money beyond the reference, whatever the budget."""
+    return own_present_value(unscaled(scenario)) > 0
+
+
 def unscaled(scenario: ResolvedScenario) -> ResolvedScenario:
     """Return a scenario with the money that its edits and the instrument table name."""
     layers = tuple(replace(layer, present_value=None) for layer in scenario.layers)
@@ -50,7 +55,7 @@ def with_budget(scenario: ResolvedScenario, budget: float | str | None) -> Resol
     if budget is None:
         return scenario
     plain = unscaled(scenario)
-    if budget == OWN or own_present_value(plain) <= 0:
+    if budget == OWN or not has_own_money(scenario):
         return plain
     if budget == ARTICLE:
         budget = article_present_value(scenario.parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Self, cast
 
@@ -112,6 +112,9 @@ class ComparisonResult:
     packages
         What each package is: instruments, planned and paid money, who pays; what the money moves
         and when it is paid back.
+    equal_money
+        How plans of equal cost were found (`experiments.comparison.equal_money`); empty where
+        plans were not sought.
     """
 
     result: Result
@@ -120,6 +123,7 @@ class ComparisonResult:
     table: pd.DataFrame
     differences: pd.DataFrame
     packages: pd.DataFrame
+    equal_money: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def of(cls, result: Result, reference: str, outcomes: Sequence[str] | None = None) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -16,6 +16,8 @@ from ecosystem.inputs.translate import read_by
 
 ARTICLE, OWN = "article", "own"
 """Budgets by name: what the article costs at default spending, and no scaling at all."""
+PLANNED, EXTRA = "planned", "extra"
+"""What a budget makes equal: what packages plan, or what they cost the public."""
 
 
 def read_budget(budget: object) -> float | str | None:
@@ -41,6 +43,10 @@ def read_budget(budget: object) -> float | str | None:
 
 def _budget(_: FaultList, value: Any) -> float | str | None:
     return read_budget(value)
+
+
+def _equal(faults: FaultList, value: Any) -> str | None:
+    return faults.name("", value, (PLANNED, EXTRA))
 
 
 def _scenario(faults: FaultList, value: Any, place: str = "") -> ResolvedScenario | None:
@@ -85,6 +91,20 @@ class CompareOptions(PolicyOptions):
     reference: OneScenario = Field(
         "history", description="What the others are compared with; added if not among them."
     )
+    equal: Annotated[str, read_by(_equal)] = Field(
+        PLANNED,
+        description="What the budget names: planned, the money planned; extra, the net public cost "
+        "beyond the reference, for which plans are sought first with runs of their own (50 pairs).",
+    )
+
+    @classmethod
+    def collected(cls, faults: FaultList, **given: Any) -> Self | None:
+        """Return checked options, or None after noting everything that is wrong."""
+        found = super().collected(faults, **given)
+        if found and found.equal == EXTRA and found.budget in (None, OWN):
+            allowed = f"a number of million yuan above 0 or {ARTICLE}, with equal {EXTRA}"
+            faults.add("budget", found.budget, allowed)
+        return found
 
 
 class DecomposeOptions(PolicyOptions):

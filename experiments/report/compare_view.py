@@ -23,7 +23,7 @@ from experiments.comparison.package_facts import LEVELS, PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.sureness import sign_shown
-from experiments.report import notes
+from experiments.report import money_view, notes
 from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
@@ -40,7 +40,8 @@ BOTH = 2
 def full(found: ComparisonResult, lang: str = "en") -> Page:
     """Return everything: what each package is, every outcome, who beats whom, how to read."""
     result = found.result
-    blocks = [_packages(found, lang), _payback(found, lang), _beats(found, lang)]
+    blocks = [_packages(found, lang), money_view.equal_page(found, lang)]
+    blocks += [_payback(found, lang), _beats(found, lang)]
     blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
     blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
     page = _heading(found, lang)
@@ -90,6 +91,7 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
         for key, names in quiet.items()
         if names
     ]
+    below += [*money_view.equal_note(found, lang), *money_view.uneven_note(found, lang)]
     below += [*_leader(found, lang), *notes.few_notes(found.table, lang), *more]
     below += [*caveats(found.result, lang), text("summary_files", lang, tables="comparison.csv")]
     heads = [found.title(name, lang) for name in found.pairs]
@@ -224,6 +226,7 @@ def _packages(found: ComparisonResult, lang: str) -> Page:
         Table(heads, rows), *lost, "",
         Table([text("package", lang), text("packages_instruments", lang)], contents, names=2), "",
         text("paid_note", lang, until=until, reference=found.title(base, lang)),
+        *money_view.uneven_note(found, lang),
     ]  # fmt: skip
 
 
@@ -388,6 +391,7 @@ def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]
         "packages.csv": facts,
         "beats.csv": found.beats,
         "regret.csv": found.regret,
+        **money_view.tables(found),
     }
 
 

@@ -1,0 +1,79 @@
+"""Equal money in words: the plans found for it, and where packages do not cost the same."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
+from experiments.comparison.equal_money import TOLERANCE, uneven_cost
+from experiments.report import notes
+from experiments.report.messages import display_unit, number, percent, text
+from experiments.report.tables import Page, Table
+
+
+def equal_page(found: ComparisonResult, lang: str) -> Page:
+    """Return the plans at which packages cost the same, and which do not; nothing of no search."""
+    money = found.equal_money
+    if money.empty:
+        return []
+    rows = []
+    for row in row_dicts(money):
+        cells = [_amount(row[key], lang) for key in ("planned", "extra", "extra_gross")]
+        words = "equal_" + (row["why"] or "reached").replace(" ", "_")
+        rows.append([found.title(row["package"], lang), *cells, text(words, lang)])
+    heads = [text(f"equal_{key}", lang) for key in ("planned", "extra", "gross", "found")]
+    return [
+        text("equal_head", lang, **_about(found, lang)),
+        Table([text("package", lang), *heads], rows),
+        text("equal_read", lang),
+    ]
+
+
+def equal_note(found: ComparisonResult, lang: str) -> list[str]:
+    """Return in a sentence at which cost packages are compared, and which do not reach it."""
+    money = found.equal_money
+    if money.empty:
+        return []
+    words = text("equal_note", lang, **_about(found, lang))
+    rest = [
+        f"{found.title(row['package'], lang)} ({_amount(row['extra'], lang)})"
+        for row in row_dicts(money[~money["reached"].astype(bool)])
+    ]
+    names = ("、" if lang == "zh" else ", ").join(rest)
+    return [words + text("equal_rest", lang, names=names) if rest else words]
+
+
+def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
+    """Return that packages do not cost the same, where they differ by more than a tenth."""
+    cost = uneven_cost(found.differences)
+    if cost.empty:
+        return []
+    (low, *_, high), (first, *_, last) = cost, map(str, cost.index)
+    words = text(
+        "uneven_cost", lang, low=_amount(low, lang), high=_amount(high, lang),
+        first=found.title(first, lang), last=found.title(last, lang), unit=_unit(lang)[1],
+    )  # fmt: skip
+    return [words + text("uneven_hint", lang) if found.equal_money.empty else words]
+
+
+def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:
+    """Return the table of plans by the name of its file, if plans were sought."""
+    return {} if found.equal_money.empty else {"equal_money.csv": found.equal_money}
+
+
+def _about(found: ComparisonResult, lang: str) -> dict[str, object]:
+    """Return what was asked for, and how it was sought."""
+    money = found.equal_money.iloc[0]
+    return {
+        "goal": _amount(money["goal"], lang), "unit": _unit(lang)[1], "pilots": money["pilots"],
+        "seed": found.result.seed, "tolerance": percent(TOLERANCE),
+        "reference": found.title(found.reference, lang), "until": found.result.until,
+    }  # fmt: skip
+
+
+def _unit(lang: str) -> tuple[float, str]:
+    return display_unit(notes.outcome_row(NET_COST).unit, lang)
+
+
+def _amount(value: float, lang: str) -> str:
+    return number(value / _unit(lang)[0])
