@@ -99,6 +99,7 @@ def compare_all(
         "table": records(comparison.table),
         "beats": comparison.beats_matrix,
         "equal_money": records(money),
+        "scoreboard": records(comparison.scoreboard),
     }
     full, sentences = comparison.page(request.lang), []
     for found in beside(request, asked.with_(outcomes=None), directory, answer):

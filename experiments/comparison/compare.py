@@ -24,6 +24,7 @@ from experiments.comparison.keyed import keyed_rows
 from experiments.comparison.package_facts import PAID, UNSPENT, package_facts
 from experiments.comparison.payback import NEEDED, payback_facts
 from experiments.comparison.regret import OBJECTIVE, regret_of
+from experiments.comparison.scoreboard import aimed_at, scoreboard_table
 from experiments.comparison.sureness import sign_shown, visible
 
 NET_COST = "net_public_cost"
@@ -64,11 +65,11 @@ def headline_outcomes() -> list[str]:
 
 
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
-    """Return what is run for a comparison of some outcomes: they, the money and the objective."""
+    """Return what is run to compare some outcomes: they, the money, the objective, the aims."""
     chosen = headline_outcomes() if wanted is None else wanted
     parts = [REACTING[name] for name in chosen if name in REACTING]
     money = [NET_COST, UNSPENT, *PAID.values(), *NEEDED]
-    return list(dict.fromkeys([*chosen, *parts, *money, OBJECTIVE]))
+    return list(dict.fromkeys([*chosen, *parts, *money, OBJECTIVE, *aimed_at()]))
 
 
 def require_something_to_compare(resolved: Sequence[ResolvedScenario], base: str) -> None:
@@ -145,6 +146,11 @@ class ComparisonResult:
     def regret(self) -> pd.DataFrame:
         """Regret of every package, the reference too; see `regret_table`."""
         return regret_of(self.result)
+
+    @property
+    def scoreboard(self) -> pd.DataFrame:
+        """How sure the aims of each paragraph of the article are; see `scoreboard_table`."""
+        return scoreboard_table(self.differences)
 
     @property
     def beats(self) -> pd.DataFrame:

@@ -27,6 +27,7 @@ from experiments.report import money_view, notes
 from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
+from experiments.report.scoreboard_view import scoreboard_page
 from experiments.report.tables import NARROW, Page, Table, terminal
 
 LINES = 24
@@ -43,6 +44,7 @@ def full(found: ComparisonResult, lang: str = "en") -> Page:
     blocks = [_packages(found, lang), money_view.equal_page(found, lang)]
     blocks += [_payback(found, lang), _beats(found, lang)]
     blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
+    blocks.append(scoreboard_page(found, lang))
     blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
     page = _heading(found, lang)
     for block in blocks:
@@ -391,6 +393,7 @@ def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]
         "packages.csv": facts,
         "beats.csv": found.beats,
         "regret.csv": found.regret,
+        "scoreboard.csv": found.scoreboard,
         **money_view.tables(found),
     }
 
