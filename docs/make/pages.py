@@ -16,6 +16,7 @@ from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import period_label
+from experiments.comparison.scoreboard import aims
 
 DOCS = Path(__file__).resolve().parents[1]
 MODEL = DOCS / "model.md"
@@ -49,6 +50,7 @@ def contents() -> dict[str, Any]:
         "parameters": catalogue.parameters(),
         "state_columns": list(catalogue.state_columns().values()),
         "systems": list(systems().values()),
+        "aims": aims(),
         "acts_in": acts_in(),
         "submodels": submodels(),
         "rationale": Markup(section("Where building changed the design")),

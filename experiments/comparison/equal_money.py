@@ -4,7 +4,7 @@ Equal plans are not equal cost: claims stay below envelopes, a readier hub has t
 rents and sales bring taxes. Here the plan of each package is sought at which its net public cost
 beyond the reference, the median over pilot pairs of present values to the last quarter, is the
 amount that was asked for. The median, since taxes have a long tail: the mean of 50 pairs of an
-innovation package has an error of a tenth of its money and more.
+innovation package has a standard error of about a tenth of its money.
 
 The pilots are the first `PILOTS` pairs of the comparison's own seed, with all that it is asked
 with, so that their luck and parameter draws are those of its first pairs. A plan is rounded to four
