@@ -36,6 +36,7 @@ SMALL: dict[str, Any] = {"replicates": 2, "until": "2026Q4", "world": "teaching"
 TOYS: dict[str, tuple[Callable[[float], float], str, float, int]] = {
     "half of the plan": (lambda plan: plan / 2, "", 2000, 2),
     "what is saved first": (lambda plan: plan / 2 - 300, "", 2600, 3),
+    "a near miss first": (lambda plan: 416 + 0.55 * plan, "", 1035, 2),
     "a square": (lambda plan: (plan / 1500) ** 2 * GOAL, "", 1500, 5),
     "a root": (lambda plan: 20 * math.sqrt(plan), "", 2500, 5),
     "steep": (lambda plan: (plan / 1500) ** 8 * GOAL, "", 1500, TRIES),

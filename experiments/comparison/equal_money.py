@@ -96,13 +96,16 @@ def _rounded(plan: float) -> float:
 
 
 def closest(tried: Sequence[Try], goal: float) -> Try:
-    """Return the try that costs what is asked for, or next to it: of equal ones the smallest plan.
+    """Return the try that costs what is asked for; if none does, the smallest plan next to it.
 
-    Costs that differ by less than the tolerance are equal.
+    Next to it are the nearest cost and what differs from that by less than the tolerance.
     """
-    gap = min((abs(one.extra - goal) for one in tried), default=math.nan)
-    near = [one for one in tried if abs(one.extra - goal) <= gap + TOLERANCE * goal]
-    return min(near, default=tried[-1])
+    gaps, near = [abs(one.extra - goal) for one in tried], TOLERANCE * goal
+    least = min(gaps)
+    reach = least + (near if least > near else 0.0)
+    return min(
+        (one for one, gap in zip(tried, gaps, strict=True) if gap <= reach), default=tried[-1]
+    )
 
 
 def why_not(tried: Sequence[Try], goal: float, unplanned: float) -> str:
