@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from experiments.faces import Comparison
 from experiments.report.messages import width
 
 GOAL, FEW = 1000.0, 5
+UNEVEN = {"en": "Notequalmoney", "zh": "资金不等"}
 SMALL: dict[str, Any] = {"replicates": 2, "until": "2026Q4", "world": "teaching", "jobs": 1}
 TOYS: dict[str, tuple[Callable[[float], float], str, float, int]] = {
     "half of the plan": (lambda plan: plan / 2, "", 2000, 2),
@@ -146,8 +148,10 @@ def test_tables_say_what_was_equal_and_what_was_not(found: Comparison, lang: str
         assert max(width(line) for line in words.splitlines()) <= 80
         whole = "".join(words.split())
         assert "400" in whole and found.title("none", lang).replace(" ", "") in whole
-        assert {"en": "Notequalmoney", "zh": "资金不等"}[lang] in whole
-        assert "--equal" not in whole  # it was asked for
+        assert UNEVEN[lang] not in whole  # what does not reach the amount is named once
+    plain = replace(found, equal_money=pd.DataFrame())
+    for words in (plain.text(lang, 80), plain.summary(lang, 80)):
+        assert UNEVEN[lang] in "".join(words.split()) and "--equal extra" in words
 
 
 @pytest.mark.slow

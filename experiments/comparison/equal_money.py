@@ -267,7 +267,7 @@ def uneven_cost(differences: pd.DataFrame) -> pd.Series[float]:
         return pd.Series(dtype=float)
     pairs = pd.DataFrame(differences.xs(NET_COST, level="outcome"))
     cost = pairs.median().dropna().sort_values()
-    apart = np.ptp(cost) > UNEVEN * np.abs(cost).max() if len(cost) > 1 else False
+    apart = len(cost) > 1 and np.ptp(cost) > UNEVEN * np.abs(cost).max()
     return cost if apart else cost[:0]
 
 

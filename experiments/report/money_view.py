@@ -35,17 +35,20 @@ def equal_note(found: ComparisonResult, lang: str) -> list[str]:
     if money.empty:
         return []
     words = text("equal_note", lang, **_about(found, lang))
+    extra = money.set_index("package")["extra"]
     rest = [
-        f"{found.title(row['package'], lang)} ({_amount(row['extra'], lang)})"
-        for row in row_dicts(money[~money["reached"].astype(bool)])
+        f"{found.title(name, lang)} ({_amount(extra[name], lang)})" for name in _not_reached(found)
     ]
     names = ("、" if lang == "zh" else ", ").join(rest)
     return [words + text("equal_rest", lang, names=names) if rest else words]
 
 
 def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
-    """Return that packages do not cost the same, where they differ by more than a tenth."""
-    cost = uneven_cost(found.differences)
+    """Return that packages do not cost the same, where they differ by more than a tenth.
+
+    Where equal cost was sought, `equal_note` names those that do not reach it.
+    """
+    cost = uneven_cost(found.differences.drop(columns=_not_reached(found)))
     if cost.empty:
         return []
     (low, *_, high), (first, *_, last) = cost, map(str, cost.index)
@@ -59,6 +62,12 @@ def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
 def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:
     """Return the table of plans by the name of its file, if plans were sought."""
     return {} if found.equal_money.empty else {"equal_money.csv": found.equal_money}
+
+
+def _not_reached(found: ComparisonResult) -> list[str]:
+    """Return the packages that do not cost the amount that was asked for, if one was."""
+    rows = row_dicts(found.equal_money)
+    return [str(row["package"]) for row in rows if not row["reached"]]
 
 
 def _about(found: ComparisonResult, lang: str) -> dict[str, object]:
