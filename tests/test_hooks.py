@@ -238,6 +238,7 @@ def test_a_purpose_says_what_a_flow_counts_as() -> None:
     change = {name: float((one[name] - other[name]).sum()) for name in one}
     moved = {name: value for name, value in change.items() if abs(value) > 1e-9}
     expected = {"tax_receipts": 5, "local_tax_receipts": 5, "net_public_cost": -5}
+    expected["social_account"] = 5 * (float(setting.parameters.cost_of_public_funds[0, 0]) - 1)
     assert moved == pytest.approx(expected)
 
 
