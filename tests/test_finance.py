@@ -31,12 +31,10 @@ from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
-from ecosystem.outcomes import measure
 from ecosystem.stages.drivers import drive
-from ecosystem.stages.finance import Rates, equity, keep_books
+from ecosystem.stages.finance import Rates, equity, keep_books, renew_assets
 from ecosystem.stages.investment import invest
 from ecosystem.stages.location import full_cost
-from ecosystem.state.ledger import PUBLIC_COST, Purpose, amount, select
 from ecosystem.state.records import Books, Quarter
 from ecosystem.state.setting import Setting
 
@@ -268,6 +266,21 @@ QUARTER_BY_HAND = {
 }
 
 
+def test_real_assets_by_hand() -> None:
+    """Servers cost twice their trend: 44 M¥ buy 22, and what wears out is dear to replace."""
+    rates = replace(
+        Centre().rates(), server_decline=np.array([0.06]), hall_decline=np.array([0.01])
+    )
+    values = {
+        "servers": 100.0, "halls": 20.0, "server_outlay": 44.0, "hall_outlay": 3.0,
+        "server_price": 2.0, "scrapped_share": 0.1,
+    }  # fmt: skip
+    assets = renew_assets(**{k: np.array([v]) for k, v in values.items()}, rates=rates)
+    np.testing.assert_allclose(assets.servers, 100 * 0.94 * 0.9 + 22)
+    np.testing.assert_allclose(assets.halls, 20 * 0.99 + 3)
+    np.testing.assert_allclose(assets.wear, 2 * 6 + 0.2)
+
+
 def test_the_bought_centre_starts_with_debts_as_large_as_its_book() -> None:
     for loan_share in (0.0, 0.4, 0.7, 1.0):
         books = Centre(loan_share=loan_share).run(0.5, until=1)[0]
@@ -327,47 +340,6 @@ def test_a_yuan_goes_somewhere(centre: Centre, use: float) -> None:
         gross = books.surplus - books.headquarters_take
         np.testing.assert_array_less(books.headquarters_take, np.maximum(books.surplus, 0) + 1e-12)
         assert (gross <= np.maximum(centre.local_settlement * books.surplus, 0) + 1e-9).all()
-
-
-def test_who_owns_a_centre_pays_its_equity_and_gets_its_dividend() -> None:
-    """Households for private and industrial owners, the nation or the prefecture for the rest."""
-    setting = setting_of(replicates=(0, 1), fixed=False)
-    centres, owners = setting.world.centres, setting.world.owners
-    state = np.isin(centres.owner, [owners.index(name) for name in ("telecom", "local_soe")])
-    paid = {"government": 0.0, "households": 0.0}
-    for quarter, _ in quarters(setting, 30):
-        flows, reported = quarter.accounts.flows, measure(quarter, setting)
-        equity_flows = [f for f in select(flows, Purpose.EQUITY) if f.label == "equity"]
-        for flow in select(equity_flows, receiver="centres"):
-            assert (flow.received[:, state != (flow.payer == "government")] == 0).all()
-            paid[flow.payer] += flow.paid.sum()
-        dividends = select(flows, Purpose.DIVIDEND, payer="centres", receiver="government")
-        assert all((flow.paid[:, ~state] == 0).all() for flow in dividends)
-        from_state = amount(select(equity_flows, payer="government"))
-        np.testing.assert_array_equal(reported["state_equity"], from_state)
-        costs = select(flows, *PUBLIC_COST, payer="government")
-        np.testing.assert_allclose(reported["public_cost"], amount(costs), rtol=1e-12)
-    assert min(paid.values()) > 10
-
-
-def test_a_running_centre_pays_out_of_its_deposits_first() -> None:
-    """What owners put in is what the loan and opening deposits leave; founders pay all of it."""
-    setting = setting_of(replicates=(0, 1), fixed=False)
-    p, seen = setting.parameters, {True: 0, False: 0}
-    for quarter, _ in quarters(setting, 30):
-        built, cash = quarter.investment, quarter.state.centres.cash
-        granted = quarter.accounts.settlement.received["capital_subsidy"]
-        granted = granted + quarter.accounts.settlement.received["even_diffusion"]
-        capital = (built.server_outlay + built.hall_outlay) * (granted == 0)
-        own = (1 - p.loan_share) * quarter.policy.local_settlement * capital
-        equity_flows = [f for f in quarter.accounts.flows if f.label == "equity"]
-        paid = sum(flow.received for flow in select(equity_flows, receiver="centres"))
-        for running in (True, False):
-            chosen = ((built.servers > built.arrived) == running) & (own > 0)
-            expected = np.maximum(own - running * np.maximum(cash, 0), 0)
-            np.testing.assert_allclose(paid[chosen], expected[chosen], rtol=1e-9, atol=1e-9)
-            seen[running] += (paid[chosen] > 0).sum()
-    assert min(seen.values()) > 10
 
 
 def break_even_in(quarter: Quarter, setting: Setting) -> Array:
