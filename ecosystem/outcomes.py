@@ -185,7 +185,9 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         centres.sum(values, "prefecture") for values in (servers, sold, drawn, megawatt)
     )
     kinds = centres.sum(built.servers, "kind")
-    share = built.location.share[:, world.kinds.intelligent, :-1].sum(axis=2)
+    where = built.location
+    expected = (where.footloose[:, :, None] * where.share[:, :, :-1]).reshape(setting.runs, -1)
+    new_halls = world.cells.sum(np.maximum(expected - built.spare, 0), "kind")
     intelligent = centres.sum(built.servers * centres.intelligent, "prefecture")
     concentration = kernels.herfindahl(safe_ratio(intelligent, total(intelligent)))
     idle = np.maximum(1 - market.use / setting.parameters.target_use, 0)
@@ -213,7 +215,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
             total(quarter.policy.readiness_next * world.prefectures.hub),
             total(world.prefectures.hub * np.ones((setting.runs, 1))),
         ),
-        "footloose_share": share,
+        "footloose_share": safe_ratio(new_halls, where.footloose)[:, world.kinds.intelligent],
         "cost_cover_centres": safe_ratio(total(books.surplus), total(quarter.accounts.assets.wear)),
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
         "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),

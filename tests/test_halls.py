@@ -36,7 +36,7 @@ def test_without_bids_nothing_is_built_or_taken() -> None:
     quarter, _ = first_quarter(halls=100, build=0)
     built = quarter.investment
     assert (built.location.placed == 0).all()
-    assert (built.hall_order == 0).all() and (built.reused == 0).all()
+    assert (built.spare > 0).any() and (built.hall_order == 0).all()
     assert (built.server_order == 0).all()
 
 
@@ -47,7 +47,7 @@ def test_where_enough_stands_empty_no_hall_is_built_and_servers_come() -> None:
     where = by_cell(quarter.state.centres.halls, setting) > 0
     placed = np.where(where, built.location.placed, 0)
     assert (placed > 0).any()
-    np.testing.assert_array_equal(np.where(where, built.reused, 0), placed)
+    assert (built.spare >= placed).all()
     orders = by_cell(built.server_order, setting)
     assert (by_cell(built.hall_order, setting)[where] == 0).all()
     expected = setting.parameters.hall_seed_share * placed
@@ -67,7 +67,7 @@ def test_projects_build_what_spare_halls_do_not_hold(share: float) -> None:
     spare = share * np.maximum(empty, 0) * 1000 / spread(quarter.drivers.power, cells.kind)
     used = np.minimum(spare, built.location.placed)
     assert (used > 0).any() == (share > 0)
-    np.testing.assert_allclose(built.reused, used, rtol=1e-9)
+    np.testing.assert_allclose(built.spare, spare, rtol=1e-9)
     ordered = by_cell(built.hall_order, setting)
     np.testing.assert_allclose(ordered, built.location.placed - used, rtol=1e-9, atol=1e-12)
 

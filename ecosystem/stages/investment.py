@@ -30,7 +30,8 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
     new_power = spread(drivers.power, centres.kind)
     ordered = halls + c.halls_pipeline[:, 1:].sum(axis=1)
     needed = (servers * power + waiting.sum(axis=1) * new_power) / 1000
-    reused = reuse_halls(quarter, setting, location.placed, ordered, needed)
+    spare = spare_halls(quarter, setting, ordered, needed)
+    reused = np.minimum(spare, location.placed)
     missing = 1 - safe_ratio(reused, location.placed)
     new_halls = location.bid * spread(missing, centres.cell)
     want = wanted_servers(quarter, setting, capacity, servers, waiting, reused)
@@ -52,7 +53,7 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
         scrapped=kept + arrived - servers,
         power=power,
         pue=pue,
-        reused=reused,
+        spare=spare,
         hall_order=hall_order,
         server_order=server_order,
         hall_outlay=hall_order * hall_price,
@@ -121,19 +122,18 @@ def house_servers(
     return capacity, servers, power, pue
 
 
-def reuse_halls(
-    quarter: Quarter, setting: Setting, placed: Array, halls: Array, needed: Array
-) -> Array:
-    """Return the part of new projects that goes into empty halls, PFLOPS (runs, cells).
+def spare_halls(quarter: Quarter, setting: Setting, halls: Array, needed: Array) -> Array:
+    """Return the empty halls that projects use before they build, PFLOPS (runs, cells).
 
     Of what stands empty beyond the usual fill u* a share suits the next tenant: in each cell
     spare = share max(halls - needed/u*, 0), with `halls` and what servers need (`needed`), both
-    with what is on order, in MW (runs, centres). Projects (`placed`) use it before they build.
+    with what is on order, in MW (runs, centres).
     """
     p, world = setting.parameters, setting.world
     empty = np.maximum(world.centres.sum(halls - needed / p.neutral_fill, "cell"), 0)
-    spare = p.reuse_share * 1000 * empty / spread(quarter.drivers.power, world.cells.kind)
-    return np.minimum(spare, placed)
+    return np.asarray(
+        p.reuse_share * 1000 * empty / spread(quarter.drivers.power, world.cells.kind)
+    )
 
 
 def wanted_servers(

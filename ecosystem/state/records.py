@@ -117,7 +117,7 @@ class Investment:
     scrapped: Array  # PFLOPS cut because halls cannot hold them (runs, centres)
     power: Array  # kW/PFLOPS, mean of the vintages (runs, centres)
     pue: Array  # mean of the vintages (runs, centres)
-    reused: Array  # PFLOPS of projects that use empty halls (runs, cells)
+    spare: Array  # PFLOPS of empty halls that projects use before they build (runs, cells)
     hall_order: Array  # PFLOPS (runs, centres)
     server_order: Array  # PFLOPS (runs, centres)
     hall_outlay: Array  # M¥ gross (runs, centres)

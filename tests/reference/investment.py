@@ -26,10 +26,8 @@ def reference_investment(
     location = reference_location(agents, drivers, policy)
     placed = dict(zip(agents.cells(), location["placed"], strict=True))
     arrivals = {centre.id: arrive(agents, drivers, policy, centre) for centre in agents.centres}
-    reused = {
-        cell: min(spare_halls(agents, drivers, arrivals, *cell), placed[cell])
-        for cell in agents.cells()
-    }
+    spare = {cell: spare_halls(agents, drivers, arrivals, *cell) for cell in agents.cells()}
+    reused = {cell: min(spare[cell], placed[cell]) for cell in agents.cells()}
     orders = order_servers(agents, arrivals, reused)
     rows = []
     for i, centre in enumerate(agents.centres):
@@ -50,7 +48,7 @@ def reference_investment(
     for name in PIPELINES:
         result[name] = [list(lag) for lag in zip(*result[name], strict=True)]
     result["location"] = location
-    result["reused"] = [reused[cell] for cell in agents.cells()]
+    result["spare"] = [spare[cell] for cell in agents.cells()]
     result["fill"] = [
         cell_fill(
             agents,
