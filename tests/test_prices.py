@@ -41,7 +41,7 @@ def test_what_is_earned_is_the_mean_rent() -> None:
     """Revenue over mean rent times what was sold in 2024, median over 100 draws, within 5 %.
 
     Single ratios spread by .09, so the median has a standard error of .011: with the medians of
-    .974 and .980 found for general compute on two seeds, one fresh seed of a hundred would fail.
+    .98 and .99 found, two or three fresh seeds in a thousand would fail.
     """
     setting = setting_of(world="full", replicates=range(100), fixed=False)
     centres, earned, due = setting.world.centres, [], []
