@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, cast
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -14,16 +15,25 @@ from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
+from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
-from experiments.comparison.intervals import clear_of_zero, describe, ratio_of_means
+from experiments.comparison.beats import beats_table
+from experiments.comparison.intervals import ENOUGH, describe, quantile, ratio_of_means
+from experiments.comparison.keyed import keyed_rows
 from experiments.comparison.package_facts import PAID, UNSPENT, package_facts
 from experiments.comparison.payback import NEEDED, payback_facts
 from experiments.comparison.regret import OBJECTIVE, regret_of
+from experiments.comparison.sureness import sign_shown, visible
 
 NET_COST = "net_public_cost"
 MONEY_UNIT = 100.0
 """Effects are stated for this many million yuan of extra net public cost."""
+REACTING = {
+    name: row["part"]
+    for name, row in keyed_rows("experiments.comparison", "reacting_parts.csv", "outcome").items()
+}
+"""For some outcomes another one, in the same unit, that is the part of it which can react."""
 
 
 def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[ResolvedScenario], str]:
@@ -56,7 +66,9 @@ def headline_outcomes() -> list[str]:
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
     """Return what is run for a comparison of some outcomes: they, the money and the objective."""
     chosen = headline_outcomes() if wanted is None else wanted
-    return list(dict.fromkeys([*chosen, NET_COST, UNSPENT, *PAID.values(), *NEEDED, OBJECTIVE]))
+    parts = [REACTING[name] for name in chosen if name in REACTING]
+    money = [NET_COST, UNSPENT, *PAID.values(), *NEEDED]
+    return list(dict.fromkeys([*chosen, *parts, *money, OBJECTIVE]))
 
 
 def require_something_to_compare(resolved: Sequence[ResolvedScenario], base: str) -> None:
@@ -83,12 +95,18 @@ class ComparisonResult:
         One row a package and outcome, best package first; a package without a single pair, since
         its runs or those of the reference failed, has none. `median`, `low_50` … `high_90` are of
         paired differences, package minus reference, over parameter draws and luck;
-        `monte_carlo_error` is the standard error of the median (Maritz–Jarrett), which more
-        replicates shrink; `share_above_zero` counts no ties; `reads_zero` says that the 90 %
-        interval holds zero. `per_100` with `per_100_low` and `per_100_high` is the ratio of mean
-        effect to mean extra net public cost times 100 M¥ with its 90 % bootstrap interval, empty
-        where `reads_zero`, of fewer than 20 pairs, or where no extra cost is shown.
-        `reference_median` is of all runs of the reference that ended well.
+        `monte_carlo_error` is the standard error of the median and `low_90_error` … of the bounds
+        (Maritz–Jarrett), which more replicates shrink; `share_above_zero` counts no ties;
+        `reads_zero` says that the 90 % interval holds zero. `share_of_sign` is the share of pairs
+        with the more common sign, `share_low` its lower 90 % bound, and `sureness` the word for
+        that (`experiments.comparison.sureness`). `percent_of_reference` is the median of the
+        difference in per cent of the reference, pair by pair, with `percent_low_90` and
+        `percent_high_90`; `percent_of_reacting` the same of the part that can react, `REACTING`;
+        both are empty where the base is not above zero in every pair. `per_100` with `per_100_low`
+        and `per_100_high` is the ratio of mean effect to mean extra net public cost times 100 M¥
+        with its 90 % bootstrap interval, empty unless the sign is likely, of fewer than 20 pairs,
+        or where no extra cost is shown. `reference_median` is of all runs of the reference that
+        ended well.
     differences
         The pairs: one column a package, one row an outcome and replicate.
     packages
@@ -123,6 +141,11 @@ class ComparisonResult:
     def regret(self) -> pd.DataFrame:
         """Regret of every package, the reference too; see `regret_table`."""
         return regret_of(self.result)
+
+    @property
+    def beats(self) -> pd.DataFrame:
+        """In what share of the pairs each package beats each other one; see `beats_table`."""
+        return beats_table(self.differences, self.reference, self.outcomes)
 
     @property
     def pairs(self) -> dict[str, int]:
@@ -211,18 +234,22 @@ def comparison_table(
         row = catalogue()[str(key[0])]
         if row.name not in outcomes:
             continue
-        level = float(levels.loc[block.index].median())
+        level = levels.loc[block.index]
+        base, part = np.asarray(level, dtype=float), _reacting(levels, row.name, level)
         rows = []
         for package in block.columns[block.notna().any()]:
-            facts = describe(block[package].to_numpy())
+            pairs = np.asarray(block[package], dtype=float)
+            facts = describe(pairs, visible(row.unit))
             ratio = (float("nan"),) * 3
-            if costs is not None and row.name != NET_COST and clear_of_zero(facts):
-                ratio = ratio_of_means(block[package].to_numpy(), costs[package].to_numpy())
+            enough = sign_shown(facts) and facts["pairs"] >= ENOUGH
+            if costs is not None and row.name != NET_COST and enough:
+                ratio = ratio_of_means(pairs, costs[package].to_numpy())
             rows.append(
                 dict(zip(groups, key, strict=True))
                 | {"package": package, "unit": row.unit, "time_base": row.time_base}
                 | facts
-                | {"reference_median": level, "per_100": MONEY_UNIT * ratio[0]}
+                | relative(pairs, base, part)
+                | {"reference_median": float(level.median()), "per_100": MONEY_UNIT * ratio[0]}
                 | {"per_100_low": MONEY_UNIT * ratio[1], "per_100_high": MONEY_UNIT * ratio[2]}
             )
         if not rows:
@@ -240,6 +267,42 @@ def comparison_table(
     front = ["package", "outcome", "rank"]
     rest = [name for name in table.columns if name not in front and name not in unused]
     return table[[*front, *rest]].reset_index(drop=True)
+
+
+def _reacting(levels: pd.Series[float], outcome: str, level: pd.Series[float]) -> Array:
+    """Return what can react of the level of an outcome, (pairs,): all of it unless declared."""
+    name = REACTING.get(outcome)
+    if name is None:
+        return np.asarray(level, dtype=float)
+    keys = [(name, *key[1:]) for key in level.index]  # the same parts and replicates
+    return np.asarray(levels.reindex(keys), dtype=float)
+
+
+def relative(pairs: Array, base: Array, part: Array) -> dict[str, float]:
+    """Return paired differences in per cent of the reference and of what can react of it.
+
+    Parameters
+    ----------
+    pairs
+        Package minus reference, (pairs,).
+    base, part
+        Level of the reference, and of the part of it that can react, (pairs,).
+
+    Returns
+    -------
+    dict
+        `percent_of_reference` and `percent_of_reacting`, medians over the pairs, and the 90 % of
+        the former; NaN where the base of a pair is not above zero.
+    """
+    names = ("percent_of_reference", "percent_low_90", "percent_high_90", "percent_of_reacting")
+    known = np.isfinite(pairs)
+    if not (base[known] > 0).all():
+        return dict.fromkeys(names, float("nan"))
+    share = 100 * pairs[known] / base[known]
+    found = [quantile(share, name) for name in ("median", "low_90", "high_90")]
+    whole = (part[known] > 0).all()
+    found.append(quantile(100 * pairs[known] / part[known], "median") if whole else float("nan"))
+    return dict(zip(names, found, strict=True))
 
 
 def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:

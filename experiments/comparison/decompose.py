@@ -31,6 +31,7 @@ from experiments.comparison.intervals import describe
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.shapley import break_even, shapley
 from experiments.comparison.simulated import simulated
+from experiments.comparison.sureness import visible
 
 Set = frozenset[str]
 NOTHING: Set = frozenset()
@@ -303,7 +304,7 @@ def parts_table(
                 "part": part,
                 "name": name,
                 "mean": pairs.mean() if pairs.size else np.nan,
-                **describe(pairs),
+                **describe(pairs, visible(unit)),
             }  # fmt: skip
             for (part, name), pairs in parts.items()
         ]

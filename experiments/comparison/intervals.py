@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc
 
+from ecosystem.maths.arrays import Array
+from experiments.comparison.sureness import NO_VISIBLE_CHANGE, lower_bound, word_of
+
 ENOUGH = 20
-"""Pairs below which no interval is marked as clear of zero: few pairs often agree by luck."""
+"""Pairs below which no ratio is given, and below which the 90 % hold too little."""
 QUANTILES = {"low_90": 0.05, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_90": 0.95}
+OUTWARD: dict[str, Literal["lower", "higher"]] = {"low_90": "lower", "high_90": "higher"}
+"""The outer bounds are the nearest pair outward, never a point between a pair and zero."""
+ERRORS = {name: f"{name}_error" for name in QUANTILES} | {"median": "monte_carlo_error"}
+"""Columns of the standard errors of these quantiles."""
 
 
-def median_error(sample: ArrayLike) -> float:
-    """Return the standard error of the median: what a longer simulation would shrink.
+def quantile(sample: ArrayLike, name: str) -> float:
+    """Return one of `QUANTILES` of a sample that is not empty, shape (pairs,)."""
+    values = np.asarray(sample, dtype=float)
+    return float(np.quantile(values, QUANTILES[name], method=OUTWARD.get(name, "linear")))
+
+
+def quantile_error(sample: ArrayLike, name: str = "median") -> float:
+    """Return the standard error of a quantile: what a longer simulation would shrink.
 
     The estimate of Maritz and Jarrett (1978, "A note on estimating the variance of the sample
-    median", JASA 73): the exact standard deviation of the median over all bootstrap samples,
-    computed from beta weights on the order statistics, so that no random number is drawn.
+    median", JASA 73), for any order statistic: the standard deviation of it over all
+    bootstrap samples of pairs, computed from beta weights on the order statistics, so that no
+    random number is drawn.
 
     Parameters
     ----------
     sample
         Independent values, shape (pairs,).
+    name
+        Which of `QUANTILES`.
 
     Returns
     -------
@@ -34,62 +51,60 @@ def median_error(sample: ArrayLike) -> float:
     count = ordered.size
     if count < 2:
         return float("nan")
-    middle = (count + 1) / 2
-    weights = np.diff(betainc(middle, middle, np.arange(count + 1) / count))
+    ranks = np.arange(1.0, count + 1)
+    rank = quantile(ranks, name)
+    weights = np.diff(betainc(rank, count + 1 - rank, np.arange(count + 1) / count))
     mean = weights @ ordered
     return float(np.sqrt(weights @ (ordered - mean) ** 2))
 
 
-OUTWARD: dict[str, Literal["lower", "higher"]] = {"low_90": "lower", "high_90": "higher"}
-"""The outer bounds are the nearest pair outward, never a point between a pair and zero."""
-
-
-def describe(differences: ArrayLike) -> dict[str, float | int | bool]:
+def describe(differences: ArrayLike, least: float = 0.0) -> dict[str, Any]:
     """Summarise paired differences of one package and one outcome.
 
     Parameters
     ----------
     differences
         Package minus reference, one a replicate, shape (pairs,); NaN (a failed run) is left out.
+    least
+        The least difference that is seen, in their unit.
 
     Returns
     -------
     dict
         `median`; the central 50 % and 90 % intervals over parameter draws and luck; the
-        `monte_carlo_error` of the median; `share_above_zero` (a tie is not above); `pairs`;
-        `reads_zero`, true where zero lies in the 90 % interval, whose bounds are pairs that were
-        seen, so that few pairs give a wide one. NaN where there is no pair.
+        `monte_carlo_error` of the median and the errors of the four bounds, such as
+        `low_90_error`; `share_above_zero` (a tie is not above); `pairs`; `reads_zero`, true where
+        zero lies in the 90 % interval, whose bounds are pairs that were seen, so that few pairs
+        give a wide one; `share_of_sign`, that of the sign which more pairs have, `share_low`, its
+        lower 90 % bound, and `sureness`, its word, or that there is no visible change: the middle
+        half of the pairs lies within `least` of zero. NaN where there is no pair.
     """
     sample = np.asarray(differences, dtype=float)
     sample = sample[np.isfinite(sample)]
     if not sample.size:
-        empty = dict.fromkeys([*QUANTILES, "monte_carlo_error", "share_above_zero"], float("nan"))
-        return {**empty, "pairs": 0, "reads_zero": True}
-    row: dict[str, float | int | bool] = {
-        name: float(np.quantile(sample, level, method=OUTWARD.get(name, "linear")))
-        for name, level in QUANTILES.items()
-    }
-    row["monte_carlo_error"] = median_error(sample)
+        names = [*QUANTILES, *ERRORS.values(), "share_above_zero", "share_of_sign", "share_low"]
+        empty = dict.fromkeys(names, float("nan"))
+        return {**empty, "pairs": 0, "reads_zero": True, "sureness": "open"}
+    row: dict[str, Any] = {name: quantile(sample, name) for name in QUANTILES}
+    seen = bool(max(abs(row[end]) for end in ("low_50", "high_50")) >= least)
+    row |= {column: quantile_error(sample, name) for name, column in ERRORS.items()}
+    often = max(np.sum(sample > 0), np.sum(sample < 0))
+    bound = float(lower_bound(often, sample.size))
     row["share_above_zero"] = float(np.mean(sample > 0))
     row["pairs"] = int(sample.size)
     row["reads_zero"] = bool(row["low_90"] <= 0 <= row["high_90"])
+    row["share_of_sign"] = float(often / sample.size)
+    row["share_low"] = bound
+    row["sureness"] = word_of(bound) if seen else NO_VISIBLE_CHANGE
     return row
 
 
-def clear_of_zero(facts: Any) -> Any:
-    """Say whether the 90 % of pairs exclude zero and the pairs are enough to show that.
-
-    Parameters
-    ----------
-    facts
-        A row with the columns of `describe`, or a table of such rows.
-
-    Returns
-    -------
-    bool or Series
-        True where an effect may be marked as shown.
-    """
-    return np.logical_not(facts["reads_zero"]) & (facts["pairs"] >= ENOUGH)
+@functools.lru_cache(maxsize=2)
+def _resampled(count: int, resamples: int, seed: int) -> Array:
+    """Return how often each pair is in each bootstrap sample, (pairs, resamples)."""
+    random = np.random.Generator(np.random.Philox(seed))
+    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
+    return draws.T.astype(float)
 
 
 def ratio_of_means(
@@ -121,9 +136,7 @@ def ratio_of_means(
     nothing = (float("nan"),) * 3
     if count < 2:
         return nothing
-    random = np.random.Generator(np.random.Philox(seed))
-    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
-    effects, costs = pairs @ draws.T / count
+    effects, costs = pairs @ _resampled(count, resamples, seed) / count
     low_cost, high_cost = np.quantile(costs, [0.05, 0.95])
     if low_cost <= 0 <= high_cost:
         return nothing

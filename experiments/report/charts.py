@@ -10,18 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
-from experiments.comparison.intervals import clear_of_zero
+from experiments.comparison.sureness import SCALE
 from experiments.report.files import write_csv, write_text
 from experiments.report.messages import check_language, text, wrap
 
@@ -34,7 +36,7 @@ CHINESE_FONTS = (
 DOTS_PER_INCH = 300
 WIDTH = 9.0
 """Inches; a page of A4 across with its margins."""
-INK, QUIET, ZERO_INSIDE = "#222222", "#666666", "#9a9a9a"
+INK, QUIET, UNSURE = "#222222", "#666666", "#9a9a9a"
 BETTER, WORSE = "#0173b2", "#d55e00"
 """Two colours of seaborn's palette that every kind of colour vision tells apart."""
 TICKS = "{x:,.10g}"
@@ -141,13 +143,23 @@ def from_zero(axes: Axes, names: Sequence[str], label: str) -> None:
     axes.set_ylim(len(names) - 0.4, -0.6)
 
 
+def sure_colours(row: Any, colour: str) -> tuple[str, str]:
+    """Return edge and face of a mark: the surer the sign the stronger; open ones are hollow."""
+    shade = SCALE[row["sureness"]]["shade"]
+    if not shade:
+        return UNSURE, "white"
+    red, green, blue = (1 - float(shade) * (1 - part) for part in to_rgb(colour))
+    tinted = to_hex((red, green, blue))
+    return tinted, tinted
+
+
 def dot(axes: Axes, place: float, row: pd.Series, colour: str, marker: str = "o") -> None:
-    """Draw paired differences: thin 90 %, thick 50 %, a dot at the median; grey: none shown."""
-    colour = colour if clear_of_zero(row) else ZERO_INSIDE
+    """Draw paired differences: thin 90 %, thick 50 %, a dot at the median; hollow: open."""
+    colour, face = sure_colours(row, colour)
     axes.hlines(place, row["low_90"], row["high_90"], color=colour, linewidth=1.4, zorder=2)
     axes.hlines(place, row["low_50"], row["high_50"], color=colour, linewidth=5, zorder=3)
     axes.plot(
-        row["median"], place, marker, color="white", markeredgecolor=colour, markeredgewidth=1.8,
+        row["median"], place, marker, color=face, markeredgecolor=colour, markeredgewidth=1.8,
         markersize=7.5, zorder=4,
     )  # fmt: skip
 

@@ -12,25 +12,33 @@ import pandas as pd
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
-from experiments.comparison.compare import NET_COST, ComparisonResult, part_of, row_dicts
-from experiments.comparison.intervals import ENOUGH, clear_of_zero
+from experiments.comparison.compare import (
+    REACTING,
+    ComparisonResult,
+    part_of,
+    row_dicts,
+)
+from experiments.comparison.intervals import ENOUGH
 from experiments.comparison.package_facts import LEVELS, PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
+from experiments.comparison.sureness import sign_shown
 from experiments.report import notes
 from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.tables import NARROW, Page, Table, terminal
 
-LINES, HEAD = 24, 4
-"""Lines of a first screen, and paragraphs above its table: of many failures, the first."""
+LINES = 24
+"""Lines of a first screen; it is longer where what is above and below its table is."""
+BOTH = 2
+"""So many packages stand side by side on the first screen; of more, the one that stands out."""
 
 
 def full(found: ComparisonResult, lang: str = "en") -> Page:
-    """Return everything: what each package is, pay-back, every outcome, regret, how to read."""
+    """Return everything: what each package is, every outcome, who beats whom, how to read."""
     result = found.result
-    blocks = [_packages(found, lang), _payback(found, lang)]
+    blocks = [_packages(found, lang), _payback(found, lang), _beats(found, lang)]
     blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
     blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
     page = _heading(found, lang)
@@ -38,7 +46,7 @@ def full(found: ComparisonResult, lang: str = "en") -> Page:
         page += ["", *block] if block else []
     pairs = notes.pairs_words(found.pairs.values())
     return [
-        *page, "", text("how_to_read_table", lang, pairs=pairs),
+        *page, "", text("how_to_read_table", lang, pairs=pairs), notes.scale_words(lang),
         *notes.few_notes(found.table, lang), text("ratio_note", lang),
         *notes.run_notes(result, lang), *notes.varied_notes(result, lang),
     ]  # fmt: skip
@@ -56,28 +64,78 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
     more
         Sentences about what was run beside it.
     """
-    rows, quiet = [], []
+    both = len(found.pairs) == BOTH
+    rows: list[list[str]] = []
+    quiet: dict[str, list[str]] = {"open": [], "unseen": []}
     for block in _blocks(found):
         outcome = notes.outcome_row(str(block["outcome"].iloc[0]))
         name = title(outcome, lang) + _part(block)
         block = shown(block, lang, "effect_short")
         key, row = standing_out(block, outcome.better)
-        if key == "none":
-            quiet.append(name)
+        if key == "unseen" or row["sureness"] == "open":
+            quiet[key].append(name)
         elif outcome.name not in PAID.values():  # who pays is in the table of packages
-            package = found.title(row["package"], lang)
-            package = text("summary_worse", lang, package=package) if key == "worse" else package
-            effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
-            rows.append([name, package, f"{effect} {row['unit']}".strip()])
-    few = notes.few_notes(found.table, lang)
-    first = "package" if few else "summary_largest"
-    heads = ("summary_heads_outcome", first, "summary_effect")
-    names = ("、" if lang == "zh" else ", ").join(quiet)
-    below = [text("summary_none", lang, names=names)] if quiet else []
-    below += [*few, *more, *caveats(found.result, lang)]
-    below.append(text("summary_files", lang, tables="comparison.csv, packages.csv"))
-    head = _heading(found, lang, "summary_head")[:HEAD]
-    return fitted(head, Table([text(key, lang) for key in heads], rows, names=2), below, lang)
+            name = ", ".join(filter(None, (name, row["unit"])))
+            rows.append(
+                [name, *_side_by_side(found, block, lang)]
+                if both
+                else _standing_out(found, name, key, row, lang)
+            )
+    comma = "、" if lang == "zh" else ", "
+    below: list[str | Table] = [
+        text(f"summary_{key}", lang, names=comma.join(names))
+        for key, names in quiet.items()
+        if names
+    ]
+    below += [*_leader(found, lang), *notes.few_notes(found.table, lang), *more]
+    below += [*caveats(found.result, lang), text("summary_files", lang, tables="comparison.csv")]
+    heads = [found.title(name, lang) for name in found.pairs]
+    if not both:
+        heads = [text(key, lang) for key in ("summary_effect", "summary_sure")]
+    first = "summary_both" if both else "outcome" if len(found.pairs) < BOTH else "summary_largest"
+    return fitted(
+        _heading(found, lang, "summary_head"), Table([text(first, lang), *heads], rows), below, lang
+    )
+
+
+def _standing_out(
+    found: ComparisonResult, name: str, key: str, row: pd.Series, lang: str
+) -> list[str]:
+    """Return an outcome with the package that stands out in it, its effect, and how sure it is."""
+    if len(found.pairs) > BOTH:
+        name += f" – {found.title(row['package'], lang)}"
+    name = text("summary_worse", lang, package=name) if key == "worse" else name
+    effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
+    return [name, effect, notes.sure(row, lang, short=True)]
+
+
+def _side_by_side(found: ComparisonResult, block: pd.DataFrame, lang: str) -> list[str]:
+    """Return the median of every package, and how sure its sign is."""
+    rows = {row["package"]: row for row in row_dicts(block)}
+    return [
+        f"{number(rows[name]['median'], signed=True)}, {notes.sure(rows[name], lang, short=True)}"
+        if name in rows
+        else "–"
+        for name in found.pairs
+    ]
+
+
+def _leader(found: ComparisonResult, lang: str) -> list[str]:
+    """Return how often the best package of the first outcome beats the next one."""
+    blocks = _blocks(found)
+    if not blocks or len(blocks[0]) < BOTH:
+        return []
+    outcome = str(blocks[0]["outcome"].iloc[0])
+    first, second = blocks[0]["package"].iloc[:2]
+    rows = found.beats
+    row = rows[
+        (rows["outcome"] == outcome) & (rows["package"] == first) & (rows["other"] == second)
+    ].iloc[0]
+    names = {"first": found.title(first, lang), "second": found.title(second, lang)}
+    facts = {"times": round(row["share"] * row["pairs"]), "pairs": row["pairs"]}
+    words = title(notes.outcome_row(outcome), lang)
+    sure = notes.sure(row, lang, short=True)
+    return [text("beats_line", lang, outcome=words, sure=sure, **names, **facts)]
 
 
 def fitted(
@@ -105,9 +163,8 @@ def caveats(result: Result, lang: str) -> list[str]:
 
 def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> Page:
     result = found.result
-    packages = len(result.scenarios) - 1
     words = text(
-        f"{key}_one" if packages == 1 else key, lang, packages=packages,
+        key, lang, packages=len(result.scenarios) - 1,
         pairs=notes.pairs_words(found.pairs.values()), seed=result.seed, until=result.until,
         reference=found.title(found.reference, lang),
         world=notes.world_words(result.world.name, lang),
@@ -128,6 +185,11 @@ def _part(rows: pd.DataFrame) -> str:
     """Return the part of an outcome, such as a tier, in brackets; nothing for a whole."""
     part = part_of(rows.iloc[0])
     return f" {part}" if part else ""
+
+
+def _parts(rows: pd.DataFrame) -> pd.Series[str]:
+    """Return the part of an outcome of each row, as `part_of` writes it."""
+    return pd.Series([part_of(row) for row in row_dicts(rows)], index=rows.index, dtype=str)
 
 
 def _packages(found: ComparisonResult, lang: str) -> Page:
@@ -203,45 +265,65 @@ def _payback(found: ComparisonResult, lang: str) -> Page:
     ]  # fmt: skip
 
 
+def _beats(found: ComparisonResult, lang: str) -> Page:
+    """Return in what share of pairs one package beats another in the first outcome."""
+    blocks = _blocks(found)
+    if not blocks or len(blocks[0]) < BOTH:
+        return []
+    outcome = str(blocks[0]["outcome"].iloc[0])
+    rows = found.beats
+    rows = rows[(rows["outcome"] == outcome) & (_parts(rows) == _parts(blocks[0]).iloc[0])]
+    matrix = rows.pivot(index="package", columns="other", values="share")
+    order = matrix.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    lines = [
+        [str(place), found.title(name, lang)]
+        + ["–" if name == other else whole(100 * matrix.loc[name, other]) for other in order]
+        for place, name in enumerate(order, start=1)
+    ]
+    heads = ["", text("package", lang), *(str(place) for place in range(1, len(order) + 1))]
+    words = title(notes.outcome_row(outcome), lang) + _part(blocks[0])
+    return [text("beats_head", lang, outcome=words), Table(heads, lines, names=2)]
+
+
 def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
-    """Return the block of one outcome: packages ranked, with intervals."""
+    """Return the block of one outcome: how large effects are, how sure, and against what."""
     outcome = notes.outcome_row(str(rows["outcome"].iloc[0]))
     factor, level_unit = display_unit(outcome.unit, lang)
     level = number(rows["reference_median"].iloc[0] / factor)
     rows = shown(rows, lang)
-    unit = rows["unit"].iloc[0]
     reference = found.title(found.reference, lang)
-    lines = []
+    part = REACTING.get(outcome.name)
+    named = text("reacting_part", lang, part=title(notes.outcome_row(part), lang)) if part else ""
+    sizes, sure = [], []
     for row in row_dicts(rows):
-        mark = " *" if clear_of_zero(row) else ""
-        cells = notes.difference_cells(row)
-        lines.append([str(row["rank"]), found.title(row["package"], lang) + mark, *cells])
-    heads = ["", text("package", lang), *notes.difference_heads(lang)]
-    page: Page = [
-        notes.heading(outcome, _part(rows), unit, found.result.until, lang),
-        text("reference_level", lang, level=f"{level} {level_unit}", reference=reference),
-        Table(heads, lines, names=2),
-    ]
-    if outcome.name not in (NET_COST, *PAID.values()):
-        page.append(_ratios(rows, unit, lang))
-    return page
+        name = found.title(row["package"], lang)
+        sizes.append(
+            [str(row["rank"]), name, notes.with_error(row), notes.interval(row, "50")]
+            + [notes.interval(row, "90"), notes.ends_error(row)]
+        )
+        shares = [row["percent_of_reference"], *([row["percent_of_reacting"]] if part else [])]
+        cells = [f"{number(share, signed=True, figures=2)} %" for share in shares]
+        cells = ["–" if cell.startswith("–") else cell for cell in cells]
+        sure.append([name, notes.sure(row, lang), *cells, _ratio(row)])
+    names = text("package", lang)
+    heads = [names, text("column_median", lang), "50 %", "90 %", text("column_ends", lang)]
+    shares = [text(f"column_{key}", lang) for key in ("reference", *(["reacting"] if part else []))]
+    below = [names, text("column_sure", lang), *shares, text("per_100", lang)]
+    return [
+        notes.heading(outcome, _part(rows), rows["unit"].iloc[0], found.result.until, lang),
+        text("reference_level", lang, level=f"{level} {level_unit}", reference=reference) + named,
+        Table(["", *heads], sizes, names=2), Table(below, sure),
+    ]  # fmt: skip
 
 
-def _ratios(rows: pd.DataFrame, unit: str, lang: str) -> str:
-    """Return the effect per 100 M¥ of each package."""
-    parts, unmoved, free = [], [], []
-    for row in row_dicts(rows):
-        if not clear_of_zero(row):
-            unmoved.append(row["package"])
-        elif row["per_100"] != row["per_100"] or row["per_100"] * row["median"] < 0:
-            free.append(row["package"])  # no cost, or money saved: no effect of spending
-        else:
-            low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
-            value = number(row["per_100"], signed=True)
-            parts.append(f"{row['package']} {value} ({low} … {high})")
-    for key, names in (("no_cost", free), ("no_effect", unmoved)):
-        parts += [text(key, lang, names=", ".join(names))] if names else []
-    return f"{text('per_100', lang)} [{unit}]: " + ("; ".join(parts) or "–")
+def _ratio(row: Mapping[str, Any]) -> str:
+    """Return the effect per 100 M¥ with its interval, where the money has a price."""
+    if not sign_shown(row) or row["outcome"] in PAID.values() or row["per_100"] != row["per_100"]:
+        return "–"
+    if row["per_100"] * row["median"] < 0:  # money saved: no effect of spending
+        return "–"
+    low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
+    return f"{number(row['per_100'], signed=True)} ({low} … {high})"
 
 
 def regret_page(
@@ -279,7 +361,10 @@ def difference_chart(found: ComparisonResult, outcome: str, lang: str = "en") ->
         rows, {name: found.title(name, lang) for name in result.scenarios}, outcome=row,
         reference=found.title(found.reference, lang),
         base=notes.base_words(row, result.until, lang), lang=lang,
-        notes=[reading, *notes.few_notes(rows, lang), *notes.run_notes(result, lang)],
+        notes=[
+            reading, notes.scale_words(lang), *notes.few_notes(rows, lang),
+            *notes.run_notes(result, lang),
+        ],
     )  # fmt: skip
 
 
@@ -289,7 +374,12 @@ def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]
     for column in ("instruments", "added", "changed", "ended"):
         facts[column] = facts[column].map(" ".join)
     facts["assumptions"] = facts["assumptions"].map("; ".join)
-    return {"comparison.csv": found.table, "packages.csv": facts, "regret.csv": found.regret}
+    return {
+        "comparison.csv": found.table,
+        "packages.csv": facts,
+        "beats.csv": found.beats,
+        "regret.csv": found.regret,
+    }
 
 
 def charts(found: ComparisonResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:

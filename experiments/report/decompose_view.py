@@ -13,7 +13,6 @@ from ecosystem.inputs.scenario import resolve
 from experiments.comparison.budget import own_present_value
 from experiments.comparison.compare import NET_COST, row_dicts
 from experiments.comparison.decompose import BLOCKS, OTHER, RULES, DecompositionResult
-from experiments.comparison.intervals import clear_of_zero
 from experiments.comparison.regret import OBJECTIVE
 from experiments.report import notes
 from experiments.report.charts import (
@@ -21,12 +20,12 @@ from experiments.report.charts import (
     INK,
     QUIET,
     WORSE,
-    ZERO_INSIDE,
     Chart,
     canvas,
     dot,
     figure_language,
     from_zero,
+    sure_colours,
 )
 from experiments.report.figures import shown
 from experiments.report.messages import number, text, title
@@ -50,7 +49,7 @@ def _notes(found: DecompositionResult, lang: str) -> list[str]:
     lost = {"lost": runs["replicates"] - runs["pairs"], "tries": runs["tries"] - runs["even_pairs"]}
     if any(lost.values()):
         lines.append(text("decompose_failed", lang, **lost))
-    lines += notes.few_notes(found.table, lang)
+    lines += [notes.scale_words(lang), *notes.few_notes(found.table, lang)]
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
     return lines + notes.circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
 
@@ -82,7 +81,7 @@ def headline(found: DecompositionResult, lang: str = "en") -> str:
     row = rows.sort_values("median", kind="stable").iloc[-1]
     return text(
         "summary_decompose", lang, package=names["whole"], name=names[str(row.name)],
-        unit=row["unit"], median=number(row["median"], signed=True),
+        unit=row["unit"], median=number(row["median"], signed=True), sure=notes.sure(row, lang),
         low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
     )  # fmt: skip
 
@@ -93,7 +92,8 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
     rows = shown(rows, lang)
     heads = [text("decompose_blocks", lang), *notes.difference_heads(lang)]
     lines = [
-        [names[row["name"]], *notes.difference_cells(row)] for row in row_dicts(rows.reset_index())
+        [names[row["name"]], *notes.difference_cells(row, lang)]
+        for row in row_dicts(rows.reset_index())
     ]
     row, unit = notes.outcome_row(outcome), rows["unit"].iloc[0]
     return [notes.heading(row, "", unit, found.runs["until"], lang), Table(heads, lines)]
@@ -101,20 +101,22 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
 
 def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -> Page:
     """Return what each instrument adds last and alone, and where it breaks even."""
-    keys = ("without", "", "alone", "", "value_added", "value_added_less_cost")
-    heads = [text(f"decompose_{key}", lang) if key else "90 %" for key in keys]
     tables = {part: shown(found.rows(part), lang) for part in PARTS}
-    rows = []
-    for name in tables["without"].index:
-        cells = []
-        for part in PARTS:
-            row = tables[part].loc[name]
-            mark = " *" if clear_of_zero(row) else ""
-            cells += [number(row["median"], signed=True) + mark, notes.interval(row, "90")]
-        rows.append([names[name], *cells, *even_words(found, name, lang)])
-    row, unit = notes.outcome_row(OBJECTIVE), tables["without"]["unit"].iloc[0]
-    heading = notes.heading(row, "", unit, found.runs["until"], lang)
-    return [heading, Table([text("packages_instruments", lang), *heads], rows)]
+    rows = [
+        [names[name] if part == PARTS[0] else "", text(f"decompose_{part}", lang)]
+        + notes.difference_cells(tables[part].loc[name], lang)
+        for name in tables[PARTS[0]].index
+        for part in PARTS
+    ]
+    even = [[names[name], *even_words(found, name, lang)] for name in tables[PARTS[0]].index]
+    row, unit = notes.outcome_row(OBJECTIVE), tables[PARTS[0]]["unit"].iloc[0]
+    first = text("packages_instruments", lang)
+    keys = ("value_added", "value_added_less_cost")
+    return [
+        notes.heading(row, "", unit, found.runs["until"], lang),
+        Table([first, "", *notes.difference_heads(lang)], rows, names=2), "",
+        Table([first, *(text(f"decompose_{key}", lang) for key in keys)], even),
+    ]  # fmt: skip
 
 
 def even_words(found: DecompositionResult, name: str, lang: str) -> list[str]:
@@ -152,7 +154,7 @@ def instrument_dots(found: DecompositionResult, lang: str) -> Chart:
             for place, name in enumerate(order):
                 dot(axes, place + shift, rows.loc[name], colour, marker)
             words = text(f"decompose_{rows['part'].iloc[0]}", lang)
-            axes.plot([], marker=marker, color=colour, markerfacecolor="white", label=words)
+            axes.plot([], marker=marker, color=colour, label=words)
         axes.legend(fontsize=8, loc="lower right", frameon=True)
 
     data = pd.concat([rows.loc[order].reset_index() for rows in (last, alone)], ignore_index=True)
@@ -174,9 +176,8 @@ def waterfall(found: DecompositionResult, lang: str) -> Chart:
             zip(names, row_dicts(rows), starts, strict=True)
         ):
             edge = BETTER if row["mean"] >= 0 else WORSE
-            edge = QUIET if name == "whole" else edge
-            grey = edge if clear_of_zero(row) else ZERO_INSIDE
-            axes.barh(place, row["mean"], 0.6, start, color=grey, edgecolor=edge, zorder=2)
+            edge, face = sure_colours(row, QUIET if name == "whole" else edge)
+            axes.barh(place, row["mean"], 0.6, start, color=face, edgecolor=edge, zorder=2)
             low, high = start + row["low_90"], start + row["high_90"]
             axes.hlines(place, low, high, color=INK, linewidth=1.0, zorder=3)
             if name != "whole":

@@ -9,14 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ecosystem.inputs.catalogue import Outcome
-from experiments.comparison.intervals import ENOUGH, QUANTILES, clear_of_zero
+from experiments.comparison.intervals import ERRORS, QUANTILES
+from experiments.comparison.sureness import NO_VISIBLE_CHANGE, sign_shown, visible
 from experiments.report.charts import BETTER, INK, QUIET, WORSE, Chart, canvas, dot, from_zero
-from experiments.report.messages import display_unit, number, percent, plain, text, title
-from experiments.report.notes import with_error
+from experiments.report.messages import display_unit, number, plain, text, title
+from experiments.report.notes import sure, with_error
 
-BESIDE = (1.25, 2.35)
+BESIDE = (1.2, 3.35)
 """Where the two columns of numbers end, in inches to the right of the axes."""
-IN_UNIT = [*QUANTILES, "monte_carlo_error", "mean", "reference_median"]
+IN_UNIT = [*QUANTILES, *ERRORS.values(), "mean", "reference_median"]
 IN_UNIT += ["per_100", "per_100_low", "per_100_high"]
 IN_UNIT += ["mu", "mu_star", "mu_star_low", "mu_star_high", "sigma", "sd"]
 """Columns of tables that are in the unit of their outcome."""
@@ -45,19 +46,20 @@ def standing_out(rows: pd.DataFrame, better: str) -> tuple[str, pd.Series]:
     Returns
     -------
     tuple
-        ``few`` pairs, ``none`` clear of zero, or the package that ``moves`` it most where no
-        direction is better, the ``best`` of those that improve it, the last that makes it
-        ``worse``.
+        No visible change by any (``unseen``), no sign that is likely (``open``, and the surest),
+        or the package that ``moves`` it most where no direction is better, the ``best`` of those
+        that improve it, the last that makes it ``worse``.
     """
-    clear = rows.loc[clear_of_zero(rows)]
-    good = clear.loc[_is_better(clear["median"], better)]
-    if rows["pairs"].max() < ENOUGH:
-        return "few", rows.iloc[0]
-    if clear.empty:
-        return "none", rows.iloc[0]
+    likely = rows.loc[sign_shown(rows)]
+    good = likely.loc[_is_better(likely["median"], better)]
+    if (rows["sureness"] == NO_VISIBLE_CHANGE).all():
+        return "unseen", rows.iloc[0]
+    if likely.empty:
+        seen = rows.loc[rows["sureness"] != NO_VISIBLE_CHANGE]
+        return "open", seen.iloc[int(seen["share_low"].argmax())]
     if not better:
-        return "moves", clear.iloc[int(clear["median"].abs().argmax())]
-    return ("worse", clear.iloc[-1]) if good.empty else ("best", good.iloc[0])
+        return "moves", likely.iloc[int(likely["median"].abs().argmax())]
+    return ("worse", likely.iloc[-1]) if good.empty else ("best", good.iloc[0])
 
 
 def _is_better(value: Any, better: str) -> Any:
@@ -94,13 +96,15 @@ def ranked_differences(
     lang
         Language; callers pass what `figure_language` answers.
     """
+    factor, _ = display_unit(outcome.unit, lang)
     rows, labels = shown(rows, lang), {name: plain(words) for name, words in labels.items()}
     unit = str(rows["unit"].iloc[0])
     key, row = standing_out(rows, outcome.better)
     sentence = text(
         f"finding_{key}", lang, outcome=title(outcome, lang), unit=unit, reference=reference,
-        enough=ENOUGH, package=labels[row["package"]], median=number(row["median"], signed=True),
+        package=labels[row["package"]], median=number(row["median"], signed=True),
         low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
+        sure=sure(row, lang), visible=number(visible(outcome.unit) / factor),
     )  # fmt: skip
     below = " · ".join([unit, base, text(outcome.better or "neither", lang)])
     axis = text("difference_axis", lang, reference=reference, unit=unit)
@@ -111,19 +115,19 @@ def ranked_differences(
         for place, (_, row) in enumerate(rows.iterrows()):
             wanted = not outcome.better or _is_better(row["median"], outcome.better)
             dot(axes, place, row, BETTER if wanted else WORSE)
-            of_pairs = {"share": percent(row["share_above_zero"]), "pairs": row["pairs"]}
-            words = [with_error(row), text("of_pairs", lang, **of_pairs)]
-            _beside(axes, place, words, INK if clear_of_zero(row) else QUIET)
-        heads = [text(key, lang) for key in ("column_median", "column_share")]
+            words = [with_error(row), sure(row, lang)]
+            _beside(axes, place, words, INK if sign_shown(row) else QUIET)
+        heads = [text(key, lang) for key in ("column_median", "column_sure")]
         _beside(axes, -0.75, heads, QUIET)
-    alt = text("alt_dots", lang, finding=sentence) + " ".join(
+    alt = [
         text(
-            "alt_row", lang, package=labels[row["package"]], unit=unit,
+            "alt_row", lang, package=labels[row["package"]], unit=unit, sure=sure(row, lang),
             **{name: number(row[name], signed=True) for name in QUANTILES},
         )
         for _, row in rows.iterrows()
-    )  # fmt: skip
-    return Chart(figure, rows.reset_index(drop=True), alt.strip(), lang)
+    ]  # fmt: skip
+    alt = [text("alt_dots", lang, finding=sentence), *alt]
+    return Chart(figure, rows.reset_index(drop=True), " ".join(alt), lang)
 
 
 def _beside(axes: Axes, place: float, words: Sequence[str], colour: str) -> None:

@@ -1,34 +1,46 @@
-"""Every word and unit that a figure or a table shows, in English and Chinese, from two tables."""
+"""Every word and unit that a figure or a table shows, in English and Chinese, from tables."""
 
 from __future__ import annotations
 
-import csv
-import functools
-import importlib.resources
 import math
+import re
 import unicodedata
 
 from rich.cells import cell_len, set_cell_size
 
 from ecosystem.inputs.faults import Fault, InputError
+from experiments.comparison.keyed import keyed_rows
+from experiments.comparison.sureness import SCALE
 
 LANGUAGES = ("en", "zh")
 
 
-@functools.cache
-def _table(name: str, key: str) -> dict[str, dict[str, str]]:
-    source = importlib.resources.files("experiments.report") / name
-    rows = csv.DictReader(source.read_text(encoding="utf-8-sig").splitlines())
-    return {row[key]: row for row in rows}
+COUNTED = re.compile(r"\{(\w+):\|([^|}]*)\|([^}]*)\}")
+"""A number with its noun in a message: ``{count:|run|runs}``."""
 
 
 def text(key: str, lang: str = "en", **values: object) -> str:
-    """Return one message with its values filled in; KeyError for a key the table lacks."""
+    """Return one message with its values filled in; KeyError for a key the table lacks.
+
+    ``{count:|run|runs}`` in a message becomes "1 run" or "2 runs".
+    """
     check_language(lang)
     filled = {
         name: plain(value) if isinstance(value, str) else value for name, value in values.items()
     }
-    return _table("messages.csv", "key")[key][lang].format(**filled)
+
+    def counted(found: re.Match[str]) -> str:
+        name, one, many = found.groups()
+        return f"{{{name}}} {one if str(values[name]) == '1' else many}"
+
+    words = keyed_rows("experiments.report", "messages.csv", "key")[key][lang]
+    return COUNTED.sub(counted, words).format(**filled)
+
+
+def sure_word(word: str, lang: str = "en") -> str:
+    """Return a word of the scale of sureness in one language."""
+    check_language(lang)
+    return SCALE[word][lang]
 
 
 def plain(words: str) -> str:
@@ -90,7 +102,7 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
         What numbers are divided by, and the unit in words.
     """
     check_language(lang)
-    row = _table("units.csv", "unit").get(unit)
+    row = keyed_rows("experiments.comparison", "units.csv", "unit").get(unit)
     if row is None:
         return 1.0, unit
     words = row[f"{form}_{lang}"] if form else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,8 @@ from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
 from experiments.comparison.intervals import ENOUGH
-from experiments.report.messages import number, percent, text, title
+from experiments.comparison.sureness import LEAST
+from experiments.report.messages import number, sure_word, text, title
 
 NAMED = 20
 """So many varied parameters are named; of more, the groups are."""
@@ -38,7 +40,7 @@ def heading(outcome: Outcome, part: str, unit: str, until: str, lang: str) -> st
 
 
 def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
-    """Return that nothing is marked where some pairs are too few to show an effect."""
+    """Return what few pairs do not give, where some are too few."""
     few = min(rows.get("pairs", [0])) < ENOUGH
     return [text("few_pairs", lang, enough=ENOUGH)] if few else []
 
@@ -138,12 +140,37 @@ def interval(row: Any, reach: str, *, signed: bool = True) -> str:
     return f"{low} … {high}"
 
 
-def difference_cells(row: Any) -> list[str]:
-    """Return median with error, both intervals and the share of pairs above zero in words."""
-    ends = [interval(row, reach) for reach in ("50", "90")]
-    return [with_error(row), *ends, percent(row["share_above_zero"])]
+def ends_error(row: Any) -> str:
+    """Return the sampling errors of the two ends of the 90 % in words."""
+    return " / ".join(number(row[f"{end}_90_error"], figures=2) for end in ("low", "high"))
+
+
+def sure(row: Any, lang: str, *, short: bool = False) -> str:
+    """Return how sure a sign is: the word, the bound it goes by, and the pairs unless `short`."""
+    word = sure_word(row["sureness"], lang)
+    if row["sureness"] not in LEAST or not row["pairs"]:
+        return word
+    bound = math.floor(100 * row["share_low"] + 1e-9)
+    words = f"{word} ≥ {bound} %"
+    if short:
+        return words
+    return f"{words} ({round(row['share_of_sign'] * row['pairs'])}/{row['pairs']})"
+
+
+def scale_words(lang: str) -> str:
+    """Return the scale of sureness as a sentence."""
+    words = [
+        f"{sure_word(word, lang)} ≥ {100 * least:g} %" for word, least in LEAST.items() if least
+    ]
+    names = ("、" if lang == "zh" else ", ").join(words)
+    return text("sureness_scale", lang, names=names, open=sure_word("open", lang))
+
+
+def difference_cells(row: Any, lang: str) -> list[str]:
+    """Return median with error, both intervals and the sureness of the sign in words."""
+    return [with_error(row), *(interval(row, reach) for reach in ("50", "90")), sure(row, lang)]
 
 
 def difference_heads(lang: str) -> list[str]:
     """Return the headings of `difference_cells`."""
-    return [text("column_median", lang), "50 %", "90 %", text("column_share", lang)]
+    return [text("column_median", lang), "50 %", "90 %", text("column_sure", lang)]

@@ -11,8 +11,8 @@ from experiments.report.charts import (
     INK,
     QUIET,
     TICKS,
+    UNSURE,
     WORSE,
-    ZERO_INSIDE,
     Chart,
     canvas,
     figure_language,
@@ -124,7 +124,7 @@ def _plane(panel: Axes, part: pd.DataFrame, found: SensitivityResult, lang: str)
     panel.errorbar(
         part["mu_star"], part["sigma"], xerr=reach, fmt="none", ecolor=LINE, linewidth=0.9, zorder=1
     )
-    colours = part["matters"].map({True: BETTER, False: ZERO_INSIDE})
+    colours = part["matters"].map({True: BETTER, False: UNSURE})
     panel.scatter(part["mu_star"], part["sigma"], 45, colours, edgecolors="white", zorder=3)
     near = float(part.loc[part["factor"] == NEAR_DUMMY, "mu_star"].iloc[0])
     panel.axvline(near, color=QUIET, linewidth=0.9, linestyle=":", zorder=2)
