@@ -145,7 +145,7 @@ def test_a_dry_run_says_how_much_memory_and_how_many_workers(tmp_path: Path) -> 
     _, answer, words = call("run", *SMALL, "--dry-run", "--jobs", "2", "--json", out=tmp_path)
     each = json.loads(answer)["memory_bytes"] / 2 / 1e3
     assert (
-        "minutes on 1 workers" in words
+        "minutes on 1 worker," in words
         and f"MB of memory for what the runs leave, {each:.1f}" in words
     )
 

@@ -1,5 +1,6 @@
 """The comparison as a whole: what it holds, what it says, what fails in it, and shocks on it."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from experiments.comparison.resilience import WINDOW, _facts, _robustness, loss
 from experiments.faces import Comparison, Resilience
 from experiments.report import compare_view
 from experiments.report.messages import text, width
-from experiments.report.tables import NARROW, terminal
+from experiments.report.tables import NARROW, Table, terminal
 
 HIGHER = next(name for name, row in catalogue().items() if row.headline and row.better == "higher")
 SMALL: dict[str, Any] = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
@@ -141,6 +142,52 @@ def test_the_first_screen_fits_and_names_what_stands_out(
     assert found.summary(lang, NARROW).splitlines()[0] == lines[0]
 
 
+def test_the_first_screen_shows_both_of_two_packages(comparison: Comparison) -> None:
+    found = Comparison.of(repeated(comparison.result, 100), "history")
+    (table,) = [block for block in compare_view.summary(found) if isinstance(block, Table)]
+    assert list(table.columns[1:]) == ["twin", "Demand first"]
+    assert all("≥" in row[2] or row[2] == "no visible change" for row in table.rows)
+    assert {row[1] for row in table.rows} == {"0, no visible change"}
+    words = found.summary("en", NARROW)
+    assert re.search(r"beats (twin|Demand\s+first) in \d+\s+of\s+100\s+pairs", words)
+
+
+def test_the_first_screen_names_every_package_that_failed(comparison: Comparison) -> None:
+    names = [f"Package {letter}" for letter in "abcdefghijkl"]
+    result = comparison.result
+    place = result.scenarios.index("demand_first")
+    many = [
+        replace(result.resolved[place], name=name, title_en=name, title_zh=name) for name in names
+    ]
+    held = [*range(len(result.scenarios)), *[place] * len(many)]
+    series, summaries = (
+        {name: value[held] for name, value in values.items()}
+        for values in (result.series, result.summaries)
+    )
+    more = replace(result, resolved=(*result.resolved, *many), series=series, summaries=summaries)
+    found = Comparison.of(without(more, **dict.fromkeys(names, [0])), "history")
+    words = " ".join(found.summary("en", NARROW).split())
+    assert all(f"{name}: 1 of 3 runs failed, 2 pairs left" in words for name in names)
+
+
+def test_who_beats_whom_is_in_the_page_and_in_the_files(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    beats = comparison.beats.set_index(["outcome", "package", "other"])["share"]
+    assert (beats.loc[(slice(None), "twin", "history")] == 0).all()
+    row = comparison.rows(HIGHER).set_index("package").loc["demand_first"]
+    assert beats[(HIGHER, "demand_first", "history")] == row["share_above_zero"]
+    matrix = comparison.beats_matrix[HIGHER]
+    assert set(matrix) == {"twin", "demand_first", "history"}
+    assert matrix["demand_first"]["history"] == row["share_above_zero"]
+    assert "the row beats that of the column" in comparison.text("en", 200)
+    Comparison.of(comparison.result, "history", [HIGHER]).save(tmp_path)
+    kept = pd.read_csv(tmp_path / "beats.csv", keep_default_na=False)
+    assert len(kept) == 6 and set(kept["outcome"]) == {HIGHER}
+    table = pd.read_csv(tmp_path / "comparison.csv", keep_default_na=False)
+    assert {"sureness", "share_low", "low_90_error", "high_90_error"} <= set(table)
+
+
 def test_the_notebook_view_says_what_was_run_and_how_often(comparison: Comparison) -> None:
     page = comparison._repr_html_()
     assert all(words in page for words in ("3 pairs", "<table", "90 %", "assumed", "<td"))
@@ -191,7 +238,7 @@ def test_failed_runs_are_counted_by_scenario_and_pairs_are_those_used(
     ):  # fmt: skip
         assert piece in words
     assert "9 次模拟中 1 次失败" in chinese and "3 次模拟中 1 次失败，余 2 对" in chinese
-    assert all(x in page for x in ("Fewer than 20 pairs: such", "2–3 pairs", "1 of 9 runs failed"))
+    assert all(x in page for x in ("Fewer than 20 pairs: the", "2–3 pairs", "1 of 9 runs failed"))
     found = Comparison.of(without(comparison.result, history=[0]), "history", [HIGHER])
     words = found.text("en")
     assert "History continues: 1 of 3 runs failed\n" in words and ": 2 pairs, seed" in words

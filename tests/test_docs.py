@@ -27,6 +27,7 @@ BASES = ("", "ecosystem")
 WRITTEN_BY_RUNS = {
     "runs/", "draws.csv", "failed.csv", "chunks/", "figures/", "sensitivity.csv",
     "sensitivity_by_year.csv", "pairs.csv", "factors.csv", "packages.csv", "regret.csv",
+    "beats.csv", "comparison.csv",
     "regret_under_shocks.csv", "design.parquet", "points.parquet", "plan.json", "manifest.json",
 }  # fmt: skip
 

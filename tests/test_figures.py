@@ -10,7 +10,9 @@ import pytest
 from matplotlib import image
 
 from ecosystem.inputs.catalogue import Outcome, outcomes
-from experiments.comparison.intervals import ENOUGH, describe
+from experiments.comparison.intervals import describe
+from experiments.comparison.keyed import keyed_rows
+from experiments.comparison.sureness import SCALE
 from experiments.report import charts, figures, messages
 from experiments.report.files import read_csv, write_csv
 from experiments.report.tables import Table, as_html, from_json, terminal, to_json
@@ -55,7 +57,7 @@ def edges(picture: charts.Chart) -> list[str]:
     ]
 
 
-LARGEST = "largest median effect whose 90 % excludes zero"
+LARGEST = "largest median effect with a likely sign"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +65,15 @@ LARGEST = "largest median effect whose 90 % excludes zero"
     [
         (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.00 M¥"),
         (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.00 M¥"),
-        (-5, 0, "higher", "Value added: no package is shown to improve it; Package one makes it"),
-        (5, 0, "lower", "Value added: no package is shown to improve it; Package one makes it"),
-        (0.1, 0, "higher", "Value added: no effect shown for any package"),
+        (-5, 0, "higher", "Value added: no package is likely to improve it; Package one makes it"),
+        (5, 0, "lower", "Value added: no package is likely to improve it; Package one makes it"),
+        (
+            0.1,
+            0,
+            "higher",
+            "Value added: no sign is likely for any package against History; surest",
+        ),
+        (0, 0, "higher", "Value added: no sign is likely for any package"),
         (3, -5, "", "Value added: Package two moves it most, -5.00 M¥"),
     ],
 )
@@ -75,23 +83,41 @@ def test_the_title_states_the_finding(one: float, two: float, better: str, start
     assert start in found.alt
 
 
-def test_a_figure_shows_unit_price_year_pairs_error_and_grey_for_none() -> None:
+def test_a_figure_shows_unit_price_year_pairs_error_and_is_hollow_where_open() -> None:
     found = chart(rows(5, 0.1))
     shown = words(found)
     for piece in (
-        "M¥ of 2020 · present value", "difference from History", "100 % of 41", "±", "a note",
+        "M¥ of 2020 · present value", "difference from History", "likely ≥ 94 % (41/41)",
+        "open ≥ ", "±", "a note",
     ):  # fmt: skip
         assert piece in shown
-    assert edges(found) == [charts.BETTER, charts.ZERO_INSIDE]
+    likely, hollow = (line for line in found.figure.axes[0].lines if len(line.get_xdata()) == 1)
+    assert likely.get_markerfacecolor() == likely.get_markeredgecolor() != charts.BETTER
+    assert hollow.get_markerfacecolor() == "white"
+    assert edges(found)[1] == charts.UNSURE
 
 
-@pytest.mark.parametrize("pairs", [(ENOUGH - 1,) * 2, (ENOUGH,) * 2, (ENOUGH, ENOUGH - 1)])
-def test_too_few_pairs_show_no_effect(pairs: tuple[int, int]) -> None:
-    """Pairs that agree are grey while they are few; those of one package do not hide another."""
-    found = chart(rows(5, 4).assign(pairs=pairs))
-    assert edges(found) == [charts.BETTER if n >= ENOUGH else charts.ZERO_INSIDE for n in pairs]
-    assert (f"{LARGEST}: Package one" in found.alt) is (pairs[0] >= ENOUGH)
-    assert ("fewer than 20 pairs, too few" in found.alt) is (pairs[0] < ENOUGH)
+@pytest.mark.parametrize("word", SCALE)
+def test_the_surer_the_sign_the_stronger_the_colour(word: str) -> None:
+    edge, face = charts.sure_colours({"sureness": word}, charts.WORSE)
+    shade = SCALE[word]["shade"]
+    if not shade:
+        assert (edge, face) == (charts.UNSURE, "white")
+    else:
+        assert edge == face
+        wanted = [1 - float(shade) * (1 - x) for x in mpl.colors.to_rgb(charts.WORSE)]
+        assert mpl.colors.to_rgb(edge) == pytest.approx(wanted, abs=1 / 255)
+
+
+def test_what_nobody_sees_is_said_to_be_so() -> None:
+    found = chart(rows(5, 4).assign(sureness="no_visible_change"))
+    assert "Value added: no visible change by any package against History" in found.alt
+    assert "below 1.00 M¥ of 2020" in found.alt and edges(found) == [charts.UNSURE] * 2
+
+
+def test_sentences_stand_apart() -> None:
+    alt = chart(rows(5, 0.1)).alt
+    assert not re.search(r"[a-z%)]\.[A-Z]", alt) and ". Package one: median" in alt
 
 
 def test_files_beside_a_figure(tmp_path: Path) -> None:
@@ -167,14 +193,14 @@ def test_with_a_chinese_font_the_labels_name_it(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_every_message_has_both_languages_and_the_same_values() -> None:
-    for key, row in messages._table("messages.csv", "key").items():
+    for key, row in keyed_rows("experiments.report", "messages.csv", "key").items():
         assert row["en"] and row["zh"], key
-        fields = [set(re.findall(r"{(\w+)}", row[lang])) for lang in messages.LANGUAGES]
+        fields = [set(re.findall(r"{(\w+)[}:]", row[lang])) for lang in messages.LANGUAGES]
         assert fields[0] == fields[1], key
 
 
 def test_every_unit_of_the_outcome_table_is_shown_in_one_way() -> None:
-    known = messages._table("units.csv", "unit")
+    known = keyed_rows("experiments.comparison", "units.csv", "unit")
     assert {row.unit for row in outcomes().values()} == set(known)
     assert messages.display_unit("share") == (0.01, "%")
     assert messages.display_unit("share", "zh", "effect") == (0.01, "百分点")

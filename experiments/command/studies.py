@@ -84,7 +84,11 @@ def compare_all(
     with progress_bar(request.lang, request.quiet) as show:
         comparison = compare.with_options(asked.with_(progress=show))
     comparison.save(directory, request.lang, request.quiet)
-    answer = {"packages": records(comparison.packages), "table": records(comparison.table)}
+    answer: dict[str, Any] = {
+        "packages": records(comparison.packages),
+        "table": records(comparison.table),
+        "beats": comparison.beats_matrix,
+    }
     full, sentences = comparison.page(request.lang), []
     for found in beside(request, asked.with_(outcomes=None), directory, answer):
         full += ["", *found.page(request.lang)]

@@ -148,6 +148,15 @@ class ComparisonResult:
         return beats_table(self.differences, self.reference, self.outcomes)
 
     @property
+    def beats_matrix(self) -> dict[str, dict[str, dict[str, float]]]:
+        """The shares of `beats` by outcome (`outcome[part]`), package and other package."""
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        for row in row_dicts(self.beats):
+            own = found.setdefault(row["outcome"] + part_of(row), {})
+            own.setdefault(row["package"], {})[row["other"]] = row["share"]
+        return found
+
+    @property
     def pairs(self) -> dict[str, int]:
         """Number of pairs of each package: replicates in which neither of its two runs failed."""
         whole = self.differences.notna().groupby(level="replicate").all().sum()

@@ -125,17 +125,21 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
     blocks = _blocks(found)
     if not blocks or len(blocks[0]) < BOTH:
         return []
-    outcome = str(blocks[0]["outcome"].iloc[0])
-    first, second = blocks[0]["package"].iloc[:2]
-    rows = found.beats
-    row = rows[
-        (rows["outcome"] == outcome) & (rows["package"] == first) & (rows["other"] == second)
-    ].iloc[0]
-    names = {"first": found.title(first, lang), "second": found.title(second, lang)}
-    facts = {"times": round(row["share"] * row["pairs"]), "pairs": row["pairs"]}
-    words = title(notes.outcome_row(outcome), lang)
-    sure = notes.sure(row, lang, short=True)
-    return [text("beats_line", lang, outcome=words, sure=sure, **names, **facts)]
+    first, second = row_dicts(blocks[0].iloc[:BOTH])
+    wanted = (first["outcome"], part_of(first), first["package"], second["package"])
+    row = next(
+        row
+        for row in row_dicts(found.beats)
+        if (row["outcome"], part_of(row), row["package"], row["other"]) == wanted
+    )
+    return [
+        text(
+            "beats_line", lang, first=found.title(row["package"], lang),
+            second=found.title(row["other"], lang), sure=notes.sure(row, lang, short=True),
+            outcome=title(notes.outcome_row(row["outcome"]), lang) + _part(blocks[0]),
+            times=round(row["share"] * row["pairs"]), pairs=row["pairs"],
+        )
+    ]  # fmt: skip
 
 
 def fitted(
@@ -185,11 +189,6 @@ def _part(rows: pd.DataFrame) -> str:
     """Return the part of an outcome, such as a tier, in brackets; nothing for a whole."""
     part = part_of(rows.iloc[0])
     return f" {part}" if part else ""
-
-
-def _parts(rows: pd.DataFrame) -> pd.Series[str]:
-    """Return the part of an outcome of each row, as `part_of` writes it."""
-    return pd.Series([part_of(row) for row in row_dicts(rows)], index=rows.index, dtype=str)
 
 
 def _packages(found: ComparisonResult, lang: str) -> Page:
@@ -270,10 +269,10 @@ def _beats(found: ComparisonResult, lang: str) -> Page:
     blocks = _blocks(found)
     if not blocks or len(blocks[0]) < BOTH:
         return []
-    outcome = str(blocks[0]["outcome"].iloc[0])
-    rows = found.beats
-    rows = rows[(rows["outcome"] == outcome) & (_parts(rows) == _parts(blocks[0]).iloc[0])]
-    matrix = rows.pivot(index="package", columns="other", values="share")
+    first = blocks[0].iloc[0]
+    matrix = pd.DataFrame.from_dict(
+        found.beats_matrix[str(first["outcome"]) + part_of(first)], orient="index"
+    )
     order = matrix.mean(axis=1).sort_values(ascending=False, kind="stable").index
     lines = [
         [str(place), found.title(name, lang)]
@@ -281,7 +280,7 @@ def _beats(found: ComparisonResult, lang: str) -> Page:
         for place, name in enumerate(order, start=1)
     ]
     heads = ["", text("package", lang), *(str(place) for place in range(1, len(order) + 1))]
-    words = title(notes.outcome_row(outcome), lang) + _part(blocks[0])
+    words = title(notes.outcome_row(str(first["outcome"])), lang) + _part(blocks[0])
     return [text("beats_head", lang, outcome=words), Table(heads, lines, names=2)]
 
 
