@@ -31,6 +31,8 @@ from experiments.report.tables import NARROW, Page, Table, terminal
 
 LINES = 24
 """Lines of a first screen; it is longer where what is above and below its table is."""
+NAMES = 6
+"""So many outcomes are named on it in which nothing stands out."""
 BOTH = 2
 """So many packages stand side by side on the first screen; of more, the one that stands out."""
 
@@ -81,9 +83,8 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
                 if both
                 else _standing_out(found, name, key, row, lang)
             )
-    comma = "、" if lang == "zh" else ", "
     below: list[str | Table] = [
-        text(f"summary_{key}", lang, names=comma.join(names))
+        text(f"summary_{key}", lang, names=_few_names(names, lang))
         for key, names in quiet.items()
         if names
     ]
@@ -96,6 +97,13 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
     return fitted(
         _heading(found, lang, "summary_head"), Table([text(first, lang), *heads], rows), below, lang
     )
+
+
+def _few_names(names: Sequence[str], lang: str) -> str:
+    """Return the first names of a list, and how many more there are."""
+    gone = len(names) - NAMES
+    more = [text("and_more", lang, count=gone)] if gone > 0 else []
+    return ("、" if lang == "zh" else ", ").join([*names[:NAMES], *more])
 
 
 def _standing_out(
