@@ -80,6 +80,7 @@ def test_compare_in_chinese_with_a_shock_as_json(tmp_path: Path) -> None:
     found = json.loads(answer)
     assert code == 0 and Path(found["directory"]).is_dir()
     assert {row["package"] for row in found["table"]} == {"demand_first"}
+    assert set(found["beats"]["patents"]) == {"demand_first", "history"}
     assert shocks()[shock].title_zh in table and "中位数" in table
     lines = [line for line in table.splitlines() if "it/s" not in line]  # but the progress bar
     assert max(width(line) for line in lines) <= 100
@@ -167,7 +168,7 @@ def test_failed_runs_stand_in_text_and_answer(tmp_path: Path) -> None:
     file.write_text('extends = "history"\n[hooks]\ndrivers = "hook.py:hook"\n', encoding="utf-8")
     code, answer, words = call("run", file, *SMALL, "--json", out=tmp_path / "runs")
     found = json.loads(answer)
-    assert code == 3 and "NA: 1 runs, seed" in words and "NA: 1 of 2 runs failed" in words
+    assert code == 3 and "NA: 1 run, seed" in words and "NA: 1 of 2 runs failed" in words
     assert found["failed"] == {"runs": 1, "by_scenario": {"NA": 1}, "file": "failed.csv"}
     directory = Path(found["directory"])
     assert "failed.csv" in (directory / "summary.txt").read_text(encoding="utf-8")

@@ -100,7 +100,7 @@ def test_a_design_gives_the_same_values_and_differences_are_counted_and_listed(
     other = dict(identity.versions(), numpy="9.9")
     monkeypatch.setattr("ecosystem.runs.again.versions", lambda: other)
     code, answer, _ = call("reproduce", directory, "--jobs", "1", "--quiet")
-    assert code == 1 and "1 further off (in 1 runs)" in answer
+    assert code == 1 and "1 further off (in 1 run)" in answer
     assert "numpy: " in answer and "→ 9.9" in answer and "as they were then" not in answer
     with pytest.raises(InputError, match="--run: 8 .* the number of a run that is there"):
         reproduce(directory, run=8)
@@ -291,7 +291,7 @@ def test_a_command_with_failed_runs_ends_with_3_and_is_made_again(
     code, answer, said = call(*words, "--json")
     found = json.loads(answer)
     directory = Path(found["directory"])
-    assert code == 3 and "1 runs failed" in said
+    assert code == 3 and "1 run failed" in said
     assert found["failed"]["by_scenario"] == {"NA": 1}
     failed = pd.read_csv(directory / "failed.csv", keep_default_na=False)
     assert failed["run"].tolist() == [int(np.argmax(hype))] and failed["scenario"][0] == "NA"
