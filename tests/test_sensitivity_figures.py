@@ -120,7 +120,7 @@ def test_cells_that_may_be_noise_are_grey_and_those_without_indices_have_a_dash(
     matters = cells.loc[[factor.name for factor in bars.study.factors], "matters"]
     assert np.array_equal(~np.ma.getmaskarray(shown).ravel(), matters.to_numpy() > 0)
     assert to_hex(panel.get_facecolor()) == GREY and 0 < matters.gt(0).sum() < len(matters)
-    assert "stands out for 1 of 1 outcomes" in chart.alt and "levels of outcomes" in chart.alt
+    assert "stands out for 1 of 1 outcome" in chart.alt and "levels of outcomes" in chart.alt
     assert shown.max() <= 1 and chart.data["part"].le(1).all()
     broken = study(lambda runs: np.where(runs["x1"] > 0.6, np.nan, 1.0), G, samples=64).heat_map()
     dashes = [piece.get_text() for piece in broken.figure.axes[0].texts]

@@ -74,8 +74,10 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
         name = title(outcome, lang) + _part(block)
         block = shown(block, lang, "effect_short")
         key, row = standing_out(block, outcome.better)
-        if key == "unseen" or (row["sureness"] == "open" and len(found.pairs) > BOTH):
+        if key == "unseen":
             quiet[key].append(name)
+        elif row["sureness"] == "open" and len(found.pairs) > BOTH:
+            quiet[key].append(f"{name} (≥ {notes.bound(row)} %)")
         elif outcome.name not in PAID.values():  # who pays is in the table of packages
             name = ", ".join(filter(None, (name, row["unit"])))
             rows.append(

@@ -145,13 +145,17 @@ def ends_error(row: Any) -> str:
     return " / ".join(number(row[f"{end}_90_error"], figures=2) for end in ("low", "high"))
 
 
+def bound(row: Any) -> int:
+    """Return the lower bound of the share of worlds with the sign in whole per cent, not more."""
+    return math.floor(100 * row["share_low"] + 1e-9)
+
+
 def sure(row: Any, lang: str, *, short: bool = False) -> str:
     """Return how sure a sign is: the word, the bound it goes by, and the pairs unless `short`."""
     word = sure_word(row["sureness"], lang)
     if row["sureness"] not in LEAST or not row["pairs"]:
         return word
-    bound = math.floor(100 * row["share_low"] + 1e-9)
-    words = f"{word} ≥ {bound} %"
+    words = f"{word} ≥ {bound(row)} %"
     if short:
         return words
     return f"{words} ({round(row['share_of_sign'] * row['pairs'])}/{row['pairs']})"
