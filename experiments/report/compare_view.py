@@ -21,6 +21,7 @@ from experiments.report import notes
 from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
+from experiments.report.package_words import changes_page
 from experiments.report.tables import NARROW, Page, Table, terminal
 
 LINES, HEAD = 24, 4
@@ -30,7 +31,9 @@ LINES, HEAD = 24, 4
 def full(found: ComparisonResult, lang: str = "en") -> Page:
     """Return everything: what each package is, pay-back, every outcome, regret, how to read."""
     result = found.result
-    blocks = [_packages(found, lang), _payback(found, lang)]
+    base = next(one for one in result.resolved if one.name == found.reference)
+    changes = changes_page(result.resolved, base, lang)
+    blocks = [_packages(found, lang), changes, _payback(found, lang)]
     blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
     blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
     page = _heading(found, lang)
