@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
+from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.survival import five_year_survival
@@ -379,7 +379,8 @@ def measure_climate(quarter: Quarter, setting: Setting) -> dict[str, Array]:
     market, built = quarter.market, quarter.investment
     regions, hubs = world.regions, world.hubs
     energy = total(market.energy)
-    green = np.minimum(1, quarter.policy.lever["green_standard"])
+    lever = spread(quarter.policy.local_lever["green_standard"], world.centres.prefecture)
+    green = mean_over(np.minimum(1, lever), market.energy)
     here = energy * (1 - green) * world.province.grid_co2_factor * drivers.grid_decline
     idle = p.idle_power_share
 

@@ -61,14 +61,15 @@ def test_what_can_be_charged_has_a_unit_and_a_quantity() -> None:
 def test_a_charge_by_hand() -> None:
     """At 30 yuan/MWh 2,000 MWh cost 60,000 yuan; at 2 % sales of 5 M¥ cost 0.1 M¥."""
     quarter: Any = SimpleNamespace(
-        market=SimpleNamespace(energy=np.array([[2000.0, 0.0]])),
+        market=SimpleNamespace(energy=np.array([[2000.0, 3000.0]])),
         business=SimpleNamespace(sales=np.array([[5.0]])),
-        policy=SimpleNamespace(promised={"levy": 30.0}),
+        policy=SimpleNamespace(promised={"levy": np.array([30.0, 0.0])}),  # nothing in the second
     )
-    setting: Any = None
+    here, there = (SimpleNamespace(prefecture=np.array(places)) for places in ([0], [0, 1]))
+    setting: Any = SimpleNamespace(world=SimpleNamespace(centres=there, firms=here))
     owed = charge_due(levy("centres", "electricity"), quarter, setting)
     np.testing.assert_allclose(owed, [[0.06, 0.0]])
-    quarter.policy.promised["levy"] = 0.02
+    quarter.policy.promised["levy"] = np.array([0.02, 0.0])
     np.testing.assert_allclose(charge_due(levy("firms", "sales"), quarter, setting), [[0.1]])
 
 
@@ -125,10 +126,13 @@ def test_centres_count_on_what_an_hour_will_cost(
     base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = levied(levy("centres", base), 50.0, monkeypatch)
-    quarter, _ = final(setting_of(scenario), POLICY_START)
-    assert charge_rate("centres", base, quarter.policy) == 50
+    setting = setting_of(scenario)
+    quarter, _ = final(setting, POLICY_START)
+    assert np.all(charge_rate("centres", base, quarter.policy) == 50)
     cost = variable_costs(quarter, setting_of(scenario))
-    quarter.policy = replace(quarter.policy, promised={**quarter.policy.promised, "levy": 0.0})
+    quarter.policy = replace(
+        quarter.policy, promised={"levy": np.zeros(setting.world.prefectures.count)}
+    )
     extra = cost - variable_costs(quarter, setting_of(scenario))
     power = quarter.state.centres.power * quarter.state.centres.pue * 50 / 1000
     np.testing.assert_allclose(extra, power if base == "electricity" else 50.0, rtol=1e-9)

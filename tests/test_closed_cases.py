@@ -118,10 +118,11 @@ def test_profitability_is_one_at_break_even_use() -> None:
         p, kind = setting.parameters, setting.world.centres.kind
         wear = spread(setting.by_kind("server_depreciation"), kind)
         decline = spread(drivers.price_decline, kind)
+        places, where = setting.world.prefectures.count, setting.world.centres.prefecture
         support = Support(
-            output=np.full((len(replicates), 1), output),
-            capital=np.full((len(replicates), 3), subsidy),
-            diffusion=np.zeros((len(replicates), setting.world.prefectures.count)),
+            output=np.full((len(replicates), places), output),
+            capital=np.full((len(replicates), 3, places), subsidy),
+            diffusion=np.zeros((len(replicates), places)),
         )
         price = spread(drivers.price, kind) * 2
         cost = 0.1 * price
@@ -134,9 +135,9 @@ def test_profitability_is_one_at_break_even_use() -> None:
             upkeep_factor=present_value_factor(p.interest_rate, wear),
             subsidy=subsidy,
         )
-        index = profit_index(price, cost, use, drivers, support, setting, kind)
+        index = profit_index(price, cost, use, drivers, support, setting, kind, where)
         np.testing.assert_allclose(index, 1.0, rtol=1e-12)
-        better = profit_index(price, cost, 1.1 * use, drivers, support, setting, kind)
+        better = profit_index(price, cost, 1.1 * use, drivers, support, setting, kind, where)
         assert (better > 1).all()
 
 

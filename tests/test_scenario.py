@@ -115,7 +115,7 @@ def test_history_is_what_is_on_record():
     assert (tariff[0], tariff[-1]) == (period_index("2022Q3"), period_index("2025Q4"))
     voucher = schedule.column("compute_voucher")
     assert schedule.rate[-1, voucher] == 0.3 and schedule.envelope[-1, voucher] == 100
-    shells = np.flatnonzero(schedule.shells_only)
+    shells = np.flatnonzero(schedule.shells_only.any(axis=1))
     assert (shells[0], shells[-1]) == (period_index("2023Q1"), period_index("2025Q2"))
 
 
@@ -163,7 +163,8 @@ def test_a_file_says_everything(tmp_path):
     assert resolved.own.count(False) == len(resolve(REFERENCE).edits)
     assert resolved.shocks[0].start == 32 and resolved.parameters == {name: row.high}
     schedule = build_schedule(resolved)
-    assert list(np.flatnonzero(schedule.shells_only[22:]) + 22) == list(range(24, 44))
+    shells = schedule.shells_only.any(axis=1)
+    assert list(np.flatnonzero(shells[22:]) + 22) == list(range(24, 44))
     assert own_value(resolved) > 2 * BUDGET
 
 
@@ -305,7 +306,7 @@ def test_overrides_with_dates_and_shocks():
         ["instrument.hub_steering.spending=.5e2", "instrument.hub_steering.start=2027Q1"],
         ["hub_outage", "ai_winter:.3:2028Q2"],
     )
-    assert resolved.edits[-1] == Edit("hub_steering", 28, 63, spending=50.0)
+    assert resolved.edits[-1] == Edit("hub_steering", 28, 63, spending=50.0, file=1)
     assert [(use.name, use.amplitude, use.start) for use in resolved.shocks] == [
         ("hub_outage", 0.8, 28),
         ("ai_winter", 0.3, 33),

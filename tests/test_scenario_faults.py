@@ -8,7 +8,12 @@ from ecosystem.inputs.scenario import package_names, resolve
 
 PACKAGES = f"a TOML file or one of {', '.join(package_names())}"
 KEYS = "one of title, extends, policies, instrument, shock, parameters, budget, hooks, rules"
-EDIT = "one of name, active, rate, spending, envelope, eligible, start, end"
+EDIT = (
+    "one of name, active, rate, spending, envelope, eligible, place, users, compute, start, end, "
+    "ramp_up, ramp_down"
+)
+PLACES = 'names of prefectures, a tier or "hub", in quotes or as a list'
+VOUCHER = '[[instrument]]\nname = "compute_voucher"\n'
 SHOCKS = (
     "one of demand_surge, ai_winter, accelerator_export_control, power_crunch, efficiency_jump, "
     "hub_outage, fiscal_squeeze, rival_price_war, inference_shift, talent_poaching"
@@ -111,6 +116,42 @@ BAD = [
         '[[instrument]]\nname = "capital_subsidy"\neligible = "shels"',
         "instrument[0].eligible: 'shels'",
         "one of all, shells", "shells",
+    ),
+    (HUB + "place = 3", "instrument[0].place: 3", PLACES),
+    (HUB + "place = []", "instrument[0].place: []", PLACES),
+    (HUB + 'place = ["hub", 3]', "instrument[0].place[1]: 3", PLACES),
+    (HUB + 'place = ["hub", "hub"]', "instrument[0].place[1]: 'hub'", "each place once"),
+    (
+        HUB + 'users = "hub"',
+        "instrument[0].users: 'hub'",
+        "place, since hub_steering has no place for users apart",
+    ),
+    (
+        VOUCHER + 'place = "hub"',
+        "instrument[0].place: 'hub'",
+        "users and compute, since compute_voucher has a place for each",
+    ),
+    (
+        '[[instrument]]\nname = "unified_dispatch"\nplace = "hub"',
+        "instrument[0].place: 'hub'",
+        "nothing, since unified_dispatch acts on the province as a whole",
+    ),
+    (
+        VOUCHER + 'active = false\nusers = "hub"',
+        "instrument[0].users: 'hub'",
+        "nothing beside active = false",
+    ),
+    (HUB + "ramp_up = -1", "instrument[0].ramp_up: -1", "a whole number of at least 0"),
+    (HUB + "ramp_up = 1.5", "instrument[0].ramp_up: 1.5", "a whole number of at least 0"),
+    (
+        HUB + "ramp_down = 4",
+        "instrument[0]: 'hub_steering'",
+        "an end beside ramp_down, since the last quarters before it fade",
+    ),
+    (
+        '[[instrument]]\nname = "occupancy_gate"\nramp_up = 4',
+        "instrument[0].ramp_up: 4",
+        "nothing: occupancy_gate is a rule, on or off",
     ),
     (HUB + 'start = "2025Q2"', "instrument[0].start: '2025Q2'", QUARTERS),
     (HUB + 'start = "2024Q1"', "instrument[0].start: '2024Q1'", QUARTERS),

@@ -1,4 +1,6 @@
-"""Schedules: patches, ramps and budgets."""
+"""Schedules: files over files, entries that add up, ramps and budgets."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def write(folder, text, name="mine.toml"):
     return path
 
 
-# ---- patches and ramps
+# ---- files, entries and ramps
 
 EDITS = st.builds(
     lambda instrument, a, b, on, rate, envelope: Edit(
@@ -52,32 +54,54 @@ EDITS = st.builds(
 )
 
 
+def of_one_file(edits):
+    """Return edits that do not contradict: what is ended in a quarter is not on in it."""
+    kept = []
+    for edit in edits:
+        clash = (
+            edit.active != other.active and edit.start <= other.end and other.start <= edit.end
+            for other in kept
+            if other.instrument == edit.instrument
+        )  # fmt: skip
+        kept += [] if any(clash) else [edit]
+    return kept
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(EDITS, max_size=6))
-def test_patches_apply_in_order(edits):
-    """The arrays equal a walk through the edits, quarter by quarter."""
-    schedule = build_schedule(scenario_of(Layer("x", tuple(edits))))
+@given(st.lists(st.lists(EDITS, max_size=4), max_size=3))
+def test_files_give_way_to_later_ones_and_entries_of_one_add_up(files):
+    """The arrays equal a walk through the files, quarter by quarter; without ramps."""
+    files = [of_one_file(edits) for edits in files]
+    layers = [
+        Layer(str(n), tuple(replace(edit, file=n, ramp_up=0) for edit in edits))
+        for n, edits in enumerate(files)
+    ]
+    schedule = build_schedule(scenario_of(*layers))
     for name in ("compute_voucher", "output_subsidy"):
-        row, column = catalogue.instruments()[name], schedule.column(name)
-        target = []
+        row, columns = catalogue.instruments()[name], schedule.of(name)
         for t in range(HORIZON):
-            on, rate, envelope = False, 0.0, 0.0
-            for edit in edits:
-                if edit.instrument == name and edit.start <= t <= edit.end:
-                    if not edit.active:
-                        on, rate, envelope = False, 0.0, 0.0
-                        continue
-                    kept = (rate, envelope) if on else (row.rate_default, row.envelope_default)
-                    rate = kept[0] if edit.rate is None else edit.rate
-                    envelope = kept[1] if edit.envelope is None else edit.envelope
-                    on = True
-            target.append((rate, envelope))
-        wanted = np.array(target)
-        quarters, seen = np.array([4, 4]), np.zeros((HORIZON, 2), bool)
-        wanted = ramp(wanted, quarters, seen)
-        np.testing.assert_array_equal(schedule.rate[:, column], wanted[:, 0])
-        np.testing.assert_array_equal(schedule.envelope[:, column], wanted[:, 1])
-        assert not schedule.spending[:, column].any()
+            before = None  # rate and envelope of what is on
+            for edits in files:
+                here = [e for e in edits if e.instrument == name and e.start <= t <= e.end]
+                entries = [
+                    (
+                        (before or (row.rate_default,))[0] if e.rate is None else e.rate,
+                        (before or (0, row.envelope_default))[1]
+                        if e.envelope is None
+                        else e.envelope,
+                    )
+                    for e in here
+                    if e.active
+                ]
+                if here:
+                    before = (
+                        (max(rate for rate, _ in entries), sum(money for _, money in entries))
+                        if entries
+                        else None
+                    )
+            assert schedule.envelope[t, columns].sum() == pytest.approx((before or (0, 0))[1])
+            assert schedule.rate[t, columns].max() == (before or (0, 0))[0]
+    assert not schedule.spending.any()
 
 
 def test_a_rise_takes_four_quarters_and_a_fall_none():

@@ -140,9 +140,9 @@ def test_what_an_instrument_buys_is_read_by_a_stage(name: str) -> None:
     row = instruments()[name]
     reading = {
         "programme": rf'lever\["{name}"\]',
-        "transfer": rf'rate\["{name}"\]',
+        "transfer": rf'rate\["{name}"\]|of\("{name}"\)',
         "charge": rf'"{row.payer}", "{row.base}"',
-        "rule": rf'column\("{name}"\)',
+        "rule": rf'(column|of)\("{name}"\)',
     }[row.type]
     if name == "hub_readiness":  # its money reaches readiness itself, without a lever
         reading = rf'column\("{name}"\)'

@@ -104,9 +104,11 @@ class Instrument(Row):
     A programme buys a lever with its spending, of which no more than ``spending_high`` can be
     spent in a year; a transfer pays claims at its rate out of an envelope; a charge asks its
     ``payer`` for its rate on each unit of its ``base`` and is shared by the levels that pay for
-    others; a rule costs nothing. The prefecture share falls on the hub or a ring where ``place``
-    says so, that of a charge on where it is paid. ``eligible`` are the groups of claimants that
-    may be named, the default first. What is ``excluded`` may not be in force in the same quarter.
+    others; a rule costs nothing. It acts in its ``place``, the hub or a ring, or everywhere where
+    that is blank, on the ``subject`` that stands there: a scenario may name other prefectures that
+    have one. The prefecture share of a programme falls on them, that of a transfer or a charge on
+    where it is paid. ``eligible`` are the groups of claimants that may be named, the default
+    first. What is ``excluded`` may not be in force in the same quarter.
     """
 
     number: int = Field(ge=1)
@@ -127,6 +129,7 @@ class Instrument(Row):
     provincial_share: float = Field(ge=0, le=1)
     prefecture_share: float = Field(ge=0, le=1)
     place: Literal["", "hub", "ring_1", "ring_2"] = ""
+    subject: Names = ()
     eligible: Names = Field(default=(), alias="eligibility")
     excluded: Names = Field(default=(), alias="excludes")
     legal_status: Literal["allowed", "review needed", "restricted"]
@@ -142,8 +145,16 @@ class Instrument(Row):
 
     @property
     def money(self) -> tuple[str, ...]:
-        """What a scenario may set of it beside dates and claimants."""
+        """What a scenario may set of it beside dates, places and claimants."""
         return MONEY[self.type]
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The keys that give it a place, and whose place each is: nothing without a subject."""
+        if len(self.subject) > 1:  # each subject has a place of its own
+            return {subject: subject for subject in self.subject}
+        subject = self.payer or "".join(self.subject)
+        return {"place": subject} if subject else {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -29,9 +29,9 @@ from ecosystem.inputs.calendar import (
     period_index,
     period_label,
 )
-from ecosystem.inputs.catalogue import instruments, shocks
+from ecosystem.inputs.catalogue import Instrument, instruments, shocks
 from ecosystem.inputs.faults import FaultList
-from ecosystem.inputs.translate import name_among, number_from, read_by
+from ecosystem.inputs.translate import name_among, number_from, read_by, whole_from
 
 
 def quarter_from(first: int) -> BeforeValidator:
@@ -42,8 +42,30 @@ def quarter_from(first: int) -> BeforeValidator:
 REFERENCE = "history"
 """The package that everything else edits, and the only one that may touch the past."""
 SHOCK_KEYS = ("name", "amplitude", "start")
-Money = Annotated[float | None, number_from(0, unit="million yuan a year")]
+PLACES = 'names of prefectures, a tier or "hub", in quotes or as a list'
+MONEY_UNIT = "million yuan a year"
+Money = Annotated[float | None, number_from(0, unit=MONEY_UNIT)]
+Quarters = Annotated[int | None, whole_from(0)]
 Text = Annotated[str, Field(pattern=r"\S", description="a text, in quotes")]
+
+
+def _names(faults: FaultList, value: Any) -> str | None:
+    """Return names of places with a bar between them; whether a world has them is seen later."""
+    names = [value] if isinstance(value, str) else value
+    if value is None:
+        return None
+    if not isinstance(names, list | tuple) or not names:
+        faults.add("", value, PLACES)
+        return None
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name.strip() or "|" in name:
+            faults.add("" if name is value else f"[{number}]", name, PLACES)
+        elif name in names[:number]:
+            faults.add(f"[{number}]", name, "each place once")
+    return "|".join(map(str, names))
+
+
+Place = Annotated[str | None, read_by(_names)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +74,11 @@ class Edit:
 
     A value that is None stays as it was where the instrument was on, and takes the default of
     the instrument table where it was off. Money in million yuan a year. What is
-    ``observed`` is on record: it neither ramps up nor waits for anybody's share.
+    ``observed`` is on record: it neither ramps up nor waits for anybody's share. ``place`` holds
+    names with a bar between them, blank for that of the table; ``users`` is whose vouchers they
+    are. Rises come in over ``ramp_up`` quarters, by default those of the table, and the value
+    fades over the last ``ramp_down`` quarters. Edits of one ``file`` add up where they meet;
+    those of a later file take the place of what an earlier one has.
     """
 
     instrument: str
@@ -64,6 +90,11 @@ class Edit:
     envelope: float | None = None
     eligible: str | None = None
     observed: bool = False
+    place: str = ""
+    users: str = ""
+    ramp_up: int | None = None
+    ramp_down: int = 0
+    file: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,10 +123,19 @@ class InstrumentEntry(Entry):
     spending: Money = None
     envelope: Money = None
     eligible: str | None = None
+    place: Place = None
+    users: Place = None
+    compute: Place = None
     start: Annotated[int, quarter_from(POLICY_START)] = POLICY_START
     end: Annotated[int, quarter_from(POLICY_START)] = HORIZON - 1
+    ramp_up: Quarters = None
+    ramp_down: Quarters = None
 
-    @field_validator("rate", "spending", "envelope", "eligible", mode="before")
+    @field_validator(
+        *("rate", "spending", "envelope", "eligible", "place", "users", "compute"),
+        *("ramp_up", "ramp_down"),
+        mode="before",
+    )
     @classmethod
     def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse what this instrument does not have, and a rate out of its range."""
@@ -110,6 +150,13 @@ class InstrumentEntry(Entry):
             faults.add("", value, f"nothing: {row.name} has no groups of claimants")
         elif row and key == "eligible":
             faults.name("", value, row.eligible)
+        elif row and key in ("place", "users", "compute"):
+            if key not in row.places:
+                allowed = " and ".join(row.places) or "nothing"
+                faults.add("", value, f"{allowed}, since {row.name} {_why(row)}")
+        elif row and key in ("ramp_up", "ramp_down"):
+            if row.type == "rule":
+                faults.add("", value, f"nothing: {row.name} is a rule, on or off")
         elif row and key not in row.money:
             allowed = " and ".join(row.money) or "active"
             faults.add("", value, f"{allowed}, since {row.name} is a {row.type}")
@@ -125,9 +172,29 @@ class InstrumentEntry(Entry):
             raise ValueError(f"{period_label(info.data['start'])} or later")
         return end
 
+    @model_validator(mode="after")
+    def _fades(self) -> Self:
+        if self.ramp_down and "end" not in self.model_fields_set:
+            raise ValueError("an end beside ramp_down, since the last quarters before it fade")
+        return self
+
     def edit(self) -> Edit:
         """Return the edit that is meant."""
-        return Edit(instrument=self.name, **self.model_dump(exclude={"name"}))
+        plain = self.model_dump(exclude={"name", "place", "users", "compute", "ramp_down"})
+        return Edit(
+            instrument=self.name,
+            **plain,
+            place=self.place or self.compute or "",
+            users=self.users or "",
+            ramp_down=self.ramp_down or 0,
+        )
+
+
+def _why(row: Instrument) -> str:
+    """Say why an instrument has no other place than its own."""
+    if len(row.places) > 1:
+        return "has a place for each"
+    return "has no place for users apart" if row.places else "acts on the province as a whole"
 
 
 class RecordedEntry(InstrumentEntry):
@@ -215,6 +282,7 @@ class ScenarioArguments(Entry):
     policies: tuple[Any, ...] = Field(
         default=(REFERENCE,), min_length=1, description="at least one package or TOML file"
     )
+    instruments: tuple[InstrumentEntry, ...] = ()
     shocks: tuple[ShockEntry, ...] = ()
     parameters: Mapping[str, Any] = {}
     hooks: Mapping[str, Any] = {}

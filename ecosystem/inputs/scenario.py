@@ -116,6 +116,9 @@ class Scenario:
         Name in results; by default the names of the policies joined by ``+``.
     title : dict
         Titles by language, ``en`` and ``zh``.
+    instruments : sequence of dict
+        Entries as under ``[[instrument]]`` of a file, laid over the policies; several of one
+        instrument add up.
 
     Raises
     ------
@@ -130,10 +133,11 @@ class Scenario:
     rules: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     title: Mapping[str, str] = field(default_factory=dict)
+    instruments: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         """Check the scenario now, so that a fault shows where it was made."""
-        for attribute in ("policies", "shocks"):
+        for attribute in ("policies", "instruments", "shocks"):
             object.__setattr__(self, attribute, tuple(listed(getattr(self, attribute))))
         resolve(self)
 
@@ -179,6 +183,8 @@ def _of_arguments(draft: Draft, scenario: Scenario) -> dict[str, str]:
     draft.take(given, given.shocks, "Scenario.", Path())
     if draft.faults.faults:
         return {}
+    if given.instruments:
+        draft.lay("instruments", given.instruments)
     between = {"name": "+", "en": " + ", "zh": " + "}
     joined = {key: plus.join(one[key] for one in policies) for key, plus in between.items()}
     if given.name:
@@ -257,11 +263,20 @@ class Draft:
         for number, other in enumerate(file.policies):
             self.add(other, f"{label}: policies[{number}]", path.parent, trail)
         self.take(file, file.shock, f"{label}: ", path.parent)
-        edits = tuple(entry.edit() for entry in file.instrument)
-        money = file.budget.present_value
-        self.layers.append(Layer(path.stem, edits, money, own=not reference))
+        self.lay(path.stem, file.instrument, file.budget.present_value, own=not reference)
         title = file.title
         return {"name": path.stem, "en": title.en or path.stem, "zh": title.zh or path.stem}
+
+    def lay(
+        self,
+        name: str,
+        entries: Iterable[InstrumentEntry],
+        present_value: float | None = None,
+        own: bool = True,
+    ) -> None:
+        """Lay the entries of one file over all that was read before."""
+        edits = tuple(replace(entry.edit(), file=len(self.layers)) for entry in entries)
+        self.layers.append(Layer(name, edits, present_value, own))
 
     def take(
         self,
@@ -288,12 +303,19 @@ class Draft:
 def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
     """Return the scenario, or raise InputError naming every two instruments that exclude others.
 
-    They do where both are in force in the same quarter.
+    They do where both are in force in the same quarter. Nor can a file end an instrument in a
+    quarter in which another of its entries has it on.
     """
-    on = {name: [False] * HORIZON for name in instruments()}
-    for edit in resolved.edits:
-        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
     faults = FaultList()
+    on = {name: [False] * HORIZON for name in instruments()}
+    for number, edit in enumerate(resolved.edits):
+        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
+        for earlier in resolved.edits[:number]:
+            same = (earlier.file, earlier.instrument) == (edit.file, edit.instrument)
+            first, last = max(edit.start, earlier.start), min(edit.end, earlier.end)
+            if same and first <= last and edit.active != earlier.active:
+                spell = f"{edit.instrument} on and active = false in {period_label(first)}"
+                faults.add(resolved.name, spell, "entries of one file that do not contradict")
     for name, row in instruments().items():
         for other in row.excluded:
             both = [t for t in range(HORIZON) if on[name][t] and on[other][t]]
@@ -317,6 +339,7 @@ def with_overrides(
         ``instrument.NAME.KEY=VALUE`` or ``parameters.NAME=VALUE``. Values of an instrument
         apply from 2025Q3 on wherever the scenario has it on (everywhere if nowhere), unless
         ``start`` or ``end`` is among them; money is taken as written, whatever the budget.
+        ``instrument.NAME.1.KEY``, ``instrument.NAME.2.KEY`` and so on are entries that add up.
     shocks : iterable of str
         ``NAME``, ``NAME:AMPLITUDE`` or ``NAME:AMPLITUDE:START``.
 
@@ -327,22 +350,24 @@ def with_overrides(
     """
     faults = FaultList()
     values: dict[str, object] = {}
-    entries: dict[str, dict[str, object]] = {}
+    entries: dict[tuple[str, ...], dict[str, object]] = {}
     for text in settings:
         path, equals, value = text.partition("=")
         match path.strip().split("."):
             case ["parameters", name] if equals:
                 values[name] = value_of(value)
-            case ["instrument", name, key] if equals and key != "name":
-                entries.setdefault(name, {"name": name})[key] = value_of(value)
+            case ["instrument", name, *number, key] if (
+                equals and key != "name" and len(number) < 2 and "".join(number or "1").isdecimal()
+            ):
+                entries.setdefault((name, *number), {"name": name})[key] = value_of(value)
             case _:
                 allowed = "instrument.NAME.KEY=VALUE or parameters.NAME=VALUE"
                 faults.add("--set", text, allowed)
     edits: list[Edit] = []
-    for name, entry in entries.items():
-        written = read(InstrumentEntry, entry, f"--set instrument.{name}.", faults)
+    for which, entry in entries.items():
+        written = read(InstrumentEntry, entry, f"--set instrument.{'.'.join(which)}.", faults)
         if written is not None:
-            edit = written.edit()
+            edit = replace(written.edit(), file=len(resolved.layers))
             edits += _where_on(resolved, edit) if not {"start", "end"} & set(entry) else [edit]
     given = checked_parameters(faults, values, "--set parameters")
     uses = [read(ShockEntry, text, f"--shock {text}.", faults) for text in shocks]
@@ -358,9 +383,13 @@ def with_overrides(
 
 def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
     """Repeat an edit over every span in which the scenario switches the instrument on."""
-    spans = [
-        (max(other.start, POLICY_START), other.end)
+    on = {
+        quarter
         for other in resolved.edits
-        if other.instrument == edit.instrument and other.active and other.end >= POLICY_START
-    ]
+        if other.instrument == edit.instrument and other.active
+        for quarter in range(max(other.start, POLICY_START), other.end + 1)
+    }
+    starts = sorted(quarter for quarter in on if quarter - 1 not in on)
+    ends = sorted(quarter for quarter in on if quarter + 1 not in on)
+    spans = zip(starts, ends, strict=True)
     return [replace(edit, start=start, end=end) for start, end in spans] or [edit]

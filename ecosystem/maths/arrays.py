@@ -39,6 +39,16 @@ def total(values: Array) -> Array:
     return values.reshape(len(values), -1).sum(axis=1, keepdims=True)
 
 
+def mean_over(values: Array, weights: Array, empty: float = 0.0) -> Array:
+    """Return the weighted mean over the last axis, (runs, 1); `empty` times the largest of none.
+
+    None of the values is negative. Where all are equal it is their value to the last bit.
+    """
+    top = values.max(axis=-1, keepdims=True)
+    part = np.asarray(safe_ratio(values, top) * weights).sum(axis=-1, keepdims=True)
+    return np.asarray(top * safe_ratio(part, weights.sum(axis=-1, keepdims=True), empty))
+
+
 def sigmoid(values: Array) -> Array:
     """Return 1/(1 + exp(-x))."""
     return 1 / (1 + np.exp(np.minimum(-values, _LARGEST)))

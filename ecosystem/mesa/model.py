@@ -19,6 +19,7 @@ from ecosystem.inputs.calendar import HORIZON, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.options import Options
+from ecosystem.inputs.places import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.mesa.agents import (
@@ -251,6 +252,8 @@ def checked(
     tables = tried(faults, lambda: load_world(Options.of(world=world).world))
     values = asked.parameters if asked else {}
     resolved = tried(faults, lambda: resolve(with_additions(config, values, shocks)))
+    if tables and resolved:
+        check_places(faults, [resolved], tables)
     faults.raise_if_any()
     assert asked is not None and tables is not None and resolved is not None
     given = [int(value) for value in (rng, seed) if isinstance(value, Integral)]

@@ -16,6 +16,7 @@ from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import files_of, home_of
 from ecosystem.inputs.functions import Hook
 from ecosystem.inputs.options import Options
+from ecosystem.inputs.places import check_places
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.runs.chunk import KEEP, Model, Plan
@@ -83,7 +84,9 @@ def check_model(faults: FaultList, design: Design, world: str) -> World | None:
             for value in (float(column.min()), float(column.max())):
                 faults.number(f"points.{name}", value, row.low, row.high)
     try:
-        return load_world(world)
+        tables = load_world(world)
+        check_places(faults, scenarios_of(design), tables)
+        return tables
     except InputError as error:
         faults.faults += error.faults
     return None

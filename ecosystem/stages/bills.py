@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, safe_ratio, total
+from ecosystem.inputs.places import area
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.routing import RIVAL
-from ecosystem.stages.settlement import voucher_base
 from ecosystem.state.ledger import province_alone, split_evenly
 from ecosystem.state.records import Quarter, Settlement
 from ecosystem.state.setting import Setting
@@ -44,13 +44,27 @@ class Compute:
 def compute_bills(quarter: Quarter, settlement: Settlement, setting: Setting) -> Compute:
     """Return what each sector pays for compute, and the vouchers it gets back.
 
-    Users of a workload pay their part of its bill; users within a sector share the sector's bill
-    by what they asked for, by output or by funds. A voucher lowers all bills alike.
+    A voucher lowers the bills of all who may use it alike.
     """
-    world, p, market = setting.world, setting.parameters, quarter.market
+    here, there = bills_at_home(quarter, setting)
+    eligible = {i: eligible_bills(i, quarter, setting) for i in voucher_columns(setting)}
+    share = {
+        i: safe_ratio(settlement.paid[:, [i]], voucher_base(i, quarter, setting)) for i in eligible
+    }
+    vouchers = {
+        sector: add_up(eligible[i][sector] * share[i] for i in eligible) for sector in BUYERS
+    }
+    return Compute(here, there, bills_elsewhere(quarter, setting), vouchers)
+
+
+def bills_at_home(quarter: Quarter, setting: Setting) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return what each sector pays to centres of the province, and to centres elsewhere, M¥.
+
+    Users of a workload pay their part of its bill; users within a sector share the sector's bill
+    by what they asked for, by output or by funds.
+    """
+    world, market = setting.world, quarter.market
     home, routing, work = world.regions.home_index, market.routing, world.workloads
-    outside_home = np.arange(len(world.regions.region)) != home
-    exports = total(market.payments.sum(axis=2) * outside_home)
     served = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
     bought = (routing.demand * routing.share[..., RIVAL])[:, home] * served + market.helped_home
     price = spread(quarter.drivers.rival_price * quarter.drivers.price, work.kind)
@@ -61,10 +75,55 @@ def compute_bills(quarter: Quarter, settlement: Settlement, setting: Setting) ->
         by_buyer((bill[:, None, :] * part).sum(axis=2), quarter, setting)
         for bill in (market.payments[:, home], away)
     )
-    share = safe_ratio(total(settlement.payers["compute_voucher"]), voucher_base(market, setting))
-    eligible = here | {"world": here["world"] + p.voucher_export_share * exports}
-    vouchers = {sector: bill * share for sector, bill in eligible.items()}
-    return Compute(here, there, exports, vouchers)
+    return here, there
+
+
+def bills_elsewhere(quarter: Quarter, setting: Setting) -> Array:
+    """Return what users in other regions pay to centres of the province, M¥ (runs, 1)."""
+    regions = setting.world.regions
+    away = np.arange(len(regions.region)) != regions.home_index
+    return total(quarter.market.payments.sum(axis=2) * away)
+
+
+def voucher_columns(setting: Setting) -> list[int]:
+    """Return the columns of the schedule that are compute vouchers."""
+    return setting.schedule.of("compute_voucher")
+
+
+def voucher_base(column: int, quarter: Quarter, setting: Setting) -> Array:
+    """Return sales of compute for which vouchers of a column can be claimed, M¥ (runs, 1).
+
+    All that users at home pay, and a part of what users elsewhere pay; of vouchers for users of
+    some places, what these pay.
+    """
+    if setting.schedule.columns[column].users:
+        return add_up(total(bill) for bill in eligible_bills(column, quarter, setting).values())
+    payments = quarter.market.payments
+    at_home = total(payments[:, setting.world.regions.home_index])
+    elsewhere = total(payments) - at_home
+    return np.asarray(at_home + setting.parameters.voucher_export_share * elsewhere)
+
+
+def eligible_bills(column: int, quarter: Quarter, setting: Setting) -> dict[str, Array]:
+    """Return the bills for which vouchers of a column can be claimed, by sector (runs, members).
+
+    Where users of some places are named, the provincial government and users elsewhere are none.
+    """
+    world, p = setting.world, setting.parameters
+    here, _ = bills_at_home(quarter, setting)
+    text = setting.schedule.columns[column].users
+    if not text:
+        exports = bills_elsewhere(quarter, setting)
+        return here | {"world": here["world"] + p.voucher_export_share * exports}
+    there = area(text, world) * 1.0
+    branches = quarter.state.society.branches
+    found = {
+        sector: here[sector] * there[getattr(world, sector).prefecture]
+        for sector in ("firms", "parks", "universities")
+    }
+    found["government"] = 0 * here["government"]
+    found["world"] = here["world"] * safe_ratio(total(branches * there), total(branches))
+    return found
 
 
 def by_buyer(bills: Array, quarter: Quarter, setting: Setting) -> dict[str, Array]:

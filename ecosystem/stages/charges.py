@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ecosystem.inputs.catalogue import Instrument, charges
 from ecosystem.maths.arrays import Array, add_up, total
+from ecosystem.maths.clearing import spread
 from ecosystem.stages.settlement import park_energy
 from ecosystem.state.ledger import Ledger, Purpose, by_level
 from ecosystem.state.records import Quarter
@@ -26,7 +27,8 @@ def charge_due(row: Instrument, quarter: Quarter, setting: Setting) -> Array:
     """Return what the payers of a charge owe, rate times base, M¥ (runs, members)."""
     base = BASES[row.payer, row.base](quarter, setting)
     scale = 1.0 if row.rate_unit == "share" else YUAN
-    return base * (scale * quarter.policy.promised[row.name])
+    where = getattr(setting.world, row.payer).prefecture
+    return base * spread(scale * quarter.policy.promised[row.name], where)
 
 
 def charges_due(payer: str, quarter: Quarter, setting: Setting) -> Array | float:

@@ -360,9 +360,9 @@ def settle_sales(
 
 
 def price_cut(policy: Policy, setting: Setting) -> Array:
-    """Return what buyers pay of the posted price under the output subsidy, (runs, 1)."""
-    share = setting.parameters.output_subsidy_price_share
-    return np.asarray(1 - share * policy.rate["output_subsidy"])
+    """Return what buyers pay of posted prices under the output subsidy, (runs, centres)."""
+    rate = spread(policy.rate["output_subsidy"], setting.world.centres.prefecture)
+    return np.asarray(1 - setting.parameters.output_subsidy_price_share * rate)
 
 
 def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import power, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import adoption_bought
+from ecosystem.stages.policy import column_area
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
@@ -74,19 +75,24 @@ def spend_on_research(quarter: Quarter, setting: Setting) -> Array:
 def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     """Return research grants to firms (runs, slots) and universities (runs, universities), M¥.
 
-    Firms share by their own research, universities by their funds. The local fiscal loop (C2)
-    adds a share of what local receipts rose to the grants of firms.
+    Firms share by their own research, universities by their funds, those of a place alone where
+    the programme names one. The local fiscal loop (C2) adds a share of what local receipts rose
+    to the grants of firms, wherever they are.
     """
-    state, policy = quarter.state, quarter.policy
-    p, f, world = setting.parameters, state.firms, setting.world
+    policy, p, f = quarter.policy, setting.parameters, quarter.state.firms
+    world, area = setting.world, column_area(setting)
     loop = p.fiscal_loop_grant_share * policy.fiscal_extra
-    to_firms = p.grant_share_firms * policy.grants + loop
-    weight = f.active * (p.grant_floor + f.sales)
-    firms = weight * safe_ratio(to_firms, total(weight))
-    kept = np.where(total(weight) > 0, 0.0, to_firms)
-    funds = world.universities.research_funds / world.universities.research_funds.sum()
-    universities = (1 - p.grant_share_firms) * policy.grants + kept
-    return firms, universities * funds
+    to_firms, to_universities = [], []
+    for number, i in enumerate(setting.schedule.of("joint_innovation")):
+        granted = p.joint_innovation_grant_share * policy.programme_paid[:, [i]]
+        for_firms = p.grant_share_firms * granted + (loop if number == 0 else 0.0)
+        weight = f.active * (p.grant_floor + f.sales) * area[i, world.firms.prefecture]
+        funds = world.universities.research_funds * area[i, world.universities.prefecture]
+        kept = np.where(total(weight) > 0, 0.0, for_firms)
+        to_firms.append(weight * safe_ratio(for_firms, total(weight)))
+        share = (1 - p.grant_share_firms) * granted + kept
+        to_universities.append(share * safe_ratio(funds, funds.sum(keepdims=True)))
+    return add_up(to_firms), add_up(to_universities)
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,12 @@ def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Pa
     reach = setting.once("reach", lambda: np.exp(-distance / p.spillover_distance[:, :, None]))
     accepted = setting.rules.accept_offers(quarter, setting)
     effort = setting.rules.divide_effort(quarter, setting)
-    offered = policy.lever["joint_innovation"]
-
+    offered = spread(policy.local_lever["joint_innovation"], world.universities.prefecture)
+    most = offered.max(axis=1, keepdims=True)
+    accepted_there = kappa * accepted * safe_ratio(offered, most)[:, None]
     university = setting.rules.choose_partners(quarter, setting)
     pull = to_cells(kappa, near)
-    consortium = offered * safe_ratio(to_cells(kappa * accepted, near), pull)
+    consortium = most * safe_ratio(to_cells(accepted_there, near), pull)
     lead = lead_firms(quarter, setting)
     lead = np.repeat(lead, kappa.shape[1], axis=1)
     return Partners(
@@ -208,7 +215,7 @@ def teach(
     """
     state, policy = quarter.state, quarter.policy
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    lever = policy.lever["joint_innovation"][:, :, None]
+    lever = spread(policy.local_lever["joint_innovation"], world.universities.prefecture)[:, None]
     rate = p.university_growth[:, :, None]
     rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
     by_cell = world.firms.sum(patents, "cell") * partners.intensity
@@ -301,7 +308,7 @@ def affordability(quarter: Quarter, setting: Setting) -> Array:
     firms = firms.reshape(setting.runs, world.prefectures.count, -1)
     branches = (p.branch_weight * state.society.branches)[:, :, None] / firms.shape[2]
     integrators = np.sqrt(np.minimum(1, (firms + branches) / p.integrators[:, :, None]))
-    price = market.routing.offer.relative_price[:, world.kinds.intelligent]
+    price = market.routing.offer.price_by_place
     price = price * drivers.rent[:, world.kinds.intelligent] / drivers.efficiency
     cheap = drivers.ai_demand * np.exp(-p.deployment_price_elasticity * np.log(price))
     return np.asarray(cheap[:, :, None] * integrators)
@@ -325,7 +332,7 @@ def deploy(
     return (
         kernels.bass_step(
             state.society.deployment,
-            (p.deployment_innovation * (1 + policy.lever["scenario_deployment"]))[:, :, None]
+            (p.deployment_innovation * (1 + policy.local_lever["scenario_deployment"]))[:, :, None]
             * affordable,
             p.deployment_imitation[:, :, None] * relative[:, None, :] * affordable,
         ),
@@ -343,7 +350,8 @@ def modernise(
     """
     state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks
-    here = spread(affordable.mean(axis=2), setting.world.parks.prefecture)
+    where = setting.world.parks.prefecture
+    here = spread(affordable.mean(axis=2), where)
     target = setting.rules.build_servers(quarter, setting)
     own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
     rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
@@ -351,7 +359,7 @@ def modernise(
     adoption_next = adoption + (1 - adoption) * adoption_bought(quarter, setting)
     decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
     kept = k.servers * (1 - decay)
-    support = 1 + p.industrial_subsidy_response * policy.rate["industrial_centres"]
+    support = 1 + p.industrial_subsidy_response * spread(policy.rate["industrial_centres"], where)
     order = p.park_build_speed * support * np.maximum(target - kept, 0)
     return adoption_next, kept + order, order
 

@@ -121,7 +121,7 @@ def move_talent(quarter: Quarter, tightness: Array, setting: Setting) -> tuple[A
     """Return graduates by place of study, retained by place of work, and leavers (persons)."""
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p, world, s = setting.parameters, setting.world, state.society
-    lever = policy.lever["talent_retention"] + policy.fiscal_talent
+    lever = policy.local_lever["talent_retention"] + policy.fiscal_talent
     years = state.period / 4
     graduates = world.universities.graduates * np.exp(p.graduates_growth * years)
     graduates = world.universities.sum(graduates, "prefecture")
@@ -292,7 +292,7 @@ def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array,
     compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
     quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
     mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
-    nursery = 1 + policy.lever["ecosystem_incubation"] * world.prefectures.ring_1
+    nursery = 1 + policy.local_lever["ecosystem_incubation"]
     mean = (mean * (1 + state.society.deployment) * nursery[:, :, None]).reshape(setting.runs, -1)
     draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
     number = kernels.poisson_inverse(draw, mean)

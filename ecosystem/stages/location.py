@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, safe_ratio
+from ecosystem.maths.arrays import Array, add_up, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
+from ecosystem.stages.policy import (
+    charge_rate,
+    column_area,
+    eligible_share,
+    expected_rate,
+    settlement_gap,
+)
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -78,15 +84,20 @@ def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> A
     """
     policy = quarter.policy
     tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
-    tariff = tariff * (1 - policy.rate["tariff_discount"])
-    tariff = tariff + charge_rate("centres", "electricity", policy) / 1000
-    return np.asarray(power * pue * tariff + charge_rate("centres", "compute", policy))
+    where = setting.world.centres.prefecture
+    tariff = tariff * (1 - spread(policy.rate["tariff_discount"], where))
+    power_charge, compute_charge = (
+        np.broadcast_to(charge_rate("centres", base, policy), setting.world.prefectures.count)
+        for base in ("electricity", "compute")
+    )
+    tariff = tariff + power_charge[where] / 1000
+    return np.asarray(power * pue * tariff + compute_charge[where])
 
 
 def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
     """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
-    gain = setting.parameters.second_ring_pue_gain * policy.lever["second_ring_quality"]
-    saved = gain * setting.world.centres.ring_2
+    lever = spread(policy.local_lever["second_ring_quality"], setting.world.centres.prefecture)
+    saved = setting.parameters.second_ring_pue_gain * lever
     return np.maximum(pue - saved, 1)
 
 
@@ -99,9 +110,10 @@ def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
 
 
 def standard_pue(policy: Policy, setting: Setting) -> Array:
-    """Return the PUE of new halls, lower under the green standard, (runs, 1)."""
+    """Return the PUE of new halls, lower under the green standard, (runs, centres)."""
     p = setting.parameters
-    return np.maximum(p.new_pue - p.green_pue_gain * policy.lever["green_standard"], 1)
+    lever = spread(policy.local_lever["green_standard"], setting.world.centres.prefecture)
+    return np.maximum(p.new_pue - p.green_pue_gain * lever, 1)
 
 
 def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
@@ -132,7 +144,7 @@ def profit_index(
     cost: Array,
     use: Array,
     drivers: Drivers,
-    support: Support,
+    support: Support | None,
     setting: Setting,
     kind: Index,
     place: Index | None = None,
@@ -140,7 +152,8 @@ def profit_index(
 ) -> Array:
     """Return profitability of a new unit by column, floored; 1 just breaks even.
 
-    `kind` gives the kind of compute of each column and `place` its prefecture, None for rivals.
+    `kind` gives the kind of compute of each column and `place` its prefecture; rivals have neither
+    a place nor support.
     Source: model equation (2.3) with full cost
     (servers plus the expected hall) and full depreciation.
     """
@@ -149,16 +162,20 @@ def profit_index(
     decline = (p.foresight if foresight is None else foresight) * spread(
         drivers.price_decline, kind
     )
-    diffusion = 0.0 if place is None else spread(support.diffusion, place)
+    output: Array | float = 0.0
+    subsidy: Array | float = 0.0
+    if support is not None and place is not None:
+        output = spread(support.output, place)
+        subsidy = support.capital[:, kind, place] + spread(support.diffusion, place)
     value = kernels.profitability(
-        price=price * (1 - p.operating_cost_share + support.output),
+        price=price * (1 - p.operating_cost_share + output),
         variable_cost=cost,
         use=use,
         capital_cost=spread(full_cost(drivers, setting), kind),
         maintenance=p.maintenance_share * spread(drivers.trend_server_cost, kind),
         income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
         upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=spread(support.capital, kind) + diffusion,
+        subsidy=subsidy,
     )
     return np.maximum(value, p.profit_floor)
 
@@ -170,24 +187,25 @@ def full_cost(drivers: Drivers, setting: Setting) -> Array:
 
 @dataclass(frozen=True)
 class Support:
-    """Expected subsidies as investors see them."""
+    """Expected subsidies as investors see them, by prefecture."""
 
-    output: Array  # share of price that centres keep (runs, 1)
-    capital: Array  # share of full cost (runs, kinds)
-    diffusion: Array  # the same by prefecture, second ring only (runs, prefectures)
+    output: Array  # share of price that centres keep (runs, prefectures)
+    capital: Array  # share of full cost (runs, kinds, prefectures)
+    diffusion: Array  # the same of diffusion (runs, prefectures)
 
 
 def expected_support(quarter: Quarter, setting: Setting) -> Support:
     """Return what the transfers of this quarter promise a new unit."""
-    drivers, policy = quarter.drivers, quarter.policy
-    p = setting.parameters
-    halls = drivers.hall_cost / p.expected_fill
-    eligible = eligible_share(halls, drivers.server_cost, policy.shells_only)
-    second = setting.world.prefectures.ring_2
+    policy, p, area = quarter.policy, setting.parameters, column_area(setting)
+    capital = [
+        eligible_share(quarter, setting, i)[:, :, None]
+        * (expected_rate(quarter.state, setting, i) * area[i])[:, None, :]
+        for i in setting.schedule.of("capital_subsidy")
+    ]
     return Support(
-        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share) * second,
+        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share),
         output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
-        capital=policy.rate["capital_subsidy"] * eligible,
+        capital=add_up(capital),
     )
 
 
@@ -272,13 +290,12 @@ def location_shares(
 def place_anchors(share: Array, policy: Policy, setting: Setting) -> Array:
     """Return location shares with the halls that anchor tenants bring along (runs, kinds, P + 1).
 
-    Anchors take a part of the build to the core and the first ring, from everybody alike, but
-    not to places that the gate has closed.
+    Anchors take a part of the build to the core and the first ring, or to what of them the
+    programme names, from everybody alike, but not to places that the gate has closed.
     """
-    places = setting.world.prefectures
-    open_there = (
-        (policy.gate == 0).reshape(share[:, :, :-1].shape) * (places.core | places.ring_1) * 1.0
-    )
+    places, local = setting.world.prefectures, policy.local_lever["anchor_tenants"]
+    here = (places.core | places.ring_1) * safe_ratio(local, local.max(axis=1, keepdims=True))
+    open_there = (policy.gate == 0).reshape(share[:, :, :-1].shape) * here[:, None, :]
     moved = (setting.parameters.anchor_hall_gain * policy.lever["anchor_tenants"])[:, :, None]
     theirs = safe_ratio(open_there, open_there.sum(axis=2, keepdims=True))
     moved = moved * (theirs.sum(axis=2, keepdims=True) > 0)
@@ -297,11 +314,13 @@ def place_utility(quarter: Quarter, setting: Setting) -> Array:
     ]
     designated = float(state.period >= HUB_START)
     ready = spread(g.readiness, prefecture)
-    at_hub = p.hub_bonus * ready * designated + policy.lever["hub_steering"]
-    at_hub = spread(setting.by_kind("hub_factor"), kind) * at_hub
+    steered, factor = policy.local_lever["hub_steering"], setting.by_kind("hub_factor")
+    steered, factor = spread(steered, prefecture), spread(factor, kind)
+    at_hub = factor * (p.hub_bonus * ready * designated + steered)
     ambition = p.yardstick_strength * spread(g.ambition, prefecture)
     ambition = ambition - p.settlement_aversion * settlement_gap(state, setting)
-    by_site = np.where(world.cells.in_hub, at_hub, p.readiness_effect * ready)
+    elsewhere = p.readiness_effect * ready + factor * steered
+    by_site = np.where(world.cells.in_hub, at_hub, elsewhere)
     return np.asarray(np.concatenate(effects, axis=1) + by_site + ambition)
 
 
@@ -315,14 +334,13 @@ def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Arra
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
     tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
-    none = Support(np.zeros_like(p.foresight), np.zeros_like(market), np.zeros((1, 1)))
     use = expected_use(state.nation.rival_use, drivers.growth, setting)
     index = profit_index(
         drivers.rival_price * drivers.price * drivers.multiplier,
         drivers.power * tariff,
         use,
         drivers,
-        none,
+        None,
         setting,
         every,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem.maths.arrays import Array, add_up, safe_ratio
+from ecosystem.stages.policy import column_area
 from ecosystem.stages.routing import output_of_parks, park_output
 from ecosystem.stages.settlement import park_energy
 from ecosystem.state.ledger import Purpose, select, split_evenly
@@ -13,10 +14,14 @@ from ecosystem.state.setting import Setting
 
 
 def adoption_support(quarter: Quarter, setting: Setting) -> Array:
-    """Return what the programme for strong industry pays parks, by output, M¥ (runs, parks)."""
-    programme = setting.schedule.column("strong_industry")
-    paid = quarter.policy.programme_paid[:, [programme]]
-    return split_evenly(paid, park_output(quarter.state, setting))
+    """Return what the programme for strong industry pays parks, by output, M¥ (runs, parks).
+
+    Those of its place alone where it names one.
+    """
+    paid, output = quarter.policy.programme_paid, park_output(quarter.state, setting)
+    there = column_area(setting)[:, setting.world.parks.prefecture]
+    columns = setting.schedule.of("strong_industry")
+    return add_up(split_evenly(paid[:, [i]], output * there[i]) for i in columns)
 
 
 def adoption_bought(quarter: Quarter, setting: Setting) -> Array:

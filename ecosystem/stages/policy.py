@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
-from ecosystem.inputs.catalogue import charges
-from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.inputs.catalogue import charges, instruments
+from ecosystem.maths.arrays import Array, add_up, combine, mean_over, safe_ratio
+from ecosystem.maths.clearing import spread
 from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -18,7 +19,7 @@ from ecosystem.state.state import State
 class Programmes:
     """What programmes are paid in a quarter, M¥."""
 
-    paid: Array  # (runs, instruments)
+    paid: Array  # (runs, columns of the schedule)
     by_level: Array  # (runs, 3): nation, province, prefectures
     by_prefecture: Array  # (runs, prefectures)
     prefecture_left: Array  # cash of prefectures after them (runs, prefectures)
@@ -48,11 +49,12 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     infrastructure = infrastructure + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
-    joint = schedule.column("joint_innovation")
+    joint = add_up(programmes.paid[:, [i]] for i in schedule.of("joint_innovation"))
     return Policy(
         lever=levers(programmes.paid, setting),
-        rate={name: expected_rate(state, setting, i) for i, name in enumerate(schedule.names)},
-        promised={name: float(schedule.rate[t, i]) for i, name in enumerate(schedule.names)},
+        local_lever=local_levers(programmes.paid, setting),
+        rate={name: local_rate(state, setting, name) for name in of_type("transfer")},
+        promised={name: promised_rate(setting, name, t) for name in of_type("charge")},
         envelope=envelope,
         programme_paid=programmes.paid,
         programme_claimed=planned * np.ones((setting.runs, 1)),
@@ -67,9 +69,8 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
         readiness_next=improve_readiness(state.governments.readiness, infrastructure, setting),
         ambition_next=yardstick(state, setting),
         gate=occupancy_gate(quarter, setting),
-        shells_only=bool(schedule.shells_only[t]),
         envelope_weight=weight,
-        grants=p.joint_innovation_grant_share * programmes.paid[:, [joint]],
+        grants=p.joint_innovation_grant_share * joint,
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
         advantage=advantage(quarter, setting),
@@ -79,20 +80,57 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
 
 def levers(paid: Array, setting: Setting) -> dict[str, Array]:
     """Return the lever that each programme buys with what it is paid in a quarter, (runs, 1)."""
-    schedule = setting.schedule
     return {
-        name: buy_lever(setting, name, QUARTERS_A_YEAR * paid[:, [i]])
-        for i, name in enumerate(schedule.names)
-        if schedule.programme[i]
+        name: buy_lever(
+            setting,
+            name,
+            QUARTERS_A_YEAR * add_up(paid[:, [i]] for i in setting.schedule.of(name)),
+        )
+        for name in of_type("programme")
     }
+
+
+def local_levers(paid: Array, setting: Setting) -> dict[str, Array]:
+    """Return the lever in each prefecture of every programme that has a place, (runs, P).
+
+    0 where it does not act; its entries add up before the lever is bought.
+    """
+    reach, of = column_reach(setting), setting.schedule.of
+    return {
+        name: buy_lever(
+            setting, name, add_up(QUARTERS_A_YEAR * paid[:, [i]] * reach[i] for i in of(name))
+        )
+        for name in of_type("programme")
+        if instruments()[name].subject and name != "hub_readiness"
+    }
+
+
+def of_type(kind: str) -> list[str]:
+    """Return the instruments of a type, in the order of the table."""
+    return [name for name, row in instruments().items() if row.type == kind]
+
+
+def column_area(setting: Setting) -> Array:
+    """Return where each column of the schedule acts, 0 or 1 (columns, P)."""
+    return setting.once("acts in", lambda: setting.schedule.area(setting.world))
+
+
+def column_place(setting: Setting) -> Array:
+    """Return whose share of a prefecture part each column is, (columns, P)."""
+    return setting.once("pays", lambda: setting.schedule.place(setting.world))
+
+
+def column_reach(setting: Setting) -> Array:
+    """Return how far a yuan of each column goes in each prefecture, (columns, P)."""
+    return setting.once("a yuan reaches", lambda: setting.schedule.reach(setting.world))
 
 
 def hub_works(paid: Array, setting: Setting, t: int) -> Array:
     """Return works that the hub programme pays, M¥ (runs, P); those on record count in full."""
-    schedule, p = setting.schedule, setting.parameters
-    ready = schedule.column("hub_readiness")
-    effective = p.hub_readiness_effectiveness if t >= POLICY_START else 1.0
-    return np.asarray(effective * paid[:, [ready]] * schedule.place(setting.world)[ready])
+    place = column_place(setting)
+    effective = setting.parameters.hub_readiness_effectiveness if t >= POLICY_START else 1.0
+    columns = setting.schedule.of("hub_readiness")
+    return add_up(effective * paid[:, [i]] * place[i] for i in columns)
 
 
 def own_readiness(quarter: Quarter, left: Array, setting: Setting) -> Array:
@@ -115,7 +153,7 @@ def permitted(setting: Setting, t: int) -> Array:
     is built; the money stays unspent.
     """
     schedule, limit = setting.schedule, setting.parameters.investment_limit
-    projects = np.arange(len(schedule.names)) == schedule.column("hub_readiness")
+    projects = np.isin(np.arange(len(schedule.names)), schedule.of("hub_readiness"))
     return 1 - limit * projects * float(t >= POLICY_START)
 
 
@@ -127,6 +165,18 @@ def expected_rate(state: State, setting: Setting, column: int) -> Array:
     schedule, t = setting.schedule, state.period
     promised = schedule.rate[t, column] if schedule.envelope[t, column] > 0 else 0.0
     return float(promised) * state.governments.paid_share[:, [column]]
+
+
+def local_rate(state: State, setting: Setting, name: str) -> Array:
+    """Return the rate of a transfer that claimants in each prefecture count on, (runs, P)."""
+    area = column_area(setting)
+    return add_up(expected_rate(state, setting, i) * area[i] for i in setting.schedule.of(name))
+
+
+def promised_rate(setting: Setting, name: str, t: int) -> Array:
+    """Return the rate of a charge in each prefecture, (P,)."""
+    schedule, area = setting.schedule, column_area(setting)
+    return add_up(schedule.rate[t, i] * area[i] for i in schedule.of(name))
 
 
 def buy_lever(setting: Setting, name: str, spending: Array) -> Array:
@@ -235,10 +285,10 @@ def pay_programmes(quarter: Quarter, setting: Setting, due: Array, envelope: Arr
     Where the province cannot pay all that is planned, programmes and the envelopes of transfers
     are cut alike. `due` and `envelope` in M¥ (runs, instruments).
     """
-    schedule, world = setting.schedule, setting.world
+    schedule = setting.schedule
     observed = schedule.observed[quarter.state.period]
     cash = fiscal_cash(quarter, setting)
-    place = schedule.place(world)  # (I, P): whose prefecture share it is
+    place = column_place(setting)  # (I, P): whose prefecture share it is
     nation, province, prefecture = schedule.split.T  # (I,) each: who pays which share
     due = due * schedule.programme
     free = due * ~observed
@@ -303,11 +353,14 @@ def improve_readiness(readiness: Array, infrastructure: Array, setting: Setting)
 
 
 def diffusion_readiness(state: State, setting: Setting) -> Array:
-    """Return diffusion money of last quarter that went into readiness, M¥ (runs, P)."""
-    places = setting.world.prefectures
-    spread_out = places.ring_2 * places.budget_expenditure
-    spread_out = spread_out / max(spread_out.sum(), 1.0)
-    return np.asarray(state.governments.diffusion * spread_out)
+    """Return diffusion money of last quarter that went into readiness, M¥ (runs, P).
+
+    Each place of diffusion has the part of it that its envelope was of all.
+    """
+    place, columns = column_place(setting), setting.schedule.of("even_diffusion")
+    planned = setting.schedule.envelope[state.period - 1, columns]
+    part = safe_ratio(planned, planned.sum(keepdims=True))
+    return add_up(state.governments.diffusion * (part[k] * place[i]) for k, i in enumerate(columns))
 
 
 def readiness_part(setting: Setting) -> Array:
@@ -337,19 +390,34 @@ def settlement_gap(state: State, setting: Setting) -> Array:
 
 
 def advantage(quarter: Quarter, setting: Setting) -> Array:
-    """Return what subsidies add to the log of profitability of intelligent compute, (runs, 1)."""
-    state, drivers = quarter.state, quarter.drivers
-    schedule, p = setting.schedule, setting.parameters
-    output = expected_rate(state, setting, schedule.column("output_subsidy"))
-    capital = expected_rate(state, setting, schedule.column("capital_subsidy"))
-    intelligent = setting.world.kinds.intelligent
-    hall = drivers.hall_cost[:, intelligent] / p.expected_fill
-    server = drivers.server_cost[:, intelligent]
-    capital = capital * eligible_share(hall, server, bool(schedule.shells_only[state.period]))
-    diffusion = expected_rate(state, setting, schedule.column("even_diffusion"))
-    diffusion = (1 - p.diffusion_readiness_share) * diffusion * second_ring_share(state, setting)
+    """Return what subsidies add to the log of profitability of intelligent compute, (runs, 1).
+
+    The mean over the halls for it; a subsidy for some places counts by their part of them.
+    """
+    state, p, world = quarter.state, setting.parameters, setting.world
+    halls = state.centres.halls * world.centres.intelligent
+
+    def mean(rate: Array, empty: float = 1.0) -> Array:
+        return mean_over(spread(rate, world.centres.prefecture), halls, empty)
+
+    output = mean(local_rate(state, setting, "output_subsidy"))
+    capital = add_up(
+        mean(expected_rate(state, setting, i) * column_area(setting)[i])
+        * eligible_share(quarter, setting, i)[:, world.kinds.intelligent]
+        for i in setting.schedule.of("capital_subsidy")
+    )
+    diffusion = mean(local_rate(state, setting, "even_diffusion"), 0.0)
+    diffusion = (1 - p.diffusion_readiness_share) * diffusion
     kept = (1 - p.output_subsidy_price_share) / (1 - p.operating_cost_share)
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
+
+
+def eligible_share(quarter: Quarter, setting: Setting, column: int) -> Array:
+    """Return the share of capital cost that a column of the capital subsidy is for, (runs, K)."""
+    hall = quarter.drivers.hall_cost / setting.parameters.expected_fill
+    server = quarter.drivers.server_cost
+    shells_only = setting.schedule.shells_only[quarter.state.period, column]
+    return np.asarray(eligible_capital(hall, server, bool(shells_only)) / (hall + server))
 
 
 def eligible_capital(hall: Array, server: Array, shells_only: bool) -> Array:
@@ -357,24 +425,13 @@ def eligible_capital(hall: Array, server: Array, shells_only: bool) -> Array:
     return hall if shells_only else hall + server
 
 
-def eligible_share(hall: Array, server: Array, shells_only: bool) -> Array:
-    """Return the same as a share of their cost."""
-    return np.asarray(eligible_capital(hall, server, shells_only) / (hall + server))
+def charge_rate(payer: str, base: str, policy: Policy) -> Array | float:
+    """Return what all charges ask of a payer for a unit of a base, by prefecture (P,), or 0.
 
-
-def charge_rate(payer: str, base: str, policy: Policy) -> float:
-    """Return what all charges ask of a payer for a unit of a base, in the unit of the table."""
+    In the unit of the table.
+    """
     rows = [row for row in charges() if (row.payer, row.base) == (payer, base)]
-    return float(sum(policy.promised[row.name] for row in rows))
-
-
-def second_ring_share(state: State, setting: Setting) -> Array:
-    """Return the second ring's share of the province's halls for intelligent compute, (runs, 1)."""
-    world = setting.world
-    halls = state.centres.halls * world.centres.intelligent
-    there = world.centres.ring_2
-    whole = halls.sum(axis=1, keepdims=True)
-    return safe_ratio((halls * there).sum(axis=1, keepdims=True), whole)
+    return add_up(policy.promised[row.name] for row in rows) if rows else 0.0
 
 
 def yardstick(state: State, setting: Setting) -> Array:
@@ -387,10 +444,11 @@ def yardstick(state: State, setting: Setting) -> Array:
 
 def occupancy_gate(quarter: Quarter, setting: Setting) -> Array:
     """Return 1 where new halls are refused, (runs, cells): nowhere without the instrument."""
-    state, schedule = quarter.state, setting.schedule
-    active = schedule.rate[state.period, schedule.column("occupancy_gate")] > 0
+    state, schedule, area = quarter.state, setting.schedule, column_area(setting)
+    rate = add_up(schedule.rate[state.period, i] * area[i] for i in schedule.of("occupancy_gate"))
+    active = spread(rate, setting.world.cells.prefecture) > 0
     fill = state.centres.fill_history.mean(axis=1)
-    return setting.rules.refuse_halls(quarter, setting, fill) * float(active)
+    return np.asarray(setting.rules.refuse_halls(quarter, setting, fill) * active)
 
 
 def refuse_halls(quarter: Quarter, setting: Setting, fill: Array) -> Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ecosystem.inputs.places import area
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.drivers import workload_mix
 from ecosystem.stages.location import posted_price, variable_costs
+from ecosystem.stages.policy import column_area, expected_rate
 from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -95,17 +97,19 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
         quarter.policy,
         quarter.investment,
     )
-    p, centres = setting.parameters, setting.world.centres
+    p, world, centres = setting.parameters, setting.world, setting.world.centres
     cost = variable_costs(quarter, setting)
     price = posted_price(quarter, setting, cost)
     empty = np.maximum(investment.capacity - investment.servers, 0)
     size = investment.servers + p.empty_hall_weight * empty
     seen = centres.sum(size, "kind")
-    hub_share = safe_ratio(centres.sum(size * centres.in_hub, "kind"), seen)
-    voucher = policy.rate["compute_voucher"] * hub_share
-    output = 1 - p.output_subsidy_price_share * policy.rate["output_subsidy"]
+    rate = spread(policy.rate["output_subsidy"], centres.prefecture)
+    paid = by_kind_mean(1 - p.output_subsidy_price_share * rate, size * price, setting)
     mean_price = safe_ratio(centres.sum(size * price, "kind"), seen * drivers.price, empty=1.0)
-    mean_price = mean_price * output
+    mean_price = mean_price * paid
+    local, abroad = vouchers(quarter, size, setting)
+    voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
+    intelligent = world.kinds.intelligent
     served = served_quality(quarter, setting)
     quality = safe_ratio(centres.sum(size * served, "kind"), seen, empty=1.0)
     return Offer(
@@ -115,16 +119,60 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
         size=size,
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),
-        outside_price=mean_price * (1 - p.voucher_export_share * voucher),
+        price_by_place=mean_price[:, intelligent] * (1 - local[:, intelligent][:, 0]),
+        outside_price=mean_price * (1 - p.voucher_export_share * abroad),
         quality=quality * local_experience(quarter, setting),
     )
+
+
+def by_kind_mean(values: Array, weights: Array, setting: Setting) -> Array:
+    """Return the weighted mean of values of centres by kind, (runs, kinds); 1 where none weighs.
+
+    Where all are equal it is their value to the last bit.
+    """
+    centres, top = setting.world.centres, values.max(axis=1, keepdims=True)
+    part = centres.sum(weights * (values / top), "kind")
+    return np.asarray(top * safe_ratio(part, centres.sum(weights, "kind"), empty=1.0))
+
+
+def vouchers(quarter: Quarter, size: Array, setting: Setting) -> tuple[Array, Array]:
+    """Return what vouchers take off prices, for users at home (runs, kinds, P) and elsewhere.
+
+    Users find the compute for which there are vouchers by its `size`, (runs, centres). Vouchers
+    for users of some places are for nobody elsewhere, (runs, kinds).
+    """
+    world, schedule, area_of = setting.world, setting.schedule, column_area(setting)
+    seen = world.centres.sum(size, "kind")
+    at_home, abroad = [], []
+    for i in schedule.of("compute_voucher"):
+        there = world.centres.sum(size * area_of[i, world.centres.prefecture], "kind")
+        off = expected_rate(quarter.state, setting, i) * safe_ratio(there, seen)
+        users = schedule.columns[i].users
+        at_home.append(off[:, :, None] * area(users, world))
+        abroad.append(off * (not users))
+    return add_up(at_home), add_up(abroad)
+
+
+def user_weights(quarter: Quarter, setting: Setting) -> Array:
+    """Return the part of each prefecture in what users here want, (runs, kinds, prefectures).
+
+    AI firms want intelligent compute, parks general compute, universities the rest.
+    """
+    state, world = quarter.state, setting.world
+    by_park, own = park_demand(quarter, setting)
+    funds = world.universities.research_funds * np.ones((setting.runs, 1))
+    firms = world.firms.sum(state.firms.compute, "prefecture")
+    parks = world.parks.sum(by_park - own, "prefecture")
+    science = world.universities.sum(funds, "prefecture")
+    kinds = {"intelligent": firms, "general": parks}
+    return np.stack([kinds.get(kind, science) for kind in world.kinds], axis=1)
 
 
 def served_quality(quarter: Quarter, setting: Setting) -> Array:
     """Return service quality of centres with what the second ring gains (runs, centres)."""
     state, policy = quarter.state, quarter.policy
     world = setting.world
-    gain = policy.lever["second_ring_quality"] * world.centres.ring_2
+    gain = spread(policy.local_lever["second_ring_quality"], world.centres.prefecture)
     return np.asarray(state.centres.quality * (1 + gain))
 
 
@@ -153,6 +201,8 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     intelligent = work.intelligent
     real_time = intelligent & work.real_time
     price_here = offer.relative_price[:, world.kinds.intelligent]
+    if any(column.users for column in setting.schedule.columns):
+        price_here = spread(offer.price_by_place, world.firms.prefecture)
     by_firm = setting.rules.buy_compute(quarter, setting, price_here)
     adopters = adopters_by_cell(state, setting)
     by_park, own = park_demand(quarter, setting)
@@ -221,7 +271,7 @@ def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
     """Return compute that each AI firm wants, PFh (runs, slots): a rule.
 
     A share of sales that rises with the spread of large models, spent at the local `price` of
-    intelligent compute, over the reference (runs, 1).
+    intelligent compute, over the reference (runs, 1), or (runs, slots) where it differs by place.
     """
     return np.asarray(quarter.state.firms.sales * compute_of_sales(quarter.drivers, price, setting))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
-from ecosystem.stages.policy import eligible_capital
+from ecosystem.stages.bills import voucher_base
+from ecosystem.stages.policy import column_area, eligible_capital
 from ecosystem.state.ledger import by_level
-from ecosystem.state.records import Market, Quarter, Settlement
+from ecosystem.state.records import Quarter, Settlement
 from ecosystem.state.setting import Setting
 
 TRANSFERS = {
@@ -29,31 +32,34 @@ def settle(quarter: Quarter, setting: Setting) -> Settlement:
     province's cash; so cost never exceeds the envelope.
     """
     policy, schedule = quarter.policy, setting.schedule
-    column = {name: schedule.column(name) for name in TRANSFERS}
-    observed = {name: schedule.observed[quarter.state.period, i] for name, i in column.items()}
+    columns = [(i, name) for name in TRANSFERS for i in schedule.of(name)]
+    observed = schedule.observed[quarter.state.period]
+    sector = {i: getattr(setting.world, TRANSFERS[name]) for i, name in columns}
     claims = claims_by_member(quarter, setting)
-    claimants = {name: getattr(setting.world, sector) for name, sector in TRANSFERS.items()}
-    by_place = {name: claimants[name].sum(claim, "prefecture") for name, claim in claims.items()}
+    by_place = {i: sector[i].sum(claim, "prefecture") for i, claim in claims.items()}
     within = {
-        name: np.minimum(1, safe_ratio(policy.envelope[:, [i]], total(by_place[name]), empty=1.0))
-        for name, i in column.items()
+        i: np.minimum(1, safe_ratio(policy.envelope[:, [i]], total(by_place[i]), empty=1.0))
+        for i in claims
     }
     met = local_match(within, by_place, quarter, setting)
-    received, payers = {}, {}
+    received: dict[str, Array] = {}
+    payers: dict[str, Array] = {}
     claimed = policy.programme_claimed * schedule.programme
     paid = policy.programme_paid * schedule.programme
-    for name, i in column.items():
+    for i, name in columns:
         parts = transfer_parts(
-            schedule.split[i], within[name], met, policy.co_funding, bool(observed[name])
+            schedule.split[i], within[i], met, policy.co_funding, bool(observed[i])
         )
-        nation, province, prefecture = (part * by_place[name] for part in parts)
-        payers[name] = by_level(total(nation), total(province), prefecture)
-        received[name] = claims[name] * spread(add_up(parts), claimants[name].prefecture)
-        here = np.arange(len(schedule.names)) == i
-        claimed = claimed + total(by_place[name]) * here
-        paid = paid + total(payers[name]) * here
+        nation, province, prefecture = (part * by_place[i] for part in parts)
+        payer = by_level(total(nation), total(province), prefecture)
+        got = claims[i] * spread(add_up(parts), sector[i].prefecture)
+        payers[name] = payers[name] + payer if name in payers else payer
+        received[name] = received[name] + got if name in received else got
+        here = np.arange(len(schedule.columns)) == i
+        claimed = claimed + total(by_place[i]) * here
+        paid = paid + total(payer) * here
     return Settlement(
-        claims=claims,
+        claims={name: add_up(claims[i] for i in schedule.of(name)) for name in TRANSFERS},
         received=received,
         claimed=claimed,
         paid=paid,
@@ -63,13 +69,12 @@ def settle(quarter: Quarter, setting: Setting) -> Settlement:
 
 
 def local_match(
-    within: dict[str, Array], by_place: dict[str, Array], quarter: Quarter, setting: Setting
+    within: dict[int, Array], by_place: dict[int, Array], quarter: Quarter, setting: Setting
 ) -> tuple[Array, Array]:
     """Return the share of dues that prefectures (runs, P) and the province (runs, 1) can pay."""
-    policy, schedule = quarter.policy, setting.schedule
-    split = {name: schedule.split[schedule.column(name)] for name in TRANSFERS}
-    prefectures = add_up(split[n][2] * within[n] * by_place[n] for n in TRANSFERS)
-    province = add_up(split[n][1] * within[n] * total(by_place[n]) for n in TRANSFERS)
+    policy, split = quarter.policy, setting.schedule.split
+    prefectures = add_up(split[i][2] * within[i] * by_place[i] for i in within)
+    province = add_up(split[i][1] * within[i] * total(by_place[i]) for i in within)
     return (
         np.minimum(1, safe_ratio(policy.prefecture_left, prefectures, empty=1.0)),
         np.minimum(1, safe_ratio(policy.province_left, province, empty=1.0)),
@@ -88,33 +93,33 @@ def transfer_parts(
     return [split[0] * share * co_funding, split[1] * share, split[2] * share]
 
 
-def claims_by_member(quarter: Quarter, setting: Setting) -> dict[str, Array]:
-    """Return what each transfer is asked for, rate on paper times base, M¥ (runs, members)."""
-    p, centres = setting.parameters, setting.world.centres
-    market, policy, built = quarter.market, quarter.policy, quarter.investment
-    permitted = 1 - p.diffusion_readiness_share * p.investment_limit  # no projects, no claims
-    eligible = safe_ratio(voucher_base(market, setting), total(market.payments))
-    base = {
-        "capital_subsidy": eligible_capital(
-            built.hall_outlay, built.server_outlay, policy.shells_only
-        ),
-        "compute_voucher": eligible * market.revenue * centres.in_hub,
-        "tariff_discount": power_bill(quarter, setting),
-        "output_subsidy": market.posted,
-        "even_diffusion": centres.ring_2 * (built.hall_outlay + built.server_outlay) * permitted,
-        "industrial_centres": park_outlay(quarter, setting),
-    }
-    return {name: policy.promised[name] * base[name] for name in TRANSFERS}
+def claims_by_member(quarter: Quarter, setting: Setting) -> dict[int, Array]:
+    """Return what each column of a transfer is asked for, M¥ (runs, members), by column.
 
-
-def voucher_base(market: Market, setting: Setting) -> Array:
-    """Return sales of compute for which vouchers can be claimed, M¥ (runs, 1).
-
-    All that users at home pay, and a part of what users elsewhere pay.
+    Its rate on paper times the base of those who stand where it acts.
     """
-    at_home = total(market.payments[:, setting.world.regions.home_index])
-    elsewhere = total(market.payments) - at_home
-    return np.asarray(at_home + setting.parameters.voucher_export_share * elsewhere)
+    p, schedule, t = setting.parameters, setting.schedule, quarter.state.period
+    market, built, area = quarter.market, quarter.investment, column_area(setting)
+    permitted = 1 - p.diffusion_readiness_share * p.investment_limit  # no projects, no claims
+    outlay, sales = built.hall_outlay + built.server_outlay, total(market.payments)
+    base: dict[str, Callable[[int], Array]] = {
+        "capital_subsidy": lambda i: eligible_capital(
+            built.hall_outlay, built.server_outlay, bool(schedule.shells_only[t, i])
+        ),
+        "compute_voucher": lambda i: (
+            safe_ratio(voucher_base(i, quarter, setting), sales) * market.revenue
+        ),
+        "tariff_discount": lambda i: power_bill(quarter, setting),
+        "output_subsidy": lambda i: market.posted,
+        "even_diffusion": lambda i: outlay * permitted,
+        "industrial_centres": lambda i: park_outlay(quarter, setting),
+    }
+    return {
+        i: schedule.rate[t, i]
+        * (base[name](i) * spread(area[i], getattr(setting.world, sector).prefecture))
+        for name, sector in TRANSFERS.items()
+        for i in schedule.of(name)
+    }
 
 
 def power_bill(quarter: Quarter, setting: Setting) -> Array:
@@ -144,7 +149,7 @@ def park_outlay(quarter: Quarter, setting: Setting) -> Array:
 def park_energy(quarter: Quarter, setting: Setting) -> Array:
     """Return the power that parks use, MWh (runs, parks): AI and a strong industry save some."""
     p = setting.parameters
-    lever = quarter.policy.lever["strong_industry"]
+    lever = spread(quarter.policy.local_lever["strong_industry"], setting.world.parks.prefecture)
     saved = p.park_energy_gain + p.strong_industry_energy_gain * lever
     intensity = setting.world.parks.energy_intensity * (1 - saved * quarter.state.parks.adoption)
     return np.asarray(quarter.innovation.park_output * intensity)

@@ -24,13 +24,17 @@ def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
     mean_cost = makers.sum(m.cost * m.capacity, "stage") / makers.sum(m.capacity, "stage")
     price = setting.rules.ask_price(quarter, setting)
     weight = makers.quality * np.exp((1 - p.armington_elasticity) * np.log(price))
-    preference = mean_cost * (1 - quarter.policy.lever["equipment_chain"])
+    supported = spread(quarter.policy.local_lever["equipment_chain"], makers.prefecture)
+    most = supported.max(axis=1, keepdims=True)
+    part = makers.sum(safe_ratio(supported, most) * m.capacity, "stage")
+    preference = mean_cost * (1 - most * safe_ratio(part, makers.sum(m.capacity, "stage")))
     preference = preference * home_price / import_price
+    favour = np.exp((1 - p.armington_elasticity) * np.log((1 - supported) / (1 - most)))
     share = kernels.armington_share(
         p.stack("home_preference", stages), preference, p.armington_elasticity
     )
-    units = orders * share / home_price
-    downstream = redistribute(units, weight, m.capacity, makers.stage_start, makers.stage)
+    units, chosen = orders * share / home_price, weight * favour
+    downstream = redistribute(units, chosen, m.capacity, makers.stage_start, makers.stage)
     made = makers.sum(downstream, "stage")
     upstream, intermediate = sell_upstream(quarter, made, weight, setting)
     output = downstream + upstream
@@ -164,7 +168,8 @@ def expand_capacity(quarter: Quarter, setting: Setting, expected: Array) -> Arra
     """
     p = setting.parameters
     kept = quarter.state.makers.capacity * (1 - p.maker_depreciation)
-    chain = quarter.policy.lever["equipment_chain"]
+    where = setting.world.makers.prefecture
+    chain = spread(quarter.policy.local_lever["equipment_chain"], where)
     speed = p.maker_expansion_speed * (1 + p.chain_expansion_gain * chain)
     return np.asarray(speed * np.maximum(expected / p.maker_target_use - kept, 0))
 

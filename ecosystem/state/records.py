@@ -66,11 +66,12 @@ class Policy:
     """Levers and payments of one quarter."""
 
     lever: Mapping[str, Array]  # programmes: strength bought, (runs, 1)
-    rate: Mapping[str, Array]  # transfers: expected effective rate r * paid share, (runs, 1)
-    promised: Mapping[str, float]  # transfers and charges: rate on paper
-    envelope: Array  # M¥ this quarter for transfers (runs, instruments)
-    programme_paid: Array  # M¥ this quarter (runs, instruments)
-    programme_claimed: Array  # M¥ this quarter (runs, instruments)
+    local_lever: Mapping[str, Array]  # the same where it acts, (runs, prefectures)
+    rate: Mapping[str, Array]  # transfers: expected rate r * paid share, (runs, prefectures)
+    promised: Mapping[str, Array]  # charges: rate on paper, (prefectures,)
+    envelope: Array  # M¥ this quarter for transfers (runs, columns of the schedule)
+    programme_paid: Array  # M¥ this quarter (runs, columns)
+    programme_claimed: Array  # M¥ this quarter (runs, columns)
     level_paid: Array  # M¥ of programmes by level (runs, 3): nation, province, prefectures
     prefecture_paid: Array  # M¥ of programmes and readiness (runs, prefectures)
     prefecture_left: Array  # M¥ still free for transfers (runs, prefectures)
@@ -82,8 +83,7 @@ class Policy:
     readiness_next: Array  # (runs, prefectures)
     ambition_next: Array  # (runs, prefectures)
     gate: Array  # 1 where new halls are refused (runs, cells)
-    shells_only: bool  # the capital subsidy pays for halls only
-    envelope_weight: Array  # (runs, instruments)
+    envelope_weight: Array  # (runs, columns)
     grants: Array  # M¥ of research grants inside programmes (runs, 1)
     fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
     local_settlement: Array  # share of centres' surplus that is settled here (runs, 1)
@@ -166,6 +166,7 @@ class Offer:
     size: Array  # PFLOPS that buyers see: servers and part of empty halls (runs, centres)
     size_by_kind: Array  # (runs, kinds)
     relative_price: Array  # to users here, after support, over the reference (runs, kinds)
+    price_by_place: Array  # of intelligent compute to users in each place (runs, prefectures)
     outside_price: Array  # the same to users elsewhere (runs, kinds)
     quality: Array  # of service, with local experience (runs, kinds)
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.faults import Fault, InputError
 from ecosystem.inputs.options import Options
 from experiments.command.request import Request, RunOptions
 from experiments.comparison.options import CompareOptions
@@ -236,13 +236,26 @@ def reproduce(
 @app.command(name="list")
 def list_(
     topic: Annotated[Topic | None, typer.Argument()] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="After packages: a package or file, of which to say what it is."),
+    ] = None,
     lang: Lang = Language.en,
     json: Json = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print the package as a file to start from.")
+    ] = False,
 ) -> None:
     """List what can be set and what is reported; without a topic, how much there is of each."""
     with exits():
-        from experiments.command.listing import listing
+        from experiments.command.listing import listing, package
 
+        if (name or toml) and (topic is not Topic.packages or not name):
+            words = "packages and the name of one, to say what it is"
+            raise InputError([Fault("list", name or "--toml", words)])
+        if name:
+            typer.echo(package(name, lang.value, as_json=json, as_toml=toml))
+            return
         typer.echo(listing(topic.value if topic else None, lang.value, as_json=json))
 
 

@@ -12,12 +12,18 @@ from typing import Any
 from calibration.targets import load_targets
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.places import check_places
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
+from experiments.command.resolve import replacements
+from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import instruments_on
 from experiments.report.messages import pad, percent, text, width, wrap
+from experiments.report.package_words import changes_page, package_file
+from experiments.report.tables import terminal
 
 COLUMNS = 100
 Rows = list[dict[str, Any]]
@@ -61,6 +67,7 @@ def _instruments(lang: str) -> Rows:
                     "/".join(f"{100 * share:.0f}" for share in shares) if any(shares) else ""
                 ),
                 "legal": row.legal_status,
+                "place": " ".join(row.places),
                 "title": f"{getattr(row, f'title_{lang}')}: {row.acts_on}",
             }
         )
@@ -144,6 +151,36 @@ def listing(topic: str | None, lang: str = "en", *, as_json: bool = False) -> st
     return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows)
 
 
+def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool = False) -> str:
+    """Return what one package or scenario file changes against the reference.
+
+    In words, as JSON, or (a package alone) as a TOML file to start from.
+
+    Raises
+    ------
+    InputError
+        The scenario has faults, or it is a file and is asked for as one.
+    """
+    scenario, reference = resolve(name, "NAME"), resolve(REFERENCE)
+    if as_toml and name not in package_names():
+        faults = FaultList()
+        faults.name("--toml", name, package_names())
+        faults.raise_if_any()
+    if as_toml:
+        return package_file(scenario, reference).rstrip()
+    if as_json:
+        own = [layer.present_value for layer in scenario.layers if layer.own]
+        answer = {
+            "package": scenario.name,
+            "title_en": scenario.title_en,
+            "title_zh": scenario.title_zh,
+            "budget": next((value for value in own if value is not None), None),
+            "changes": package_changes(scenario, reference),
+        }
+        return json.dumps(answer, ensure_ascii=False)
+    return terminal(changes_page([scenario], reference, lang), COLUMNS)
+
+
 def _overview(rows: Rows) -> str:
     lines = []
     for row in rows:
@@ -199,8 +236,12 @@ def check(files: Sequence[Path], lang: str = "en") -> str:
             if file.is_dir():
                 load_world(file)
                 continue
-            for words in build_schedule(resolve(file)).warnings:
+            scenario = resolve(file)
+            check_places(faults, [scenario], load_world("full"))
+            for words in build_schedule(scenario).warnings:
                 print(f"warning: {words}", file=sys.stderr)
+            for words in replacements(scenario, resolve(REFERENCE)):
+                print(f"note: {words}", file=sys.stderr)
         except InputError as error:
             faults.faults += error.faults
     faults.raise_if_any()

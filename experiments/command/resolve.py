@@ -11,6 +11,7 @@ from typing import Any
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
+from ecosystem.inputs.places import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world
@@ -19,7 +20,9 @@ from experiments.comparison.budget import has_own_money, with_budget
 from experiments.comparison.compare import require_something_to_compare, scenarios_with_reference
 from experiments.comparison.equal_money import Priced
 from experiments.comparison.options import OWN, PLANNED
+from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import assumptions_apart, instruments_on
+from experiments.report.package_words import replaced_words
 
 
 def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
@@ -46,7 +49,7 @@ def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
     scenarios, name = scenarios_with_reference(named, reference)
     if not alone:
         collect(partial(require_something_to_compare, scenarios, name))
-    collect(partial(load_world, asked.world))
+    world = collect(partial(load_world, asked.world))
     base = next(one for one in scenarios if one.name == name)
 
     def override(scenario: ResolvedScenario) -> ResolvedScenario:
@@ -62,6 +65,8 @@ def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
     if request.decompose and (len(scenarios) != 2 or name != REFERENCE):
         words = f"--decompose with exactly one package, against {REFERENCE}"
         faults.add("compare", [one.name for one in scenarios], words)
+    if world:
+        check_places(faults, [one for one in changed if one], world)
     faults.raise_if_any()
     budget = None if request.kind == "run" else asked.budget
     if budget is None:
@@ -105,16 +110,28 @@ def with_shared_edits(scenario: ResolvedScenario, reference: ResolvedScenario) -
     return replace(scenario, layers=tuple(below))
 
 
+def replacements(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+    """Return a line for each instrument for which a scenario replaces what the reference pays."""
+    return [
+        f"{scenario.name}: {one['instrument']} {replaced_words(one, reference.name)}"
+        for one in package_changes(scenario, reference)
+        if one["replaces"]
+    ]
+
+
 def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
     """Say on standard error what the scenarios cannot spend, even if the user wants quiet.
 
-    And what a scenario assumes otherwise than the reference: that is no effect of policy.
+    And what a scenario assumes otherwise than the reference, which is no effect of policy, and
+    where it replaces what the reference pays instead of adding to it.
     """
     base = next((one for one in scenarios if one.name == reference), None)
     for scenario in scenarios:
         if base and (apart := assumptions_apart(scenario, base)):
             words = f"assumes otherwise than {reference}: {'; '.join(apart)}"
             print(f"warning: {scenario.name} {words}", file=sys.stderr)
+        for words in replacements(scenario, base) if base else ():
+            print(f"note: {words}", file=sys.stderr)
     for words in dict.fromkeys(
         words for scenario in scenarios for words in build_schedule(scenario).warnings
     ):

@@ -100,10 +100,10 @@ def money_by_instrument(scenario: ResolvedScenario, layer: int) -> dict[str, flo
     schedule = build_schedule(replace(scenario, layers=scenario.layers[: layer + 1]))
     touched = np.zeros_like(schedule.own)
     for edit in scenario.layers[layer].edits:
-        touched[edit.start : edit.end + 1, schedule.column(edit.instrument)] = True
+        touched[edit.start : edit.end + 1, schedule.of(edit.instrument)] = True
     money = np.where(touched, schedule.spending + schedule.envelope, 0.0)
     value = discount_factors(public_discount_rate(scenario)) @ money / 4
-    return dict(zip(schedule.names, map(float, value), strict=True))
+    return {name: float(value[schedule.of(name)].sum()) for name in instruments()}
 
 
 def subset(

@@ -12,6 +12,7 @@ from ecosystem.inputs.schedule import build_schedule, planned_present_value, pub
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.kernels import discount_factor
 from ecosystem.runs.result import Result
+from experiments.comparison.package_changes import package_changes
 
 LEVELS = ("national", "provincial", "prefecture")
 PAID = {level: f"public_cost_{level}" for level in LEVELS}
@@ -94,13 +95,9 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
 
 def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
     """Return the instruments in force in both scenarios from 2025Q3 on, but with other plans."""
-    mine, other = (build_schedule(one) for one in (scenario, reference))
     both = set(instruments_on(scenario)) & set(instruments_on(reference))
-    parts = [
-        (getattr(mine, name) != getattr(other, name))[POLICY_START:].any(axis=0)
-        for name in ("rate", "spending", "envelope")
-    ]
-    return [name for i, name in enumerate(mine.names) if name in both and any(p[i] for p in parts)]
+    changes = package_changes(scenario, reference)
+    return [one["instrument"] for one in changes if one["instrument"] in both]
 
 
 def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:

@@ -27,6 +27,7 @@ from experiments.report import money_view, notes
 from experiments.report.charts import Chart, figure_language
 from experiments.report.figures import ranked_differences, shown, standing_out
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
+from experiments.report.package_words import changes_page
 from experiments.report.scoreboard_view import scoreboard_page
 from experiments.report.tables import NARROW, Page, Table, terminal
 
@@ -41,7 +42,9 @@ BOTH = 2
 def full(found: ComparisonResult, lang: str = "en") -> Page:
     """Return everything: what each package is, every outcome, who beats whom, how to read."""
     result = found.result
-    blocks = [_packages(found, lang), money_view.equal_page(found, lang)]
+    base = next(one for one in result.resolved if one.name == found.reference)
+    changes = changes_page(result.resolved, base, lang)
+    blocks = [_packages(found, lang), changes, money_view.equal_page(found, lang)]
     blocks += [_payback(found, lang), _beats(found, lang)]
     blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
     blocks.append(scoreboard_page(found, lang))

@@ -70,16 +70,19 @@ class Prefecture:
 
 @dataclass
 class Instrument:
-    """A policy instrument: what is planned, and what became of it."""
+    """An entry of a policy instrument: what is planned, and what became of it."""
 
     name: str
     programme: bool
-    place: str  # whose prefectures pay the prefectures' share: hub, ring_1, ring_2 or all
+    usual: str  # where the instrument acts if nobody says otherwise: hub, ring_1, ring_2 or all
+    place: str  # where this entry acts, with bars between several names
+    users: str  # whose vouchers these are, all if blank
     split: tuple[float, float, float]  # nation, province, prefectures
     rate: list[float]  # by quarter
     spending: list[float]  # million yuan a year
     envelope: list[float]  # million yuan a year
     observed: list[bool]
+    shells_only: list[bool]
     paid_share: float
     envelope_weight: float
     claimed: float
@@ -247,8 +250,7 @@ class Agents:
     domains: list[str]
     nation: Nation
     province: Province
-    instruments: dict[str, Instrument]
-    shells_only: list[bool]  # by quarter
+    instruments: list[Instrument]
     table: list[list[float]]  # [quarter][kind] national capacity, PFLOPS
     prefectures: list[Prefecture]
     centres: list[Centre]
@@ -274,6 +276,10 @@ class Agents:
     def by_kind(self, stem: str) -> list[float]:
         """Return a parameter that has one value a kind."""
         return [getattr(self.p, f"{stem}_{kind}") for kind in self.kinds]
+
+    def entries(self, name: str) -> list[Instrument]:
+        """Return the entries of an instrument."""
+        return [tool for tool in self.instruments if tool.name == name]
 
     def of_cell(self, kind: int, prefecture: int) -> list[Centre]:
         """Return the centres of a (kind, prefecture) cell."""

@@ -308,7 +308,9 @@ def settle(
     delivered = [[0.0 for _ in agents.workloads] for _ in regions]
     payments = [[0.0 for _ in agents.workloads] for _ in regions]
     revenue = [0.0 for _ in agents.centres]
-    discount = 1 - p.output_subsidy_price_share * policy["rate"]["output_subsidy"][0]
+    discount = [
+        1 - p.output_subsidy_price_share * rate for rate in policy["rate"]["output_subsidy"]
+    ]
     for kind in range(len(agents.kinds)):
         for order in CLASSES:
             works = works_of(agents, kind, order)
@@ -322,7 +324,8 @@ def settle(
             income = 0.0
             for i, centre in enumerate(agents.centres):
                 if centre.kind == kind:
-                    price = routing["offer"]["price"][i] * ratio(value, quantity) * discount
+                    price = routing["offer"]["price"][i] * ratio(value, quantity)
+                    price *= discount[centre.prefecture]
                     earned = price * by_class[order][i] / 1e6
                     revenue[i] += earned
                     income += earned
@@ -333,12 +336,16 @@ def settle(
     works = works_of(agents, GENERAL, BATCH)
     sent = sum(routing["inflow"][g][w] for g in regions for w in works)
     for i, hours in enumerate(stand_in):
-        earned = hours * p.substitution_ratio * drivers["price"][GENERAL] * discount / 1e6
+        earned = hours * p.substitution_ratio * drivers["price"][GENERAL] / 1e6
+        earned *= discount[agents.centres[i].prefecture]
         revenue[i] += earned
         for g in regions:
             for w in works:
                 payments[g][w] += earned * ratio(routing["inflow"][g][w], sent)
-    posted = [earned / discount for earned in revenue]
+    posted = [
+        earned / discount[centre.prefecture]
+        for centre, earned in zip(agents.centres, revenue, strict=True)
+    ]
     return {"revenue": revenue, "posted": posted, "delivered": delivered, "payments": payments}
 
 

@@ -15,9 +15,9 @@ from .closed_forms import ratio, shares
 from .exits import reference_exits
 from .finance import as_columns, reference_assets, reference_books
 from .parks import park_accounts
-from .policy import readiness_part
+from .policy import lies_in, readiness_part
 from .public import government_accounts, owners_take, passive_deposits, tax_shares
-from .settlement import power_bill, reference_settlement, voucher_base
+from .settlement import bills_by_place, power_bill, reference_settlement, voucher_base
 
 USERS = 6  # of compute at home
 FIRMS, DEPLOYMENTS, PARKS, GOVERNMENT, UNIVERSITIES, BRANCHES = range(USERS)
@@ -128,40 +128,55 @@ def compute_bills(
     exports = math.fsum(
         math.fsum(market["payments"][g]) for g, region in enumerate(agents.regions) if g != home
     )
-    # The voucher lowers what is eligible of every buyer's bill in the same proportion.
-    eligible = voucher_base(agents, market)
-    relief = ratio(math.fsum(settlement["payers"]["compute_voucher"]), math.fsum(eligible))
+    # A voucher lowers what is eligible of every buyer's bill in the same proportion.
+    tools = agents.entries("compute_voucher")
+    by_place = bills_by_place(agents, market)
+    relief = []
+    for tool in tools:
+        paid = settlement["paid"][agents.instruments.index(tool)]
+        relief.append(ratio(paid, sum(voucher_base(agents, market, tool, by_place))))
+    for_all = sum(part for part, tool in zip(relief, tools, strict=True) if not tool.users)
+    local = [
+        sum(part for part, tool in zip(relief, tools, strict=True) if lies_in(place, tool.users))
+        for place in agents.prefectures
+    ]
+    branches = sum(paid * part for paid, part in zip(by_place["branches"], local, strict=True))
+    if not any(tool.users for tool in tools):
+        branches = at_home[BRANCHES] * for_all
+    abroad_too = agents.p.voucher_export_share * exports * for_all
 
     weights = {
-        "firms": routing["local"]["by_firm"],
-        "parks": [park.output for park in agents.parks],
-        "government": [1.0],
-        "universities": [university.research_funds for university in agents.universities],
+        "firms": (routing["local"]["by_firm"], agents.firms),
+        "parks": ([park.output for park in agents.parks], agents.parks),
+        "universities": ([u.research_funds for u in agents.universities], agents.universities),
     }
 
-    def bills(sector: str, *users: int) -> list[float]:
-        here = math.fsum(at_home[user] for user in users)
-        there = math.fsum(abroad[user] for user in users)
-        return share_out(here * (1 - relief) + there, weights[sector])
-
     def back(sector: str, *users: int) -> list[float]:
-        return share_out(relief * math.fsum(at_home[user] for user in users), weights[sector])
+        weight, members = weights[sector]
+        here = share_out(math.fsum(at_home[user] for user in users), weight)
+        return [paid * local[member.prefecture] for paid, member in zip(here, members, strict=True)]
 
-    province = [0.0] * len(agents.prefectures) + back("government", GOVERNMENT) + [0.0]
+    def bills(sector: str, *users: int) -> list[float]:
+        paid = share_out(
+            math.fsum(at_home[user] + abroad[user] for user in users), weights[sector][0]
+        )
+        return [a - b for a, b in zip(paid, back(sector, *users), strict=True)]
+
+    government = for_all * at_home[GOVERNMENT]
     return {
         "firms": bills("firms", FIRMS),
         "parks": bills("parks", DEPLOYMENTS, PARKS),
-        "government": bills("government", GOVERNMENT)[0],
+        "government": at_home[GOVERNMENT] - government + abroad[GOVERNMENT],
         "universities": bills("universities", UNIVERSITIES),
         "vouchers": {
             "firms": back("firms", FIRMS),
             "parks": back("parks", DEPLOYMENTS, PARKS),
-            "government": province,
+            "government": [0.0] * len(agents.prefectures) + [government, 0.0],
             "universities": back("universities", UNIVERSITIES),
-            "world": [(eligible[1] + at_home[BRANCHES]) * relief],
+            "world": [abroad_too + branches],
         },
         "exports": exports,
-        "from_outside": exports - eligible[1] * relief + at_home[BRANCHES] * (1 - relief),
+        "from_outside": exports - abroad_too + at_home[BRANCHES] - branches,
         "abroad": abroad,
     }
 

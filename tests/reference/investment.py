@@ -110,7 +110,8 @@ def arrive(
         "arrived": delivered,
         "scrapped": kept + delivered - servers,
         "power": old * centre.power + (1 - old) * new_power,
-        "pue": old * centre.pue + (1 - old) * min(centre.pue, standard_pue(agents, policy)),
+        "pue": old * centre.pue
+        + (1 - old) * min(centre.pue, standard_pue(agents, policy, centre.prefecture)),
         "waiting": waiting,
         "next_halls": next_halls,
         "room": max(capacity + next_halls - servers - sum(waiting), 0.0),

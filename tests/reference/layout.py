@@ -121,7 +121,6 @@ def from_state(state: Any, setting: Any, run: int) -> Agents:
         ),
         province=province_from(state, world, run, deposits[-2]),
         instruments=instruments_from(state, setting, run),
-        shells_only=plain(setting.schedule.shells_only),
         table=table,
         prefectures=prefectures_from(state, world, run, deposits),
         centres=centres,
@@ -177,24 +176,27 @@ def province_from(state: Any, world: Any, run: int, cash: float) -> Province:
     )
 
 
-def instruments_from(state: Any, setting: Any, run: int) -> dict[str, Instrument]:
-    """Return the instruments with their plans, by name."""
+def instruments_from(state: Any, setting: Any, run: int) -> list[Instrument]:
+    """Return the entries of instruments with their plans."""
     plan, table = setting.schedule, instruments()
     rows = state_rows(state.governments, run, tuple(INSTRUMENT_STATE))
-    return {
-        name: Instrument(
-            name=name,
+    return [
+        Instrument(
+            name=one.name,
             programme=bool(plan.programme[i]),
-            place=table[name].place,
+            usual=table[one.name].place,
+            place=one.place or table[one.name].place,
+            users=one.users,
             split=tuple(plain(plan.split[i])),
             rate=plain(plan.rate[:, i]),
             spending=plain(plan.spending[:, i]),
             envelope=plain(plan.envelope[:, i]),
             observed=plain(plan.observed[:, i]),
+            shells_only=plain(plan.shells_only[:, i]),
             **rows[i],
         )
-        for i, name in enumerate(plan.names)
-    }
+        for i, one in enumerate(plan.columns)
+    ]
 
 
 def prefectures_from(state: Any, world: Any, run: int, deposits: list[float]) -> list[Prefecture]:

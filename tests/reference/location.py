@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import CORE, HOURS, RING_1, RING_2, Agents, Centre
+from .agents import CORE, HOURS, RING_1, Agents, Centre
 from .closed_forms import expected_use, logit_shares, poisson, profitability, shares
+from .policy import expected_rate, lies_in
 
 TIERS = ("core", "ring_1", "ring_2", "other")
 HUB_DESIGNATED = 7  # 2021Q4
@@ -41,19 +42,18 @@ def variable_cost(
     """Return kW * PUE * tariff less relief, yuan/PFh (2.1)."""
     pue = running_pue(agents, policy, centre.prefecture, centre.pue)
     tariff = drivers["electricity"][centre.prefecture]
-    return centre.power * pue * tariff * (1 - policy["rate"]["tariff_discount"][0])
+    return centre.power * pue * tariff * (1 - policy["rate"]["tariff_discount"][centre.prefecture])
 
 
 def running_pue(agents: Agents, policy: dict[str, Any], place: int, pue: float) -> float:
     """Return the PUE in operation: a quality programme saves cooling in the second ring."""
-    if agents.prefectures[place].tier == RING_2:
-        pue -= agents.p.second_ring_pue_gain * policy["lever"]["second_ring_quality"][0]
-    return max(pue, 1.0)
+    saved = agents.p.second_ring_pue_gain * policy["local_lever"]["second_ring_quality"][place]
+    return max(pue - saved, 1.0)
 
 
-def standard_pue(agents: Agents, policy: dict[str, Any]) -> float:
-    """Return the PUE of halls built now; a green standard asks for less."""
-    saved = agents.p.green_pue_gain * policy["lever"]["green_standard"][0]
+def standard_pue(agents: Agents, policy: dict[str, Any], place: int) -> float:
+    """Return the PUE of halls built now in a place; a green standard asks for less."""
+    saved = agents.p.green_pue_gain * policy["local_lever"]["green_standard"][place]
     return max(agents.p.new_pue - saved, 1.0)
 
 
@@ -61,10 +61,10 @@ def new_unit_cost(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> float:
     """Return the same for a unit that the centre would build now, yuan/PFh."""
-    built = min(centre.pue, standard_pue(agents, policy))
+    built = min(centre.pue, standard_pue(agents, policy, centre.prefecture))
     pue = running_pue(agents, policy, centre.prefecture, built)
     tariff = drivers["electricity"][centre.prefecture]
-    relief = policy["rate"]["tariff_discount"][0]
+    relief = policy["rate"]["tariff_discount"][centre.prefecture]
     return drivers["power"][centre.kind] * pue * tariff * (1 - relief)
 
 
@@ -86,23 +86,25 @@ def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
 def expected_support(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the share of the price and, by kind, of full cost that transfers promise.
+    """Return the share of the price and of full cost that transfers promise, by prefecture.
 
-    What diffusion adds for the second ring is for halls and servers; the rest is readiness.
+    What diffusion adds is for halls and servers; the rest is readiness.
     """
-    p = agents.p
-    capital = []
-    for kind in range(len(agents.kinds)):
-        share = policy["rate"]["capital_subsidy"][0]
-        if policy["shells_only"]:
+    p, places = agents.p, agents.prefectures
+    capital = [[0.0 for _ in places] for _ in agents.kinds]
+    for tool in agents.entries("capital_subsidy"):
+        for kind, by_place in enumerate(capital):
             hall = drivers["hall_cost"][kind] / p.expected_fill
-            share *= hall / full_cost(agents, drivers, kind)
-        capital.append(share)
-    kept = 1 - p.output_subsidy_price_share
+            part = hall / full_cost(agents, drivers, kind)
+            part = part if tool.shells_only[agents.period] else 1.0
+            for i, place in enumerate(places):
+                if lies_in(place, tool.place):
+                    by_place[i] += part * expected_rate(tool, agents.period)
+    kept, spread_out = 1 - p.output_subsidy_price_share, 1 - p.diffusion_readiness_share
     return {
-        "output": kept * policy["rate"]["output_subsidy"][0],
+        "output": [kept * rate for rate in policy["rate"]["output_subsidy"]],
         "capital": capital,
-        "second_ring": (1 - p.diffusion_readiness_share) * policy["rate"]["even_diffusion"][0],
+        "diffusion": [spread_out * rate for rate in policy["rate"]["even_diffusion"]],
     }
 
 
@@ -115,21 +117,20 @@ def index(
     cost: float,
     use: float,
     foresight: float,
-    tier: int | None,
+    place: int,
 ) -> float:
-    """Return the profitability of a new unit of a kind (2.3) in a tier, None for rivals."""
+    """Return the profitability of a new unit of a kind (2.3) in a prefecture."""
     p = agents.p
-    diffusion = support["second_ring"] if tier == RING_2 else 0.0
     return profitability(
         p,
-        price=price * (1 - p.operating_cost_share + support["output"]),
+        price=price * (1 - p.operating_cost_share + support["output"][place]),
         variable_cost=cost,
         use=use,
         capital=full_cost(agents, drivers, kind),
         upkeep=p.maintenance_share * drivers["server_cost"][kind] / drivers["server_price"][kind],
         depreciation=agents.by_kind("server_depreciation")[kind],
         price_fall=foresight * drivers["price_decline"][kind],
-        subsidy=support["capital"][kind] + diffusion,
+        subsidy=support["capital"][kind][place] + support["diffusion"][place],
     )
 
 
@@ -150,8 +151,8 @@ def centre_index(
         foresight = p.foresight
     cost = new_unit_cost(agents, drivers, policy, centre)
     price = earned_price(drivers, centre, cost)
-    tier = agents.prefectures[centre.prefecture].tier
-    return index(agents, drivers, support, centre.kind, price, cost, use, foresight, tier)
+    place = centre.prefecture
+    return index(agents, drivers, support, centre.kind, price, cost, use, foresight, place)
 
 
 def cell_use(agents: Agents, kind: int, place: int) -> float:
@@ -220,14 +221,17 @@ def with_anchors(
     """Return shares after anchor tenants took a part from all to the core and the first ring."""
     moved = agents.p.anchor_hall_gain * policy["lever"]["anchor_tenants"][0]
     theirs = [
-        place.tier in (CORE, RING_1) and policy["gate"][agents.cells().index((kind, i))] == 0
+        policy["local_lever"]["anchor_tenants"][i]
+        if place.tier in (CORE, RING_1) and policy["gate"][agents.cells().index((kind, i))] == 0
+        else 0.0
         for i, place in enumerate(agents.prefectures)
     ]
-    result = [(1 - moved) * part for part in share]
-    for i, chosen in enumerate(theirs):
-        if chosen:
-            result[i] += moved / sum(theirs)
-    return result
+    if sum(theirs) == 0:
+        return share
+    return [
+        (1 - moved) * part + moved * chosen / sum(theirs)
+        for part, chosen in zip(share, [*theirs, 0.0], strict=True)
+    ]
 
 
 def place_utility(
@@ -250,8 +254,7 @@ def place_utility(
         price += weight * earned_price(drivers, centre, own)
         cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
-    tier = prefecture.tier
-    profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, tier)
+    profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, place)
     fill = cell_fill(
         agents,
         drivers,
@@ -267,16 +270,14 @@ def place_utility(
     utility -= p.diversification * halls / market
     utility += p.fill_feedback * (fill - p.neutral_fill)
     utility += p.yardstick_strength * prefecture.ambition
-    if agents.instruments["local_settlement_rule"].rate[agents.period] > 0:
+    if any(tool.rate[agents.period] > 0 for tool in agents.entries("local_settlement_rule")):
         utility -= p.settlement_aversion * max(p.settlement_floor - p.local_settlement, 0)
-    if prefecture.hub:
-        bonus = policy["lever"]["hub_steering"][0]
-        if agents.period >= HUB_DESIGNATED:
-            bonus += p.hub_bonus * prefecture.readiness
-        utility += getattr(p, f"hub_factor_{name}") * bonus
-    else:
+    bonus = policy["local_lever"]["hub_steering"][place]
+    if prefecture.hub and agents.period >= HUB_DESIGNATED:
+        bonus += p.hub_bonus * prefecture.readiness
+    if not prefecture.hub:
         utility += p.readiness_effect * prefecture.readiness
-    return utility
+    return utility + getattr(p, f"hub_factor_{name}") * bonus
 
 
 def rival_utility(
@@ -291,13 +292,13 @@ def rival_utility(
     profit = index(
         agents,
         drivers,
-        {"output": 0.0, "capital": [0.0 for _ in agents.kinds]},
+        {"output": [0.0], "capital": [[0.0] for _ in agents.kinds], "diffusion": [0.0]},
         kind,
         drivers["rival_price"][0] * drivers["price"][kind] * drivers["multiplier"][kind],
         drivers["power"][kind] * bill,
         use,
         p.foresight,
-        None,
+        0,
     )
     return (
         math.log(n)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .agents import GENERAL, Agents
 from .closed_forms import shares
+from .policy import lies_in
 from .routing import output_at, park_output
 from .settlement import park_outlays
 
@@ -14,8 +15,15 @@ Record = dict[str, Any]
 
 def adoption_supports(agents: Agents, policy: Record) -> list[float]:
     """Return what each park gets of the programme for strong industry, by output, M¥."""
-    paid = policy["programme_paid"][list(agents.instruments).index("strong_industry")]
-    return [paid * share for share in shares([park_output(agents, k) for k in agents.parks])]
+    got = [0.0 for _ in agents.parks]
+    for tool, paid in zip(agents.instruments, policy["programme_paid"], strict=True):
+        if tool.name == "strong_industry":
+            there = [lies_in(agents.prefectures[k.prefecture], tool.place) for k in agents.parks]
+            weights = [
+                park_output(agents, k) * ok for k, ok in zip(agents.parks, there, strict=True)
+            ]
+            got = [a + paid * b for a, b in zip(got, shares(weights), strict=True)]
+    return got
 
 
 def adoption_capital(agents: Agents, park: Any, adoption: float, period: int) -> float:
@@ -36,13 +44,13 @@ def park_accounts(
 ) -> list[Record]:
     """Return the quarter of each park."""
     p, result = agents.p, []
-    saving = p.park_energy_gain
-    saving += p.strong_industry_energy_gain * policy["lever"]["strong_industry"][0]
     outlays, supports = park_outlays(drivers, innovation), adoption_supports(agents, policy)
     falls = p.server_depreciation_general + drivers["price_decline"][GENERAL] / 4
     for k, park in enumerate(agents.parks):
         output = innovation["park_output"][k]
         tariff = drivers["electricity"][park.prefecture]
+        lever = policy["local_lever"]["strong_industry"][park.prefecture]
+        saving = p.park_energy_gain + p.strong_industry_energy_gain * lever
         energy = park.energy_intensity * (1 - saving * park.adoption) * output
         power, wages, goods = (
             energy * tariff / 1000,

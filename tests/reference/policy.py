@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .agents import (
+    CORE,
     FIRST_POLICY_QUARTER,
     INTELLIGENT,
     RING_1,
@@ -16,11 +17,22 @@ from .agents import (
 )
 from .closed_forms import ratio
 
+PLACED = (
+    *("hub_steering", "anchor_tenants", "second_ring_quality", "equipment_chain"),
+    *("joint_innovation", "scenario_deployment", "strong_industry", "ecosystem_incubation"),
+    *("talent_retention", "green_standard"),
+)
+"""Programmes that act in a place."""
+TRANSFERS = (
+    *("capital_subsidy", "industrial_centres", "compute_voucher", "tariff_discount"),
+    *("output_subsidy", "even_diffusion"),
+)
+
 
 def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
     """Return what governments do this quarter, named as in the vectorised stage."""
     p, t, places = agents.p, agents.period, agents.prefectures
-    every = list(agents.instruments.values())
+    every = agents.instruments
     weight = envelope_weights(agents)
     available = agents.growth(p.budget_growth) * drivers["fiscal"] / 4
     local = [
@@ -47,15 +59,18 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         projects * p.readiness_push * place.ambition * free[i] if below_ceiling(agents, i) else 0.0
         for i, place in enumerate(places)
     ]
-    paid = {tool.name: payment["paid"][i] for i, tool in enumerate(every)}
-    works = paid["hub_readiness"]  # what is on record built what it built
-    works *= p.hub_readiness_effectiveness if t >= FIRST_POLICY_QUARTER else 1.0
+    paid: dict[str, float] = {}
+    for tool, money in zip(every, payment["paid"], strict=True):
+        paid[tool.name] = paid.get(tool.name, 0.0) + money
+    # What is on record built what it built.
+    effective = p.hub_readiness_effectiveness if t >= FIRST_POLICY_QUARTER else 1.0
     infrastructure = [
-        maintenance[i] + own[i] + works * part + diffused(agents, place)
-        for i, (place, part) in enumerate(
-            zip(places, who_pays(agents, agents.instruments["hub_readiness"]), strict=True)
-        )
+        maintenance[i] + own[i] + diffused(agents, i) for i, place in enumerate(places)
     ]
+    for tool, money in zip(every, payment["paid"], strict=True):
+        if tool.name == "hub_readiness":
+            for i, part in enumerate(who_pays(agents, tool)):
+                infrastructure[i] += effective * money * part
     extra = fiscal_extra(agents)
     return {
         "lever": {
@@ -63,8 +78,15 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
             for tool in every
             if tool.programme
         },
-        "rate": {tool.name: [expected_rate(tool, t)] for tool in every},
-        "promised": {tool.name: tool.rate[t] for tool in every},
+        "local_lever": {
+            name: [
+                lever(agents, name, 4 * reached(agents, name, payment["paid"], place))
+                for place in places
+            ]
+            for name in PLACED
+        },
+        "rate": {name: [rate_in(agents, name, place) for place in places] for name in TRANSFERS},
+        "promised": {},
         "envelope": envelope,
         "programme_paid": payment["paid"],
         "programme_claimed": claimed,
@@ -84,7 +106,6 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         ],
         "ambition_next": next_ambition(agents),
         "gate": gate(agents),
-        "shells_only": agents.shells_only[t],
         "envelope_weight": weight,
         "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
         "fiscal_extra": [extra],
@@ -103,11 +124,49 @@ def who_pays(agents: Agents, tool: Instrument) -> list[float]:
     return [budget / sum(budgets) for budget in budgets]
 
 
-def lies_in(prefecture: Prefecture, place: str) -> bool:
-    """Return whether a programme for a place is for this prefecture."""
-    if place == "hub":
-        return prefecture.hub
-    return not place or prefecture.tier == {"ring_1": RING_1, "ring_2": RING_2}[place]
+def lies_in(prefecture: Prefecture, places: str) -> bool:
+    """Return whether what is for some places is for this prefecture; for none, it is for all."""
+    tiers = {"ring_1": RING_1, "ring_2": RING_2}
+    for place in places.split("|"):
+        if place in ("", prefecture.name) or (place == "hub" and prefecture.hub):
+            return True
+        if place in tiers and prefecture.tier == tiers[place]:
+            return True
+    return False
+
+
+def reached(agents: Agents, name: str, paid: list[float], place: Prefecture) -> float:
+    """Return what a programme pays, as if it were all for its usual place, that acts here.
+
+    Money for a smaller place than the usual one is more of it there, in proportion to budgets.
+    """
+    money = 0.0
+    subjects: dict[str, list[Any]] = {
+        "equipment_chain": agents.makers,
+        "joint_innovation": agents.universities,
+        "strong_industry": agents.parks,
+    }
+    have = {member.prefecture for member in subjects.get(name, [])}
+    members = [p for i, p in enumerate(agents.prefectures) if i in have or not have]
+    if name == "anchor_tenants":
+        members = [p for p in members if p.tier in (CORE, RING_1)]
+    for tool, spent in zip(agents.instruments, paid, strict=True):
+        if tool.name == name and lies_in(place, tool.place):
+            usual, own = (
+                sum(p.budget_expenditure for p in members if lies_in(p, text))
+                for text in (tool.usual, tool.place)
+            )
+            money += spent * usual / own
+    return money
+
+
+def rate_in(agents: Agents, name: str, place: Prefecture) -> float:
+    """Return the rate of a transfer that claimants of a prefecture count on."""
+    return sum(
+        expected_rate(tool, agents.period)
+        for tool in agents.entries(name)
+        if lies_in(place, tool.place)
+    )
 
 
 def expected_rate(tool: Instrument, t: int) -> float:
@@ -115,19 +174,23 @@ def expected_rate(tool: Instrument, t: int) -> float:
     return tool.rate[t] * tool.paid_share if tool.envelope[t] > 0 else 0.0
 
 
-def diffused(agents: Agents, place: Prefecture) -> float:
-    """Return a prefecture's part of last quarter's diffusion money for readiness, by budget."""
-    if place.tier != RING_2:
-        return 0.0
-    ring = [other for other in agents.prefectures if other.tier == RING_2]
-    whole = sum(other.budget_expenditure for other in ring)
-    return agents.province.diffusion * place.budget_expenditure / whole
+def diffused(agents: Agents, place: int) -> float:
+    """Return a prefecture's part of last quarter's diffusion money for readiness.
+
+    By what was planned for each entry, and within its place by budget.
+    """
+    tools = agents.entries("even_diffusion")
+    planned = [tool.envelope[agents.period - 1] for tool in tools]
+    return agents.province.diffusion * sum(
+        ratio(plan, sum(planned)) * who_pays(agents, tool)[place]
+        for tool, plan in zip(tools, planned, strict=True)
+    )
 
 
 def local_settlement(agents: Agents) -> float:
     """Return the share of a surplus that is settled here: the operators' own or the rule's."""
     own, t = agents.p.local_settlement, agents.period
-    rates = agents.instruments["local_settlement_rule"].rate
+    (rates,) = [tool.rate for tool in agents.entries("local_settlement_rule")]
     if rates[t] <= 0:
         return own
     quarters = sum(1 for rate in rates[: t + 1] if rate > 0)
@@ -143,16 +206,25 @@ def readiness_part(agents: Agents) -> float:
 
 def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
     """Return what subsidies on output and capital add to the log of profit here."""
-    tools, t, p = agents.instruments, agents.period, agents.p
-    output = (1 - p.output_subsidy_price_share) * expected_rate(tools["output_subsidy"], t)
-    capital = expected_rate(tools["capital_subsidy"], t)
-    if agents.shells_only[t]:
-        hall = drivers["hall_cost"][INTELLIGENT] / p.expected_fill
-        capital *= hall / (drivers["server_cost"][INTELLIGENT] + hall)
-    halls = [centre for centre in agents.centres if centre.kind == INTELLIGENT]
-    second = sum(c.halls for c in halls if agents.prefectures[c.prefecture].tier == RING_2)
-    diffusion = (1 - p.diffusion_readiness_share) * expected_rate(tools["even_diffusion"], t)
-    diffusion *= ratio(second, sum(c.halls for c in halls))
+    t, p = agents.period, agents.p
+    intelligent = [centre for centre in agents.centres if centre.kind == INTELLIGENT]
+    halls = sum(centre.halls for centre in intelligent)
+
+    def mean(tool: Instrument) -> float:
+        there = [c for c in intelligent if lies_in(agents.prefectures[c.prefecture], tool.place)]
+        everywhere = 1.0 if len(there) == len(intelligent) else 0.0
+        return expected_rate(tool, t) * ratio(sum(c.halls for c in there), halls, everywhere)
+
+    output = sum(mean(tool) for tool in agents.entries("output_subsidy"))
+    output *= 1 - p.output_subsidy_price_share
+    hall = drivers["hall_cost"][INTELLIGENT] / p.expected_fill
+    capital = sum(
+        mean(tool)
+        * (hall / (drivers["server_cost"][INTELLIGENT] + hall) if tool.shells_only[t] else 1.0)
+        for tool in agents.entries("capital_subsidy")
+    )
+    diffusion = sum(mean(tool) for tool in agents.entries("even_diffusion"))
+    diffusion *= 1 - p.diffusion_readiness_share
     kept = 1 - p.operating_cost_share  # of what is earned
     return math.log((kept + output) / kept / (1 - capital - diffusion))
 
@@ -169,7 +241,7 @@ def pay(
     What the province may have to pay for transfers counts against its cash from the start.
     """
     t, places = agents.period, range(len(agents.prefectures))
-    every = list(agents.instruments.values())
+    every = agents.instruments
     parts = [who_pays(agents, tool) for tool in every]
     nation_willing = [
         min(1.0, place.match_last_year / agents.p.match_threshold) for place in agents.prefectures
@@ -257,7 +329,7 @@ def readiness_tilt(agents: Agents, tool: Instrument) -> float:
 def envelope_weights(agents: Agents) -> list[float]:
     """Return the factor on every plan; the province decides it anew in each first quarter."""
     p, t = agents.p, agents.period
-    every = list(agents.instruments.values())
+    every = agents.instruments
     if t < FIRST_POLICY_QUARTER or t % 4 != 0:
         return [tool.envelope_weight for tool in every]
     plans, pots, unspent, short = [], [], [], []
@@ -317,11 +389,12 @@ def next_ambition(agents: Agents) -> list[float]:
 
 def gate(agents: Agents) -> list[float]:
     """Return 1 for each (kind, prefecture) cell where new halls are refused."""
-    active = agents.instruments["occupancy_gate"].rate[agents.period] > 0
+    tools = [tool for tool in agents.entries("occupancy_gate") if tool.rate[agents.period] > 0]
     result = []
     for kind, place in agents.cells():
         prefecture = agents.prefectures[place]
         history = prefecture.fill_history[kind]
         low = sum(history) / len(history) < agents.p.gate_threshold
+        active = any(lies_in(prefecture, tool.place) for tool in tools)
         result.append(1.0 if active and low and not prefecture.hub else 0.0)
     return result

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .agents import GENERAL, HOURS, INTELLIGENT, RING_2, SUPER, Agents, Centre, Region, Workload
+from .agents import GENERAL, HOURS, INTELLIGENT, SUPER, Agents, Centre, Region, Workload
 from .closed_forms import logistic, logit_shares, match, ratio
 from .location import posted_price, variable_cost
+from .policy import expected_rate, lies_in
 
 OWN, RIVAL, HOME = 0, 1, 2
 
@@ -138,25 +139,41 @@ def make_offer(
     p = agents.p
     cost, price, size = [], [], []
     kinds = range(len(agents.kinds))
-    seen, at_hub, value, quality = ([0.0 for _ in kinds] for _ in range(4))
+    seen, value, quality = ([0.0 for _ in kinds] for _ in range(3))
+    tools = agents.entries("compute_voucher")
+    offered = [[0.0 for _ in kinds] for _ in tools]  # size of what the vouchers are for
     for i, centre in enumerate(agents.centres):
         empty = max(investment["capacity"][i] - investment["servers"][i], 0.0)
         size.append(investment["servers"][i] + p.empty_hall_weight * empty)
         cost.append(variable_cost(agents, drivers, policy, centre))
         price.append(posted_price(drivers, centre, cost[i]))
         seen[centre.kind] += size[i]
-        value[centre.kind] += size[i] * price[i]
+        subsidy = p.output_subsidy_price_share * policy["rate"]["output_subsidy"][centre.prefecture]
+        value[centre.kind] += size[i] * price[i] * (1 - subsidy)
         quality[centre.kind] += size[i] * served_quality(agents, policy, centre)
-        if agents.prefectures[centre.prefecture].hub:
-            at_hub[centre.kind] += size[i]
+        for tool, sizes in zip(tools, offered, strict=True):
+            if lies_in(agents.prefectures[centre.prefecture], tool.place):
+                sizes[centre.kind] += size[i]
     learnt = local_experience(agents, drivers)
-    discount = 1 - p.output_subsidy_price_share * policy["rate"]["output_subsidy"][0]
-    here, elsewhere = [], []  # users of the province claim a voucher in full, others in part
+    discounts = [1 - p.output_subsidy_price_share * r for r in policy["rate"]["output_subsidy"]]
+    here, by_place, elsewhere = [], [], []  # users here claim vouchers in full, others in part
     for kind in kinds:
-        voucher = policy["rate"]["compute_voucher"][0] * ratio(at_hub[kind], seen[kind])
-        mean = ratio(value[kind], seen[kind] * drivers["price"][kind], 1.0) * discount
-        here.append(mean * (1 - voucher))
-        elsewhere.append(mean * (1 - p.voucher_export_share * voucher))
+        off = [
+            expected_rate(tool, agents.period) * ratio(sizes[kind], seen[kind])
+            for tool, sizes in zip(tools, offered, strict=True)
+        ]
+        mean = ratio(value[kind], seen[kind] * drivers["price"][kind], max(discounts))
+        local = [
+            sum(part for tool, part in zip(tools, off, strict=True) if lies_in(place, tool.users))
+            for place in agents.prefectures
+        ]
+        want = users_by_place(agents, drivers, kind)
+        mean_off = sum(part * weight for part, weight in zip(local, want, strict=True))
+        here.append(mean * (1 - ratio(mean_off, sum(want), max(local))))
+        if kind == INTELLIGENT:
+            by_place = [mean * (1 - part) for part in local]
+        open_to_all = sum(part for tool, part in zip(tools, off, strict=True) if not tool.users)
+        elsewhere.append(mean * (1 - p.voucher_export_share * open_to_all))
     return {
         "cost": cost,
         "price": price,
@@ -164,15 +181,31 @@ def make_offer(
         "size": size,
         "size_by_kind": seen,
         "relative_price": here,
+        "price_by_place": by_place,
         "outside_price": elsewhere,
         "quality": [ratio(quality[kind], seen[kind], 1.0) * learnt for kind in kinds],
     }
 
 
+def users_by_place(agents: Agents, drivers: dict[str, Any], kind: int) -> list[float]:
+    """Return what users in each prefecture want of a kind: firms, parks, or universities."""
+    want = [0.0 for _ in agents.prefectures]
+    if kind == INTELLIGENT:
+        for firm in agents.firms:
+            want[firm.prefecture] += firm.compute
+    elif kind == GENERAL:
+        for park in agents.parks:
+            wanted, own = park_demand(agents, drivers, park)
+            want[park.prefecture] += wanted - own
+    else:
+        for university in agents.universities:
+            want[university.prefecture] += university.research_funds
+    return want
+
+
 def served_quality(agents: Agents, policy: dict[str, Any], centre: Centre) -> float:
-    """Return a centre's service quality; a programme raises it in the second ring."""
-    second = agents.prefectures[centre.prefecture].tier == RING_2
-    return centre.quality * (1 + policy["lever"]["second_ring_quality"][0] * second)
+    """Return a centre's service quality; a programme raises it where it acts."""
+    return centre.quality * (1 + policy["local_lever"]["second_ring_quality"][centre.prefecture])
 
 
 def local_experience(agents: Agents, drivers: dict[str, Any]) -> float:
@@ -200,20 +233,17 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
     """Return demand of the province's own users, PFh (4.2)."""
     p, province = agents.p, agents.province
     shares = mix(agents, drivers["real_time_share"][0])
-    here = offer["relative_price"][INTELLIGENT]
-    by_firm = [ai_compute(agents, drivers, firm.sales, here) for firm in agents.firms]
+    by_firm = [
+        ai_compute(agents, drivers, firm.sales, offer["price_by_place"][firm.prefecture])
+        for firm in agents.firms
+    ]
     adopters = sum(
         share * potential_adopters(agents, place)
         for place in range(len(agents.prefectures))
         for share in agents.prefectures[place].deployment
     )
     deployed = adopters * p.deployment_compute * drivers["ai_demand"] * drivers["tasks"][0]
-    by_park, own = [], []
-    for park in agents.parks:
-        spending = p.park_compute_share * park.adoption * park_output(agents, park)
-        wanted = spending * 1e6 / drivers["price"][GENERAL]
-        by_park.append(wanted)
-        own.append(min(wanted, park.servers * HOURS))
+    by_park, own = zip(*(park_demand(agents, drivers, park) for park in agents.parks), strict=True)
     government = p.government_compute_share * province.budget_expenditure / 4
     government *= drivers["fiscal"] * agents.growth(p.budget_growth)
     government *= 1e6 / drivers["price"][GENERAL]
@@ -233,6 +263,13 @@ def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any])
         users[4].append(home.demand_share * national * HOURS if work.kind == SUPER else 0.0)
         users[5].append(branches * shares[w] if intelligent else 0.0)
     return {"users": users, "by_firm": by_firm, "by_park": by_park, "park_own": own}
+
+
+def park_demand(agents: Agents, drivers: dict[str, Any], park: Any) -> tuple[float, float]:
+    """Return what a park wants, PFh, and what its own servers do of it."""
+    spending = agents.p.park_compute_share * park.adoption * park_output(agents, park)
+    wanted = spending * 1e6 / drivers["price"][GENERAL]
+    return wanted, min(wanted, park.servers * HOURS)
 
 
 def is_batch_general(work: Workload) -> bool:

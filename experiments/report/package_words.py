@@ -1,0 +1,146 @@
+"""What a package is, in words and as a file to start from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ecosystem.inputs.calendar import HORIZON, period_label
+from ecosystem.inputs.catalogue import Instrument, instruments
+from ecosystem.inputs.entries import MONEY_UNIT, Edit
+from ecosystem.inputs.faults import number_in_words
+from ecosystem.inputs.scenario import ResolvedScenario
+from experiments.comparison.package_changes import package_changes
+from experiments.report.messages import number, percent, text, title, whole
+from experiments.report.tables import Page, Table
+
+
+def changes_page(
+    scenarios: Sequence[ResolvedScenario], reference: ResolvedScenario, lang: str = "en"
+) -> Page:
+    """Return what each scenario changes against a reference, instrument by instrument."""
+    name = getattr(reference, f"title_{lang}")
+    page: Page = [text("changes_head", lang, reference=name)]
+    for scenario in scenarios:
+        if scenario.name == reference.name:
+            continue
+        rows = [
+            [title(instruments()[one["instrument"]], lang), change_words(one, name, lang)]
+            for one in package_changes(scenario, reference)
+        ]
+        rows = rows or [["–", text("change_none", lang, reference=name)]]
+        heads = [getattr(scenario, f"title_{lang}"), text("packages_instruments", lang)]
+        page += ["", Table([heads[0], "→"], rows, names=2)]
+    return page
+
+
+def change_words(record: Mapping[str, Any], reference: str, lang: str = "en") -> str:
+    """Return one record of `package_changes` in words."""
+    row = instruments()[record["instrument"]]
+    between = "；" if lang == "zh" else "; "
+    before, after = (
+        " + ".join(_entry_words(entry, row, lang) for entry in record[key])
+        for key in ("from", "to")
+    )
+    parts = [text(f"change_{record['change']}", lang, before=before, to=after)]
+    if record["replaces"]:
+        parts.append(replaced_words(record, reference, lang))
+    shares = "/".join(f"{100 * share:.0f}" for share in record["payers"].values())
+    if any(record["payers"].values()) and record["change"] != "ended":
+        key = "change_receivers" if row.type == "charge" else "change_payers"
+        parts.append(text(key, lang, shares=shares))
+    return between.join(parts)
+
+
+def replaced_words(record: Mapping[str, Any], reference: str, lang: str = "en") -> str:
+    """Say that a record of `package_changes` replaces what the reference plans, and by how much."""
+    more = record["planned_to"] - record["planned_from"]
+    return text(
+        "change_replaces", lang, reference=reference,
+        before=whole(record["planned_from"]), more=f"{round(more) + 0:+,}",
+    )  # fmt: skip
+
+
+def _entry_words(entry: Mapping[str, Any], row: Instrument, lang: str) -> str:
+    """Return one entry of a plan in words: how much, for whom, where, when."""
+    words, money = {}, entry.get("spending", entry.get("envelope"))
+    if "rate" in entry:
+        words["rate"] = f"{number(entry['rate'])} {row.rate_unit}"
+        if row.type == "transfer" or row.rate_unit == "share":
+            words["rate"] = percent(entry["rate"])
+    if money is not None:
+        words["money"] = number(money)
+    parts = [text(f"entry_{row.type}", lang, **words)]
+    if entry.get("eligible") == "shells":
+        parts.append(text("entry_shells", lang))
+    for key in ("users", "place"):
+        if entry[key]:
+            parts.append(text(f"entry_{key}", lang, names=", ".join(entry[key])))
+    return ("，" if lang == "zh" else ", ").join([*parts, f"{entry['start']}–{entry['end']}"])
+
+
+def package_file(scenario: ResolvedScenario, reference: ResolvedScenario) -> str:
+    """Return a package as a TOML file to start from; it is the same scenario when read again.
+
+    What its entries leave to the instrument table stands beside them as comments.
+    """
+    planned = {one["instrument"]: one["to"] for one in package_changes(scenario, reference)}
+    own = [layer for layer in scenario.layers if layer.own]
+    lines = [f"extends = {_toml(reference.name)}", "", "[title]"]
+    lines += [f"en = {_toml(scenario.title_en)}", f"zh = {_toml(scenario.title_zh)}"]
+    for layer in own:
+        if layer.present_value is not None:
+            lines += ["", "[budget]", f"present_value = {_toml(layer.present_value)}"]
+            lines[-1] += "  # million yuan; scales spending and envelopes, never rates"
+    for edit in (edit for layer in own for edit in layer.edits):
+        lines += ["", "[[instrument]]", *_written(edit)]
+        lines += _left_out(edit, planned.get(edit.instrument, ()))
+    return "\n".join(lines) + "\n"
+
+
+def _written(edit: Edit) -> list[str]:
+    """Return the lines of what an entry sets."""
+    where = "compute" if "compute" in instruments()[edit.instrument].places else "place"
+    values = {
+        "name": edit.instrument,
+        "active": None if edit.active else False,
+        "rate": edit.rate,
+        "spending": edit.spending,
+        "envelope": edit.envelope,
+        "eligible": edit.eligible,
+        "users": edit.users.split("|") if edit.users else None,
+        where: edit.place.split("|") if edit.place else None,
+        "start": period_label(edit.start),
+        "end": period_label(edit.end) if edit.end < HORIZON - 1 else None,
+        "ramp_up": edit.ramp_up,
+        "ramp_down": edit.ramp_down or None,
+    }
+    return [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
+
+
+def _left_out(edit: Edit, planned: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return comments on the values that an entry does not set: that of the table, and its range.
+
+    Where a budget scales money, what it makes of it as well.
+    """
+    row = instruments()[edit.instrument]
+    ranges = {
+        "rate": (row.rate_default, row.rate_low, row.rate_high),
+        "spending": (row.spending_default, 0, row.spending_high),
+        "envelope": (row.envelope_default, 0, None),
+    }
+    lines = []
+    for key in row.money if edit.active else ():
+        default, low, high = ranges[key]
+        if getattr(edit, key) is None:
+            words = number_in_words(low, high, unit="" if key == "rate" else MONEY_UNIT)
+            lines.append(f"# {key} = {_toml(default)}  # of the table; {words}")
+            made = {entry[key] for entry in planned if key in entry} - {default}
+            lines[-1] += "".join(f"; the budget makes it {value:.4g}" for value in sorted(made))
+    return lines
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML writes it; its texts, lists and numbers are those of JSON."""
+    return json.dumps(value, ensure_ascii=False)

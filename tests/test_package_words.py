@@ -1,0 +1,97 @@
+"""What a package is: changes against the reference in words and JSON, and a file to start from."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from ecosystem.inputs.entries import REFERENCE
+from ecosystem.inputs.scenario import package_names, resolve
+from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
+from experiments.command.cli import app
+from experiments.comparison.package_changes import package_changes
+from experiments.report.package_words import change_words
+
+PLANS = ("rate", "spending", "envelope", "shells_only", "observed", "own")
+MORE = '[[instrument]]\nname = "compute_voucher"\nenvelope = 200\n'
+
+
+def called(*words: str) -> str:
+    result = CliRunner().invoke(app, ["list", *words])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", package_names())
+def test_a_package_as_a_file_is_the_same_scenario(name, tmp_path):
+    path = tmp_path / f"{name}.toml"
+    path.write_text(called("packages", name, "--toml"), encoding="utf-8")
+    again, package = resolve(path), resolve(name)
+    assert (again.title_en, again.title_zh) == (package.title_en, package.title_zh)
+    for plan in PLANS:
+        mine, theirs = (getattr(build_schedule(one), plan) for one in (again, package))
+        np.testing.assert_array_equal(mine, theirs)
+    assert name == REFERENCE or again.digest == package.digest
+
+
+@pytest.mark.parametrize("name", package_names())
+def test_changes_account_for_all_money_that_a_package_plans(name):
+    scenario, reference = resolve(name), resolve(REFERENCE)
+    rate = public_discount_rate(scenario)
+    mine, base = (planned_present_value(build_schedule(s), rate) for s in (scenario, reference))
+    changes = package_changes(scenario, reference)
+    moved = sum(one["planned_to"] - one["planned_from"] for one in changes)
+    assert moved == pytest.approx(mine - base, abs=1e-6)
+    answer = json.loads(called("packages", name, "--json"))
+    assert (answer["package"], answer["changes"]) == (name, changes)
+    assert all(one["instrument"] for one in changes) == (name != REFERENCE or not changes)
+
+
+def test_what_is_ended_added_or_replaced_is_said(tmp_path):
+    path = tmp_path / "more.toml"
+    path.write_text(
+        MORE + 'rate = 0.4\nusers = ["lanzhou", "hub"]\nstart = "2027Q1"\n'
+        '[[instrument]]\nname = "talent_retention"\nplace = "ring_1"\nend = "2028Q4"\n',
+        encoding="utf-8",
+    )
+    reference = resolve(REFERENCE)
+    voucher, talent = package_changes(resolve(path), reference)
+    assert (voucher["change"], voucher["replaces"], talent["change"]) == ("changed", True, "added")
+    english = change_words(voucher, "history")
+    for words in (
+        "30 %, at most 100 M¥ a year, 2025Q3–2035Q4 → 30 %, at most 100 M¥ a year, 2025Q3–2026Q4",
+        "+ 40 %, at most 200 M¥ a year, for users in lanzhou, hub, 2027Q1–2035Q4",
+        "replaces what history plans already",
+        "paid by nation/province/prefectures 0/30/70 %",
+    ):
+        assert words in english
+    assert change_words(talent, "history").startswith(
+        "new: 100 M¥ a year, in ring_1, 2025Q3–2028Q4; paid by"
+    )
+    ended = {one["instrument"]: one for one in package_changes(resolve("none"), reference)}
+    assert set(ended) == {"compute_voucher", "tariff_discount", "occupancy_gate"}
+    assert change_words(ended["occupancy_gate"], "", "zh").endswith("→ 终止")
+
+
+def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
+    path = tmp_path / "more.toml"
+    path.write_text(MORE, encoding="utf-8")
+    result = CliRunner().invoke(app, ["check", str(path)])
+    assert result.exit_code == 0
+    assert "note: more: compute_voucher replaces what history plans already" in result.stderr
+    path.write_text('[[instrument]]\nname = "talent_retention"\n', encoding="utf-8")
+    assert "note" not in CliRunner().invoke(app, ["check", str(path)]).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["shocks", "article"], "packages and the name of one"),
+        (["packages", "--toml"], "packages and the name of one"),
+        (["packages", "articel"], "nearest valid name: article"),
+    ],
+)
+def test_what_cannot_be_listed(words, message):
+    result = CliRunner().invoke(app, ["list", *words])
+    assert result.exit_code == 2 and message in result.stderr
