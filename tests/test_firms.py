@@ -155,7 +155,7 @@ def test_sales_need_people() -> None:
     """Pairs of draws with the same luck to 2035, as foreseen before the law was built.
 
     Nobody hired and nobody founding a firm: AI sales lower by 80 % or more in the median. (With
-    founders they fall by 77 % [51, 91] in 100 pairs: each new firm brings three people who were
+    founders they fall by 79 % [43, 92] in 100 pairs: each new firm brings three people who were
     not hired.) No graduate stays: sales fall in more than 95 % of pairs; here at least 22 of 24
     have to fall, which pairs that rise as often as they fall reach with a chance of 2e-5.
     """
