@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import ONE_YUAN, quarters, setting_of
+from helpers import ONE_YUAN, assert_same_bits, quarters, setting_of
 
 from ecosystem.inputs.scenario import resolve, with_overrides
 from ecosystem.maths.arrays import Array, add_up, total
@@ -56,12 +56,7 @@ def test_a_grant_for_assets_moves_no_value_added_in_any_quarter(instrument: str)
     setting = setting_of("none", replicates=(0, 1), fixed=False, **NO_EXITS)
     paid, books = 0.0, 0.0
     for without, granted in with_grant(setting, instrument, 0.1, 40):
-        for one, other in zip(
-            value_added_by_place(without, setting),
-            value_added_by_place(granted, setting),
-            strict=True,
-        ):
-            assert np.array_equal(one, other)
+        assert_same_bits(*(value_added_by_place(one, setting) for one in (without, granted)))
         paid += granted.accounts.settlement.received[instrument].sum()
         gap = without.accounts.books.depreciation - granted.accounts.books.depreciation
         books += (without.policy.local_settlement * gap).sum()
@@ -116,7 +111,10 @@ def test_net_and_gross_differ_by_wear_and_by_the_subsidies_that_count(package: s
     for pair in zip(*map(quarters, settings), strict=True):
         sums = []
         for (quarter, _), setting in zip(pair, settings, strict=True):
-            gross, net = map(total, value_added_by_place(quarter, setting))
+            gross, net = (
+                add_up(map(total, by_sector.values()))
+                for by_sector in value_added_by_place(quarter, setting)
+            )
             sums.append([gross, net, deductions(quarter, setting)])
         gross, net, less = np.subtract(*reversed(sums))
         assert np.abs(net - gross + less).max() < ONE_YUAN
