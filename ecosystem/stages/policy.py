@@ -406,8 +406,8 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
         * eligible_share(quarter, setting, i)[:, world.kinds.intelligent]
         for i in setting.schedule.of("capital_subsidy")
     )
-    diffusion = mean(local_rate(state, setting, "even_diffusion"), 0.0)
-    diffusion = (1 - p.diffusion_readiness_share) * diffusion
+    spread_out = 1 - p.diffusion_readiness_share
+    diffusion = mean(spread_out * local_rate(state, setting, "even_diffusion"), 0.0)
     kept = (1 - p.output_subsidy_price_share) / (1 - p.operating_cost_share)
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
 
