@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calibration.targets import observables
 from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import (
@@ -18,7 +19,8 @@ from ecosystem.inputs.calendar import (
     period_label,
     year_end_period,
 )
-from ecosystem.inputs.faults import Fault, FaultList, InputError, nearest
+from ecosystem.inputs.faults import Fault, FaultList, InputError, nearest, retired
+from ecosystem.inputs.scenario import package_names
 
 HEADER = "name,symbol,meaning,unit,default,low,high,distribution,group,tag,source\n"
 AGENT_CLASSES = {
@@ -150,6 +152,13 @@ def test_a_fault_is_one_line_and_travels():
 def test_nearest_name():
     assert nearest("ai_wintr", ["hub_outage", "ai_winter"]) == "ai_winter"
     assert nearest("zzz", ["hub_outage"]) == ""
+
+
+def test_a_retired_name_leads_to_its_successor() -> None:
+    known = {*catalogue.parameters(), *package_names(), *observables()}
+    for name, successor in retired().items():
+        assert name not in known and successor in known
+        assert nearest(name, known) == successor
 
 
 @pytest.mark.parametrize(

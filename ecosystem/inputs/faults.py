@@ -1,9 +1,12 @@
 """What the model says about wrong input: every fault at once, each on one line."""
 
+import csv
 import math
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
@@ -55,9 +58,22 @@ class InputError(ValueError):
         return type(self), (self.faults,)
 
 
+@cache
+def retired() -> dict[str, str]:
+    """Return what took the place of names that earlier versions had, by old name."""
+    text = (files("ecosystem") / "tables" / "retired.csv").read_text(encoding="utf-8")
+    return {row["name"]: row["successor"] for row in csv.DictReader(text.splitlines())}
+
+
 def nearest(name: object, valid: Iterable[str]) -> str:
-    """Return the valid name that is spelled most like ``name``, or an empty string."""
-    matches = get_close_matches(str(name).lower(), list(valid), n=1, cutoff=0.5)
+    """Return the successor of a retired ``name``, else the valid one that is spelled most like it.
+
+    An empty string where there is neither.
+    """
+    names, successor = list(valid), retired().get(str(name))
+    if successor in names:
+        return str(successor)
+    matches = get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     return matches[0] if matches else ""
 
 
