@@ -9,6 +9,7 @@ import pytest
 from arms import scenario, switched
 from helpers import final, quarters, setting_of
 
+from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.scenario import Scenario
 from ecosystem.maths.arrays import Array, total
 from ecosystem.outcomes import measure
@@ -176,9 +177,10 @@ def test_a_purchase_that_moves_here_adds_what_a_centre_adds(
 
 
 def without_vouchers(quarter: Quarter) -> Any:
-    """Return the quarter's policy when no voucher is promised."""
-    policy = quarter.policy
-    return replace(policy, promised={**policy.promised, "compute_voucher": 0.0})
+    """Return the quarter's policy when there is no money for vouchers."""
+    policy, envelope = quarter.policy, quarter.policy.envelope.copy()
+    envelope[:, list(instruments()).index("compute_voucher")] = 0.0
+    return replace(policy, envelope=envelope)
 
 
 def test_outsourcing_moves_the_region_by_a_difference_of_prices_alone(
