@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ import pandas as pd
 
 from ecosystem import Scenario, simulate
 from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.catalogue import outcomes as outcome_table
+from ecosystem.inputs.scenario import REFERENCE, resolve
 from ecosystem.maths.arrays import Array
 from ecosystem.state.records import Labour, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
+from experiments.comparison.budget import with_budget
 
 RECORD = Path(__file__).with_suffix(".csv")
 PAIRS, SEED = 100, 1
@@ -36,9 +40,15 @@ IN_PACKAGES = (
 SHOCKS = ("ai_winter", "accelerator_export_control", "demand_surge", "efficiency_jump")
 IN_SHOCKS = (
     "local_value_added_net", "local_value_added_gross", "ai_firm_sales", "value_added_makers",
-    "compute_export_revenue", "servers_hub",
+    "compute_export_revenue", "servers_hub", "patents",
 )  # fmt: skip
 SHOCK_FROM, SHOCK_QUARTERS = period_index("2027Q1"), 17
+NET, COVER = "local_value_added_net", "cost_cover_centres"
+FOR_DEMAND = ("article_demand", "demand_first", "article")
+START, ONE = "2025Q3", 1000.0
+IN_INSTRUMENTS = (
+    "local_value_added_net", "regional_value_added", "ai_firm_sales", "jobs", "net_public_cost",
+)  # fmt: skip
 IN_ABLATIONS = ("ai_firm_sales", "ai_firm_staff", "patents", "local_value_added_net")
 
 
@@ -87,6 +97,44 @@ def of_packages(pairs: int) -> Iterator[dict[str, object]]:
             yield row("packages", package, name, moved, outcome_table()[name].unit)
 
 
+def of_cover(pairs: int) -> Iterator[dict[str, object]]:
+    """Split the effect of packages for demand by terciles of the cover of centres in history."""
+    if COVER not in outcome_table():
+        return
+    found = simulate(
+        [REFERENCE, *FOR_DEMAND], replicates=pairs, seed=SEED, outcomes=[NET, COVER], series=False
+    )
+    cover = found.summaries[COVER][0, :, 0]
+    third = np.searchsorted(np.quantile(cover, [1 / 3, 2 / 3]), cover)
+    for place, package in enumerate(FOR_DEMAND, start=1):
+        moved = (found.summaries[NET][place] - found.summaries[NET][0])[:, 0]
+        for number in range(3):
+            mine = third == number
+            case = f"{package}, cover {cover[mine].min():.2f} to {cover[mine].max():.2f}"
+            yield row("cover", case, NET, moved[mine], outcome_table()[NET].unit)
+
+
+def of_instruments(pairs: int) -> Iterator[dict[str, object]]:
+    """Add each instrument to history alone, at 1 bn yuan where it has money of its own."""
+    alone = [
+        with_budget(
+            resolve(Scenario([REFERENCE], instruments=[{"name": name, "start": START}])), ONE
+        )
+        for name in instruments()
+    ]
+    named = {name: row.expected_outcome for name, row in instruments().items()}
+    wanted = [*dict.fromkeys([*IN_INSTRUMENTS, *named.values()])]
+    found = simulate(
+        [REFERENCE, *(replace(one, name=name) for name, one in zip(named, alone, strict=True))],
+        replicates=pairs, seed=SEED, outcomes=wanted, series=False,
+    )  # fmt: skip
+    for place, (name, its_own) in enumerate(named.items(), start=1):
+        for outcome in dict.fromkeys([its_own, *IN_INSTRUMENTS]):
+            values = found.summaries[outcome]
+            moved = (values[place] - values[0]).sum(axis=1)
+            yield row("instruments", name, outcome, moved, outcome_table()[outcome].unit)
+
+
 def of_ablations(pairs: int) -> Iterator[dict[str, object]]:
     """Switch a thing off: change of 2035 in per cent."""
     for case, scenario in ABLATIONS.items():
@@ -123,7 +171,7 @@ def of_shocks(pairs: int) -> Iterator[dict[str, object]]:
 
 def measured(pairs: int) -> pd.DataFrame:
     """Return all of it."""
-    parts = (of_packages, of_ablations, of_shocks)
+    parts = (of_packages, of_cover, of_instruments, of_ablations, of_shocks)
     return pd.DataFrame([line for part in parts for line in part(pairs)])
 
 

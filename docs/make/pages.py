@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from benchmarks.campaigns import repairs
 from calibration import fit_hub, hub_search, patterns
 from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
@@ -18,6 +19,7 @@ from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import period_label
 from experiments.comparison.scoreboard import aims
 
+REPAIRS = Path(repairs.__file__).with_suffix(".csv")
 DOCS = Path(__file__).resolve().parents[1]
 MODEL = DOCS / "model.md"
 
@@ -64,7 +66,26 @@ def contents() -> dict[str, Any]:
         "candidates": record(fit_hub.RECORD),
         "path": record(fit_hub.FIGURE.with_suffix(".csv")),
         "period_label": period_label,
+        "table": before_and_after,
+        "repairs_pairs": int(record(REPAIRS)[0]["pairs"]),
     }
+
+
+def before_and_after(section: str) -> Markup:
+    """Return the table of one section of the record of repairs."""
+    cells: dict[tuple[Any, Any], dict[Any, str]] = {}
+    for row in record(REPAIRS):
+        if row["section"] == section:
+            words = f"{row['median']:,.4g} [{row['low']:,.4g}, {row['high']:,.4g}]"
+            place = cells.setdefault((row["case"], row["outcome"]), {})
+            place[row["column"]] = f"{words} {row['share_above']:.2f}"
+    lines = ["", "| | outcome | before | after |", "|---|---|--:|--:|"]
+    for (case, outcome), found in cells.items():
+        name = f"`{outcome}`" if outcome in catalogue.outcomes() else outcome
+        lines.append(
+            f"| {case} | {name} | {found.get('before', '–')} | {found.get('after', '–')} |"
+        )
+    return Markup("\n".join(lines))
 
 
 def cell(value: object) -> object:
