@@ -14,7 +14,14 @@ from ecosystem.stages.finance import close_statement
 from ecosystem.stages.labour import usual_wage
 from ecosystem.stages.parks import adoption_wear, value_added_gain
 from ecosystem.stages.settlement import operating_cost, park_energy, upkeep
-from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select
+from ecosystem.state.ledger import (
+    Purpose,
+    amount,
+    public_cost,
+    receipts,
+    select,
+    split_evenly,
+)
 from ecosystem.state.records import BATCH, Quarter
 from ecosystem.state.setting import Setting
 
@@ -73,7 +80,10 @@ def value_added_by_place(
     counted = counted + received["compute_voucher"] * to_others
     centre = quarter.policy.local_settlement * (accounts.assets.wear + counted)
     bought = p.research_purchase_share * quarter.innovation.grants
-    granted = p.university_wage_share * quarter.innovation.university_grants
+    contracts = split_evenly(
+        total(p.research_contract_share * bought), world.universities.research_funds
+    )
+    granted = p.university_wage_share * (quarter.innovation.university_grants + contracts)
     taken_off = {"centres": centre, "firms": to_firms - bought, "universities": granted}
     net = gross | {
         name: gross[name] - getattr(world, name).sum(values, "prefecture")
@@ -217,6 +227,7 @@ def measure_capacity(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         ),
         "footloose_share": safe_ratio(new_halls, where.footloose)[:, world.kinds.intelligent],
         "cost_cover_centres": safe_ratio(total(books.surplus), total(quarter.accounts.assets.wear)),
+        "interest_over_revenue": safe_ratio(total(books.interest), total(market.revenue)),
         "stranded_capital": total((books.book_servers + books.book_halls) * idle),
         "insolvent_share": safe_ratio(total((exits.insolvent > 0) * running), total(running)),
         "debt_written_off": total(exits.written_off),
@@ -323,6 +334,8 @@ def measure_innovation(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "ai_firms_by_tier": by_tier(firms_place, setting),
         "gini_firms": kernels.gini(firms_place, world.prefectures.population)[:, None],
         "ai_firm_sales": world.firms.sum(business.sales, "domain"),
+        "served_orders": safe_ratio(total(business.sales), total(business.orders), empty=1.0),
+        "outside_share": business.outside_share,
         "births": total(business.born),
         "exits": total(business.exits),
         "firm_survival": five_year_survival(f.active, f.age, business.exits),

@@ -85,7 +85,7 @@ def test_the_ratio_of_demand_and_the_national_build() -> None:
     c, d = case(), case().quarter.drivers
     ratio = c.state.nation.demand_ratio[RUN, 0]
     growth = c.p("demand_ratio_growth") / 4
-    brake = 1 - ratio / c.p("demand_ratio_saturation") if growth > 0 else 1.0
+    brake = max(1 - ratio / c.p("demand_ratio_saturation"), 0) if growth > 0 else 1.0
     same(d.demand_ratio_next[RUN, 0], ratio * math.exp(growth * brake))
     table, t = c.setting.national_table[RUN], c.state.period
     general = d.capacity[RUN, 0] * table[t + 1, 0] / table[t, 0]

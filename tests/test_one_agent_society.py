@@ -27,7 +27,8 @@ def test_one_firm_researches_and_learns() -> None:
     same(made.research_spending[RUN, i], c.p("research_intensity") * f.sales[RUN, i])
     weight = f.active[RUN] * (c.p("grant_floor") + f.sales[RUN])
     policy = c.quarter.policy
-    money = c.p("grant_share_firms") * policy.grants[RUN, 0]
+    paid = policy.programme_paid[RUN, c.setting.schedule.column("joint_innovation")]
+    money = c.p("grant_share_firms") * c.p("joint_innovation_grant_share") * paid
     money += c.p("fiscal_loop_grant_share") * policy.fiscal_extra[RUN, 0]
     grant = money * weight[i] / weight.sum()
     same(made.grants[RUN, i], grant)
@@ -213,7 +214,10 @@ def test_one_place_hires_pays_and_keeps_people() -> None:
         kept = min((1 - leave) * c.state.firms.staff[RUN, i], targets[i])
         staff = kept + open_posts[i] * filled
         same(labour.staff[RUN, i], staff)
-        same(labour.researchers[RUN, i], min(people[i] * min(1, staff / targets[i]), staff / 2))
+        same(
+            labour.researchers[RUN, i],
+            min(people[i] * min(1, staff / targets[i]), c.p("researchers_most") * staff),
+        )
     normal = s.tightness[RUN, PLACE]
     change = c.p("wage_speed") * (vacancies / searching / normal - 1)
     change = min(max(change, -c.p("wage_step")), c.p("wage_step"))

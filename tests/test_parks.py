@@ -125,7 +125,7 @@ def test_without_gain_and_adoption_parks_lose_what_they_buy_above_the_base() -> 
     )  # fmt: skip
     for quarter, _ in quarters(setting, 40):
         grown = np.exp(setting.parameters.park_output_growth * quarter.state.period / 4)
-        above = total(purchases(quarter) - grown * opening_purchases(quarter))
+        above = total(purchases(quarter, setting) - grown * opening_purchases(quarter, setting))
         gain = measure(quarter, setting)["park_value_added_gain"]
         np.testing.assert_allclose(gain, -above, rtol=1e-9, atol=1e-9)
     assert (above > 1).all()

@@ -93,7 +93,8 @@ def deductions(quarter: Quarter, setting: Setting) -> Array:
             settled * total(accounts.assets.wear),
             settled * (support + vouchers["others"]),
             vouchers["firms"] - p.research_purchase_share * to_firms,
-            p.university_wage_share * to_universities,
+            p.university_wage_share
+            * (to_universities + p.research_contract_share * p.research_purchase_share * to_firms),
         ]
     )
 

@@ -39,7 +39,7 @@ def next_state(quarter: Quarter, setting: Setting) -> agents.State:
         parks=agents.Parks(
             adoption=quarter.innovation.adoption_next,
             servers=quarter.innovation.park_servers_next,
-            opening_purchases=opening_purchases(quarter),
+            opening_purchases=opening_purchases(quarter, setting),
             cash=cash["parks"],
         ),
         buyers=agents.Buyers(

@@ -60,8 +60,16 @@ def compute_bills(quarter: Quarter, settlement: Settlement, setting: Setting) ->
 def bills_at_home(quarter: Quarter, setting: Setting) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return what each sector pays to centres of the province, and to centres elsewhere, M¥.
 
-    Users of a workload pay their part of its bill; users within a sector share the sector's bill
-    by what they asked for, by output or by funds.
+    Users within a sector share its bill by what they asked for, by output or by funds.
+    """
+    here, there = (by_buyer(bill, quarter, setting) for bill in bills_of_users(quarter, setting))
+    return here, there
+
+
+def bills_of_users(quarter: Quarter, setting: Setting) -> tuple[Array, ...]:
+    """Return what users pay to centres of the province and elsewhere, M¥ (runs, users) each.
+
+    Users of a workload pay their part of its bill.
     """
     world, market = setting.world, quarter.market
     home, routing, work = world.regions.home_index, market.routing, world.workloads
@@ -71,11 +79,7 @@ def bills_at_home(quarter: Quarter, setting: Setting) -> tuple[dict[str, Array],
     away = bought * (price * work.price_multiplier) / 1e6
     users = routing.local.users
     part = safe_ratio(users, users.sum(axis=1, keepdims=True))
-    here, there = (
-        by_buyer((bill[:, None, :] * part).sum(axis=2), quarter, setting)
-        for bill in (market.payments[:, home], away)
-    )
-    return here, there
+    return tuple((bill[:, None, :] * part).sum(axis=2) for bill in (market.payments[:, home], away))
 
 
 def bills_elsewhere(quarter: Quarter, setting: Setting) -> Array:

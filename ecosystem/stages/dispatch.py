@@ -368,7 +368,8 @@ def price_cut(policy: Policy, setting: Setting) -> Array:
 def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:
     """Return the mark on the reference price of each centre next quarter (runs, centres): a rule.
 
-    m' = (1 - k) m + e (u - u*), with `use` u of the quarter; the stage keeps it within bounds.
+    m' = (1 - k) m + e (u - u*), with `use` u of the servers that can run; the stage keeps it
+    within bounds.
     """
     p = setting.parameters
     kept = (1 - p.mark_fading) * quarter.state.centres.mark

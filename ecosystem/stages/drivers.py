@@ -205,7 +205,7 @@ def next_demand_ratio(state: State, setting: Setting) -> Array:
     if state.period < POLICY_START - 2:
         return ratio
     growth = p.demand_ratio_growth / QUARTERS_A_YEAR
-    brake = np.where(growth > 0, 1 - ratio / p.demand_ratio_saturation, 1.0)
+    brake = np.where(growth > 0, np.maximum(1 - ratio / p.demand_ratio_saturation, 0), 1.0)
     return np.asarray(ratio * np.exp(growth * brake))
 
 

@@ -67,7 +67,9 @@ def employ(
         maker_jobs=maker_jobs,
         hires=hired,
         staff=staff,
-        researchers=np.minimum(want_researchers(quarter, setting) * filled_posts, staff / 2),
+        researchers=np.minimum(
+            want_researchers(quarter, setting) * filled_posts, p.researchers_most * staff
+        ),
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ecosystem.maths.arrays import Array, add_up, safe_ratio
+from ecosystem.stages.bills import USERS, bills_of_users
 from ecosystem.stages.policy import column_area
 from ecosystem.stages.routing import output_of_parks, park_output
 from ecosystem.stages.settlement import park_energy
-from ecosystem.state.ledger import Purpose, select, split_evenly
+from ecosystem.state.ledger import split_evenly
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
 
@@ -75,27 +76,27 @@ def server_wear(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(value * rate[:, general])
 
 
-PURCHASES = ("compute local use", "compute imports", "AI services")
-"""Labels of the flows by which parks buy what the compute chain sells, here and outside."""
+def purchases(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks' own adoption buys of compute before vouchers, M¥ (runs, parks).
+
+    Organisations that deploy AI pay through the books of parks, too; what they gain is not in the
+    model, so what they pay is not taken off.
+    """
+    bill = add_up(bills_of_users(quarter, setting))[:, [USERS.index("parks")]]
+    return split_evenly(bill, setting.world.parks.output)
 
 
-def purchases(quarter: Quarter) -> Array:
-    """Return what parks buy of compute and AI services before vouchers, M¥ (runs, parks)."""
-    bought = select(quarter.accounts.flows, Purpose.SALE, payer="parks")
-    return add_up(flow.paid for flow in bought if flow.label in PURCHASES)
-
-
-def opening_purchases(quarter: Quarter) -> Array:
-    """Return what parks bought in the first quarter of the run, M¥ (runs, parks)."""
+def opening_purchases(quarter: Quarter, setting: Setting) -> Array:
+    """Return what parks' adoption bought in the first quarter of the run, M¥ (runs, parks)."""
     state = quarter.state
-    return state.parks.opening_purchases if state.period else purchases(quarter)
+    return state.parks.opening_purchases if state.period else purchases(quarter, setting)
 
 
 def value_added_gain(quarter: Quarter, setting: Setting) -> Array:
     """Return the net value added that parks gain by digital-real integration, M¥ (runs, parks).
 
     (1 - goods)(Y - Y0) - (power - power0) - (purchases - purchases0) - wear of own servers - wear
-    of adoption capital, where 0 is what the adoption, the purchases and the servers (none) of the
+    of adoption capital, where 0 is what the adoption, its purchases and the servers (none) of the
     start would give, grown as output grows without a gain. It cancels in a pair of runs. What is
     bought here is counted once, in the value added of who sells it. Support raises nothing here:
     servers and adoption wear whoever paid for them, and purchases are before vouchers.
@@ -107,6 +108,6 @@ def value_added_gain(quarter: Quarter, setting: Setting) -> Array:
     tariff = quarter.drivers.electricity[parks.prefecture] / 1000
     added = (1 - p.park_goods_share) * (quarter.innovation.park_output - base)
     added = added - (park_energy(quarter, setting) - energy) * tariff
-    bought = purchases(quarter) - grown * opening_purchases(quarter)
+    bought = purchases(quarter, setting) - grown * opening_purchases(quarter, setting)
     wear = server_wear(quarter, setting) + adoption_wear(quarter, setting)
     return np.asarray(added - bought - wear)

@@ -49,7 +49,6 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     infrastructure = infrastructure + diffusion_readiness(state, setting)
     extra = fiscal_loop(state, setting)
     talent_money = (1 - p.fiscal_loop_grant_share) * extra
-    joint = add_up(programmes.paid[:, [i]] for i in schedule.of("joint_innovation"))
     return Policy(
         lever=levers(programmes.paid, setting),
         local_lever=local_levers(programmes.paid, setting),
@@ -70,7 +69,6 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
         ambition_next=yardstick(state, setting),
         gate=occupancy_gate(quarter, setting),
         envelope_weight=weight,
-        grants=p.joint_innovation_grant_share * joint,
         fiscal_extra=extra,
         local_settlement=settled_share(state, setting),
         advantage=advantage(quarter, setting),
@@ -454,8 +452,8 @@ def occupancy_gate(quarter: Quarter, setting: Setting) -> Array:
 def refuse_halls(quarter: Quarter, setting: Setting, fill: Array) -> Array:
     """Return 1 where the province refuses new halls, else 0 (runs, cells): a rule.
 
-    Outside the hub where `fill`, servers over halls as a mean of four quarters, lies below the
-    threshold.
+    Outside the hub where `fill`, power of servers over that of halls as a mean of four quarters,
+    lies below the threshold.
     """
     low = fill < setting.parameters.gate_threshold
     return (low & ~setting.world.cells.in_hub).astype(float)

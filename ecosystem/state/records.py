@@ -84,7 +84,6 @@ class Policy:
     ambition_next: Array  # (runs, prefectures)
     gate: Array  # 1 where new halls are refused (runs, cells)
     envelope_weight: Array  # (runs, columns)
-    grants: Array  # M¥ of research grants inside programmes (runs, 1)
     fiscal_extra: Array  # M¥ that higher local receipts add (runs, 1)
     local_settlement: Array  # share of centres' surplus that is settled here (runs, 1)
     advantage: Array  # of the province by subsidies, in log profit (runs, 1)
@@ -150,7 +149,7 @@ class Supply:
 class LocalDemand:
     """Demand of the home region, PFh."""
 
-    users: Array  # (runs, users, workloads), users in the order of `flows.USERS`
+    users: Array  # (runs, users, workloads), users in the order of `bills.USERS`
     by_firm: Array  # (runs, slots)
     by_park: Array  # (runs, parks)
     park_own: Array  # PFh that parks serve themselves (runs, parks)
@@ -167,7 +166,7 @@ class Offer:
     size_by_kind: Array  # (runs, kinds)
     relative_price: Array  # to users here, after support, over the reference (runs, kinds)
     price_by_place: Array  # of intelligent compute to users in each place (runs, prefectures)
-    outside_price: Array  # the same to users elsewhere (runs, kinds)
+    outside_price: Array  # to users elsewhere, over the reference (runs, kinds)
     quality: Array  # of service, with local experience (runs, kinds)
 
 
