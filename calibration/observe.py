@@ -21,7 +21,7 @@ Variant = Literal["break", "all_shells", "lagged_shells"]
 """``break``: servers, then shells. ``all_shells``: shells all along (the second fit).
 ``lagged_shells``: as ``break``, but in operation are the shells of some quarters earlier."""
 
-COMPUTE = ("published_compute", "nameplate")
+COMPUTE = ("published_compute", "nameplate", "nameplate_province")
 """Observables whose error follows from this model."""
 Floats = NDArray[np.float64]
 

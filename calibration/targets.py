@@ -16,7 +16,15 @@ from calibration.records import Statistic, quarter_of, statistics
 from ecosystem.inputs.catalogue import Row, read_rows
 from ecosystem.inputs.faults import FaultList, nearest
 
-Use = Literal["fit", "hold_out", "comparison"]
+Use = Literal["fit", "in_view", "input", "hold_out", "comparison"]
+CLASSES: dict[Use, str] = {
+    "fit": "fitted",
+    "in_view": "fitted",
+    "input": "input",
+    "hold_out": "comparison",
+    "comparison": "comparison",
+}
+"""What a level tells: only a comparison was neither given nor in view when a number was set."""
 
 
 class Observable(Row):
@@ -24,6 +32,7 @@ class Observable(Row):
 
     unit: str
     meaning: str
+    not_measured: str = ""
 
 
 class TargetRow(Row):
@@ -50,6 +59,8 @@ class Target:
         Name in ``targets.csv``.
     series, region, date : str
         The published figure.
+    base_date : str
+        Date of the figure from which growth is counted, or empty.
     observable : str
         Row of ``observables.csv``.
     period : int
@@ -66,8 +77,11 @@ class Target:
         Standard deviation of the log of the figure.
     weight : float
         By grade, times the share of the row.
-    use : {"fit", "hold_out", "comparison"}
-        Fitted; drawn and not used; or set beside the model without either.
+    grade : str
+        Of the figure: A, B or C.
+    use : {"fit", "in_view", "input", "hold_out", "comparison"}
+        Scored by the search; in view when a parameter was set; source of a parameter; drawn and
+        not used; or set beside the model without any of these.
     note : str
         What to beware of.
     """
@@ -76,6 +90,7 @@ class Target:
     series: str
     region: str
     date: str
+    base_date: str
     observable: str
     period: int
     base_period: int | None
@@ -84,6 +99,7 @@ class Target:
     bound: str
     log_sd: float
     weight: float
+    grade: str
     use: Use
     note: str
 
@@ -128,7 +144,7 @@ def _resolve(row: TargetRow, place: str, faults: FaultList) -> Target | None:
     figure = _find(row, row.date, f"{place}.date", faults)
     base = _find(row, row.base_date, f"{place}.base_date", faults) if row.base_date else None
     name = faults.name(f"{place}.observable", row.observable, observables())
-    if figure and name and figure.unit != observables()[name].unit:
+    if figure and name and not base and figure.unit != observables()[name].unit:
         faults.add(f"{place}.observable", name, f"an observable in {figure.unit}")
     if row.log_sd is None and row.observable not in COMPUTE:
         allowed = f"a number above 0 (blank for {' and '.join(COMPUTE)} only)"
@@ -141,6 +157,7 @@ def _resolve(row: TargetRow, place: str, faults: FaultList) -> Target | None:
         series=row.series,
         region=row.region,
         date=row.date,
+        base_date=row.base_date,
         observable=row.observable,
         period=period,
         base_period=quarter_of(base.date) if base else None,
@@ -149,6 +166,7 @@ def _resolve(row: TargetRow, place: str, faults: FaultList) -> Target | None:
         bound=figure.bound,
         log_sd=row.log_sd or float(log_error_sd(period, model)),
         weight=model.weight(figure.grade) * row.share,
+        grade=figure.grade,
         use=row.use,
         note=row.note,
     )

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.campaigns import repairs
-from calibration import fit_hub, hub_search, patterns
+from calibration import fit_hub, hub_search, levels, patterns
+from calibration.targets import load_targets, observables
 from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
@@ -61,6 +62,11 @@ def contents() -> dict[str, Any]:
         "study": patterns,
         "patterns": [
             patterns.patterns()[row["name"]].model_dump() | row for row in record(patterns.RECORD)
+        ],
+        "level_draws": levels.DRAWS,
+        "levels": [
+            row | {"target": target, "observable": observables()[target.observable]}
+            for row, target in zip(record(levels.RECORD), load_targets(), strict=True)
         ],
         "search": hub_search,
         "candidates": record(fit_hub.RECORD),
