@@ -33,17 +33,18 @@ def with_grant(
     """
     books: dict[str, Array] = {}
     column = np.arange(len(setting.schedule.names)) == setting.schedule.column(instrument)
+    rates = np.where(column, rate, setting.schedule.rate)
+    with_rate = replace(setting, schedule=replace(setting.schedule, rate=rates))
     for quarter, _ in quarters(setting, until):
         granted = copy(quarter)
         granted.state = replace(quarter.state, centres=replace(quarter.state.centres, **books))
         granted.policy = replace(
             quarter.policy,
-            promised={**quarter.policy.promised, instrument: rate},
             envelope=quarter.policy.envelope + 1e9 * column,
             prefecture_left=quarter.policy.prefecture_left + 1e9,
             province_left=quarter.policy.province_left + 1e9,
         )
-        granted.accounts = account(granted, setting)
+        granted.accounts = account(granted, with_rate)
         yield quarter, granted
         after = granted.accounts.exits
         books = {name: getattr(after, name) for name in BOOKS if name != "cash"}

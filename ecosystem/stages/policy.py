@@ -76,8 +76,12 @@ def govern(quarter: Quarter, setting: Setting) -> Policy:
     )
 
 
+BOTH = ("anchor_tenants", "joint_innovation")
+"""Programmes with a place of which a part acts on the whole province."""
+
+
 def levers(paid: Array, setting: Setting) -> dict[str, Array]:
-    """Return the lever that each programme buys with what it is paid in a quarter, (runs, 1)."""
+    """Return what each programme that acts on the province buys with what it is paid, (runs, 1)."""
     return {
         name: buy_lever(
             setting,
@@ -85,6 +89,7 @@ def levers(paid: Array, setting: Setting) -> dict[str, Array]:
             QUARTERS_A_YEAR * add_up(paid[:, [i]] for i in setting.schedule.of(name)),
         )
         for name in of_type("programme")
+        if not instruments()[name].subject or name in BOTH
     }
 
 

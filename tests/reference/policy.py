@@ -23,6 +23,7 @@ PLACED = (
     *("talent_retention", "green_standard"),
 )
 """Programmes that act in a place."""
+READINESS = "hub_readiness"  # buys works and no lever
 TRANSFERS = (
     *("capital_subsidy", "industrial_centres", "compute_voucher", "tariff_discount"),
     *("output_subsidy", "even_diffusion"),
@@ -77,6 +78,7 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
             tool.name: [lever(agents, tool.name, 4 * paid[tool.name])]
             for tool in every
             if tool.programme
+            and tool.name not in (*set(PLACED) - {"anchor_tenants", "joint_innovation"}, READINESS)
         },
         "local_lever": {
             name: [
@@ -107,7 +109,6 @@ def reference_policy(agents: Agents, drivers: dict[str, Any]) -> dict[str, Any]:
         "ambition_next": next_ambition(agents),
         "gate": gate(agents),
         "envelope_weight": weight,
-        "grants": [p.joint_innovation_grant_share * paid["joint_innovation"]],
         "fiscal_extra": [extra],
         "local_settlement": [local_settlement(agents)],
         "advantage": [advantage(agents, drivers)],
