@@ -185,11 +185,11 @@ def equal_money(
     DataFrame
         One row a package: `goal`, `planned` and, medians of the pilots, `extra` net public cost,
         its standard `error` and `extra_gross` public cost, M¥; `reached`, and if not `why`:
-        ``limit`` (its programmes can
-        spend no more), ``claims`` (nobody claims more), ``taxes`` (they come in with the money),
-        ``rules`` (it costs more whatever it plans), ``jump`` (no plan between too little and too
-        much), ``no money`` (none of its own), ``failed`` (its pilots); number of plans `tried`,
-        and of `pilots` that ended in the package and in the reference.
+        ``limit`` (its programmes can spend no more), ``claims`` (nobody claims more), ``taxes``
+        (they come in with the money), ``rules`` (it costs more whatever it plans), ``jump`` (no
+        plan between too little and too much), ``no money`` (none of its own), ``failed`` (its
+        pilots); number of plans `tried`, and of `pilots` that ended in the package and in the
+        reference.
 
     Raises
     ------
@@ -214,11 +214,9 @@ def equal_money(
 
     tried |= search(starts, goal, cost)
     rows = [_row(one.name, tried[one.name], goal, priced.get(one.name)) for one in packages]
-    found = {row["package"]: row["planned"] for row in rows}
-    planned = [
-        priced[one.name](found[one.name]) if one.name in priced else one for one in scenarios
-    ]
-    return planned, pd.DataFrame(rows)
+    chosen = {str(row["package"]): float(row["planned"]) for row in rows}
+    planned = {name: plan(chosen[name]) for name, plan in priced.items()}
+    return [planned.get(one.name, one) for one in scenarios], pd.DataFrame(rows)
 
 
 def _row(
