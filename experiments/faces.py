@@ -12,7 +12,7 @@ import pandas as pd
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.options import face
 from ecosystem.inputs.scenario import resolve
-from experiments.comparison.budget import has_own_money, with_budget
+from experiments.comparison.budget import with_budget, with_money
 from experiments.comparison.compare import (
     ComparisonResult,
     headline_outcomes,
@@ -138,15 +138,15 @@ def compare(asked: CompareOptions) -> Comparison:
     ------
     InputError
         With everything that is wrong in the arguments and in the files they name.
+    FloatingPointError
+        Packages shall cost what the article does, and its pilot runs show no cost above 0.
     """
     resolved, base = scenarios_with_reference(asked.scenarios, asked.reference)
     require_something_to_compare(resolved, base)
-    laid, money = [laid_over(one, asked) for one in resolved], pd.DataFrame()
-    priced = {one.name: partial(with_budget, one) for one in laid if has_own_money(one)}
-    if asked.equal == EXTRA and priced:
+    override, money = partial(laid_over, asked=asked), pd.DataFrame()
+    laid, priced = with_money(resolved, base, override, asked.budget, asked.equal)
+    if asked.equal == EXTRA:
         laid, money = equal_money(laid, base, priced, asked)
-    else:
-        laid = [with_budget(one, asked.budget) for one in laid]
     result = simulated(laid, asked.with_(outcomes=needed_outcomes(asked.outcomes)))
     found = Comparison.of(result, base, asked.outcomes or headline_outcomes())
     return replace(found, equal_money=money)

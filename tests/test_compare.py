@@ -165,6 +165,27 @@ def test_the_first_screen_names_every_package_that_failed(comparison: Comparison
     assert all(f"{name}: 1 of 3 runs failed, 2 pairs left" in words for name in names)
 
 
+def test_packages_that_share_no_pair_have_no_leader(comparison: Comparison, tmp_path: Path) -> None:
+    found = Comparison.of(without(comparison.result, twin=[0], demand_first=[1, 2]), "history")
+    assert found.pairs == {"twin": 2, "demand_first": 1}
+    assert "beats" not in found.summary("en", NARROW) and found.text("en")
+    Comparison.of(found.result, "history", [HIGHER]).save(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["beats", "beats_matrix", "regret", "scoreboard"])
+def test_a_table_of_a_comparison_is_made_once(comparison: Comparison, name: str) -> None:
+    assert getattr(comparison, name) is getattr(comparison, name)
+
+
+@pytest.mark.parametrize(
+    ("lang", "few", "many"),
+    [("en", "a, b", "a, b, c, d, e, f, and 2 more"), ("zh", "a、b", "a、b、c、d、e、f，另有 2 项")],
+)
+def test_of_a_long_list_the_first_names_stand(lang: str, few: str, many: str) -> None:
+    assert compare_view._few_names([*"ab"], lang) == few
+    assert compare_view._few_names([*"abcdefgh"], lang) == many
+
+
 def test_who_beats_whom_is_in_the_page_and_in_the_files(
     comparison: Comparison, tmp_path: Path
 ) -> None:

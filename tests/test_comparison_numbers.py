@@ -48,11 +48,10 @@ def test_error_of_the_median_is_that_of_the_bootstrap_and_of_normals() -> None:
 def test_a_description_counts_no_tie_and_bounds_are_pairs_that_were_seen() -> None:
     found = describe([0.0, 0.0, 1.0, 2.0, np.nan])
     assert found["share_above_zero"] == 0.5 and found["pairs"] == 4
-    assert found["median"] == 0.5 and found["reads_zero"] is True
-    assert describe([1.0, 2.0])["reads_zero"] is False
-    assert describe([])["pairs"] == 0 and describe([])["reads_zero"] is True
+    assert found["median"] == 0.5
+    assert describe([])["pairs"] == 0
     few = describe([-1.0, 10.0, 11.0, 12.0, 13.0])
-    assert (few["low_90"], few["high_90"]) == (-1.0, 13.0) and few["reads_zero"] is True
+    assert (few["low_90"], few["high_90"]) == (-1.0, 13.0)
 
 
 def test_ratio_of_means() -> None:
@@ -112,7 +111,7 @@ def test_no_ratio_where_no_sign_is_likely() -> None:
     for pairs in (19, 20):  # too few agree by luck
         frame = summary(history=[1] * pairs, a=[12] * pairs)
         row = comparison_table(*paired_differences(frame, "history"), [HIGHER]).iloc[0]
-        assert not row["reads_zero"] and np.isnan(row["per_100"]) == (pairs == 19)
+        assert np.isnan(row["per_100"]) == (pairs == 19)
 
 
 def test_a_failed_run_costs_its_pair_only() -> None:

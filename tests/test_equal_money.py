@@ -17,22 +17,26 @@ from ecosystem.inputs.faults import InputError
 from experiments import compare
 from experiments.command.cli import app
 from experiments.command.reproduce import reproduce
-from experiments.comparison.budget import article_present_value
-from experiments.comparison.compare import NET_COST
+from experiments.comparison.budget import article_present_value, with_money
+from experiments.comparison.compare import NET_COST, scenarios_with_reference
 from experiments.comparison.equal_money import (
     PILOTS,
     TOLERANCE,
     TRIES,
     Try,
     closest,
+    equal_money,
     search,
     uneven_cost,
     why_not,
 )
+from experiments.comparison.intervals import quantile_error
+from experiments.comparison.options import CompareOptions
 from experiments.faces import Comparison
 from experiments.report.messages import width
 
 GOAL, FEW = 1000.0, 5
+LUCK = np.linspace(-0.1, 0.1, PILOTS)
 UNEVEN = {"en": "Notequalmoney", "zh": "资金不等"}
 SMALL: dict[str, Any] = {"replicates": 2, "until": "2026Q4", "world": "teaching", "jobs": 1}
 TOYS: dict[str, tuple[Callable[[float], float], str, float, int]] = {
@@ -54,7 +58,8 @@ TOYS: dict[str, tuple[Callable[[float], float], str, float, int]] = {
 def test_plans_of_known_cost_are_found_together() -> None:
     rounds: list[set[str]] = []
 
-    def cost(plans: dict[str, float]) -> dict[str, Try]:
+    def cost(plans: dict[str, float], before: int) -> dict[str, Try]:
+        assert before == sum(map(len, rounds))
         rounds.append(set(plans))
         return {name: Try(plan, TOYS[name][0](plan), 0.0) for name, plan in plans.items()}
 
@@ -102,7 +107,65 @@ def test_what_cannot_be_equal_is_named(given: dict[str, Any], words: str) -> Non
         compare("article", **given)
 
 
+# ---- pilots that cost what is known beforehand
+
+
+def asked_of(
+    monkeypatch: pytest.MonkeyPatch, extra: float, **given: Any
+) -> tuple[list[Any], pd.DataFrame]:
+    """Seek equal money for the article where every package costs so much, whatever it plans.
+
+    Two pilots fail, one of the reference.
+    """
+
+    def costs(scenarios: Any, *_: Any) -> dict[str, Any]:
+        found = {one.name: np.tile(LUCK, (2, 1)) for one in scenarios}
+        for name, values in found.items():
+            values += 0.0 if name == "history" else np.outer((extra, extra), 1 + LUCK)
+            values[0, 0 if name == "history" else 1] = np.nan
+        return found
+
+    monkeypatch.setattr("experiments.comparison.equal_money.pilot_costs", costs)
+    asked = CompareOptions(**given, equal="extra")
+    scenarios, base = scenarios_with_reference("article", "history")
+    laid, priced = with_money(scenarios, base, lambda one: one, asked.budget, asked.equal)
+    return equal_money(laid, base, priced, asked)
+
+
+def test_the_error_of_a_cost_and_the_pilots_that_ended_stand_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, money = asked_of(monkeypatch, 1000.0, budget=1000)
+    row = money.iloc[0]
+    pairs = 1000 * (1 + LUCK[2:])
+    assert row["extra"] == pytest.approx(np.median(pairs)) and row["pilots"] == PILOTS - 2
+    assert row["error"] == pytest.approx(quantile_error(pairs)) and 8 < row["error"] < 40
+    assert row["reached"] and row["planned"] > 0
+
+
+@pytest.mark.parametrize("extra", [-50.0, 0.0])
+def test_an_article_that_costs_nothing_is_no_wrong_input(
+    monkeypatch: pytest.MonkeyPatch, extra: float
+) -> None:
+    """It is known after pilots alone, when something has been written: a failure (exit code 1)."""
+    with pytest.raises(FloatingPointError, match="budget article: .* not above 0"):
+        asked_of(monkeypatch, extra, budget="article")
+    assert asked_of(monkeypatch, extra, budget=70.0)[1]["goal"].tolist() == [70.0]
+
+
 # ---- a small run
+
+
+@pytest.mark.parametrize("scenarios", ["none", ["none", "history"]])
+def test_that_nobody_has_money_of_its_own_is_said(
+    monkeypatch: pytest.MonkeyPatch, scenarios: Any
+) -> None:
+    monkeypatch.setattr("experiments.comparison.equal_money.PILOTS", FEW)
+    found = compare(scenarios, budget=1000, equal="extra", **SMALL | {"until": "2025Q4"})
+    row = found.equal_money.iloc[0]
+    assert (row["package"], row["why"], row["goal"]) == ("none", "no money", 1000)
+    for lang in ("en", "zh"):
+        assert "1,000" in found.summary(lang) and " ± " in found.text(lang)
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +241,13 @@ def test_the_plan_stands_in_the_manifest_and_is_found_again(
     assert again.equal and again.tables > 2, again.text()
 
 
-def test_the_cost_of_pilots_is_said_before_they_are_run(tmp_path: Path) -> None:
-    words = ["compare", "article", "none", "--budget", "1000", "--equal", "extra", "--dry-run"]
+@pytest.mark.parametrize(("packages", "plans"), [(["article", "none"], 2 + 3), (["none"], 2)])
+def test_the_cost_of_pilots_is_said_before_they_are_run(
+    tmp_path: Path, packages: list[str], plans: int
+) -> None:
+    words = ["compare", *packages, "--budget", "1000", "--equal", "extra", "--dry-run"]
     words += ["--world", "teaching", "--until", "2025Q4", "--replicates", "3", "--jobs", "1"]
     result = CliRunner().invoke(app, [*words, "--out", str(tmp_path)])
-    runs = 3 * 3 + PILOTS * (2 + 3)
-    assert f"{runs} runs" in result.stderr and f"about {runs - 9} pilot runs" in result.stderr
+    pilots = PILOTS * plans
+    runs = 3 * (len(packages) + 1) + pilots
+    assert f"{runs} runs" in result.stderr and f"about {pilots} pilot runs" in result.stderr

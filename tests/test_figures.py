@@ -100,19 +100,18 @@ def test_a_figure_shows_unit_price_year_pairs_error_and_is_hollow_where_open() -
 @pytest.mark.parametrize("word", SCALE)
 def test_the_surer_the_sign_the_stronger_the_colour(word: str) -> None:
     edge, face = charts.sure_colours({"sureness": word}, charts.WORSE)
-    shade = SCALE[word]["shade"]
-    if not shade:
+    if word not in charts.SHADES:
         assert (edge, face) == (charts.UNSURE, "white")
     else:
         assert edge == face
-        wanted = [1 - float(shade) * (1 - x) for x in mpl.colors.to_rgb(charts.WORSE)]
+        wanted = [1 - charts.SHADES[word] * (1 - x) for x in mpl.colors.to_rgb(charts.WORSE)]
         assert mpl.colors.to_rgb(edge) == pytest.approx(wanted, abs=1 / 255)
 
 
 def test_what_nobody_sees_is_said_to_be_so() -> None:
     found = chart(rows(5, 4).assign(sureness="no_visible_change"))
     assert "Value added: no visible change by any package against History" in found.alt
-    assert "below 1.00 M¥ of 2020" in found.alt and edges(found) == [charts.UNSURE] * 2
+    assert "move less than 1.00 M¥ of 2020" in found.alt and edges(found) == [charts.UNSURE] * 2
 
 
 def test_sentences_stand_apart() -> None:
@@ -200,7 +199,7 @@ def test_every_message_has_both_languages_and_the_same_values() -> None:
 
 
 def test_every_unit_of_the_outcome_table_is_shown_in_one_way() -> None:
-    known = keyed_rows("experiments.comparison", "units.csv", "unit")
+    known = keyed_rows("experiments.report", "units.csv", "unit")
     assert {row.unit for row in outcomes().values()} == set(known)
     assert messages.display_unit("share") == (0.01, "%")
     assert messages.display_unit("share", "zh", "effect") == (0.01, "百分点")

@@ -25,6 +25,7 @@ from experiments.comparison.sureness import (
     word_of,
 )
 from experiments.report import notes
+from experiments.report.charts import SHADES
 from experiments.report.messages import LANGUAGES, display_unit, sure_word, text
 
 HIGHER, LOWER = "patents", "co2_nation"
@@ -75,7 +76,7 @@ def test_a_description_has_the_word_of_the_sign_that_more_pairs_have() -> None:
     assert down["share_of_sign"] == 1 and down["sureness"] == "very_likely" and sign_shown(down)
     mixed = describe([*np.ones(91), *-np.ones(9)])
     assert mixed["share_of_sign"] == 0.91 and mixed["sureness"] == "likely"
-    assert mixed["reads_zero"]  # zero within the 90 % hides no likely sign
+    assert mixed["low_90"] < 0 < mixed["high_90"]  # zero within the 90 % hides no likely sign
     ties = describe([*np.zeros(45), *np.ones(55)])
     assert ties["share_of_sign"] == 0.55 and ties["sureness"] == "open"
     assert sign_shown(pd.DataFrame([down, mixed, ties])).tolist() == [True, True, False]
@@ -87,10 +88,23 @@ def test_what_moves_less_than_its_display_unit_shows_no_visible_change() -> None
     assert describe(small, 0.5)["sureness"] == describe(small)["sureness"] == "likely"
     wide = np.linspace(-50, 51, 40)  # a median that is small, in pairs that are not
     assert describe(wide, 1.0)["sureness"] == "open"
-    assert describe(np.zeros(40), 1.0)["sureness"] == NO_VISIBLE_CHANGE
+    assert describe(np.full(40, -1.0), 1.0)["sureness"] == "likely"  # one firm less is seen
+    for least in (0.0, 1.0):
+        assert describe(np.zeros(40), least)["sureness"] == NO_VISIBLE_CHANGE
+
+
+@pytest.mark.parametrize(("moving", "word"), [(12, "open"), (6, "open"), (4, NO_VISIBLE_CHANGE)])
+def test_what_moves_in_a_few_worlds_is_no_lack_of_change(moving: int, word: str) -> None:
+    """Of 100 pairs: beyond the middle half they still count, beyond nine tenths no longer."""
+    pairs = [*np.full(moving, 500.0), *np.zeros(100 - moving)]
+    assert describe(pairs, 1.0)["sureness"] == describe(np.negative(pairs), 1.0)["sureness"] == word
+
+
+def test_every_unit_has_a_least_visible_difference() -> None:
     assert visible("share") == pytest.approx(0.001) and visible("M¥ of 2020") == 1
-    assert visible("of my own") == 0
-    for unit in keyed_rows("experiments.comparison", "units.csv", "unit"):
+    with pytest.raises(KeyError, match="of my own"):
+        visible("of my own")
+    for unit in {row.unit for row in catalogue().values()}:
         assert 0 < visible(unit) <= display_unit(unit)[0]
 
 
@@ -100,8 +114,8 @@ def test_what_moves_less_than_its_display_unit_shows_no_visible_change() -> None
 def test_one_table_has_every_word_in_both_languages_surest_first() -> None:
     bounds = list(LEAST.values())
     assert bounds == sorted(bounds, reverse=True) and bounds[-1] == 0
-    shades = [float(row["shade"]) for row in SCALE.values() if row["shade"]]
-    assert shades == sorted(shades, reverse=True) and len(shades) == len(LEAST) - 1
+    assert list(SHADES) == [word for word, least in LEAST.items() if least]
+    assert list(SHADES.values()) == sorted(SHADES.values(), reverse=True)
     assert sure_word("almost_certain") == "almost certain"
     assert sure_word("leaning", "zh") == "略偏"
     assert all(row[lang] for row in SCALE.values() for lang in LANGUAGES)
@@ -195,7 +209,8 @@ def test_who_beats_whom_by_hand(outcome: str, wins: tuple[int, int]) -> None:
     assert table.loc[("a", "history"), "share"] == (1 / 4 if below else 3 / 4)
     assert table.loc[("history", "a"), "share"] == (3 / 4 if below else 1 / 4)
     assert table.loc[("a", "b"), "share_low"] == pytest.approx(lower_bound(wins[0], 4))
-    assert set(table["sureness"]) == {"open"} and len(table) == 6
+    words = {NO_VISIBLE_CHANGE if below else "open"}  # a few patents are seen, a few tons are not
+    assert set(table["sureness"]) == words and len(table) == 6
     assert beats_table(frame, "history", ["theil"]).empty
 
 
@@ -203,7 +218,16 @@ def test_two_that_are_the_same_beat_each_other_never() -> None:
     same = list(philox().normal(size=50))
     table = beats_table(differences(HIGHER, a=same, b=same), "history", [HIGHER])
     both = table[(table["package"] != "history") & (table["other"] != "history")]
-    assert (both["share"] == 0).all() and set(both["sureness"]) == {"open"}
+    assert (both["share"] == 0).all() and set(both["sureness"]) == {NO_VISIBLE_CHANGE}
+
+
+def test_nobody_visibly_beats_who_is_ahead_by_less_than_is_seen() -> None:
+    """Ahead in every pair, but by less than one patent; of the reference, by a hundred."""
+    ahead = list(np.linspace(100, 200, 50))
+    frame = differences(HIGHER, a=list(np.add(ahead, 0.4)), b=ahead)
+    table = beats_table(frame, "history", [HIGHER]).set_index(["package", "other"])["sureness"]
+    assert table["a", "b"] == table["b", "a"] == NO_VISIBLE_CHANGE
+    assert table["a", "history"] == "very_likely" and table["history", "a"] == "open"
 
 
 # ---- per cent
@@ -216,9 +240,10 @@ def test_per_cent_is_taken_pair_by_pair() -> None:
     assert (found["percent_low_90"], found["percent_high_90"]) == (1, 2)
     lost = relative(np.array([1.0, np.nan, 4]), np.array([100.0, np.nan, 400]), part)
     assert lost["percent_of_reference"] == 1
-    for level in (0.0, -5.0):
+    for level in (0.0, -5.0):  # each base is judged on its own
         nothing = relative(np.array([1.0, 4, 4]), np.array([100, 200, level]), part)
-        assert np.isnan(nothing["percent_of_reference"])
+        assert np.isnan(nothing["percent_of_reference"]) and np.isnan(nothing["percent_low_90"])
+        assert nothing["percent_of_reacting"] == 40
         assert np.isnan(relative(np.ones(3), base, np.array([1, 1, level]))["percent_of_reacting"])
 
 

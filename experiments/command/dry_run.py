@@ -98,7 +98,7 @@ def cost_of(
 
 def pilots_of(request: Request, scenarios: list[ResolvedScenario], sought: int) -> int:
     """Return the runs that commonly find the plans of so many packages, before the others."""
-    if not sought:
+    if not request.equal_cost:
         return 0
     still = len(scenarios) - sought + (request.asked.budget == ARTICLE)
     return PILOTS * (still + USUAL * sought)

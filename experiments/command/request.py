@@ -13,7 +13,7 @@ from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import resolve, with_overrides
-from experiments.comparison.options import LAST, OneScenario, PolicyQuarter
+from experiments.comparison.options import EXTRA, LAST, OneScenario, PolicyQuarter
 
 
 class RunOptions(Options):
@@ -67,6 +67,11 @@ class Request:
             collected(faults, lambda: with_overrides(resolve(REFERENCE), *over))
         faults.raise_if_any()
         return cls(kind, asked, **shown)
+
+    @property
+    def equal_cost(self) -> bool:
+        """Whether plans of equal cost are sought first, which only a comparison can ask for."""
+        return self.kind == "compare" and self.asked.equal == EXTRA
 
     @staticmethod
     def command_line() -> str:

@@ -16,10 +16,9 @@ from ecosystem.inputs.scenario import ResolvedScenario, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world
 from experiments.command.request import Request
-from experiments.comparison.budget import has_own_money, with_budget
+from experiments.comparison.budget import Priced, with_money
 from experiments.comparison.compare import require_something_to_compare, scenarios_with_reference
-from experiments.comparison.equal_money import Priced
-from experiments.comparison.options import OWN, PLANNED
+from experiments.comparison.options import EXTRA, PLANNED
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import assumptions_apart, instruments_on
 from experiments.report.package_words import replaced_words
@@ -68,23 +67,11 @@ def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
     if world:
         check_places(faults, [one for one in changed if one], world)
     faults.raise_if_any()
-    budget = None if request.kind == "run" else asked.budget
-    if budget is None:
+    if request.kind == "run":
         return changed, name, {}
-
-    def planned(number: int, budget: float | str) -> ResolvedScenario:
-        """Return a scenario with a budget; the command line's own money is taken as written."""
-        plain = replace(scenarios[number], parameters=changed[number].parameters)
-        return override(with_budget(plain, budget))
-
-    if request.kind != "compare" or asked.equal == PLANNED:
-        return [planned(number, budget) for number in range(len(scenarios))], name, {}
-    priced = {
-        one.name: partial(planned, number)
-        for number, one in enumerate(scenarios)
-        if one.name != name and has_own_money(one)
-    }
-    return [priced[one.name](OWN) if one.name in priced else one for one in changed], name, priced
+    equal = EXTRA if request.equal_cost else PLANNED
+    given, priced = with_money(scenarios, name, override, asked.budget, equal)
+    return given, name, priced
 
 
 def concerns(setting: str, reference: ResolvedScenario) -> bool:

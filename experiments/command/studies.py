@@ -19,7 +19,8 @@ from experiments.command.commands import Finding, Work, carry_out, progress_bar,
 from experiments.command.dry_run import cost_of, cost_of_study
 from experiments.command.request import Request
 from experiments.command.resolve import resolved, warn
-from experiments.comparison.equal_money import Priced, equal_money
+from experiments.comparison.budget import Priced
+from experiments.comparison.equal_money import equal_money
 from experiments.comparison.options import PLANNED, DecomposeOptions
 from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
 from experiments.report import sensitivity_view
@@ -58,7 +59,7 @@ def start(request: Request) -> int:
             fill = partial(run_all, request, scenarios)
         else:
             fill = partial(compare_all, request, scenarios, reference, priced)
-        sought = {"extra_net_public_cost": request.asked.budget if priced else None}
+        sought = {"extra_net_public_cost": request.asked.budget if request.equal_cost else None}
         work = Work(common | {"decompose": request.decompose} | sought, cost, fill)
     warn(scenarios, reference)
     return carry_out(request, work)
@@ -84,7 +85,7 @@ def compare_all(
 ) -> Finding:
     """Compare scenarios, and write what that shows into a run directory."""
     asked, money = request.asked.with_(shock=(), out=directory), pd.DataFrame()
-    if priced:
+    if request.equal_cost:
         with progress_bar(request.lang, request.quiet, "progress_pilots") as show:
             pilots = asked.with_(progress=show)
             scenarios, money = equal_money(scenarios, reference, priced, pilots)

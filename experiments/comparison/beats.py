@@ -11,7 +11,8 @@ import pandas as pd
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.table import DIMENSIONS
-from experiments.comparison.sureness import lower_bound, word_of
+from experiments.comparison.intervals import sureness_of
+from experiments.comparison.sureness import lower_bound, visible
 
 COLUMNS = ("package", "other", "share", "share_low", "pairs", "sureness")
 
@@ -52,7 +53,8 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
     DataFrame
         One row an outcome, `package` and `other`: the `share` of `pairs` in which the package is
         better (more where no direction is), its lower 90 % bound `share_low`, and the word for
-        that, `sureness`. Two packages share luck and draws as a package and the reference do.
+        that, `sureness`, or that nothing visible lies between the two. Two packages share luck and
+        draws as a package and the reference do.
     """
     rows: list[dict[str, Any]] = []
     for key, block in differences.groupby(level=["outcome", *DIMENSIONS], sort=False):
@@ -63,13 +65,13 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
         names = [str(name) for name in with_reference.columns]
         values = with_reference.to_numpy() * (-1.0 if outcome.better == "lower" else 1.0)
         times, pairs = times_better(values)
-        bounds = lower_bound(times, pairs)
+        bounds, least = lower_bound(times, pairs), visible(outcome.unit)
         about = dict(zip(("outcome", *DIMENSIONS), key, strict=True))
         rows += [
             about
             | {"package": name, "other": other, "share": times[i, j] / pairs[i, j]}
             | {"share_low": bounds[i, j], "pairs": int(pairs[i, j])}
-            | {"sureness": word_of(bounds[i, j])}
+            | {"sureness": sureness_of(bounds[i, j], _apart(values[:, i], values[:, j]), least)}
             for i, name in enumerate(names)
             for j, other in enumerate(names)
             if i != j and pairs[i, j]
@@ -77,3 +79,9 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
     table = pd.DataFrame(rows, columns=["outcome", *DIMENSIONS, *COLUMNS])
     unused = [name for name in DIMENSIONS if (table[name] == "").all()]
     return table.drop(columns=unused)
+
+
+def _apart(one: Array, other: Array) -> Array:
+    """Return the differences of two packages in the pairs that both have."""
+    differences = one - other
+    return differences[np.isfinite(differences)]

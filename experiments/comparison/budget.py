@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
-from experiments.comparison.options import ARTICLE, OWN, read_budget
+from experiments.comparison.options import ARTICLE, EXTRA, OWN, read_budget
+
+Priced = Mapping[str, Callable[[float], ResolvedScenario]]
+"""For each package with money of its own, what makes it plan so many million yuan."""
 
 
 def own_present_value(scenario: ResolvedScenario) -> float:
@@ -64,3 +68,41 @@ def with_budget(scenario: ResolvedScenario, budget: float | str | None) -> Resol
     whole = replace(own[-1], edits=edits, present_value=float(budget))
     reference = tuple(layer for layer in plain.layers if not layer.own)
     return replace(plain, layers=(*reference, whole))
+
+
+def with_money(
+    scenarios: Sequence[ResolvedScenario],
+    reference: str,
+    override: Callable[[ResolvedScenario], ResolvedScenario],
+    budget: float | str | None,
+    equal: str,
+) -> tuple[list[ResolvedScenario], Priced]:
+    """Return scenarios with what is laid over them and the money they are asked to plan.
+
+    Where packages shall cost the same, their plans are not known yet: those with money of their own
+    have the money of the tables, and what gives each a plan is returned as well.
+
+    Parameters
+    ----------
+    scenarios
+        What is compared, and the reference.
+    reference
+        Name of the reference.
+    override
+        Lays parameters, shocks and settings over a scenario; money that it names itself is taken
+        as written, whatever the budget.
+    budget
+        See `with_budget`.
+    equal
+        ``planned``, or ``extra`` where packages shall cost the same.
+    """
+
+    def planned(scenario: ResolvedScenario, budget: float | str | None) -> ResolvedScenario:
+        held = replace(scenario, parameters=override(scenario).parameters)
+        return override(with_budget(held, budget))
+
+    if equal != EXTRA:
+        return [planned(scenario, budget) for scenario in scenarios], {}
+    packages = [one for one in scenarios if one.name != reference]
+    priced = {one.name: partial(planned, one) for one in packages if has_own_money(one)}
+    return [planned(one, OWN if one.name in priced else None) for one in scenarios], priced

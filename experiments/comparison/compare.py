@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -97,13 +97,13 @@ class ComparisonResult:
         its runs or those of the reference failed, has none. `median`, `low_50` … `high_90` are of
         paired differences, package minus reference, over parameter draws and luck;
         `monte_carlo_error` is the standard error of the median and `low_90_error` … of the bounds
-        (Maritz–Jarrett), which more replicates shrink; `share_above_zero` counts no ties;
-        `reads_zero` says that the 90 % interval holds zero. `share_of_sign` is the share of pairs
-        with the more common sign, `share_low` its lower 90 % bound, and `sureness` the word for
-        that (`experiments.comparison.sureness`). `percent_of_reference` is the median of the
-        difference in per cent of the reference, pair by pair, with `percent_low_90` and
-        `percent_high_90`; `percent_of_reacting` the same of the part that can react, `REACTING`;
-        both are empty where the base is not above zero in every pair. `per_100` with `per_100_low`
+        (Maritz–Jarrett), which more replicates shrink; `share_above_zero` counts no ties.
+        `share_of_sign` is the share of pairs with the more common sign, `share_low` its lower 90 %
+        bound, and `sureness` the word for that (`experiments.comparison.sureness`).
+        `percent_of_reference` is the median of the difference in per cent of the reference, pair by
+        pair, with `percent_low_90` and `percent_high_90`; `percent_of_reacting` the same of the
+        part that can react, `REACTING`; either is empty where its own base is not above zero in
+        every pair. `per_100` with `per_100_low`
         and `per_100_high` is the ratio of mean effect to mean extra net public cost times 100 M¥
         with its 90 % bootstrap interval, empty unless the sign is likely, of fewer than 20 pairs,
         or where no extra cost is shown. `reference_median` is of all runs of the reference that
@@ -142,22 +142,22 @@ class ComparisonResult:
         """Return the title of a scenario."""
         return self.result.titles[name][lang]
 
-    @property
+    @cached_property
     def regret(self) -> pd.DataFrame:
         """Regret of every package, the reference too; see `regret_table`."""
         return regret_of(self.result)
 
-    @property
+    @cached_property
     def scoreboard(self) -> pd.DataFrame:
         """How sure the aims of each paragraph of the article are; see `scoreboard_table`."""
         return scoreboard_table(self.differences)
 
-    @property
+    @cached_property
     def beats(self) -> pd.DataFrame:
         """In what share of the pairs each package beats each other one; see `beats_table`."""
         return beats_table(self.differences, self.reference, self.outcomes)
 
-    @property
+    @cached_property
     def beats_matrix(self) -> dict[str, dict[str, dict[str, float]]]:
         """The shares of `beats` by outcome (`outcome[part]`), package and other package."""
         found: dict[str, dict[str, dict[str, float]]] = {}
@@ -311,17 +311,20 @@ def relative(pairs: Array, base: Array, part: Array) -> dict[str, float]:
     -------
     dict
         `percent_of_reference` and `percent_of_reacting`, medians over the pairs, and the 90 % of
-        the former; NaN where the base of a pair is not above zero.
+        the former; NaN where that which it is a share of is not above zero in every pair.
     """
-    names = ("percent_of_reference", "percent_low_90", "percent_high_90", "percent_of_reacting")
     known = np.isfinite(pairs)
-    if not (base[known] > 0).all():
-        return dict.fromkeys(names, float("nan"))
-    share = 100 * pairs[known] / base[known]
-    found = [quantile(share, name) for name in ("median", "low_90", "high_90")]
-    whole = (part[known] > 0).all()
-    found.append(quantile(100 * pairs[known] / part[known], "median") if whole else float("nan"))
-    return dict(zip(names, found, strict=True))
+
+    def share(of: Array, name: str) -> float:
+        above = (of[known] > 0).all()
+        return quantile(100 * pairs[known] / of[known], name) if above else float("nan")
+
+    return {
+        "percent_of_reference": share(base, "median"),
+        "percent_low_90": share(base, "low_90"),
+        "percent_high_90": share(base, "high_90"),
+        "percent_of_reacting": share(part, "median"),
+    }
 
 
 def row_dicts(frame: pd.DataFrame) -> list[dict[str, Any]]:

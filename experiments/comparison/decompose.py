@@ -348,7 +348,8 @@ def break_even_table(
             for level in LEVELS:
                 one = sampled[name, level]
                 more = {key: one[key] - base[key] for key in (OBJECTIVE, NET_COST)}
-                facts.append(describe(more[OBJECTIVE] - sign * more[NET_COST]))
+                gain = more[OBJECTIVE] - sign * more[NET_COST]
+                facts.append(describe(gain, visible(catalogue()[OBJECTIVE].unit)))
             even = break_even(LEVELS, [float(fact["median"]) for fact in facts])
             rows += [
                 {"instrument": name, "measure": measure, "effectiveness": level}

@@ -16,17 +16,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.scenario import ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule, discount_factors, public_discount_rate
 from ecosystem.maths.arrays import Array
-from experiments.comparison.budget import unscaled
+from experiments.comparison.budget import Priced, unscaled
 from experiments.comparison.compare import NET_COST
+from experiments.comparison.intervals import quantile_error
 from experiments.comparison.options import ARTICLE, CompareOptions
 from experiments.comparison.simulated import simulated
 
@@ -43,16 +43,19 @@ TRIES, SECANTS, USUAL = 12, 4, 3
 """Plans tried of a package at most, of these by the secant, and commonly."""
 DEFAULT = "article at default spending"
 """Name under which the article's cost is learned."""
-Priced = Mapping[str, Callable[[float], ResolvedScenario]]
-"""For each package with money of its own, what makes it plan so many million yuan."""
 
 
 class Try(NamedTuple):
-    """A plan and what it costs: medians of pilot pairs beyond the reference, all in M¥."""
+    """A plan and what it costs: medians of pilot pairs beyond the reference, all in M¥.
+
+    `error` is the standard error of `extra`, and `pilots` counts the pairs that ended in both.
+    """
 
     planned: float
     extra: float
     gross: float = math.nan
+    error: float = math.nan
+    pilots: int = 0
 
 
 def next_plan(tried: Sequence[Try], goal: float, start: float) -> float | None:
@@ -74,7 +77,7 @@ def next_plan(tried: Sequence[Try], goal: float, start: float) -> float | None:
     low, high = start / REACH, start * REACH
     if not tried:
         return _rounded(start)
-    planned, extra, _ = tried[-1]
+    planned, extra = tried[-1][:2]
     if abs(extra - goal) <= TOLERANCE * goal or extra != extra or len(tried) == TRIES:
         return None
     before = tried[-2] if len(tried) > 1 else Try(0.0, 0.0)
@@ -134,7 +137,9 @@ def why_not(tried: Sequence[Try], goal: float, unplanned: float) -> str:
 
 
 def search(
-    starts: Mapping[str, float], goal: float, cost: Callable[[dict[str, float]], dict[str, Try]]
+    starts: Mapping[str, float],
+    goal: float,
+    cost: Callable[[dict[str, float], int], dict[str, Try]],
 ) -> dict[str, list[Try]]:
     """Return all tries of each package; those still open are tried together.
 
@@ -145,12 +150,13 @@ def search(
     goal
         What each should cost, M¥.
     cost
-        Tries a plan of each of some packages.
+        Tries a plan of each of some packages, given how many were tried before.
     """
     tried: dict[str, list[Try]] = {name: [] for name in starts}
     plans = {name: next_plan([], goal, start) for name, start in starts.items()}
     while trial := {name: plan for name, plan in plans.items() if plan is not None}:
-        for name, one in cost(trial).items():
+        before = sum(len(tries) for tries in tried.values())
+        for name, one in cost(trial, before).items():
             tried[name].append(one)
         plans = {name: next_plan(tried[name], goal, starts[name]) for name in trial}
     return tried
@@ -177,51 +183,61 @@ def equal_money(
     list
         The scenarios with the plans found.
     DataFrame
-        One row a package: `goal`, `planned` and, medians of the pilots, `extra` net public cost and
-        `extra_gross` public cost, M¥; `reached`, and if not `why`: ``limit`` (its programmes can
-        spend no more), ``claims`` (nobody claims more), ``taxes`` (they come in with the money),
-        ``rules`` (it costs more whatever it plans), ``jump`` (no plan between too little and too
-        much), ``no money`` (none of its own), ``failed`` (its pilots); number of plans `tried`,
-        and of `pilots`.
+        One row a package: `goal`, `planned` and, medians of the pilots, `extra` net public cost,
+        its standard `error` and `extra_gross` public cost, M¥; `reached`, and if not `why`:
+        ``limit`` (its programmes can spend no more), ``claims`` (nobody claims more), ``taxes``
+        (they come in with the money), ``rules`` (it costs more whatever it plans), ``jump`` (no
+        plan between too little and too much), ``no money`` (none of its own), ``failed`` (its
+        pilots); number of plans `tried`, and of `pilots` that ended in the package and in the
+        reference.
+
+    Raises
+    ------
+    FloatingPointError
+        The pilots of the article do not give a cost above 0.
     """
     base = next(one for one in scenarios if one.name == reference)
     packages = [one for one in scenarios if one.name != reference]
     priced = {one.name: priced[one.name] for one in packages if one.name in priced}
     first = [base, *(one for one in packages if one.name not in priced)]
     first += [_article(base)] if asked.budget == ARTICLE else []
-    done, expected = 0, PILOTS * (len(first) + USUAL * len(priced))
-
-    def run(some: Sequence[ResolvedScenario]) -> dict[str, Array]:
-        nonlocal done
-        start, done = done, done + PILOTS * len(some)
-        show, every = asked.progress, max(expected, done)
-        shown = show and (lambda finished, _: show(start + finished, every))
-        return pilot_costs(some, asked.with_(progress=shown))
-
-    def cost(plans: dict[str, float]) -> dict[str, Try]:
-        costs = run([priced[name](plan) for name, plan in plans.items()])
-        return {name: _try(plan, costs[name] - known) for name, plan in plans.items()}
-
-    costs = run(first)
-    known = costs[reference]
-    still = {name: [_try(0.0, one - known)] for name, one in costs.items()}
-    goal = _goal(asked.budget, still)
+    expected = len(first) + USUAL * len(priced)
+    costs = pilot_costs(first, asked, 0, expected)
+    tried = {name: [_try(0.0, one - costs[reference])] for name, one in costs.items()}
+    goal = _goal(asked.budget, tried)
     starts = {name: goal / share_within(plan(goal), asked.last) for name, plan in priced.items()}
-    tried = still | search(starts, goal, cost)
-    chosen = {one.name: closest(tried[one.name], goal) for one in packages}
-    found = {name: plan(chosen[name].planned) for name, plan in priced.items()}
-    rows = []
-    for name, one in chosen.items():
-        why, tries = "no money", tried[name]
-        if name in priced:
-            largest = build_schedule(priced[name](max(tries).planned))
-            why = why_not(tries, goal, largest.unplanned)
-        rows.append(
-            {"package": name, "goal": goal, "planned": one.planned, "extra": one.extra}
-            | {"extra_gross": one.gross, "reached": not why, "why": why}
-            | {"tried": len(tries) if name in priced else 0, "pilots": PILOTS}
-        )
-    return [found.get(one.name, one) for one in scenarios], pd.DataFrame(rows)
+
+    def cost(plans: dict[str, float], before: int) -> dict[str, Try]:
+        some = [priced[name](plan) for name, plan in plans.items()]
+        found = pilot_costs(some, asked, len(first) + before, expected)
+        return {name: _try(plan, found[name] - costs[reference]) for name, plan in plans.items()}
+
+    tried |= search(starts, goal, cost)
+    rows = [_row(one.name, tried[one.name], goal, priced.get(one.name)) for one in packages]
+    chosen = {str(row["package"]): float(row["planned"]) for row in rows}
+    planned = {name: plan(chosen[name]) for name, plan in priced.items()}
+    return [planned.get(one.name, one) for one in scenarios], pd.DataFrame(rows)
+
+
+def _row(
+    name: str, tries: Sequence[Try], goal: float, plan: Callable[[float], ResolvedScenario] | None
+) -> dict[str, Any]:
+    """Return the row of a package that has tried these plans, or has no money to plan with."""
+    chosen, why = closest(tries, goal), "no money"
+    if plan:
+        why = why_not(tries, goal, build_schedule(plan(max(tries).planned)).unplanned)
+    return {
+        "package": name,
+        "goal": goal,
+        "planned": chosen.planned,
+        "extra": chosen.extra,
+        "error": chosen.error,
+        "extra_gross": chosen.gross,
+        "reached": not why,
+        "why": why,
+        "tried": len(tries) if plan else 0,
+        "pilots": chosen.pilots,
+    }
 
 
 def share_within(scenario: ResolvedScenario, last: int) -> float:
@@ -237,15 +253,24 @@ def share_within(scenario: ResolvedScenario, last: int) -> float:
 
 def _try(plan: float, extra: Array) -> Try:
     """Return what a plan costs, of extra net and gross cost by pilot, (2, pilots)."""
-    ended = extra[:, np.isfinite(extra).all(axis=0)]
-    net, gross = np.median(ended, axis=1) if ended.size else (math.nan, math.nan)
-    return Try(plan, float(net), float(gross))
+    net, gross = extra[:, np.isfinite(extra).all(axis=0)]
+    if not net.size:
+        return Try(plan, math.nan)
+    return Try(plan, float(np.median(net)), float(np.median(gross)), quantile_error(net), net.size)
 
 
-def pilot_costs(scenarios: Sequence[ResolvedScenario], asked: CompareOptions) -> dict[str, Array]:
-    """Return net and gross public cost of each scenario in the pilots, M¥, (2, pilots)."""
+def pilot_costs(
+    scenarios: Sequence[ResolvedScenario], asked: CompareOptions, before: int, expected: int
+) -> dict[str, Array]:
+    """Return net and gross public cost of each scenario in the pilots, M¥, (2, pilots).
+
+    The progress goes on after so many scenarios run before, of so many that are expected.
+    """
+    show, start = asked.progress, PILOTS * before
+    every = max(PILOTS * expected, start + PILOTS * len(scenarios))
+    shown = show and (lambda finished, _: show(start + finished, every))
     money = NET_COST, GROSS
-    pilots = asked.with_(replicates=PILOTS, outcomes=money)
+    pilots = asked.with_(replicates=PILOTS, outcomes=money, progress=shown)
     result = simulated(scenarios, pilots, series=False)
     return {
         one.name: np.stack([result.summaries[name][place, :, 0] for name in money])
@@ -277,12 +302,12 @@ def _article(base: ResolvedScenario) -> ResolvedScenario:
     return replace(plain, name=DEFAULT, parameters=base.parameters, shocks=base.shocks)
 
 
-def _goal(budget: float | str | None, known: Mapping[str, Sequence[Try]]) -> float:
-    """Return the amount that every package is to cost; InputError where it is not above 0."""
-    goal = known[DEFAULT][0].extra if budget == ARTICLE else float(budget or 0.0)
-    faults = FaultList()
+def _goal(budget: float | str | None, tried: Mapping[str, Sequence[Try]]) -> float:
+    """Return the amount that every package is to cost; FloatingPointError without one above 0."""
+    if budget != ARTICLE:
+        return float(budget or 0.0)
+    goal = tried[DEFAULT][0].extra
     if not goal > 0:
-        words = f"an amount above 0, of extra net public cost; that of the article is {goal:.4g}"
-        faults.add("budget", budget, words)
-    faults.raise_if_any()
+        words = "its extra net public cost is not above 0 in the pilot runs"
+        raise FloatingPointError(f"budget {ARTICLE}: {words} ({goal:.4g} million yuan)")
     return goal

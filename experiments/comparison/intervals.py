@@ -73,30 +73,36 @@ def describe(differences: ArrayLike, least: float = 0.0) -> dict[str, Any]:
     dict
         `median`; the central 50 % and 90 % intervals over parameter draws and luck; the
         `monte_carlo_error` of the median and the errors of the four bounds, such as
-        `low_90_error`; `share_above_zero` (a tie is not above); `pairs`; `reads_zero`, true where
-        zero lies in the 90 % interval, whose bounds are pairs that were seen, so that few pairs
-        give a wide one; `share_of_sign`, that of the sign which more pairs have, `share_low`, its
-        lower 90 % bound, and `sureness`, its word, or that there is no visible change: the middle
-        half of the pairs lies within `least` of zero. NaN where there is no pair.
+        `low_90_error`; `share_above_zero` (a tie is not above); `pairs`; `share_of_sign`, that of
+        the sign which more pairs have, `share_low`, its lower 90 % bound, and `sureness`, its word
+        (`sureness_of`). NaN where there is no pair.
     """
     sample = np.asarray(differences, dtype=float)
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         names = [*QUANTILES, *ERRORS.values(), "share_above_zero", "share_of_sign", "share_low"]
         empty = dict.fromkeys(names, float("nan"))
-        return {**empty, "pairs": 0, "reads_zero": True, "sureness": "open"}
+        return {**empty, "pairs": 0, "sureness": "open"}
     row: dict[str, Any] = {name: quantile(sample, name) for name in QUANTILES}
-    seen = bool(max(abs(row[end]) for end in ("low_50", "high_50")) >= least)
     row |= {column: quantile_error(sample, name) for name, column in ERRORS.items()}
     often = max(np.sum(sample > 0), np.sum(sample < 0))
     bound = float(lower_bound(often, sample.size))
     row["share_above_zero"] = float(np.mean(sample > 0))
     row["pairs"] = int(sample.size)
-    row["reads_zero"] = bool(row["low_90"] <= 0 <= row["high_90"])
     row["share_of_sign"] = float(often / sample.size)
     row["share_low"] = bound
-    row["sureness"] = word_of(bound) if seen else NO_VISIBLE_CHANGE
+    row["sureness"] = sureness_of(bound, sample, least)
     return row
+
+
+def sureness_of(bound: float, differences: Array, least: float) -> str:
+    """Return the word for a sign with this lower bound, or that there is no visible change.
+
+    There is none where both ends of the 90 % lie less than `least` from zero, or at it: in nearly
+    every world nobody would see it.
+    """
+    farther = max(abs(quantile(differences, end)) for end in OUTWARD)
+    return word_of(bound) if farther >= least and farther > 0 else NO_VISIBLE_CHANGE
 
 
 @functools.lru_cache(maxsize=2)

@@ -21,6 +21,7 @@ from ecosystem.runs.result import Result, titles_of
 from experiments.comparison.intervals import describe
 from experiments.comparison.regret import OBJECTIVE, regret_table
 from experiments.comparison.simulated import simulated
+from experiments.comparison.sureness import visible
 
 SERIES = ("local_value_added_net", "compute_exported")
 """Outcomes, quarter by quarter, whose resilience is measured."""
@@ -174,7 +175,7 @@ def _facts(use: ShockUse, shocked: Array, twin: Array) -> dict[str, Any]:
 
 
 def _quantiles(name: str, values: Array) -> dict[str, float]:
-    facts = describe(values)
+    facts = describe(values, visible("share"))
     return {name: facts["median"]} | {f"{name}_{end}": facts[end] for end in ("low_90", "high_90")}
 
 

@@ -20,7 +20,7 @@ from ecosystem.maths.arrays import Array
 from experiments.comparison.keyed import keyed_rows
 
 SCALE = keyed_rows("experiments.comparison", "sureness.csv", "word")
-"""Words from the surest on: least bound, shade in figures, the word in both languages."""
+"""Words from the surest on: least bound, and the word in both languages."""
 LEAST = {word: float(row["at_least"]) for word, row in SCALE.items() if row["at_least"]}
 NO_VISIBLE_CHANGE = "no_visible_change"
 FALSE_ALARM = 0.1
@@ -46,11 +46,9 @@ def word_of(bound: float) -> str:
 def visible(unit: str) -> float:
     """Return the least difference that is seen in a quantity, in the unit of the outcome table.
 
-    It is one of the unit in which the quantity is shown, or the part of it that `units.csv` names;
-    0 for a unit that the table lacks.
+    KeyError for a unit that `visible.csv` lacks.
     """
-    row = keyed_rows("experiments.comparison", "units.csv", "unit").get(unit)
-    return float(row["factor"]) * float(row["visible"]) if row else 0.0
+    return float(keyed_rows("experiments.comparison", "visible.csv", "unit")[unit]["least"])
 
 
 def sign_shown(facts: Any) -> Any:

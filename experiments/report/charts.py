@@ -23,7 +23,6 @@ from matplotlib.font_manager import fontManager
 from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
-from experiments.comparison.sureness import SCALE
 from experiments.report.files import write_csv, write_text
 from experiments.report.messages import check_language, text, wrap
 
@@ -39,6 +38,8 @@ WIDTH = 9.0
 INK, QUIET, UNSURE = "#222222", "#666666", "#9a9a9a"
 BETTER, WORSE = "#0173b2", "#d55e00"
 """Two colours of seaborn's palette that every kind of colour vision tells apart."""
+SHADES = {"almost_certain": 1.0, "very_likely": 0.8, "likely": 0.6, "leaning": 0.4}
+"""How strong a colour is by the sureness of a sign; marks of other words are hollow."""
 TICKS = "{x:,.10g}"
 """Labels of ticks have thousands apart and no exponent."""
 STYLE = ("default", "seaborn-v0_8-whitegrid")
@@ -145,10 +146,10 @@ def from_zero(axes: Axes, names: Sequence[str], label: str) -> None:
 
 def sure_colours(row: Any, colour: str) -> tuple[str, str]:
     """Return edge and face of a mark: the surer the sign the stronger; open ones are hollow."""
-    shade = SCALE[row["sureness"]]["shade"]
-    if not shade:
+    if row["sureness"] not in SHADES:
         return UNSURE, "white"
-    red, green, blue = (1 - float(shade) * (1 - part) for part in to_rgb(colour))
+    shade = SHADES[row["sureness"]]
+    red, green, blue = (1 - shade * (1 - part) for part in to_rgb(colour))
     tinted = to_hex((red, green, blue))
     return tinted, tinted
 

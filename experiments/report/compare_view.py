@@ -110,9 +110,8 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
 
 def _few_names(names: Sequence[str], lang: str) -> str:
     """Return the first names of a list, and how many more there are."""
-    gone = len(names) - NAMES
-    more = [text("and_more", lang, count=gone)] if gone > 0 else []
-    return ("、" if lang == "zh" else ", ").join([*names[:NAMES], *more])
+    words, gone = ("、" if lang == "zh" else ", ").join(names[:NAMES]), len(names) - NAMES
+    return text("and_more", lang, names=words, count=gone) if gone > 0 else words
 
 
 def _standing_out(
@@ -138,17 +137,20 @@ def _side_by_side(found: ComparisonResult, block: pd.DataFrame, lang: str) -> li
 
 
 def _leader(found: ComparisonResult, lang: str) -> list[str]:
-    """Return how often the best package of the first outcome beats the next one."""
+    """Return how often the best package of the first outcome beats the next one.
+
+    Nothing where the two share no pair.
+    """
     blocks = _blocks(found)
     if not blocks or len(blocks[0]) < BOTH:
         return []
     first, second = row_dicts(blocks[0].iloc[:BOTH])
     wanted = (first["outcome"], part_of(first), first["package"], second["package"])
-    row = next(
+    rows = [
         row
         for row in row_dicts(found.beats)
         if (row["outcome"], part_of(row), row["package"], row["other"]) == wanted
-    )
+    ]
     return [
         text(
             "beats_line", lang, first=found.title(row["package"], lang),
@@ -156,6 +158,7 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
             outcome=title(notes.outcome_row(row["outcome"]), lang) + _part(blocks[0]),
             times=round(row["share"] * row["pairs"]), pairs=row["pairs"],
         )
+        for row in rows
     ]  # fmt: skip
 
 

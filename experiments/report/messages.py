@@ -102,7 +102,7 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
         What numbers are divided by, and the unit in words.
     """
     check_language(lang)
-    row = keyed_rows("experiments.comparison", "units.csv", "unit").get(unit)
+    row = keyed_rows("experiments.report", "units.csv", "unit").get(unit)
     if row is None:
         return 1.0, unit
     words = row[f"{form}_{lang}"] if form else ""

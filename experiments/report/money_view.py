@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
@@ -18,7 +20,8 @@ def equal_page(found: ComparisonResult, lang: str) -> Page:
         return []
     rows = []
     for row in row_dicts(money):
-        cells = [_amount(row[key], lang) for key in ("planned", "extra", "extra_gross")]
+        gross = _amount(row["extra_gross"], lang)
+        cells = [_amount(row["planned"], lang), _with_error(row, lang), gross]
         words = "equal_" + (row["why"] or "reached").replace(" ", "_")
         rows.append([found.title(row["package"], lang), *cells, text(words, lang)])
     heads = [text(f"equal_{key}", lang) for key in ("planned", "extra", "gross", "found")]
@@ -34,10 +37,12 @@ def equal_note(found: ComparisonResult, lang: str) -> list[str]:
     money = found.equal_money
     if money.empty:
         return []
-    words = text("equal_note", lang, **_about(found, lang))
-    extra = money.set_index("package")["extra"]
+    error = number(money["error"].max() / _unit(lang)[0], figures=2)
+    words = text("equal_note", lang, error=error, **_about(found, lang))
     rest = [
-        f"{found.title(name, lang)} ({_amount(extra[name], lang)})" for name in _not_reached(found)
+        f"{found.title(row['package'], lang)} ({_with_error(row, lang)})"
+        for row in row_dicts(money)
+        if not row["reached"]
     ]
     names = ("、" if lang == "zh" else ", ").join(rest)
     return [words + text("equal_rest", lang, names=names) if rest else words]
@@ -72,9 +77,10 @@ def _not_reached(found: ComparisonResult) -> list[str]:
 
 def _about(found: ComparisonResult, lang: str) -> dict[str, object]:
     """Return what was asked for, and how it was sought."""
-    money = found.equal_money.iloc[0]
+    money = found.equal_money
+    pilots = notes.pairs_words(money["pilots"])
     return {
-        "goal": _amount(money["goal"], lang), "unit": _unit(lang)[1], "pilots": money["pilots"],
+        "goal": _amount(money["goal"].iloc[0], lang), "unit": _unit(lang)[1], "pilots": pilots,
         "seed": found.result.seed, "tolerance": percent(TOLERANCE),
         "reference": found.title(found.reference, lang), "until": found.result.until,
     }  # fmt: skip
@@ -82,6 +88,12 @@ def _about(found: ComparisonResult, lang: str) -> dict[str, object]:
 
 def _unit(lang: str) -> tuple[float, str]:
     return display_unit(notes.outcome_row(NET_COST).unit, lang)
+
+
+def _with_error(row: Any, lang: str) -> str:
+    """Return an extra net public cost with the standard error of its median."""
+    error = number(row["error"] / _unit(lang)[0], figures=2)
+    return f"{_amount(row['extra'], lang)} ± {error}"
 
 
 def _amount(value: float, lang: str) -> str:
