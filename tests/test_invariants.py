@@ -117,7 +117,9 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     stand_in = centres.sum(market.sold - market.by_class.sum(axis=1), "kind")
     done = setting.parameters.substitution_ratio * stand_in[:, kinds.intelligent]
     by_class[:, 1, kinds.general] += done
-    close(market.served, by_class)
+    size = centres.sum(market.sold, "kind")  # of which stand-in is what is left over
+    size = size + setting.parameters.substitution_ratio * size[:, kinds.intelligent] * kinds.general
+    close(market.served, by_class, size[:, None])
     close(stand_in * ~kinds.intelligent, 0 * stand_in)
     assert (market.by_class >= 0).all()
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
@@ -169,11 +171,11 @@ def check_pipelines(quarter: Quarter, after: State, setting: Setting) -> None:
 
 
 def check_supply(quarter: Quarter, after: State, setting: Setting) -> None:
-    """A6: equipment is bought here or outside, and makers sell no more than they can make."""
+    """A6: equipment is bought here or outside, and makers make no more than they can."""
     supply = quarter.supply
     close(supply.local_sales + supply.imports, supply.orders)
     assert (supply.imports >= -ROUNDING * supply.orders).all()
-    assert (supply.sales <= quarter.state.makers.capacity * (1 + ROUNDING)).all()
+    assert (supply.output <= quarter.state.makers.capacity * (1 + ROUNDING)).all()
     close(whole(supply.orders), whole(quarter.investment.server_outlay))
     assert (supply.intermediate >= 0).all()
     assert (supply.exports >= -ROUNDING * whole(supply.sales)[:, None]).all()

@@ -167,6 +167,14 @@ def test_a_narrow_width_serves_the_cheapest_first(seed: int, used: float) -> Non
     np.testing.assert_allclose(served[0, np.argsort(rank)], merit, atol=1e-9 * capacity.sum())
 
 
+def test_capacity_whose_inverse_overflows_is_none() -> None:
+    """Found by benchmarks/campaigns/corners.py: one over a denormal number is infinite."""
+    capacity = np.array([[1e-310, 2e-310]])
+    where = np.zeros(1, int), np.zeros(2, int)
+    served = kernels.clear(capacity, np.array([[1.0, 2.0]]), np.array([[1e-310]]), 0.5, *where)
+    assert ((served >= 0) & (served <= capacity)).all()
+
+
 # --- segments, redistribution, slots ---------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ Integers = NDArray[np.intp]
 _WIDEST = 600.0  # widths above the cheapest offer; exp(+-600) keeps clear of overflow and denormals
 _EDGE = 1e-10  # nearest that a used share comes to 0 or 1 while the marginal offer is sought
 _STEP = 1e-5  # Newton's error is about the square of its last step
+_TINY = np.finfo(np.float64).tiny  # smallest number whose inverse is finite
 _FLAT = 1e-10  # lowest slope, against division by zero between offers far apart
 _MOST_PASSES = 60  # bisection alone would get there; 4 to 7 passes are usual
 
@@ -208,8 +209,8 @@ def _logistic(marginal: Floats, exp_offer: Floats, segment: Integers) -> Floats:
 
 
 def _inverse(values: Floats) -> Floats:
-    """One over each value, and zero where there is nothing to share."""
-    return (values > 0.0) / _or_one(values)
+    """One over each value, and zero where there is nothing to share or one over it overflows."""
+    return (values >= _TINY) / np.maximum(values, _TINY)
 
 
 def _or_one(values: Floats) -> Floats:
