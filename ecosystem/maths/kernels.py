@@ -246,7 +246,7 @@ def profitability(
     upkeep_factor: Floats,
     subsidy: Floats | float = 0.0,
 ) -> Floats:
-    r"""Present value of a centre's income per yuan of capital, equation (2.3), without a floor.
+    r"""Present value of a centre's income per yuan of capital, without a floor.
 
     :math:`\Pi = [(p - c)\,u\,4H\,a - \mathrm{OM}\,a_0]/[\mathrm{capex}(1 - s)]`.
 
@@ -277,7 +277,7 @@ def break_even_use(
     upkeep_factor: Floats,
     subsidy: Floats | float = 0.0,
 ) -> Floats:
-    r"""Use at which `profitability` is one (same parameters and units), equation (2.3).
+    r"""Use at which `profitability` is one (same parameters and units).
 
     :math:`u_{be} = [\mathrm{capex}(1 - s) + \mathrm{OM}\,a_0]/[4H(p - c)a]`; infinite or negative
     where the price does not exceed the variable cost.

@@ -38,7 +38,7 @@ class Dispatch:
 def sell(quarter: Quarter, setting: Setting) -> Market:
     """Return the quarter's sales of compute.
 
-    Source: model equations (4.4)-(4.7) with the exact pool of the last section: contracts are
+    Source: docs/model.md, S4 with the exact pool of the last section: contracts are
     matched first (den Haan, Ramey & Watson 2000), a share and what stays unserved is pooled.
     """
     world, p, drivers, policy = setting.world, setting.parameters, quarter.drivers, quarter.policy

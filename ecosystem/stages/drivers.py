@@ -70,8 +70,8 @@ def halved(value: Array, year: float, halving_time: Array, reference_year: Array
 def drive(quarter: Quarter, setting: Setting) -> Drivers:
     """Return the drivers of the quarter `state.period`.
 
-    Source: model equations (0.1)-(0.4); national capacity is a state after the last observed
-    quarter, built at the rate that expected profit supports (section "option not to build").
+    Source: docs/model.md, S0; national capacity is a state after the last observed
+    quarter, built at the rate that expected profit supports (docs/model.md, S0).
     """
     state = quarter.state
     world, p, t = setting.world, setting.parameters, state.period

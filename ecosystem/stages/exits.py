@@ -26,7 +26,7 @@ class Takeover:
 
 
 def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Setting) -> Exits:
-    """Return centres after exits; model equation (6.5).
+    """Return centres after exits; docs/model.md, S6.
 
     A centre is in default where its debts exceed its assets and its surplus does not pay the
     interest (interest coverage: Caballero, Hoshi & Kashyap 2008); a bank lets one that earns its

@@ -92,7 +92,7 @@ def keep_books(
     -----
     Headquarters are a shareholder of 1 - lambda: they pay that share of every capital outlay and
     take that share of a positive surplus. The loan runs off with the book value, a shortfall
-    becomes an overdraft loan. Source: model, "A centre's books".
+    becomes an overdraft loan. Source: docs/model.md, S7.
     """
     r = rates
     outside = 1 - r.local_settlement

@@ -23,7 +23,7 @@ def innovate(
     quarter: Quarter,
     setting: Setting,
 ) -> Innovation:
-    """Return the quarter's research, learning and adoption; model equations (5.1)-(5.9)."""
+    """Return the quarter's research, learning and adoption; docs/model.md, S5."""
     state, policy = quarter.state, quarter.policy
     p, world, f = setting.parameters, setting.world, state.firms
     cell = world.firms.cell
@@ -107,7 +107,7 @@ class Partners:
 
 
 def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Partners:
-    """Return partners' knowledge by cell; partner choice factorises (5.2).
+    """Return partners' knowledge by cell; partner choice factorises.
 
     K_ext = sum_u E kappa^2 / sum_u E kappa with E = exp(-b d); lead firms and anchor tenants
     bring frontier knowledge where centres stand (coupling C4).
@@ -257,7 +257,7 @@ def invent(
     partners: Partners,
     setting: Setting,
 ) -> Array:
-    """Return invention patents by firm, Poisson (runs, slots); model equation (5.4).
+    """Return invention patents by firm, Poisson (runs, slots); docs/model.md, S5.
 
     Rate = l_0(t)/4 (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
     """
@@ -323,7 +323,7 @@ def deploy(
     """Return deployment next quarter (runs, P, J) and relative quality (runs, J).
 
     Bass diffusion (Bass 1969) whose rates rise with quality and with affordable local compute
-    and integrators; model equations (5.6)-(5.7).
+    and integrators; docs/model.md, S5.
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     p = setting.parameters
@@ -345,8 +345,8 @@ def modernise(
 ) -> tuple[Array, Array, Array]:
     """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
 
-    Adoption is logistic (5.8), the faster the more of the wanted servers a park has of its own;
-    what support buys comes on top. A park builds towards C* = adoption * output * intensity (2.10).
+    Adoption is logistic, the faster the more of the wanted servers a park has of its own;
+    what support buys comes on top. A park builds towards C* = adoption * output * intensity.
     """
     state, policy = quarter.state, quarter.policy
     p, k = setting.parameters, state.parks

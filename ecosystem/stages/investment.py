@@ -19,7 +19,7 @@ def invest(quarter: Quarter, setting: Setting) -> Investment:
     """Return arrivals and orders of the quarter.
 
     Order of events: halls arrive, servers arrive, projects use empty halls, orders, finance,
-    pipeline. Source: model equations (2.6)-(2.11) and the finance limit.
+    pipeline. Source: docs/model.md, S2 and the finance limit.
     """
     drivers, c = quarter.drivers, quarter.state.centres
     p, centres = setting.parameters, setting.world.centres
@@ -85,7 +85,7 @@ def receive_servers(quarter: Quarter, setting: Setting) -> tuple[Array, Array, A
     """Return servers kept, servers delivered, and the pipeline with what slipped (PFLOPS).
 
     Of the servers due only the share that the market for accelerators supplies arrives; the
-    rest slips by one quarter. Source: model equation (2.8).
+    rest slips by one quarter. Source: docs/model.md, S2.
     """
     state, drivers = quarter.state, quarter.drivers
     c = state.centres
@@ -168,7 +168,7 @@ def order_servers(
     quarter's contracts over the threshold use, shared by `room`; a share of the halls that
     projects take (`taken`: those that arrive next quarter, and empty ones that are used instead
     of new ones) is filled from the start. All in PFLOPS (runs, centres).
-    Source: model equation (2.11), orders by prefecture.
+    Source: docs/model.md, S2, orders by prefecture.
     """
     p, centres = setting.parameters, setting.world.centres
     threshold = spread(setting.by_kind("order_use"), setting.world.cells.kind)

@@ -21,7 +21,7 @@ def employ(
     quarter: Quarter,
     setting: Setting,
 ) -> Labour:
-    """Return talent, hiring and wages; model equations (6.1)-(6.2).
+    """Return talent, hiring and wages; docs/model.md, S6.
 
     Centres, makers and AI firms draw on one pool of searchers (coupling C5).
     """
@@ -173,7 +173,7 @@ def trade(
     quarter: Quarter,
     setting: Setting,
 ) -> Business:
-    """Return sales, births and exits of AI firms; model equations (6.3)-(6.4).
+    """Return sales, births and exits of AI firms; docs/model.md, S6.
 
     Firms win orders by their market share, deliver what their staff can, and pass on a part of
     the rest; customers stay where they were served.

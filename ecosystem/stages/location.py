@@ -29,7 +29,7 @@ Index = NDArray[np.intp]
 def place_halls(quarter: Quarter, setting: Setting) -> Location:
     """Return new halls by prefecture and by operator.
 
-    Source: model equations (2.1)-(2.6); prefectures first, so that empty operator slots do not
+    Source: docs/model.md, S2; prefectures first, so that empty operator slots do not
     change totals (no red-bus/blue-bus effect).
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
@@ -78,7 +78,7 @@ def variable_costs(quarter: Quarter, setting: Setting) -> Array:
 
 
 def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> Array:
-    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge; equation (2.1).
+    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge.
 
     The first charge is on electricity (yuan/MWh), the second on compute, yuan/PFh (runs, centres).
     """
@@ -154,7 +154,7 @@ def profit_index(
 
     `kind` gives the kind of compute of each column and `place` its prefecture; rivals have neither
     a place nor support.
-    Source: model equation (2.3) with full cost
+    Source: docs/model.md, S2 with full cost
     (servers plus the expected hall) and full depreciation.
     """
     p = setting.parameters
@@ -230,7 +230,7 @@ def cell_fill(kilowatt: Array, halls: Array, drivers: Drivers, setting: Setting)
 
 
 def footloose_build(drivers: Drivers, setting: Setting) -> Array:
-    """Return new halls that could stand in the west, PFLOPS (runs, kinds); equation (2.4).
+    """Return new halls that could stand in the west, PFLOPS (runs, kinds).
 
     Halls are held in MW and carry more each quarter as servers need less power, so what must be
     built is the growth of capacity less what old halls gain: without it the nation would build
@@ -252,7 +252,7 @@ def location_shares(
 ) -> Array:
     """Return shares of the footloose build, prefectures and rivals last, (runs, kinds, P + 1).
 
-    Multinomial logit with size (McFadden 1974); model equation (2.5).
+    Multinomial logit with size (McFadden 1974); docs/model.md, S2.
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
     world, p, kind = setting.world, setting.parameters, setting.world.cells.kind

@@ -31,7 +31,7 @@ class Programmes:
 def govern(quarter: Quarter, setting: Setting) -> Policy:
     """Return what the three levels of government do this quarter.
 
-    Source: model equations (1.1)-(1.5), the spending-lever law and the occupancy gate.
+    Source: docs/model.md, S1, the spending-lever law and the occupancy gate.
     """
     state, fiscal_factor = quarter.state, quarter.drivers.fiscal
     p, t, schedule = setting.parameters, state.period, setting.schedule

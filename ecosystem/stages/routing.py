@@ -22,7 +22,7 @@ OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 def route(quarter: Quarter, setting: Setting) -> Routing:
     """Return buyers' choice among their own region, rival hubs and the province.
 
-    Source: model equations (4.1)-(4.3); multinomial logit with size (McFadden 1974).
+    Source: docs/model.md, S4; multinomial logit with size (McFadden 1974).
     """
     drivers, policy, investment = quarter.drivers, quarter.policy, quarter.investment
     world, p = setting.world, setting.parameters
@@ -193,7 +193,7 @@ def local_experience(quarter: Quarter, setting: Setting) -> Array:
 
 
 def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDemand:
-    """Return demand of the home region's users, PFh; model equation (4.2)."""
+    """Return demand of the home region's users, PFh; docs/model.md, S4."""
     state, drivers = quarter.state, quarter.drivers
     world, p = setting.world, setting.parameters
     work = world.workloads
@@ -301,7 +301,7 @@ def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
 
 
 def park_output(state: State, setting: Setting) -> Array:
-    """Return output of parks, M¥ a quarter (runs, parks); model equation (5.8)."""
+    """Return output of parks, M¥ a quarter (runs, parks); docs/model.md, S5."""
     return output_of_parks(state.parks.adoption, state.period, setting)
 
 

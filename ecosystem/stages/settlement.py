@@ -26,7 +26,7 @@ TRANSFERS = {
 
 
 def settle(quarter: Quarter, setting: Setting) -> Settlement:
-    """Pay claims as far as envelopes and the local match allow; model equations (1.2)-(1.3).
+    """Pay claims as far as envelopes and the local match allow; docs/model.md, S1.
 
     The paid share is min(1, envelope/claims), and the same for the prefecture's and the
     province's cash; so cost never exceeds the envelope.

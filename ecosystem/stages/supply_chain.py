@@ -16,7 +16,7 @@ UPSTREAM, BOUGHT = ("materials", "packaging"), ("communications", "servers", "co
 
 
 def supply_equipment(quarter: Quarter, setting: Setting) -> Supply:
-    """Return what home makers sell; model equations (3.1)-(3.6), three passes, no cycle."""
+    """Return what home makers sell; docs/model.md, S3, three passes, no cycle."""
     world, p, m = setting.world, setting.parameters, quarter.state.makers
     makers, stages = world.makers, world.stages
     orders, import_price = equipment_orders(quarter, setting)
@@ -135,7 +135,7 @@ def split_sales(
 def learn_by_doing(cumulative: Array, setting: Setting, mean_cost: Array) -> Array:
     """Return unit-cost indices: Wright's law times what inputs cost, (runs, makers).
 
-    Source: model equation (3.5), Wright 1936. Packaging buys materials, the rest packaging.
+    Source: docs/model.md, S3, Wright 1936. Packaging buys materials, the rest packaging.
     """
     world, p = setting.world, setting.parameters
     makers, stages = world.makers, world.stages
@@ -164,7 +164,7 @@ def expand_capacity(quarter: Quarter, setting: Setting, expected: Array) -> Arra
     """Return the capacity that each maker would add, M¥ a quarter (runs, makers): a rule.
 
     A part of what `expected` sales (M¥ a quarter) need at the target use beyond what is left of
-    its capacity. Source: model equation (3.6).
+    its capacity. Source: docs/model.md, S3.
     """
     p = setting.parameters
     kept = quarter.state.makers.capacity * (1 - p.maker_depreciation)

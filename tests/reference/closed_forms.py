@@ -116,7 +116,7 @@ def profitability(
     price_fall: float,
     subsidy: float = 0.0,
 ) -> float:
-    """Return the index of equation (2.3), floored; `upkeep` in M¥/P a year, prices in yuan/PFh."""
+    """Return the index of profitability, floored; `upkeep` in M¥/P a year, prices in yuan/PFh."""
     hours_a_year = 8760.0
     income = (price - variable_cost) * use * hours_a_year / 1e6
     value = income * worth(p.interest_rate, depreciation, price_fall)
@@ -125,6 +125,6 @@ def profitability(
 
 
 def expected_use(p, use: float, growth: float) -> float:
-    """Return own use blended with the hype that all investors share (2.2)."""
+    """Return own use blended with the hype that all investors share."""
     hyped = min(1.0, p.target_use * (1 + p.hype * growth))
     return p.use_weight * use + (1 - p.use_weight) * hyped

@@ -120,7 +120,7 @@ def less_reserve(
 def contract_weights(
     agents: Agents, drivers: Record, policy: Record, routing: Record
 ) -> list[float]:
-    """Return each centre's pull: visible size, price, quality, luck with tenants (4.4)."""
+    """Return each centre's pull: visible size, price, quality, luck with tenants."""
     offer, result = routing["offer"], []
     for i, centre in enumerate(agents.centres):
         relative = offer["price"][i] / drivers["price"][centre.kind]
@@ -175,7 +175,7 @@ def serve(
     weight: list[float],
     order: int,
 ) -> tuple[list[float], dict[Cell, float]]:
-    """Return sales of centres in one class and what leaks from each cell (4.4), (4.5).
+    """Return sales of centres in one class and what leaks from each cell.
 
     The pool clears in its cell; the linked part of batch work clears afterwards among all
     centres of the kind.
@@ -215,7 +215,7 @@ def contract(
     demand: float,
     free: list[float],
 ) -> tuple[list[float], float, float]:
-    """Return what a cell's centres sign, what goes to the pool and what leaks (4.4)."""
+    """Return what a cell's centres sign, what goes to the pool and what leaks."""
     p = agents.p
     lever = policy["lever"]["unified_dispatch"][0] * agents.by_kind("dispatch_factor")[kind]
     pooled = min(p.pooled_share + lever, 1.0)
@@ -359,7 +359,7 @@ def works_of(agents: Agents, kind: int, order: int) -> list[int]:
 
 
 def next_mark(agents: Agents, mark: float, use: float) -> float:
-    """Return a centre's price mark after it saw its use (4.6)."""
+    """Return a centre's price mark after it saw its use."""
     p = agents.p
     moved = (1 - p.mark_fading) * mark + p.mark_speed * (use - p.target_use)
     return min(max(moved, p.mark_low), p.mark_high)
@@ -375,7 +375,7 @@ def next_tenants(agents: Agents) -> list[float]:
 
 
 def learn(agents: Agents, policy: Record, routing: Record) -> list[list[float]]:
-    """Return buyers' experience with the province, anchors' work included (4.1)."""
+    """Return buyers' experience with the province, anchors' work included."""
     p, result = agents.p, []
     for g, region in enumerate(agents.regions):
         row = []
@@ -391,7 +391,7 @@ def learn(agents: Agents, policy: Record, routing: Record) -> list[list[float]]:
 
 
 def energy(agents: Agents, policy: Record, investment: Record, i: int, use: float) -> float:
-    """Return a centre's energy, MWh: idle draw and work done (4.7)."""
+    """Return a centre's energy, MWh: idle draw and work done."""
     p = agents.p
     load = p.idle_power_share + (1 - p.idle_power_share) * p.work_per_contract * use
     pue = running_pue(agents, policy, agents.centres[i].prefecture, investment["pue"][i])

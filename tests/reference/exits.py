@@ -17,7 +17,7 @@ def reference_exits(
     assets: dict[str, Any],
     at_home: float,
 ) -> dict[str, Any]:
-    """Return centres after exits (6.5), named as in the vectorised stage.
+    """Return centres after exits, named as in the vectorised stage.
 
     Heirs take over the halls of a centre that leaves, and its servers unless they are scrapped.
     `books` holds what the quarter did to each centre: cash, loan, book_servers, book_halls,

@@ -83,7 +83,7 @@ def spare_halls(
 def arrive(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> dict[str, Any]:
-    """Return what stands after arrivals; servers that slip wait one quarter (2.8)."""
+    """Return what stands after arrivals; servers that slip wait one quarter."""
     p, kind = agents.p, centre.kind
     new_power = drivers["power"][kind]
     halls = centre.halls * (1 - p.hall_depreciation) + centre.halls_pipeline[0]
@@ -125,7 +125,7 @@ def order_servers(
 
     A prefecture orders towards last quarter's contracts over the threshold use, shared by room;
     a share of next quarter's halls, and of the empty ones that projects use, is filled from the
-    start (2.11).
+    start.
     """
     p, orders = agents.p, {}
     for kind, place in agents.cells():

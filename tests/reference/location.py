@@ -39,7 +39,7 @@ def reference_location(
 def variable_cost(
     agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre
 ) -> float:
-    """Return kW * PUE * tariff less relief, yuan/PFh (2.1)."""
+    """Return kW * PUE * tariff less relief, yuan/PFh."""
     pue = running_pue(agents, policy, centre.prefecture, centre.pue)
     tariff = drivers["electricity"][centre.prefecture]
     return centre.power * pue * tariff * (1 - policy["rate"]["tariff_discount"][centre.prefecture])
@@ -69,7 +69,7 @@ def new_unit_cost(
 
 
 def posted_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
-    """Return max(variable cost, reference * e^mark), yuan/PFh (4.6)."""
+    """Return max(variable cost, reference * e^mark), yuan/PFh."""
     return max(cost, drivers["price"][centre.kind] * math.exp(centre.mark))
 
 
@@ -119,7 +119,7 @@ def index(
     foresight: float,
     place: int,
 ) -> float:
-    """Return the profitability of a new unit of a kind (2.3) in a prefecture."""
+    """Return the profitability of a new unit of a kind in a prefecture."""
     p = agents.p
     return profitability(
         p,
@@ -180,7 +180,7 @@ def cell_fill(
 
 
 def footloose_build(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
-    """Return new halls that suit the west, P (2.4); halls in MW hold more P each quarter."""
+    """Return new halls that suit the west, P; halls in MW hold more P each quarter."""
     p = agents.p
     capacity = drivers["capacity"][kind]
     wider = 2 ** (0.25 / agents.by_kind("power_halving_time")[kind])
@@ -201,7 +201,7 @@ def location_shares(
     support: dict[str, Any],
     kind: int,
 ) -> list[float]:
-    """Return the shares of the prefectures and, last, of the rival hubs (2.5)."""
+    """Return the shares of the prefectures and, last, of the rival hubs."""
     p = agents.p
     market = p.footloose_share * drivers["capacity"][kind] / p.national_fill
     utilities, built = [], 0.0
@@ -313,7 +313,7 @@ def rival_utility(
 def draw_projects(
     agents: Agents, drivers: dict[str, Any], footloose: list[float], share: list[list[float]]
 ) -> dict[tuple[int, int], float]:
-    """Return new halls of each cell, P: a Poisson number of lognormal projects (2.6).
+    """Return new halls of each cell, P: a Poisson number of lognormal projects.
 
     Numbers are dealt prefecture by prefecture, kinds within. The sum of n sizes is one lognormal
     with the same mean and variance.

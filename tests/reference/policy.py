@@ -237,7 +237,7 @@ def pay(
     available: list[float],
     provincial: float,
 ) -> dict[str, Any]:
-    """Pay programmes as far as each local match allows (1.3); what is on record in full.
+    """Pay programmes as far as each local match allows; what is on record in full.
 
     What the province may have to pay for transfers counts against its cash from the start.
     """
@@ -287,7 +287,7 @@ def pay(
 
 
 def lever(agents: Agents, name: str, spending: float) -> float:
-    """Return what a programme's spending a year buys (4.0)."""
+    """Return what a programme's spending a year buys."""
     p = agents.p
     if name == "hub_readiness":
         return p.hub_readiness_effectiveness if spending > 0 else 0.0
@@ -371,14 +371,14 @@ def below_ceiling(agents: Agents, place: int) -> bool:
 
 
 def next_readiness(agents: Agents, readiness: float, spending: float) -> float:
-    """Return readiness after spending and wear (1.4)."""
+    """Return readiness after spending and wear."""
     p = agents.p
     gain = 1 - math.exp(-spending / p.readiness_investment_scale)
     return readiness + (1 - readiness) * gain - p.readiness_depreciation * readiness
 
 
 def next_ambition(agents: Agents) -> list[float]:
-    """Return ambition after a look at the fastest grower (1.5)."""
+    """Return ambition after a look at the fastest grower."""
     p = agents.p
     fastest = max(place.growth for place in agents.prefectures)
     moved = [

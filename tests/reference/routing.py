@@ -111,7 +111,7 @@ def take_from_neighbours(
 def serve_at_home(
     agents: Agents, flow: list[list[float]], capacity: list[float]
 ) -> tuple[list[float], list[float]]:
-    """Return what a region serves itself by kind, PFh, and the share it cannot serve (4.3)."""
+    """Return what a region serves itself by kind, PFh, and the share it cannot serve."""
     p = agents.p
     served, lost = [], []
     for kind in range(len(agents.kinds)):
@@ -230,7 +230,7 @@ def mix(agents: Agents, inference: float) -> list[float]:
 
 
 def local_demand(agents: Agents, drivers: dict[str, Any], offer: dict[str, Any]) -> dict[str, Any]:
-    """Return demand of the province's own users, PFh (4.2)."""
+    """Return demand of the province's own users, PFh."""
     p, province = agents.p, agents.province
     shares = mix(agents, drivers["real_time_share"][0])
     by_firm = [

@@ -1,4 +1,4 @@
-"""Reference of transfers: claims, envelopes and the match; model equations (1.2)-(1.3)."""
+"""Reference of transfers: claims, envelopes and the match; docs/model.md, S1."""
 
 from __future__ import annotations
 
