@@ -9,7 +9,8 @@ from helpers import final, setting_of
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.places import check_places, has_subject
+from ecosystem.inputs.place_faults import check_places
+from ecosystem.inputs.places import has_subject
 from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world

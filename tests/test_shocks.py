@@ -16,7 +16,7 @@ from one_agent import case
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import shocks
 from ecosystem.inputs.scenario import Scenario, resolve
-from ecosystem.inputs.schedule import shock_paths, shock_profile
+from ecosystem.inputs.shocks import shock_paths, shock_profile
 from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state

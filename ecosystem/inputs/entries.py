@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -75,10 +75,10 @@ class Edit:
     A value that is None stays as it was where the instrument was on, and takes the default of
     the instrument table where it was off. Money in million yuan a year. What is
     ``observed`` is on record: it neither ramps up nor waits for anybody's share. ``place`` holds
-    names with a bar between them, blank for that of the table; ``users`` is whose vouchers they
-    are. Rises come in over ``ramp_up`` quarters, by default those of the table, and the value
-    fades over the last ``ramp_down`` quarters. Edits of one ``file`` add up where they meet;
-    those of a later file take the place of what an earlier one has.
+    names with a bar between them; ``users`` is whose vouchers they are. Rises come in over
+    ``ramp_up`` quarters, and the value fades over the last ``ramp_down`` quarters. Edits of one
+    ``file`` add up where they meet; those of a later file take the place of what an earlier one
+    has. ``where`` one was written is for faults alone.
     """
 
     instrument: str
@@ -90,11 +90,12 @@ class Edit:
     envelope: float | None = None
     eligible: str | None = None
     observed: bool = False
-    place: str = ""
-    users: str = ""
+    place: str | None = None
+    users: str | None = None
     ramp_up: int | None = None
-    ramp_down: int = 0
+    ramp_down: int | None = None
     file: int = 0
+    where: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -139,27 +140,12 @@ class InstrumentEntry(Entry):
     @classmethod
     def _belongs(cls, value: Any, info: ValidationInfo) -> Any:
         """Refuse what this instrument does not have, and a rate out of its range."""
-        row, key, faults = (
-            instruments().get(info.data.get("name", "")),
-            info.field_name,
-            FaultList(),
-        )
-        if info.data.get("active") is False:
-            faults.add("", value, "nothing beside active = false")
-        elif row and key == "eligible" and not row.eligible:
-            faults.add("", value, f"nothing: {row.name} has no groups of claimants")
+        row, key = instruments().get(info.data.get("name", "")), str(info.field_name)
+        faults, ended = FaultList(), info.data.get("active") is False
+        if allowed := "nothing beside active = false" if ended else _allowed(row, key):
+            faults.add("", value, allowed)
         elif row and key == "eligible":
             faults.name("", value, row.eligible)
-        elif row and key in ("place", "users", "compute"):
-            if key not in row.places:
-                allowed = " and ".join(row.places) or "nothing"
-                faults.add("", value, f"{allowed}, since {row.name} {_why(row)}")
-        elif row and key in ("ramp_up", "ramp_down"):
-            if row.type == "rule":
-                faults.add("", value, f"nothing: {row.name} is a rule, on or off")
-        elif row and key not in row.money:
-            allowed = " and ".join(row.money) or "active"
-            faults.add("", value, f"{allowed}, since {row.name} is a {row.type}")
         elif row and key == "rate":
             faults.number("", value, row.rate_low, row.rate_high, row.rate_unit)
         faults.raise_if_any()
@@ -172,6 +158,15 @@ class InstrumentEntry(Entry):
             raise ValueError(f"{period_label(info.data['start'])} or later")
         return end
 
+    @field_validator("ramp_up", "ramp_down")
+    @classmethod
+    def _inside(cls, quarters: int | None, info: ValidationInfo) -> int | None:
+        if quarters and {"start", "end"} <= set(info.data):
+            most = info.data["end"] + 1 - info.data["start"]
+            if quarters > most:
+                raise ValueError(f"at most {most}, the quarters from start to end")
+        return quarters
+
     @model_validator(mode="after")
     def _fades(self) -> Self:
         if self.ramp_down and "end" not in self.model_fields_set:
@@ -180,21 +175,24 @@ class InstrumentEntry(Entry):
 
     def edit(self) -> Edit:
         """Return the edit that is meant."""
-        plain = self.model_dump(exclude={"name", "place", "users", "compute", "ramp_down"})
-        return Edit(
-            instrument=self.name,
-            **plain,
-            place=self.place or self.compute or "",
-            users=self.users or "",
-            ramp_down=self.ramp_down or 0,
-        )
+        plain = self.model_dump(exclude={"name", "place", "compute"})
+        return Edit(instrument=self.name, **plain, place=self.place or self.compute)
 
 
-def _why(row: Instrument) -> str:
-    """Say why an instrument has no other place than its own."""
-    if len(row.places) > 1:
-        return "has a place for each"
-    return "has no place for users apart" if row.places else "acts on the province as a whole"
+def _allowed(row: Instrument | None, key: str) -> str:
+    """Say what may be set instead of a key that an instrument does not have, "" if it has it."""
+    if row is None or key in row.money or key in row.places:
+        return ""
+    if key == "eligible":
+        return "" if row.eligible else f"nothing: {row.name} has no groups of claimants"
+    if key in ("ramp_up", "ramp_down"):
+        return f"nothing: {row.name} is a rule, on or off" if row.type == "rule" else ""
+    if key not in ("place", "users", "compute"):
+        return f"{' and '.join(row.money) or 'active'}, since {row.name} is a {row.type}"
+    if not row.places:
+        return f"nothing, since {row.name} acts on the province as a whole"
+    why = "has a place for each" if len(row.places) > 1 else "has no place for users apart"
+    return f"{' and '.join(row.places)}, since {row.name} {why}"
 
 
 class RecordedEntry(InstrumentEntry):

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ from ecosystem.inputs.files import read_toml
 from ecosystem.inputs.functions import Hook, read_hook, read_rule
 from ecosystem.inputs.translate import read, read_what_fits
 
+Held = dict[tuple[str, int], list[Edit]]
+"""Edits by instrument and quarter."""
 PACKAGES = Path(str(files("ecosystem"))) / "packages"
 
 
@@ -85,7 +88,10 @@ class ResolvedScenario:
         """SHA-256 of all that can change a number, and of the name."""
         content = {
             "name": self.name,
-            "layers": [asdict(layer) for layer in self.layers],
+            "layers": [
+                asdict(replace(one, edits=tuple(replace(edit, where="") for edit in one.edits)))
+                for one in self.layers
+            ],
             "shocks": [asdict(shock) for shock in self.shocks],
             "parameters": dict(self.parameters),
             "hooks": [str(hook) for hook in self.hooks],
@@ -113,7 +119,8 @@ class Scenario:
         What replaces decision rules of agents, by the name of the rule (`docs/your_own_policy.md`):
         a function ``f(quarter, setting, *columns)``, a text as for hooks, or ``"mean"``.
     name : str
-        Name in results; by default the names of the policies joined by ``+``.
+        Name in results; by default the names of the policies joined by ``+``, and
+        ``+instruments`` where there are some.
     title : dict
         Titles by language, ``en`` and ``zh``.
     instruments : sequence of dict
@@ -184,7 +191,8 @@ def _of_arguments(draft: Draft, scenario: Scenario) -> dict[str, str]:
     if draft.faults.faults:
         return {}
     if given.instruments:
-        draft.lay("instruments", given.instruments)
+        draft.lay("instruments", given.instruments, "Scenario.instruments")
+        policies.append({"name": "instruments", "en": "own instruments", "zh": "自设工具"})
     between = {"name": "+", "en": " + ", "zh": " + "}
     joined = {key: plus.join(one[key] for one in policies) for key, plus in between.items()}
     if given.name:
@@ -263,7 +271,8 @@ class Draft:
         for number, other in enumerate(file.policies):
             self.add(other, f"{label}: policies[{number}]", path.parent, trail)
         self.take(file, file.shock, f"{label}: ", path.parent)
-        self.lay(path.stem, file.instrument, file.budget.present_value, own=not reference)
+        where, budget = f"{label}: instrument", file.budget.present_value
+        self.lay(path.stem, file.instrument, where, budget, own=not reference)
         title = file.title
         return {"name": path.stem, "en": title.en or path.stem, "zh": title.zh or path.stem}
 
@@ -271,12 +280,16 @@ class Draft:
         self,
         name: str,
         entries: Iterable[InstrumentEntry],
+        where: str,
         present_value: float | None = None,
         own: bool = True,
     ) -> None:
-        """Lay the entries of one file over all that was read before."""
-        edits = tuple(replace(entry.edit(), file=len(self.layers)) for entry in entries)
-        self.layers.append(Layer(name, edits, present_value, own))
+        """Lay the entries of one file over all that was read before; `where` they stand."""
+        edits = [
+            replace(entry.edit(), file=len(self.layers), where=f"{where}[{number}]")
+            for number, entry in enumerate(entries)
+        ]
+        self.layers.append(Layer(name, tuple(edits), present_value, own))
 
     def take(
         self,
@@ -301,29 +314,65 @@ class Draft:
 
 
 def _compatible(resolved: ResolvedScenario) -> ResolvedScenario:
-    """Return the scenario, or raise InputError naming every two instruments that exclude others.
+    """Return the scenario with what its edits leave to earlier files (`_completed`).
 
-    They do where both are in force in the same quarter. Nor can a file end an instrument in a
-    quarter in which another of its entries has it on.
+    Or raise InputError naming every two instruments that exclude others and are in force in the
+    same quarter, and every file that ends an instrument in a quarter in which it has it on.
     """
-    faults = FaultList()
-    on = {name: [False] * HORIZON for name in instruments()}
-    for number, edit in enumerate(resolved.edits):
-        on[edit.instrument][edit.start : edit.end + 1] = [edit.active] * (edit.end + 1 - edit.start)
-        for earlier in resolved.edits[:number]:
-            same = (earlier.file, earlier.instrument) == (edit.file, edit.instrument)
-            first, last = max(edit.start, earlier.start), min(edit.end, earlier.end)
-            if same and first <= last and edit.active != earlier.active:
-                spell = f"{edit.instrument} on and active = false in {period_label(first)}"
+    faults, layers = FaultList(), []
+    on: Held = {}
+    for layer in resolved.layers:
+        complete: list[Edit] = []
+        for _, file in groupby(layer.edits, lambda edit: edit.file):
+            own = [_completed(faults, edit, on) for edit in file]
+            complete += own
+            held = _by_quarter(own)
+            clashes = [place for place, some in held.items() if len({e.active for e in some}) > 1]
+            for name, t in dict(sorted(clashes, reverse=True)).items():  # the first quarter of each
+                spell = f"{name} on and active = false in {period_label(t)}"
                 faults.add(resolved.name, spell, "entries of one file that do not contradict")
+            on |= held
+        layers.append(replace(layer, edits=tuple(complete)))
+    in_force = {place for place, some in on.items() if any(edit.active for edit in some)}
     for name, row in instruments().items():
         for other in row.excluded:
-            both = [t for t in range(HORIZON) if on[name][t] and on[other][t]]
+            both = [t for t in range(HORIZON) if {(name, t), (other, t)} <= in_force]
             if both:
                 spell = f"{name} and {other} together from {period_label(both[0])}"
                 faults.add(resolved.name, spell, "one of the two, since they exclude each other")
     faults.raise_if_any()
-    return resolved
+    return replace(resolved, layers=tuple(layers))
+
+
+def _by_quarter(edits: Iterable[Edit]) -> Held:
+    """Return the edits of each instrument and quarter."""
+    held: Held = {}
+    for edit in edits:
+        for t in range(edit.start, edit.end + 1):
+            held.setdefault((edit.instrument, t), []).append(edit)
+    return held
+
+
+def _completed(faults: FaultList, edit: Edit, on: Held) -> Edit:
+    """Return an edit with the place, users and ramps that the edits it takes the place of have.
+
+    Where these differ, it has to say its own. A fade belongs to an end: it stays where that does.
+    """
+    quarters, found = range(edit.start, edit.end + 1), dict[str, Any]()
+    earlier = [one for t in quarters for one in on.get((edit.instrument, t), ()) if one.active]
+    for key in ("place", "users", "ramp_up", "ramp_down") if edit.active else ():
+        values = {getattr(one, key) for one in earlier if key != "ramp_down" or one.end == edit.end}
+        if getattr(edit, key) is not None or not values:
+            continue
+        found[key], *others = values
+        if others:
+            two = key == "place" and "compute" in instruments()[edit.instrument].places
+            written = "compute" if two else key
+            had = sorted("that of the table" if one is None else str(one) for one in values)
+            words = f"one of its own, since earlier entries have several ({', '.join(had)}); for "
+            words += f"several, tables [[instrument]] or --set instrument.{edit.instrument}.1.KEY"
+            faults.add(f"{edit.where or edit.instrument}.{written}", None, words)
+    return replace(edit, **found)
 
 
 def with_overrides(
@@ -364,10 +413,12 @@ def with_overrides(
                 allowed = "instrument.NAME.KEY=VALUE or parameters.NAME=VALUE"
                 faults.add("--set", text, allowed)
     edits: list[Edit] = []
+    file = 1 + max((edit.file for edit in resolved.edits), default=-1)
     for which, entry in entries.items():
         written = read(InstrumentEntry, entry, f"--set instrument.{'.'.join(which)}.", faults)
         if written is not None:
-            edit = replace(written.edit(), file=len(resolved.layers))
+            where = f"--set instrument.{'.'.join(which)}"
+            edit = replace(written.edit(), file=file, where=where)
             edits += _where_on(resolved, edit) if not {"start", "end"} & set(entry) else [edit]
     given = checked_parameters(faults, values, "--set parameters")
     uses = [read(ShockEntry, text, f"--shock {text}.", faults) for text in shocks]
@@ -382,14 +433,11 @@ def with_overrides(
 
 
 def _where_on(resolved: ResolvedScenario, edit: Edit) -> list[Edit]:
-    """Repeat an edit over every span in which the scenario switches the instrument on."""
-    on = {
-        quarter
-        for other in resolved.edits
-        if other.instrument == edit.instrument and other.active
-        for quarter in range(max(other.start, POLICY_START), other.end + 1)
-    }
-    starts = sorted(quarter for quarter in on if quarter - 1 not in on)
-    ends = sorted(quarter for quarter in on if quarter + 1 not in on)
-    spans = zip(starts, ends, strict=True)
-    return [replace(edit, start=start, end=end) for start, end in spans] or [edit]
+    """Repeat an edit over every span in which the same entries switch the instrument on."""
+
+    def entries(t: int) -> list[Edit]:
+        same = (one for one in resolved.edits if one.instrument == edit.instrument)
+        return [one for one in same if one.active and one.start <= t <= one.end]
+
+    spans = [list(span) for on, span in groupby(range(POLICY_START, HORIZON), entries) if on]
+    return [replace(edit, start=span[0], end=span[-1]) for span in spans] or [edit]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HORIZON, POLICY_START
-from ecosystem.inputs.catalogue import Shock, instruments, parameters, shocks
+from ecosystem.inputs.catalogue import instruments, parameters
 from ecosystem.inputs.entries import Edit
 from ecosystem.inputs.places import area, has_subject
 from ecosystem.inputs.scenario import Layer, ResolvedScenario
@@ -18,6 +18,7 @@ from ecosystem.maths.kernels import discount_factor
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Counts = NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Schedule:
         (columns, 3): shares of nation, province and prefectures in what is paid.
     full_rate, full_money : Array
         What the ramps of rates, and of spending or envelopes, lead to.
+    ramp_up, ramp_down : Array
+        Quarters over which a rise then comes in, and over which the entry fades at its end.
     unplanned : float
         Present value (million yuan) that the budgets name and the instruments cannot spend.
     warnings : tuple of str
@@ -79,6 +82,8 @@ class Schedule:
     split: Array
     full_rate: Array
     full_money: Array
+    ramp_up: Counts
+    ramp_down: Counts
     unplanned: float = 0.0
     warnings: tuple[str, ...] = ()
 
@@ -157,8 +162,8 @@ class _Plan:
         self.on, self.observed, self.own, self.shells = np.zeros((4, *shape), bool)
         self.rate, self.money = np.zeros((2, *shape))
         self.fade = np.ones(shape)
-        self.limit = np.array([row.spending_high or np.inf for row in self.rows])
-        self.quarters = np.array([row.ramp_quarters for row in self.rows]) + np.zeros(shape, int)
+        self.ramp_down = np.zeros(shape, int)
+        self.ramp_up = np.array([row.ramp_quarters for row in self.rows]) + self.ramp_down
         self.unplanned = 0.0
         self.warnings: list[str] = []
 
@@ -191,15 +196,15 @@ class _Plan:
             touched[edit.start : edit.end + 1, self.of(edit.instrument)] = True
         for target in (self.on, self.shells, self.rate, self.money, self.observed):
             target[touched] = 0
-        self.fade[touched] = 1.0
         for (column, edit), (rate, money, shells) in zip(file, written, strict=True):
             span = slice(edit.start, edit.end + 1), column
             self.on[span], self.observed[span] = edit.active, edit.observed
             self.rate[span], self.money[span], self.shells[span] = rate, money, shells
             left = np.arange(edit.end + 1 - edit.start, 0, -1)  # quarters to the end, it included
-            self.fade[span] = np.minimum(left / max(edit.ramp_down, 1), 1.0)
-            if edit.ramp_up is not None:
-                self.quarters[span] = edit.ramp_up
+            self.ramp_down[span] = edit.ramp_down or 0
+            self.fade[span] = np.minimum(left / (edit.ramp_down or 1), 1.0)
+            usual = self.rows[column].ramp_quarters
+            self.ramp_up[span] = usual if edit.ramp_up is None else edit.ramp_up
         return touched
 
     def of(self, name: str) -> list[int]:
@@ -248,23 +253,29 @@ class _Plan:
             self.unplanned += 0.0 if layer.present_value is not None else lost
             self.warnings.append(
                 f"{layer.name}: {name} can spend at most "
-                f"{self.limit[self.of(name)[0]]:g} million yuan a year"
+                f"{instruments()[name].spending_high:g} million yuan a year"
             )
 
     def ramped(self, target: Array) -> Array:
         """Return targets as they come in and fade."""
-        return ramp(target * self.fade, self.quarters, self.observed)
+        return ramp(target * self.fade, self.ramp_up, self.observed)
 
     def within_limits(self, money: Array) -> Array:
         """Return targets of which no programme spends more than it can, all its entries together.
 
-        What is on record stands; of several entries, later ones have what earlier ones leave.
+        What is on record stands; the others are cut in proportion.
         """
-        capped = np.where(self.observed, money, np.minimum(money, self.limit))
-        for i in range(len(instruments()), len(self.columns)):
-            before = capped[:, [j for j in self.of(self.columns[i].name) if j < i]].sum(axis=1)
-            room = np.maximum(self.limit[i] - before, 0.0)
-            capped[:, i] = np.where(self.observed[:, i], money[:, i], np.minimum(money[:, i], room))
+        capped = money.copy()
+        for name, row in instruments().items():
+            if row.spending_high is None:
+                continue
+            same = self.of(name)
+            stands, planned = self.observed[:, same], money[:, same]
+            free = np.where(stands, 0.0, planned)
+            wanted = free.sum(axis=1, keepdims=True)
+            room = row.spending_high - np.where(stands, planned, 0.0).sum(axis=1, keepdims=True)
+            part = free / np.where(wanted > 0, wanted, 1.0) * np.maximum(room, 0.0)
+            capped[:, same] = np.where((wanted > room) & ~stands, part, planned)
         return capped
 
     def scaled(self, layer: Layer, touched: Mask, discount: Array) -> Array:
@@ -320,14 +331,18 @@ def build_schedule(resolved: ResolvedScenario) -> Schedule:
         ),
         full_rate=plan.rate,
         full_money=plan.money,
+        ramp_up=plan.ramp_up,
+        ramp_down=plan.ramp_down,
         unplanned=plan.unplanned,
         warnings=tuple(plan.warnings),
     )
 
 
 def _column(edit: Edit) -> Column:
-    """Return the column that an edit asks for."""
-    return Column(edit.instrument, edit.place, edit.users)
+    """Return the column that an edit asks for: its names in order, blank for what is usual."""
+    place, users = ("|".join(sorted(set((s or "").split("|")))) for s in (edit.place, edit.users))
+    usual = place == instruments()[edit.instrument].place
+    return Column(edit.instrument, "" if usual else place, users)
 
 
 def _files(layer: Layer) -> list[list[Edit]]:
@@ -336,7 +351,7 @@ def _files(layer: Layer) -> list[list[Edit]]:
     return [[edit for edit in layer.edits if edit.file == number] for number in numbers]
 
 
-def ramp(target: Array, quarters: NDArray[np.int_], observed: Mask) -> Array:
+def ramp(target: Array, quarters: Counts, observed: Mask) -> Array:
     """Let every rise of a target come in linearly; falls and observed values come at once.
 
     Parameters
@@ -350,6 +365,7 @@ def ramp(target: Array, quarters: NDArray[np.int_], observed: Mask) -> Array:
         (quarters, columns): values that do not ramp.
     """
     quarters = np.broadcast_to(quarters, target.shape)
+    whole = quarters[0]
     level = np.empty_like(target)
     goal = last = base = np.zeros(target.shape[1])
     age = np.zeros(target.shape[1])
@@ -357,7 +373,8 @@ def ramp(target: Array, quarters: NDArray[np.int_], observed: Mask) -> Array:
         rises = target[t] > goal
         goal = target[t]
         base, age = np.where(rises, last, base), np.where(rises, 1.0, age + 1.0)
-        share = age / np.maximum(quarters[t], 1)
+        whole = np.where(rises, quarters[t], whole)
+        share = age / np.maximum(whole, 1)
         path = np.clip(base + (goal - base) * np.minimum(share, 1.0), last, None)
         last = np.where(observed[t] | (share >= 1.0), goal, np.minimum(path, goal))
         level[t] = last
@@ -395,44 +412,3 @@ def planned_present_value(schedule: Schedule, discount_rate: float, own: bool = 
     if own:
         money = np.where(schedule.own, money, 0.0)
     return float(discount_factors(discount_rate) @ money.sum(axis=1) / 4.0)
-
-
-def shock_paths(resolved: ResolvedScenario) -> dict[str, Array]:
-    """Return the multiplier of every shock channel, (quarters,); shocks that meet multiply."""
-    channels = [name for row in shocks().values() for name in (row.channel, row.second_channel)]
-    paths = {name: np.ones(HORIZON) for name in channels if name}
-    for use in resolved.shocks:
-        row = shocks()[use.name]
-        for channel, factor in ((row.channel, 1.0), (row.second_channel, row.second_factor)):
-            if channel and factor is not None:
-                change = shock_profile(row, factor * use.amplitude, use.start)
-                paths[channel] = paths[channel] * change
-    return paths
-
-
-def shock_profile(row: Shock, amplitude: float, start: int) -> Array:
-    """Return the multiplier of one shock over time, (quarters,), 1 before ``start``.
-
-    Parameters
-    ----------
-    row : Shock
-        Profile and its times, in quarters: *surge* rises and fades, *decay* drops at once and
-        returns exponentially, *ramp* comes to stay, *hold_recover* stays for ``hold`` quarters and
-        then returns linearly over ``recovery`` quarters.
-    amplitude : float
-        Size of the change; its sign is the shock's own.
-    start : int
-        First quarter of the shock.
-    """
-    age = np.arange(HORIZON) - start
-    tau = np.maximum(age, 0).astype(float)
-    if row.profile == "hold_recover":
-        hold, recovery = row.hold or 0, row.recovery or 0
-        change = np.clip(1.0 - np.maximum(tau - hold + 1.0, 0.0) / (recovery + 1.0), 0.0, 1.0)
-    elif row.profile == "decay":
-        change = np.exp(-tau / (row.decay or 1.0))
-    elif row.profile == "ramp":
-        change = 1.0 - np.exp(-tau / (row.rise or 1.0))
-    else:
-        change = (1.0 - np.exp(-tau / (row.rise or 1.0))) * np.exp(-tau / (row.decay or 1.0))
-    return np.where(age >= 0, 1.0 + row.sign * amplitude * change, 1.0)

@@ -19,7 +19,7 @@ from ecosystem.inputs.calendar import HORIZON, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.places import check_places
+from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.mesa.agents import (

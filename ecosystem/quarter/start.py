@@ -10,7 +10,8 @@ from ecosystem.inputs.calendar import POLICY_START, mid_year
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
-from ecosystem.inputs.schedule import build_schedule, shock_paths
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.inputs.shocks import shock_paths
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.chance import Chance

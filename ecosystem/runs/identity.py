@@ -9,7 +9,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -26,11 +26,14 @@ MACHINE = "machine"
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: models and dataclasses as dictionaries, paths as text."""
+    """Return a value as JSON can hold it: models and dataclasses as dictionaries, paths as text.
+
+    Fields that do not count when two of a dataclass are compared are left out.
+    """
     if hasattr(value, "model_dump"):
         return plain(value.model_dump(mode="json"))
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value) if one.compare}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

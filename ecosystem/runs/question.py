@@ -16,7 +16,7 @@ from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import files_of, home_of
 from ecosystem.inputs.functions import Hook
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.places import check_places
+from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.runs.chunk import KEEP, Model, Plan

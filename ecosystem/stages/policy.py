@@ -380,7 +380,7 @@ def settled_share(state: State, setting: Setting) -> Array:
     otherwise headquarters would lose what they paid for.
     """
     p, schedule, t = setting.parameters, setting.schedule, state.period
-    rule = schedule.rate[: t + 1, schedule.column("local_settlement_rule")] > 0
+    rule = (schedule.rate[: t + 1, schedule.of("local_settlement_rule")] > 0).any(axis=1)
     renewed = -np.expm1(-p.server_depreciation_intelligent * rule.sum())
     return np.asarray(p.local_settlement + renewed * settlement_gap(state, setting))
 
@@ -388,8 +388,8 @@ def settled_share(state: State, setting: Setting) -> Array:
 def settlement_gap(state: State, setting: Setting) -> Array:
     """Return by how much the rule raises the locally settled share of new servers, (runs, 1)."""
     p, schedule = setting.parameters, setting.schedule
-    rule = schedule.rate[state.period, schedule.column("local_settlement_rule")] > 0
-    return np.maximum(p.settlement_floor - p.local_settlement, 0) * float(rule)
+    rule = schedule.rate[state.period, schedule.of("local_settlement_rule")] > 0
+    return np.maximum(p.settlement_floor - p.local_settlement, 0) * float(rule.any())
 
 
 def advantage(quarter: Quarter, setting: Setting) -> Array:

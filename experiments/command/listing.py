@@ -14,7 +14,7 @@ from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.places import check_places
+from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world

@@ -11,7 +11,7 @@ from typing import Any
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
-from ecosystem.inputs.places import check_places
+from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world

@@ -191,10 +191,11 @@ def diffused(agents: Agents, place: int) -> float:
 def local_settlement(agents: Agents) -> float:
     """Return the share of a surplus that is settled here: the operators' own or the rule's."""
     own, t = agents.p.local_settlement, agents.period
-    (rates,) = [tool.rate for tool in agents.entries("local_settlement_rule")]
+    tools = agents.entries("local_settlement_rule")
+    rates = [sum(tool.rate[quarter] for tool in tools) for quarter in range(t + 1)]
     if rates[t] <= 0:
         return own
-    quarters = sum(1 for rate in rates[: t + 1] if rate > 0)
+    quarters = sum(1 for rate in rates if rate > 0)
     renewed = 1 - math.exp(-agents.p.server_depreciation_intelligent * quarters)
     return own + renewed * max(agents.p.settlement_floor - own, 0)
 

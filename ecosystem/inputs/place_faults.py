@@ -1,0 +1,68 @@
+"""What is wrong with the places of a scenario in a world: names, subjects, rates that add up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from ecosystem.inputs.calendar import period_label
+from ecosystem.inputs.catalogue import instruments, tiers
+from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.places import HUB, WHO, area, has_subject, named
+from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.schedule import build_schedule
+from ecosystem.inputs.world.loader import World
+
+
+def check_places(faults: FaultList, scenarios: Iterable[ResolvedScenario], world: World) -> None:
+    """Note every place that a world does not have, or without a subject, and rates above the limit.
+
+    The rates of all entries of an instrument in a quarter and a place, for the same users, are
+    together at most that of the table.
+    """
+    given = list(scenarios)
+    known = sorted(world.prefectures.prefecture)
+    words = f"{HUB}, a tier ({', '.join(tiers())}) or a prefecture ({', '.join(known)})"
+    valid = [HUB, *tiers(), *known, *world.prefectures.name_en, *world.prefectures.name_zh]
+    for where, name, subject in dict.fromkeys(item for one in given for item in _places_of(one)):
+        there = named(name, world)
+        if not there.any() and name not in (HUB, *tiers()):
+            faults.add(where, name, words, nearest(name, valid))
+        elif not (there & has_subject(subject, world)).any():
+            have = sorted(np.array(world.prefectures.prefecture)[has_subject(subject, world)])
+            allowed = f"{WHO[subject]}: {', '.join(have) or 'none here'}"
+            faults.add(where, name, allowed, nearest(name, have))
+    for item in dict.fromkeys(item for one in given for item in _rates_above(one, world)):
+        faults.add(*item)
+
+
+def _places_of(scenario: ResolvedScenario) -> Iterator[tuple[str, str, str]]:
+    """Yield each place that a scenario names: where it stands, the name, who has to be there."""
+    for edit in scenario.edits:
+        for key, subject in instruments()[edit.instrument].places.items():
+            text = edit.users if key == "users" else edit.place
+            for name in text.split("|") if text else ():
+                yield f"{edit.where or edit.instrument}.{key}", name, subject
+
+
+def _rates_above(scenario: ResolvedScenario, world: World) -> Iterator[tuple[str, float, str]]:
+    """Yield where rates add up to more than an instrument allows: file, sum, what is allowed."""
+    schedule = build_schedule(scenario)
+    for name, row in instruments().items():
+        if row.rate_high is None or len(columns := schedule.of(name)) == 1:
+            continue
+        acts = schedule.area(world)[columns]
+        users = np.array([area(schedule.columns[i].users, world) for i in columns], float)
+        rate = np.einsum("ti,ip,iu->tpu", schedule.full_rate[:, columns], acts, users)
+        t, place, user = np.unravel_index(np.argmax(rate > row.rate_high + 1e-9), rate.shape)
+        if rate[t, place, user] <= row.rate_high + 1e-9:
+            continue
+        own = [
+            one for one in scenario.edits if one.instrument == name and one.start <= t <= one.end
+        ]
+        file = own[-1].where.partition(": ")[0] or scenario.name
+        total = float(rate[t].max().round(9))
+        where = f"{period_label(int(t))} in {world.prefectures.prefecture[place]}"
+        allowed = f"at most {row.rate_high:g} in {where}, all entries together"
+        yield f"{file}: {name}.rate", total, allowed
