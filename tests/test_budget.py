@@ -120,6 +120,13 @@ def test_money_on_the_command_line_is_taken_as_written() -> None:
         assert schedule.spending[-1, schedule.column("regional_pairing")] == 7
 
 
+def test_with_a_budget_an_instrument_may_be_switched_off_from_outside() -> None:
+    code, words = call(
+        "article", "--budget", "2000", "--set", "instrument.unified_dispatch.active=false"
+    )
+    assert code == 0, words
+
+
 def test_a_bad_budget_ends_with_every_fault_at_once() -> None:
     code, words = call("articl", "--budget", "lots")
     assert code == 2 and "'lots'" in words and "nearest valid name: article" in words

@@ -11,7 +11,7 @@ from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
 from experiments.command.cli import app
 from experiments.comparison.package_changes import package_changes
-from experiments.report.package_words import change_words
+from experiments.report.package_words import change_words, package_file
 
 PLANS = ("rate", "spending", "envelope", "shells_only", "observed", "own")
 MORE = '[[instrument]]\nname = "compute_voucher"\nenvelope = 200\n'
@@ -61,7 +61,7 @@ def test_what_is_ended_added_or_replaced_is_said(tmp_path):
     english = change_words(voucher, "history")
     for words in (
         "30 %, at most 100 M¥ a year, 2025Q3–2035Q4 → 30 %, at most 100 M¥ a year, 2025Q3–2026Q4",
-        "+ 40 %, at most 200 M¥ a year, for users in lanzhou, hub, 2027Q1–2035Q4",
+        "+ 40 %, at most 200 M¥ a year, for users in hub, lanzhou, 2027Q1–2035Q4",
         "replaces what history plans already",
         "paid by nation/province/prefectures 0/30/70 %",
     ):
@@ -72,6 +72,35 @@ def test_what_is_ended_added_or_replaced_is_said(tmp_path):
     ended = {one["instrument"]: one for one in package_changes(resolve("none"), reference)}
     assert set(ended) == {"compute_voucher", "tariff_discount", "occupancy_gate"}
     assert change_words(ended["occupancy_gate"], "", "zh").endswith("→ 终止")
+
+
+RAMPS = [
+    ("ramp_up = 2", "rising over 2 quarters, 2025Q3–2035Q4", "2 个季度内逐步到位"),
+    ('end = "2035Q4"\nramp_down = 8', "fading over the last 8 quarters", "最后 8 个季度逐步退出"),
+]
+
+
+@pytest.mark.parametrize(("ramp", "english", "chinese"), RAMPS)
+def test_ramps_are_part_of_a_package(tmp_path, ramp, english, chinese):
+    """A package of nothing else changes something, and its file is the same scenario."""
+    path = tmp_path / "ramped.toml"
+    path.write_text(f'[[instrument]]\nname = "compute_voucher"\n{ramp}\n', encoding="utf-8")
+    mine, reference = resolve(path), resolve(REFERENCE)
+    (record,) = package_changes(mine, reference)
+    assert (record["change"], record["from"][0]["ramp_up"]) == ("changed", 4)
+    assert english in change_words(record, "history")
+    assert chinese in change_words(record, "history", "zh")
+    path.write_text(package_file(mine, reference), encoding="utf-8")
+    assert resolve(path).digest == mine.digest
+
+
+def test_entries_of_a_package_stand_in_order_of_time_and_place(tmp_path):
+    path = tmp_path / "places.toml"
+    places = ["ring_1", "hub"]
+    entries = [f'[[instrument]]\nname = "talent_retention"\nplace = "{one}"\n' for one in places]
+    path.write_text("".join(entries), encoding="utf-8")
+    (record,) = package_changes(resolve(path), resolve(REFERENCE))
+    assert [one["place"] for one in record["to"]] == [["hub"], ["ring_1"]]
 
 
 def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
@@ -89,6 +118,7 @@ def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
     [
         (["shocks", "article"], "packages and the name of one"),
         (["packages", "--toml"], "packages and the name of one"),
+        (["packages", "article", "--toml", "--json"], "'--toml --json' is not valid; allowed: one"),
         (["packages", "articel"], "nearest valid name: article"),
     ],
 )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers import final, setting_of
+from typer.testing import CliRunner
 
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.catalogue import instruments
@@ -15,7 +16,9 @@ from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.mesa.model import EcosystemModel
+from ecosystem.runs.identity import digest
 from ecosystem.runs.simulate import simulate
+from experiments.command.cli import app
 
 FULL, WORLD = load_world("full"), load_world("teaching")
 NAMES = WORLD.prefectures.prefecture
@@ -94,6 +97,25 @@ def test_the_same_money_in_a_smaller_place_is_more_of_it_there():
     )
 
 
+@pytest.mark.parametrize("name", [n for n in PLACED if instruments()[n].place])
+def test_the_usual_place_by_name_goes_on_as_it_is(name):
+    """Nothing starts anew: an edit that names it has the column of one that does not."""
+    base = "history" if name == "compute_voucher" else "none"
+    edits = [entry(name, place, start="2027Q1") for place in (None, instruments()[name].place)]
+    plain, named = (build_schedule(resolve(scenario(edit, base=base))) for edit in edits)
+    assert named.columns == plain.columns
+    for part in ("rate", "spending", "envelope"):
+        np.testing.assert_array_equal(getattr(named, part), getattr(plain, part))
+
+
+def test_the_order_of_names_makes_no_other_place():
+    columns = [
+        build_schedule(resolve(scenario(entry("talent_retention", names)))).columns[-1]
+        for names in (["lanzhou", "hub"], ["hub", "lanzhou"])
+    ]
+    assert columns[0] == columns[1] and columns[0].place == "hub|lanzhou"
+
+
 @pytest.mark.parametrize("name", PLACED)
 def test_the_place_of_the_table_said_aloud_changes_nothing(name):
     """Named prefecture by prefecture, the usual place gives the usual lever and gate."""
@@ -163,6 +185,52 @@ def test_all_entries_together_keep_to_what_can_be_spent():
     assert schedule.spending[-1].sum() == most and schedule.unplanned > 0
 
 
+def test_what_is_cut_is_cut_alike():
+    """Money above the limit changes no mix of places: 200 and 400 become 100 and 200 of 300."""
+    parts = [
+        entry("talent_retention", "hub", spending=200),
+        entry("talent_retention", spending=400),
+    ]
+    for entries in (parts, parts[::-1]):
+        schedule = build_schedule(resolve(scenario(*entries)))
+        own = schedule.of("talent_retention")
+        spent = {schedule.columns[i].place: schedule.spending[-1, i] for i in own}
+        assert spent == pytest.approx({"hub": 100, "": 200})
+
+
+def test_two_entries_of_the_settlement_rule_are_one():
+    """The first column has its later half alone; the rule is in force from the other's start."""
+    rule = {"name": "local_settlement_rule"}
+    later, sooner = {**rule, "start": "2027Q4"}, {**rule, "start": "2025Q3"}
+    two, _ = quarter_of(scenario(later, {**sooner, "end": "2028Q4"}), POLICY_START + 8)
+    one, _ = quarter_of(scenario(sooner), POLICY_START + 8)
+    alone, _ = quarter_of(scenario({**later, "end": "2028Q4"}), POLICY_START + 8)
+    assert (one.policy.local_settlement > alone.policy.local_settlement).all()
+    np.testing.assert_array_equal(two.policy.local_settlement, one.policy.local_settlement)
+
+
+def test_rates_that_add_up_have_a_ceiling():
+    """It holds where entries meet, in place, users and time; in every face, before a run."""
+    voucher = {"name": "compute_voucher", "rate": 0.6}
+    apart = [
+        {**voucher, "users": "lanzhou", "end": "2027Q4"},
+        {**voucher, "users": "hub"},
+        {**voucher, "users": "lanzhou", "start": "2028Q1"},
+        {**voucher, "users": "lanzhou", "compute": "lanzhou"},
+    ]
+    faults = FaultList()
+    check_places(faults, [resolve(scenario(*apart))], WORLD)
+    assert not faults.faults
+    check_places(faults, [resolve(scenario(*[{**voucher, "rate": 0.2}] * 3))], WORLD)
+    assert not faults.faults
+    check_places(faults, [resolve(scenario(*apart, {**voucher, "start": "2030Q2"}))], WORLD)
+    (fault,) = faults.faults
+    assert (fault.place, fault.value) == ("Scenario.instruments[4]: compute_voucher.rate", 1.2)
+    assert fault.allowed == "at most 0.6 in 2030Q2 in qingyang, all entries together"
+    with pytest.raises(InputError, match=r"compute_voucher.rate: 3.0 is not valid; allowed: at mo"):
+        simulate(scenario(*[voucher] * 5), replicates=1, world="teaching", until="2020Q4")
+
+
 def test_one_file_cannot_end_what_it_has_on():
     with pytest.raises(InputError, match="entries of one file that do not contradict"):
         scenario(entry("talent_retention"), entry("talent_retention", active=False))
@@ -203,11 +271,45 @@ def test_a_later_file_takes_the_place_of_an_earlier_one():
     assert schedule.rate[-1, other] == 0.3  # what is left out stays as history has it
 
 
+def test_what_a_later_entry_leaves_out_stays():
+    """Place, users and ramps as much as money; a fade where the end stays."""
+    talent = entry("talent_retention", "lanzhou", spending=80, end="2030Q4", ramp_up=2, ramp_down=4)
+    voucher = entry("compute_voucher", "hub", users="lanzhou", rate=0.2)
+    base = resolve(scenario(talent, voucher))
+    settings = ["instrument.talent_retention.spending=40", "instrument.compute_voucher.rate=0.4"]
+    before, after = (build_schedule(one) for one in (base, with_overrides(base, settings)))
+    assert after.columns == before.columns
+    talent = before.of("talent_retention")
+    np.testing.assert_array_equal(after.spending[:, talent], before.spending[:, talent] / 2)
+    voucher = before.of("compute_voucher")[-1]
+    np.testing.assert_allclose(after.rate[:, voucher], 2 * before.rate[:, voucher])
+    middle = ["start=2027Q1", "end=2027Q4", "spending=40"]
+    middle = with_overrides(base, [f"instrument.talent_retention.{one}" for one in middle])
+    spending = build_schedule(middle).spending[:, talent].sum(axis=1)
+    assert spending[26:34].tolist() == [80, 80, 40, 40, 40, 40, 60, 80]
+    other = with_overrides(base, ["instrument.talent_retention.place=hub"])
+    assert build_schedule(other).columns[-1].place == "hub"
+
+
+def test_what_could_be_either_has_to_be_named():
+    lanzhou, hub = (entry("talent_retention", place, spending=40) for place in ("lanzhou", "hub"))
+    base = resolve(scenario(lanzhou, hub))
+    words = r"--set instrument.talent_retention.place: None .* several \(hub, lanzhou\).*\.1\.KEY"
+    with pytest.raises(InputError, match=words):
+        with_overrides(base, ["instrument.talent_retention.spending=40"])
+    with_overrides(
+        base, [f"instrument.talent_retention.{key}=hub" for key in ("1.place", "2.place")]
+    )
+    in_turn = resolve(scenario({**lanzhou, "end": "2028Q4"}, {**hub, "start": "2029Q1"}))
+    again = with_overrides(in_turn, ["instrument.talent_retention.ramp_up=0"])
+    assert build_schedule(again).columns == build_schedule(in_turn).columns
+
+
 # ---- impossible places
 
 
 BAD = [
-    ("equipment_chain", "linxia", "prefectures with equipment makers: baiyin, ", ""),
+    ("equipment_chain", "zhangye", "prefectures with equipment makers: baiyin, ", "jinchang"),
     ("occupancy_gate", "hub", "prefectures outside the hub: baiyin, ", ""),
     ("anchor_tenants", "ring_2", "core and the first ring: lanzhou, qingyang", ""),
     ("talent_retention", "lanzho", "hub, a tier (core, ring_1, ring_2, other)", "lanzhou"),
@@ -220,11 +322,37 @@ def test_impossible_places_are_faults_all_at_once():
     made = resolve(scenario(*[entry(name, place) for name, place, *_ in BAD]))
     faults = FaultList()
     check_places(faults, [made], FULL)
-    found = {fault.place.split(": ")[1].split(".")[0]: fault for fault in faults.faults}
-    assert len(faults.faults) == len(BAD)
-    for name, place, allowed, close in BAD:
+    found = dict(zip([name for name, *_ in BAD], faults.faults, strict=True))
+    for number, (name, place, allowed, close) in enumerate(BAD):
+        assert found[name].place == f"Scenario.instruments[{number}].{[*keyed(name, place)][0]}"
         assert found[name].value == place and allowed in found[name].allowed
         assert found[name].nearest == close
+
+
+def test_a_place_is_checked_in_the_world_that_is_named(tmp_path):
+    """The fault names file and entry, notes come after none; what runs is the one checked."""
+    path = tmp_path / "c.toml"
+    path.write_text(
+        '[[instrument]]\nname = "compute_voucher"\nrate = 0.5\nenvelope = 200\n'
+        '[[instrument]]\nname = "talent_retention"\nplace = "zhangye"\n',
+        encoding="utf-8",
+    )
+    fine = CliRunner().invoke(app, ["check", str(path)])
+    assert fine.exit_code == 0 and "note: c: compute_voucher replaces" in fine.stderr
+    assert "已安排的资金" in CliRunner().invoke(app, ["check", str(path), "--lang", "zh"]).stderr
+    wrong = CliRunner().invoke(app, ["check", str(path), "--world", "teaching"])
+    assert wrong.exit_code == 2
+    assert wrong.stderr.startswith(f"error: {path}: instrument[1].place: 'zhangye' is not valid")
+
+
+def test_where_an_entry_stands_is_no_part_of_a_scenario(tmp_path):
+    digests = set()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "c.toml"
+        path.write_text('[[instrument]]\nname = "talent_retention"\n', encoding="utf-8")
+        digests |= {resolve(path).digest, digest(resolve(path))}
+    assert len(digests) == 2
 
 
 @pytest.mark.parametrize("place", ["Lanzhou", "兰州市", "LANZHOU", "ring_1"])

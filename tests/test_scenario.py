@@ -330,3 +330,9 @@ def test_everything_wrong_in_overrides_at_once():
         )
     assert len(caught.value.faults) == 9
     assert "compute_voucher" in [fault.nearest for fault in caught.value.faults]
+
+
+def test_instruments_of_python_have_a_name_beside_the_reference():
+    own = resolve(Scenario(instruments=[{"name": "talent_retention"}]))
+    assert (own.name, own.title_zh) == ("history+instruments", "延续现状 + 自设工具")
+    assert resolve(Scenario(instruments=[{"name": "talent_retention"}], name="x")).name == "x"

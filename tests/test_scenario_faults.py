@@ -144,6 +144,16 @@ BAD = [
     (HUB + "ramp_up = -1", "instrument[0].ramp_up: -1", "a whole number of at least 0"),
     (HUB + "ramp_up = 1.5", "instrument[0].ramp_up: 1.5", "a whole number of at least 0"),
     (
+        HUB + 'start = "2026Q1"\nend = "2026Q4"\nramp_up = 5\nramp_down = 4',
+        "instrument[0].ramp_up: 5",
+        "at most 4, the quarters from start to end",
+    ),
+    (
+        HUB + 'start = "2026Q1"\nend = "2026Q4"\nramp_down = 5\nramp_up = 4',
+        "instrument[0].ramp_down: 5",
+        "at most 4, the quarters from start to end",
+    ),
+    (
         HUB + "ramp_down = 4",
         "instrument[0]: 'hub_steering'",
         "an end beside ramp_down, since the last quarters before it fade",

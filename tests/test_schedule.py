@@ -113,6 +113,13 @@ def test_a_rise_takes_four_quarters_and_a_fall_none():
     assert np.array_equal(ramp(target, np.array([0]), np.zeros_like(target, bool)), target)
 
 
+def test_a_rise_keeps_the_length_with_which_it_begins():
+    target = np.array([0, 8, 8, 8, 8, 12, 12, 12.0])[:, None]
+    quarters = np.array([4, 4, 4, 1, 1, 1, 1, 1])[:, None]
+    level = ramp(target, quarters, np.zeros_like(target, bool))[:, 0]
+    assert list(level) == [0, 2, 4, 6, 8, 12, 12, 12]
+
+
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30), st.integers(0, 6))
 def test_a_ramp_never_overshoots_and_arrives(values, quarters):
     target = np.array([*values, *[values[-1]] * 6])[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,21 +49,21 @@ def _places_of(scenario: ResolvedScenario) -> Iterator[tuple[str, str, str]]:
 
 def _rates_above(scenario: ResolvedScenario, world: World) -> Iterator[tuple[str, float, str]]:
     """Yield where rates add up to more than an instrument allows: file, sum, what is allowed."""
-    schedule = build_schedule(scenario)
+    layers = tuple(replace(layer, present_value=None) for layer in scenario.layers)  # no rate's
+    schedule = build_schedule(replace(scenario, layers=layers))
     for name, row in instruments().items():
         if row.rate_high is None or len(columns := schedule.of(name)) == 1:
             continue
         acts = schedule.area(world)[columns]
         users = np.array([area(schedule.columns[i].users, world) for i in columns], float)
         rate = np.einsum("ti,ip,iu->tpu", schedule.full_rate[:, columns], acts, users)
-        t, place, user = np.unravel_index(np.argmax(rate > row.rate_high + 1e-9), rate.shape)
-        if rate[t, place, user] <= row.rate_high + 1e-9:
+        by_place = rate.max(axis=2).round(9)
+        t = int(np.argmax(by_place.max(axis=1) > row.rate_high))
+        place = int(np.argmax(by_place[t]))
+        if by_place[t, place] <= row.rate_high:
             continue
-        own = [
-            one for one in scenario.edits if one.instrument == name and one.start <= t <= one.end
-        ]
+        own = [edit for edit in scenario.edits if edit.instrument == name and edit.end >= t]
         file = own[-1].where.partition(": ")[0] or scenario.name
-        total = float(rate[t].max().round(9))
-        where = f"{period_label(int(t))} in {world.prefectures.prefecture[place]}"
+        where = f"{period_label(t)} in {world.prefectures.prefecture[place]}"
         allowed = f"at most {row.rate_high:g} in {where}, all entries together"
-        yield f"{file}: {name}.rate", total, allowed
+        yield f"{file}: {name}.rate", float(by_place[t, place]), allowed

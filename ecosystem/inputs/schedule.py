@@ -159,6 +159,8 @@ class _Plan:
         self.layers = [(layer, [self.placed(file) for file in _files(layer)]) for layer in layers]
         self.rows = [instruments()[column.name] for column in self.columns]
         shape = (HORIZON, len(self.rows))
+        self.limit = np.array([row.spending_high or np.inf for row in self.rows])
+        self.same = np.array([[a is b for a in self.rows] for b in self.rows], float)
         self.on, self.observed, self.own, self.shells = np.zeros((4, *shape), bool)
         self.rate, self.money = np.zeros((2, *shape))
         self.fade = np.ones(shape)
@@ -253,7 +255,7 @@ class _Plan:
             self.unplanned += 0.0 if layer.present_value is not None else lost
             self.warnings.append(
                 f"{layer.name}: {name} can spend at most "
-                f"{instruments()[name].spending_high:g} million yuan a year"
+                f"{self.limit[self.of(name)[0]]:g} million yuan a year"
             )
 
     def ramped(self, target: Array) -> Array:
@@ -265,18 +267,11 @@ class _Plan:
 
         What is on record stands; the others are cut in proportion.
         """
-        capped = money.copy()
-        for name, row in instruments().items():
-            if row.spending_high is None:
-                continue
-            same = self.of(name)
-            stands, planned = self.observed[:, same], money[:, same]
-            free = np.where(stands, 0.0, planned)
-            wanted = free.sum(axis=1, keepdims=True)
-            room = row.spending_high - np.where(stands, planned, 0.0).sum(axis=1, keepdims=True)
-            part = free / np.where(wanted > 0, wanted, 1.0) * np.maximum(room, 0.0)
-            capped[:, same] = np.where((wanted > room) & ~stands, part, planned)
-        return capped
+        stands = np.where(self.observed, money, 0.0)
+        room = np.maximum(self.limit - stands @ self.same, 0.0)
+        wanted = (money - stands) @ self.same
+        part = money / np.where(wanted > 0, wanted, 1.0)  # of all entries of its instrument
+        return np.where((wanted > room) & ~self.observed, part * np.minimum(room, wanted), money)
 
     def scaled(self, layer: Layer, touched: Mask, discount: Array) -> Array:
         """Return the targets with the layer's own money scaled to its present value."""

@@ -253,6 +253,8 @@ def list_(
         if (name or toml) and (topic is not Topic.packages or not name):
             words = "packages and the name of one, to say what it is"
             raise InputError([Fault("list", name or "--toml", words)])
+        if json and toml:
+            raise InputError([Fault("list", "--toml --json", "one of the two")])
         if name:
             typer.echo(package(name, lang.value, as_json=json, as_toml=toml))
             return
@@ -264,13 +266,14 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(help="Scenarios (TOML) and folders with world tables.")
     ],
+    world: Annotated[str, typer.Option(help=Options.model_fields["world"].description)] = "full",
     lang: Lang = Language.en,
 ) -> None:
     """Check scenarios and worlds and report every error at once."""
     with exits():
         from experiments.command.listing import check as check_files
 
-        typer.echo(check_files([file.expanduser() for file in files], lang.value))
+        typer.echo(check_files([file.expanduser() for file in files], lang.value, world))
 
 
 def main() -> None:

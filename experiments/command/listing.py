@@ -14,6 +14,7 @@ from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.options import Options
 from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
@@ -221,8 +222,10 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def check(files: Sequence[Path], lang: str = "en") -> str:
+def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     """Check scenario files and folders of world tables, and return that they are right.
+
+    Places are those of a `world`.
 
     Raises
     ------
@@ -230,19 +233,20 @@ def check(files: Sequence[Path], lang: str = "en") -> str:
         With every fault of all of them.
     """
 
-    faults = FaultList()
+    faults, said, reference = FaultList(), [], resolve(REFERENCE)
+    tables = load_world(Options.of(world=world).world)
     for file in files:
         try:
             if file.is_dir():
                 load_world(file)
                 continue
             scenario = resolve(file)
-            check_places(faults, [scenario], load_world("full"))
-            for words in build_schedule(scenario).warnings:
-                print(f"warning: {words}", file=sys.stderr)
-            for words in replacements(scenario, resolve(REFERENCE)):
-                print(f"note: {words}", file=sys.stderr)
+            check_places(faults, [scenario], tables)
+            said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
+            said += [f"note: {words}" for words in replacements(scenario, reference, lang)]
         except InputError as error:
             faults.faults += error.faults
     faults.raise_if_any()
+    for words in said:
+        print(words, file=sys.stderr)
     return "\n".join(text("ok", lang, file=file) for file in files)

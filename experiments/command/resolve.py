@@ -97,16 +97,18 @@ def with_shared_edits(scenario: ResolvedScenario, reference: ResolvedScenario) -
     return replace(scenario, layers=tuple(below))
 
 
-def replacements(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
+def replacements(
+    scenario: ResolvedScenario, reference: ResolvedScenario, lang: str = "en"
+) -> list[str]:
     """Return a line for each instrument for which a scenario replaces what the reference pays."""
     return [
-        f"{scenario.name}: {one['instrument']} {replaced_words(one, reference.name)}"
+        f"{scenario.name}: {one['instrument']} {replaced_words(one, reference.name, lang)}"
         for one in package_changes(scenario, reference)
         if one["replaces"]
     ]
 
 
-def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
+def warn(scenarios: list[ResolvedScenario], reference: str, lang: str = "en") -> None:
     """Say on standard error what the scenarios cannot spend, even if the user wants quiet.
 
     And what a scenario assumes otherwise than the reference, which is no effect of policy, and
@@ -117,7 +119,7 @@ def warn(scenarios: list[ResolvedScenario], reference: str) -> None:
         if base and (apart := assumptions_apart(scenario, base)):
             words = f"assumes otherwise than {reference}: {'; '.join(apart)}"
             print(f"warning: {scenario.name} {words}", file=sys.stderr)
-        for words in replacements(scenario, base) if base else ():
+        for words in replacements(scenario, base, lang) if base else ():
             print(f"note: {words}", file=sys.stderr)
     for words in dict.fromkeys(
         words for scenario in scenarios for words in build_schedule(scenario).warnings

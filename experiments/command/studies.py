@@ -61,7 +61,7 @@ def start(request: Request) -> int:
             fill = partial(compare_all, request, scenarios, reference, priced)
         sought = {"extra_net_public_cost": request.asked.budget if request.equal_cost else None}
         work = Work(common | {"decompose": request.decompose} | sought, cost, fill)
-    warn(scenarios, reference)
+    warn(scenarios, reference, request.lang)
     return carry_out(request, work)
 
 

@@ -33,9 +33,9 @@ def package_changes(
         One record for each instrument whose plan from 2025Q3 on differs: `instrument`, `title_en`,
         `title_zh`; `change`, added, changed or ended; the plans `from` and `to`, a list of entries
         each (`start`, `end`, `place`, `users`, and what the instrument has of `rate`, `spending`,
-        `envelope`, `eligible`); `payers`, the share of each level; and the present values
-        `planned_from` and `planned_to`, M¥. `replaces` says that a package sets what the
-        reference pays already, instead of adding to it.
+        `envelope`, `eligible`, `ramp_up`, `ramp_down`); `payers`, the share of each level; and the
+        present values `planned_from` and `planned_to`, M¥. `replaces` says that a package sets
+        what the reference pays already, instead of adding to it.
     """
     plans = [build_schedule(one) for one in (reference, scenario)]
     factors = discount_factors(public_discount_rate(scenario)) / 4
@@ -87,7 +87,7 @@ def _entries(plan: Schedule, row: Instrument) -> list[dict[str, Any]]:
                 }
                 found.append({"start": period_label(t), "end": period_label(t), **where, **level})
             kept = level
-    return sorted(found, key=lambda entry: str(entry["start"]))
+    return sorted(found, key=lambda entry: (entry["start"], entry["place"], entry["users"]))
 
 
 def _level(plan: Schedule, row: Instrument, column: int, t: int) -> dict[str, Any] | None:
@@ -103,4 +103,7 @@ def _level(plan: Schedule, row: Instrument, column: int, t: int) -> dict[str, An
     }
     if row.eligible:
         level["eligible"] = "shells" if plan.shells_only[t, column] else row.eligible[0]
+    if row.type != "rule":
+        level["ramp_up"] = int(plan.ramp_up[t, column])
+        level["ramp_down"] = int(plan.ramp_down[t, column])
     return level

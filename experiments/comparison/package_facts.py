@@ -12,9 +12,8 @@ from ecosystem.inputs.schedule import build_schedule, planned_present_value, pub
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.kernels import discount_factor
 from ecosystem.runs.result import Result
-from experiments.comparison.package_changes import package_changes
+from experiments.comparison.package_changes import LEVELS, package_changes
 
-LEVELS = ("national", "provincial", "prefecture")
 PAID = {level: f"public_cost_{level}" for level in LEVELS}
 """For each level of government the outcome that is its public cost, M¥."""
 UNSPENT = "unspent"

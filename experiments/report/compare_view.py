@@ -19,7 +19,8 @@ from experiments.comparison.compare import (
     row_dicts,
 )
 from experiments.comparison.intervals import ENOUGH
-from experiments.comparison.package_facts import LEVELS, PAID
+from experiments.comparison.package_changes import LEVELS
+from experiments.comparison.package_facts import PAID
 from experiments.comparison.payback import NEEDED
 from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.sureness import sign_shown

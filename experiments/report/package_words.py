@@ -77,6 +77,10 @@ def _entry_words(entry: Mapping[str, Any], row: Instrument, lang: str) -> str:
     for key in ("users", "place"):
         if entry[key]:
             parts.append(text(f"entry_{key}", lang, names=", ".join(entry[key])))
+    if entry.get("ramp_up", row.ramp_quarters) != row.ramp_quarters:
+        parts.append(text("entry_ramp_up", lang, quarters=entry["ramp_up"]))
+    if entry.get("ramp_down"):
+        parts.append(text("entry_ramp_down", lang, quarters=entry["ramp_down"]))
     return ("，" if lang == "zh" else ", ").join([*parts, f"{entry['start']}–{entry['end']}"])
 
 
@@ -112,9 +116,9 @@ def _written(edit: Edit) -> list[str]:
         "users": edit.users.split("|") if edit.users else None,
         where: edit.place.split("|") if edit.place else None,
         "start": period_label(edit.start),
-        "end": period_label(edit.end) if edit.end < HORIZON - 1 else None,
+        "end": period_label(edit.end) if edit.end < HORIZON - 1 or edit.ramp_down else None,
         "ramp_up": edit.ramp_up,
-        "ramp_down": edit.ramp_down or None,
+        "ramp_down": edit.ramp_down,
     }
     return [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
 
