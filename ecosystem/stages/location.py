@@ -12,13 +12,8 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.policy import (
-    charge_rate,
-    column_area,
-    eligible_share,
-    expected_rate,
-    settlement_gap,
-)
+from ecosystem.stages.columns import column_area, expected_rate
+from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State

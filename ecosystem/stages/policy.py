@@ -10,6 +10,14 @@ from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import charges, instruments
 from ecosystem.maths.arrays import Array, add_up, combine, mean_over, safe_ratio
 from ecosystem.maths.clearing import spread
+from ecosystem.stages.columns import (
+    column_area,
+    column_place,
+    column_reach,
+    expected_rate,
+    local_rate,
+    promised_rate,
+)
 from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -113,21 +121,6 @@ def of_type(kind: str) -> list[str]:
     return [name for name, row in instruments().items() if row.type == kind]
 
 
-def column_area(setting: Setting) -> Array:
-    """Return where each column of the schedule acts, 0 or 1 (columns, P)."""
-    return setting.once("acts in", lambda: setting.schedule.area(setting.world))
-
-
-def column_place(setting: Setting) -> Array:
-    """Return whose share of a prefecture part each column is, (columns, P)."""
-    return setting.once("pays", lambda: setting.schedule.place(setting.world))
-
-
-def column_reach(setting: Setting) -> Array:
-    """Return how far a yuan of each column goes in each prefecture, (columns, P)."""
-    return setting.once("a yuan reaches", lambda: setting.schedule.reach(setting.world))
-
-
 def hub_works(paid: Array, setting: Setting, t: int) -> Array:
     """Return works that the hub programme pays, M¥ (runs, P); those on record count in full."""
     place = column_place(setting)
@@ -158,28 +151,6 @@ def permitted(setting: Setting, t: int) -> Array:
     schedule, limit = setting.schedule, setting.parameters.investment_limit
     projects = np.isin(np.arange(len(schedule.names)), schedule.of("hub_readiness"))
     return 1 - limit * projects * float(t >= POLICY_START)
-
-
-def expected_rate(state: State, setting: Setting, column: int) -> Array:
-    """Return the rate that claimants count on: on paper times the share paid last quarter.
-
-    Without an envelope nothing is expected. Shape (runs, 1).
-    """
-    schedule, t = setting.schedule, state.period
-    promised = schedule.rate[t, column] if schedule.envelope[t, column] > 0 else 0.0
-    return float(promised) * state.governments.paid_share[:, [column]]
-
-
-def local_rate(state: State, setting: Setting, name: str) -> Array:
-    """Return the rate of a transfer that claimants in each prefecture count on, (runs, P)."""
-    area = column_area(setting)
-    return add_up(expected_rate(state, setting, i) * area[i] for i in setting.schedule.of(name))
-
-
-def promised_rate(setting: Setting, name: str, t: int) -> Array:
-    """Return the rate of a charge in each prefecture, (P,)."""
-    schedule, area = setting.schedule, column_area(setting)
-    return add_up(schedule.rate[t, i] * area[i] for i in schedule.of(name))
 
 
 def buy_lever(setting: Setting, name: str, spending: Array) -> Array:

@@ -9,9 +9,9 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
+from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.drivers import workload_mix
 from ecosystem.stages.location import posted_price, variable_costs
-from ecosystem.stages.policy import column_area, expected_rate
 from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State

@@ -9,7 +9,8 @@ import numpy as np
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.bills import voucher_base
-from ecosystem.stages.policy import column_area, eligible_capital
+from ecosystem.stages.columns import column_area
+from ecosystem.stages.policy import eligible_capital
 from ecosystem.state.ledger import by_level
 from ecosystem.state.records import Quarter, Settlement
 from ecosystem.state.setting import Setting
