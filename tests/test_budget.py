@@ -125,8 +125,9 @@ def test_with_a_budget_an_instrument_may_be_switched_off_from_outside() -> None:
         "article", "--budget", "2000", "--set", "instrument.unified_dispatch.active=false"
     )
     assert code == 0, words
-    budget = with_budget(resolve("article"), 2000)
-    ended = with_overrides(budget, ["instrument.unified_dispatch.active=false"])
+    both = resolve(Scenario(policies=["demand_first", "innovation_first"]))
+    budget = with_budget(both, 2000)
+    ended = with_overrides(budget, ["instrument.joint_innovation.active=false"])
     assert ended.edits[-1].file not in {edit.file for edit in budget.edits}
 
 
