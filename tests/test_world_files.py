@@ -123,7 +123,10 @@ CASES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda f: edit(f, "hubs", lambda rows: [row.append("") for row in rows]),
         ["hubs.csv:1: ''", "a column of the table"],
     ),
-    "missing column": (lambda f: edit(f, "hubs", put(0, 6, "puee")), ["hubs.csv:1:pue: None"]),
+    "missing column": (
+        lambda f: edit(f, "hubs", put(0, 6, "puee")),
+        ["hubs.csv:1:pue: None", "every column of the table, such as pue = 1.25"],
+    ),
     "number": (
         lambda f: edit(f, "prefectures", put(1, 7, "cheap")),
         ["prefectures.csv:2:electricity_price: 'cheap'", "a number from 0.1 to 1.5 (yuan/kWh)"],

@@ -43,7 +43,11 @@ def read_toml(path: Path, place: str, faults: FaultList) -> dict[str, Any]:
 
 
 def read_csv(
-    text: str, file: str, columns: Mapping[str, bool], faults: FaultList
+    text: str,
+    file: str,
+    columns: Mapping[str, bool],
+    faults: FaultList,
+    examples: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line and the stripped cells of each row of a CSV table, blank lines left out.
 
@@ -60,6 +64,8 @@ def read_csv(
         Columns of the table, and whether the file has to have them.
     faults : FaultList
         Takes what is wrong.
+    examples : mapping of str to str, optional
+        What stands in each column of a table that is right, for the fault of one that is missing.
     """
     try:
         records = list(_records(text))
@@ -77,7 +83,8 @@ def read_csv(
             faults.add(f"{file}:1:{name}", name, "each column once")
     for name, needed in columns.items():
         if needed and name not in header:
-            faults.add(f"{file}:1:{name}", None, "every column of the table")
+            shown = f", such as {name} = {examples[name]}" if examples else ""
+            faults.add(f"{file}:1:{name}", None, f"every column of the table{shown}")
     for line, record in records[1:]:
         if len(record) != len(header):
             faults.add(f"{file}:{line}", f"{len(record)} cells", f"{len(header)} cells")

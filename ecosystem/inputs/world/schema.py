@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -145,6 +146,13 @@ def read_tables(folder: Path, faults: FaultList) -> dict[str, Table]:
     return {name: table for name, table in tables.items() if table is not None}
 
 
+@lru_cache(maxsize=32)
+def _template(table: str) -> dict[str, str]:
+    """Return the first row of a table of the teaching world, the template of a world."""
+    text = (WORLDS / "teaching" / f"{table}.csv").read_text(encoding="utf-8-sig")
+    return next(csv.DictReader(text.splitlines()))
+
+
 def _read_table(path: Path, faults: FaultList) -> Table | None:
     """Read one file into a table with exactly the columns of the schema."""
     columns = read_schema()[path.stem]
@@ -153,7 +161,7 @@ def _read_table(path: Path, faults: FaultList) -> Table | None:
         return None
     rows, lines = [], []
     needed = dict.fromkeys(columns, True)
-    for line, cells in read_csv(text, path.name, needed, faults):
+    for line, cells in read_csv(text, path.name, needed, faults, _template(path.stem)):
         known = {name: cell for name, cell in cells.items() if name in columns}
         written = {name: cell for name, cell in known.items() if cell or columns[name].required}
         rows.append(read_what_fits(row_model(path.stem), written, f"{path.name}:{line}:", faults))
