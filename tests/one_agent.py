@@ -29,7 +29,10 @@ class Case:
         return float(self.setting.parameters[name][RUN, 0])
 
     def lever(self, name: str) -> float:
-        return float(self.quarter.policy.lever[name][RUN, 0])
+        """Return what a programme buys, at its place where it has one."""
+        policy = self.quarter.policy
+        levers = policy.local_lever if name in policy.local_lever else policy.lever
+        return float(levers[name][RUN].max())
 
 
 def productivity(c: Case, knowledge: Any, period: int) -> Any:
