@@ -73,24 +73,39 @@ def contents() -> dict[str, Any]:
         "path": record(fit_hub.FIGURE.with_suffix(".csv")),
         "period_label": period_label,
         "table": before_and_after,
+        "step_by_step": step_by_step,
         "repairs_pairs": int(record(REPAIRS)[0]["pairs"]),
     }
 
 
 def before_and_after(section: str) -> Markup:
     """Return the table of one section of the record of repairs."""
-    cells: dict[tuple[Any, Any], dict[Any, str]] = {}
-    for row in record(REPAIRS):
-        if row["section"] == section:
-            words = f"{row['median']:,.4g} [{row['low']:,.4g}, {row['high']:,.4g}]"
-            place = cells.setdefault((row["case"], row["outcome"]), {})
-            place[row["column"]] = f"{words} {row['share_above']:.2f}"
-    lines = ["", "| | outcome | before | after |", "|---|---|--:|--:|"]
-    for (case, outcome), found in cells.items():
-        name = f"`{outcome}`" if outcome in catalogue.outcomes() else outcome
-        lines.append(
-            f"| {case} | {name} | {found.get('before', '–')} | {found.get('after', '–')} |"
-        )
+    rows = [row for row in record(REPAIRS) if row["section"] == section]
+    return compared(rows, ("case", "outcome"), ("before", "after"))
+
+
+def step_by_step() -> Markup:
+    """Return net value added of packages as one repair after another came in."""
+    steps = list(
+        dict.fromkeys(row["column"] for row in record(REPAIRS) if row["section"] == "steps")
+    )
+    rows = [row for row in record(REPAIRS) if row["section"] in ("packages", "steps")]
+    rows = [row for row in rows if row["outcome"] == "local_value_added_net"]
+    return compared(rows, ("case",), ("before", *steps, "after"))
+
+
+def compared(rows: list[dict[str, Any]], keys: tuple[str, ...], columns: tuple[str, ...]) -> Markup:
+    """Return rows of the record of repairs side by side, one column of the record in each."""
+    cells: dict[tuple[Any, ...], dict[Any, str]] = {}
+    for row in rows:
+        words = f"{row['median']:,.4g} [{row['low']:,.4g}, {row['high']:,.4g}]"
+        place = cells.setdefault(tuple(row[key] for key in keys), {})
+        place[row["column"]] = f"{words} {row['share_above']:.2f}"
+    lines = ["", f"| {' | '.join((*keys, *columns))} |"]
+    lines.append("|" + "---|" * len(keys) + "--:|" * len(columns))
+    for key, found in cells.items():
+        names = [f"`{name}`" if name in catalogue.outcomes() else str(name) for name in key]
+        lines.append(f"| {' | '.join([*names, *(found.get(name, '–') for name in columns)])} |")
     return Markup("\n".join(lines))
 
 

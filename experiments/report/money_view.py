@@ -51,28 +51,23 @@ def equal_note(found: ComparisonResult, lang: str) -> list[str]:
 def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
     """Return that packages do not cost the same, where they differ by more than a tenth.
 
-    Where equal cost was sought, `equal_note` names those that do not reach it.
+    Where equal cost was sought, `equal_note` names those that do not reach it, and the others
+    differ by the error of their pilots.
     """
-    cost = uneven_cost(found.differences.drop(columns=_not_reached(found)))
-    if cost.empty:
+    cost = uneven_cost(found.differences)
+    if cost.empty or not found.equal_money.empty:
         return []
     (low, *_, high), (first, *_, last) = cost, map(str, cost.index)
     words = text(
         "uneven_cost", lang, low=_amount(low, lang), high=_amount(high, lang),
         first=found.title(first, lang), last=found.title(last, lang), unit=_unit(lang)[1],
     )  # fmt: skip
-    return [words + text("uneven_hint", lang) if found.equal_money.empty else words]
+    return [words + text("uneven_hint", lang)]
 
 
 def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:
     """Return the table of plans by the name of its file, if plans were sought."""
     return {} if found.equal_money.empty else {"equal_money.csv": found.equal_money}
-
-
-def _not_reached(found: ComparisonResult) -> list[str]:
-    """Return the packages that do not cost the amount that was asked for, if one was."""
-    rows = row_dicts(found.equal_money)
-    return [str(row["package"]) for row in rows if not row["reached"]]
 
 
 def _about(found: ComparisonResult, lang: str) -> dict[str, object]:
