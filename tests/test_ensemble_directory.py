@@ -18,11 +18,12 @@ from ensemble_runs import ROOT, chunks, filled, own
 
 from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.inputs.faults import InputError
+from ecosystem.inputs.fingerprint import digest_of_file
 from ecosystem.inputs.functions import HookError
 from ecosystem.runs import directory as directories
 from ecosystem.runs import identity
 from ecosystem.runs.runner import read_frame, read_frames
-from ecosystem.runs.store import opened
+from ecosystem.runs.store import chunk_paths, opened
 
 CONFIGURATION = {"command": "study"}
 SMALL: dict[str, Any] = {"world": "teaching", "until": "2020Q2", "outcomes": ["patents"]}
@@ -169,7 +170,8 @@ def renamed(path: Path) -> None:
 
 def twice(path: Path) -> None:
     twin = path.parent / chunks(path.parents[1])[0]
-    shutil.copy(twin, path.with_name(path.name[:-8] + "0.parquet"))
+    other = "1" if path.stem.endswith("0") else "0"
+    shutil.copy(twin, path.with_name(f"{path.stem[:-1]}{other}.parquet"))
 
 
 @pytest.mark.parametrize("damage", [torn, of_another_run, renamed, twice])
@@ -187,6 +189,44 @@ def test_a_wrong_chunk_is_named_set_aside_and_run_again(
     assert read_frame(directory).equals(before)
     listed = json.loads((directory / "manifest.json").read_text("utf-8"))["files"]
     assert set(listed) == {f"chunks/{name}" for name in names} | {"plan.json"}
+
+
+def test_files_of_others_among_the_chunks_are_left_alone(tmp_path: Path) -> None:
+    directory = filled(tmp_path)
+    before = times(directory)
+    for name in ("mine.parquet", f"x-{chunks(directory)[0]}"):
+        (directory / "chunks" / name).write_bytes(b"of somebody else")
+    assert read_frame(filled(tmp_path)).equals(own(None).frame())
+    assert before.items() <= times(directory).items() and len(chunks(directory)) == 8
+
+
+def test_chunks_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    (tmp_path / "chunks").mkdir()
+    names = [f"{'a' * 12}-{number}-{'0' * 16}.parquet" for number in ("00002", "99999", "100000")]
+    for name in names:
+        (tmp_path / "chunks" / name).touch()
+    assert [path.name for path in chunk_paths(tmp_path)] == names
+
+
+def test_a_file_that_is_edited_while_it_is_run_stops_the_manifest(tmp_path: Path) -> None:
+    """It was known when the run began; a worker that is put up again loads the new one."""
+    file, folder = tmp_path / "mine.py", tmp_path / "study"
+    file.write_text("factor = 1", "utf-8")
+    begun = {**CONFIGURATION, "data": {"files": {str(file): digest_of_file(file)}}}
+    with pytest.raises(InputError, match="mine.py: 'changed' is not valid"):
+        with opened(folder, begun, "study") as store:
+            own(folder).complete()
+            file.write_text("factor = 2", "utf-8")
+            store.finish(begun, "study")
+    assert chunks(folder) and not directories.is_complete(folder)
+
+
+def test_a_list_of_failed_runs_that_is_lost_is_made_again(tmp_path: Path) -> None:
+    failed = filled(tmp_path, model=models.fails_at_seven) / "failed.csv"
+    before = failed.read_bytes()
+    failed.unlink()
+    filled(tmp_path, model=models.fails_at_seven)
+    assert failed.read_bytes() == before
 
 
 def test_a_manifest_that_cannot_be_read_is_written_again(tmp_path: Path) -> None:

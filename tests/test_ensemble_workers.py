@@ -106,6 +106,36 @@ def test_workers_that_always_die_are_not_laid_to_the_runs(frail: Any, tmp_path: 
     assert not in_chunks(100, 25, tmp_path).complete().failures
 
 
+class Shrinking(pool.Pool):
+    """Four workers at first; once one of them has died, a single one."""
+
+    depth, ahead = 4, 8
+
+    def __init__(self) -> None:
+        self.dead = False
+
+    def submit(self, *call: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if call[1] == 3 and not self.dead:
+            future.set_exception(BrokenProcessPool("dead"))
+        elif call[1] != 0 or self.dead:  # the first is not done as the last dies
+            future.set_result(call[1])
+        return future
+
+    def done(self, waiting: dict[Future[Any], int]) -> set[Future[Any]]:
+        assert waiting, "waits for nothing, for ever"
+        return {future for future in waiting if future.done()}
+
+    def mourn(self, error: BaseException) -> None:
+        self.dead, self.depth, self.ahead = True, 1, 2
+
+
+def test_a_pool_that_shrinks_goes_on() -> None:
+    tasks: Any = range(6)
+    found = pool.in_order(Shrinking(), tasks, lambda task: task, tasks, lambda _, result: result)
+    assert list(found) == [(number, number) for number in range(6)]
+
+
 class Mute(Exception):
     def __str__(self) -> str:
         raise ValueError("no words")

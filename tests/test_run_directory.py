@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,14 @@ def test_a_file_reaches_the_disk_whole_or_leaves_nothing(
         "csv": lambda: files.write_csv(tmp_path / "file", pd.DataFrame({"value": [1.5]})),
     }
     real = os.fsync
-    synced: list[None] = []
-    monkeypatch.setattr("os.fsync", lambda place: synced.append(real(place)))
+    synced: list[bool] = []
+    monkeypatch.setattr(
+        "os.fsync",
+        lambda place: real(place) or synced.append(stat.S_ISDIR(os.fstat(place).st_mode)),
+    )
     writers[kind]()
     before = (tmp_path / "file").read_bytes()
-    assert before and len(synced) == 1
+    assert before and synced == [False, True]  # the file, then its name
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -117,3 +121,14 @@ def test_digests_cover_tables_packages_and_code() -> None:
     assert set(digests) == {"tables", "packages", "code", "files"}
     assert digests == files.data_digests()
     assert len(set(map(str, digests.values()))) == 4
+
+
+def test_tables_of_experiments_count_as_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [files.data_digests()["code"]]
+    monkeypatch.setattr("importlib.resources.files", lambda _: tmp_path)
+    for words in ("sure,1", "sure,2"):
+        (tmp_path / "sureness.csv").write_text(words, "utf-8")
+        found.append(files.data_digests()["code"])
+    assert len(set(found)) == 3

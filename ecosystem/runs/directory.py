@@ -236,11 +236,23 @@ def renamed(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+        sync_folder(path.parent)
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:
             raise OSError(error.errno, error.strerror or str(error), str(path)) from error
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of files in a folder survive a power cut, where the system can do that."""
+    if os.name == "nt":
+        return
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 def read_json(path: Path) -> dict[str, Any]:

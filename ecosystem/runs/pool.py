@@ -300,7 +300,10 @@ def in_order(
     suspects = Suspects(pool)
 
     def fill() -> None:
-        while todo and len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead:
+        while todo and (
+            not waiting  # a pool that has shrunk may be ahead of itself
+            or (len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead)
+        ):
             future = pool.submit(call, tasks[todo[0]])
             waiting[future] = todo.popleft()
 

@@ -9,6 +9,7 @@ could be lost.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +50,8 @@ from ecosystem.runs.identity import digest
 from ecosystem.runs.table import decoded, frame_of, meta_of, one_frame
 
 CHUNKS, FAILED = "chunks", "failed.csv"
+NAME = re.compile(r"([0-9a-f]{12})-(\d+)-[0-9a-f]{16}\.parquet")
+"""Of a chunk: tag of its design, number, digest. Files of other names are somebody else's."""
 DIGITS = 16
 """Hexadecimal digits of a chunk's digest in its name."""
 _open: dict[Path, Store] = {}
@@ -77,7 +80,7 @@ class Store:
         """
         sound: dict[int, Path] = {}
         for path in chunk_paths(self.directory):
-            tag, number = path.name.split("-")[0], int(path.name.split("-")[1])
+            tag, number = place_of(path)
             if tag != design:
                 continue
             meta = None if number in sound or number >= len(tasks) else checked_meta(path)
@@ -92,11 +95,14 @@ class Store:
         return sound
 
     def is_listed(self) -> bool:
-        """Return whether a manifest lists the chunks that are there, and no other."""
-        there = {f"{CHUNKS}/{path.name}" for path in chunk_paths(self.directory)}
+        """Return whether a manifest lists the chunks that are there, no other, and all is sound."""
+        there = {path.name for path in chunk_paths(self.directory)}
         with suppress(InputError, KeyError):
-            files = read_json(self.directory / MANIFEST)["files"]
-            return there == {name for name in files if name.startswith(CHUNKS)}
+            files = [name.split("/") for name in read_json(self.directory / MANIFEST)["files"]]
+            listed = {
+                name for *folder, name in files if folder == [CHUNKS] and NAME.fullmatch(name)
+            }
+            return there == listed and not damaged(self.directory)
         return False
 
     def heard(self, files: Mapping[str, str]) -> None:
@@ -123,7 +129,7 @@ class Store:
             folder.mkdir(exist_ok=True)
             write_file(path, content)
         except OSError as error:
-            whole = len(list(folder.glob("*.parquet")))
+            whole = len(chunk_paths(self.directory))
             words = f"{error.strerror or error}; {whole} chunks are whole; {KEPT}"
             raise OSError(error.errno, words, str(path)) from error
         return path
@@ -135,6 +141,7 @@ class Store:
     def finish(self, configuration: Mapping[str, Any], command: str, **more: Any) -> None:
         """List failed runs and write the manifest, the last file."""
         known, self.files = self.files, {}
+        self.heard(configuration.get("data", {}).get("files", {}))
         self.heard(known)  # once more: all is as it was when the first of the runs read it
         failed = self.failures()
         if failed:
@@ -144,7 +151,7 @@ class Store:
         else:  # what an earlier manifest had listed as failed has ended well
             (self.directory / FAILED).unlink(missing_ok=True)
         write_manifest(
-            self.directory, configuration, command, failed=len(failed), read=self.files, **more
+            self.directory, configuration, command, failed=len(failed), read=known, **more
         )
 
 
@@ -218,7 +225,14 @@ def is_finished(directory: Path) -> bool:
 
 def chunk_paths(directory: str | Path) -> list[Path]:
     """Return the chunks of a run directory, design by design in the order of runs."""
-    return sorted((Path(directory).expanduser() / CHUNKS).glob("*.parquet"))
+    paths = (Path(directory).expanduser() / CHUNKS).glob("*.parquet")
+    return sorted((path for path in paths if NAME.fullmatch(path.name)), key=place_of)
+
+
+def place_of(path: Path) -> tuple[str, int]:
+    """Return the tag of a chunk's design and the chunk's number in it."""
+    tag, number, _ = path.name.split("-")
+    return tag, int(number)
 
 
 def checked_meta(path: Path) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ def data_digests(scenarios: Sequence[ResolvedScenario] = ()) -> dict[str, object
     Tables, packages, code, and the files of the user's functions.
     """
     model = model_digests()
-    own = folder_digest(importlib.resources.files("experiments"), (".py",))
+    own = folder_digest(importlib.resources.files("experiments"), (".py", ".csv"))
     places = function_places([hook for one in scenarios for hook in one.hooks], None)
     files = {path: known for place in places.values() for path, known in files_of(place).items()}
     return {**model, "code": digest([model["code"], own]), "files": files}
