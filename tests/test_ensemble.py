@@ -60,6 +60,9 @@ def test_luck_belongs_to_the_block() -> None:
     ("arguments", "word"),
     [
         ({"points": {"a": [1.0], "b": [1.0, 2.0]}}, "points"),
+        ({"points": 5}, "points: 5 .* a frame, or lists of numbers by the name of a parameter"),
+        ({"points": [1, 2]}, r"points: \[1, 2\] .* a frame, or lists of numbers"),
+        ({"points": {"a": [1.0, 2.0]}, "luck": [[0], [0, 1]]}, r"luck: \[\[0\], \[0, 1\]\]"),
         ({"points": {"a": 0.2}}, "points.a: 0.2 .* a list of finite real numbers"),
         ({"points": {"replicate": [1.0]}}, "points: 'replicate' .* another name"),
         ({"scenarios": "none", "shocks": "ai_wintr"}, "nearest valid name: ai_winter"),

@@ -74,7 +74,8 @@ def test_only_the_runs_that_kill_their_worker_fail(
     assert all(deaths.count({run}) == 3 for run in killers)
     words = "ChildProcessError: its worker died 3 times with this run alone (dead)"
     assert {row["error"] for row in runs.failures} == {words}
-    frame = read_frame(runs.directory or tmp_path)
+    with pytest.warns(UserWarning, match=f"{len(killers)} runs failed"):
+        frame = read_frame(runs.directory or tmp_path)
     whole = run_design(runs.design, model=models.two_outcomes, executor="serial", chunk_runs=8)
     expected = whole.frame()
     wanted = expected[~expected["run"].isin(killers)].reset_index(drop=True)
@@ -272,7 +273,10 @@ def test_what_does_not_travel_runs_here_or_is_refused() -> None:
         with lock:
             return runs["x1"].to_numpy()
 
-    assert own(None, model, executor=None).frame()["value"].tolist() == list(range(12))
+    with pytest.warns(UserWarning, match="on one core: a function does not travel") as caught:
+        runs = own(None, model, executor=None)
+    assert Path(caught[0].filename).name == "ensemble_runs.py"  # where run_design is called
+    assert runs.frame()["value"].tolist() == list(range(12))
     for asked in ({"executor": "processes"}, {"executor": None, "jobs": 2}):
         with pytest.raises(InputError, match="a function does not travel to other processes"):
             own(None, model, **asked)
@@ -294,7 +298,8 @@ def test_real_workers_that_are_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     runs = own(tmp_path, models.deadly, executor="processes", jobs=2).complete()
     assert [row["run"] for row in runs.failures] == [3]  # and not run 2 of the same chunk
     assert runs.failures[0]["command"] == f"ecosystem reproduce {runs.directory} --run 3"
-    assert read_frame(runs.directory or "")["run"].tolist() == [0, 1, 2, *range(4, 12)]
+    with pytest.warns(UserWarning, match="1 runs failed"):
+        assert read_frame(runs.directory or "")["run"].tolist() == [0, 1, 2, *range(4, 12)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
         with pytest.raises(ChildProcessError, match="the executor that was given is broken"):
             own(None, models.deadly, executor=executor).complete()

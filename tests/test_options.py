@@ -36,6 +36,7 @@ WRONG = [
     ({"parameters": {"hype": "x"}}, "parameters.hype: 'x' is not valid; allowed: a number from"),
     ({"fixed_parameters": "no"}, "fixed_parameters: 'no' is not valid; allowed: true or false"),
     ({"outcomes": ["patent"]}, "outcomes: 'patent' is not valid; .*; nearest valid name: patents"),
+    ({"outcomes": [["patents"]]}, r"outcomes: \['patents'\] is not valid; allowed: one of"),
     ({"outcomes": []}, r"outcomes: \[\] is not valid; allowed: at least one outcome"),
     ({"jobs": 0}, "jobs: 0 is not valid; allowed: a whole number of at least 1"),
     ({"executor": "proceses"}, "executor: 'proceses' .*; nearest valid name: processes"),

@@ -235,6 +235,7 @@ def test_repeats_have_the_parameters_of_their_block_though_a_scenario_sets_its_o
 def test_each_method_has_its_own_number_of_blocks() -> None:
     assert plan(trajectories=None).sample.blocks == 20
     assert plan(method="sobol", trajectories=None).sample.blocks == 64
+    assert plan(method="sobol", trajectories=None, samples=np.int64(8)).sample.blocks == 8
 
 
 SAME = Scenario(["article"], name="plan")
@@ -254,6 +255,8 @@ SOBOL = {"method": "sobol", "trajectories": None}
         ({"outcomes": []}, "outcomes: [] "),
         ({"replicates": 0}, "replicates: 0 "),
         ({"trajectories": 2}, "trajectories: 2 is not valid; allowed: a whole number of at least"),
+        ({"trajectories": np.int64(2**20)}, "trajectories: 1048576 is not valid; allowed: at most"),
+        ({"samples": 48.0, **SOBOL}, "samples: 48.0 is not valid; allowed: a whole number of at"),
         ({"samples": 48, **SOBOL}, "samples: 48 is not valid; allowed: a power of 2, at least 4"),
         ({"method": "fast"}, "method: 'fast'"),
         ({"second_order": True}, "second_order: True"),

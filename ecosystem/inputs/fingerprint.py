@@ -37,6 +37,8 @@ ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 """Bits of the flags of a file that say whether it is read or written."""
 CLOCK = 20_000_000
 """Nanoseconds by which the time of a file may lie behind the clock."""
+FILES = "FILES "
+"""Begins the line that answers; what a user's module prints may come before and after it."""
 FRESH = "import ecosystem.inputs.fingerprint as here; here.tell_files()"
 
 
@@ -161,7 +163,7 @@ def files_of(place: str) -> dict[str, str]:
     key = place, getattr(sys.modules.get(place), "__file__", None)
     files, modules = _known.get(key, ({}, {}))
     changed = changed_files(files)
-    if files and not changed:
+    if key in _known and not changed:
         return files
     if changed and any(modules[path] is module for path, module in loaded(modules).items()):
         allowed = "a file as this process loaded it: it has changed since; start Python anew"
@@ -177,7 +179,8 @@ def files_of(place: str) -> dict[str, str]:
         words = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         faults.add("out", place, f"a file that a process of its own can load ({words[0]})")
         faults.raise_if_any()
-    files = json.loads(done.stdout.splitlines()[-1])
+    answers = [line for line in done.stdout.splitlines() if line.startswith(FILES)]
+    files = json.loads(answers[-1].removeprefix(FILES))
     _known[key] = files, loaded(files)
     return files
 
@@ -198,6 +201,7 @@ def tell_files() -> None:
             spec = importlib.util.spec_from_file_location("of_a_user", place)
             assert spec is not None and spec.loader is not None
             module = importlib.util.module_from_spec(spec)
+            sys.modules["of_a_user"] = module  # where a dataclass looks its types up
             spec.loader.exec_module(module)
             modules = {place}
         else:
@@ -205,7 +209,7 @@ def tell_files() -> None:
             modules = set()
         modules |= load_all(modules)
     files = heard.files | {path: digest_of_file(path) for path in modules}
-    print(f"\n{json.dumps(files)}")
+    print(f"\n{FILES}{json.dumps(files)}")
 
 
 def load_all(files: set[str]) -> set[str]:

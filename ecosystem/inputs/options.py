@@ -67,8 +67,8 @@ def _outcomes(faults: FaultList, value: Any, whole: bool = False) -> tuple[str, 
     valid = [name for name, row in table.items() if not (whole and row.dimension)]
     shown = []
     for name in asked:
-        faults.name("", name, valid)
-        shown += [name, *(table[name].beside if name in valid else ())]
+        if faults.name("", name, valid):
+            shown += [name, *table[name].beside]
     return tuple(dict.fromkeys(shown))
 
 

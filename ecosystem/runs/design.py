@@ -18,7 +18,7 @@ from ecosystem.inputs.entries import ShockUse
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve, with_overrides
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.identity import digest
+from ecosystem.runs.identity import digest, plain
 
 Integers = NDArray[np.int32]
 Item = str | Path | Scenario | ResolvedScenario
@@ -29,7 +29,7 @@ RUN_COLUMNS = ("run", "scenario", "shock", "point", "replicate")
 LARGEST = int(np.iinfo(np.int32).max)
 """Largest number of a replicate."""
 MOST = 100_000_000
-"""Most runs of a design: their numbers take 12 bytes a run."""
+"""Most runs of a design: their numbers take 20 bytes a run."""
 
 
 def use_label(use: ShockUse) -> str:
@@ -172,6 +172,9 @@ def cross(
     """
     given: Any = {} if points is None else points
     faults = FaultList()
+    if not isinstance(given, Mapping | pd.DataFrame):
+        faults.add("points", given, "a frame, or lists of numbers by the name of a parameter")
+        given = {}
     columns = {str(name): _numbers(faults, f"points.{name}", given[name]) for name in given}
     sizes = {len(column) for column in columns.values()} or {1}
     if len(sizes) > 1 or 0 in sizes:
@@ -221,12 +224,15 @@ def _numbers(faults: FaultList, place: str, values: Any) -> Array:
 
 def _blocks(faults: FaultList, luck: Any, count: int, replicates: int) -> NDArray[np.int64]:
     """Return the block of each point, (points,), noting what is none."""
-    block = np.asarray(luck)
+    try:
+        block = np.asarray(luck)
+    except ValueError:  # lists of several lengths
+        block = np.array(None)
     most = LARGEST // replicates - 1
     whole = block.shape == (count,) and block.dtype.kind in "iu"
     if not whole or (block < 0).any() or (block > most).any():
         allowed = f"a whole number from 0 to {most} for each of {count} points"
-        faults.add("luck", block.ravel()[:5].tolist(), allowed)
+        faults.add("luck", plain(listed(luck)[:5]), allowed)
     return block.astype(np.int64) if whole else np.zeros(count, np.int64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
@@ -106,6 +107,9 @@ def check_executor(
             place = "executor" if asked.executor else "jobs"
             words = f"serial or 1 job: a function does not travel to other processes ({error})"
             faults.add(place, getattr(asked, place), words)
+        else:
+            words = "all runs take place in this process, on one core: a function does not travel "
+            warnings.warn(f"{words}to other processes ({error})", stacklevel=5)
         return "serial"
     return kind
 

@@ -268,7 +268,8 @@ def read_chunk(path: Path) -> pa.Table:
 def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd.DataFrame]:
     """Give the chunks of a run directory as tidy frames, in the order of the design.
 
-    Warns where the run is not finished: then only some of its chunks are there.
+    Warns where the run is not finished, as only some of its chunks are there then, and of runs
+    that failed, which are in no frame.
 
     Parameters
     ----------
@@ -283,19 +284,28 @@ def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd
         There are none, or one is not as it was written.
     """
     paths = chosen_chunks(directory, design)
-    if not is_complete(Path(directory).expanduser()):
-        words = f"{directory} is not finished: some of its chunks are missing"
-        warnings.warn(words, stacklevel=2)
+    _tell_what_is_missing(directory, paths)
     return (frame_of(read_chunk(path)) for path in paths)
 
 
 def read_frame(directory: str | Path, design: str | None = None) -> pd.DataFrame:
     """Return all chunks of a run directory as one tidy frame; see `read_frames`."""
     paths = chosen_chunks(directory, design)
+    _tell_what_is_missing(directory, paths)
+    return one_frame(frame_of(read_chunk(path)) for path in paths)
+
+
+def _tell_what_is_missing(directory: str | Path, paths: Sequence[Path]) -> None:
+    """Warn the caller's caller of chunks that are not there, and of runs that failed."""
     if not is_complete(Path(directory).expanduser()):
         words = f"{directory} is not finished: some of its chunks are missing"
-        warnings.warn(words, stacklevel=2)
-    return one_frame(frame_of(read_chunk(path)) for path in paths)
+        warnings.warn(words, stacklevel=3)
+    failed = 0
+    for path in paths:
+        with suppress(pa.ArrowException, OSError):  # damaged: that is said as it is read
+            failed += len(failures_of(path))
+    if failed:
+        warnings.warn(f"{failed} runs failed and are in no frame, see {FAILED}", stacklevel=3)
 
 
 def chosen_chunks(directory: str | Path, design: str | None) -> Sequence[Path]:

@@ -189,13 +189,12 @@ def checked_count(faults: FaultList, asked: SensitivityOptions) -> int:
         faults.add("second_order", asked.second_order, "only with method sobol")
     name, default = SIZES[asked.method]
     given = getattr(asked, name)
-    count = default if given is None else given
-    if isinstance(count, int) and count > MOST:
-        faults.add(name, count, f"at most {MOST} blocks, whose sample fits into memory")
+    count = faults.whole(name, default if given is None else given, FEWEST)
+    if count is None:
         return 0
-    if asked.method == "morris":
-        return faults.whole(name, count, FEWEST) or 0
-    if not isinstance(count, int) or count < FEWEST or count & (count - 1):
+    if count > MOST:
+        faults.add(name, count, f"at most {MOST} blocks, whose sample fits into memory")
+    elif asked.method == "sobol" and count & (count - 1):
         faults.add(name, count, f"a power of 2, at least {FEWEST}")
     return count
 
