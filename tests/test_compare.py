@@ -46,7 +46,11 @@ def without(result: Result, **gone: list[int]) -> Result:
         place = result.scenarios.index(name)
         for array in (*series.values(), *summaries.values()):
             array[place, replicates] = np.nan
-    failed = [{"scenario": name, "replicate": r} for name, own in gone.items() for r in own]
+    failed = [
+        {"scenario": name, "shock": "none", "replicate": r}
+        for name, own in gone.items()
+        for r in own
+    ]
     return replace(result, series=series, summaries=summaries, failed=tuple(failed))
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,18 @@ def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
     limit = -1.0
     with pytest.raises(FloatingPointError, match="every run failed, see"):
         simulate("history", out=tmp_path / "all", **options)
+
+
+def test_failed_runs_are_counted_by_scenario_and_shock() -> None:
+    plans = [Scenario(["history"], name="plan", shocks=own) for own in ([], ["ai_winter"])]
+    found = simulate(
+        plans, world="teaching", until="2020Q1", outcomes=["patents"], jobs=1, replicates=3
+    )
+    assert (found.used_runs(0), found.used_runs(1)) == (3, 3)
+    failed = [{"scenario": "plan", "shock": found.shocks[1], "replicate": r} for r in (0, 2)]
+    found = replace(found, failed=tuple(failed))
+    assert (found.used_runs(0), found.used_runs(1)) == (3, 1)
+    assert found.failed_runs == {("plan", "ai_winter"): 2}
 
 
 @pytest.mark.parametrize("name", ["NA", "null", "nan", "None", "1.10", "007", "true", "1e5", "中"])

@@ -87,14 +87,15 @@ class Result:
         return tuple(map(shock_label, self.resolved))
 
     @property
-    def failed_runs(self) -> dict[str, int]:
-        """Number of failed runs of each scenario that has some; names must differ for that."""
-        counts = Counter(row["scenario"] for row in self.failed)
-        return {name: counts[name] for name in self.scenarios if counts[name]}
+    def failed_runs(self) -> dict[tuple[str, str], int]:
+        """Number of failed runs of each scenario that has some, by its name and its shocks."""
+        return dict(Counter((row["scenario"], row["shock"]) for row in self.failed))
 
-    def used_runs(self, scenario: str) -> int:
-        """Return how many runs of a scenario did not fail."""
-        return self.replicates - self.failed_runs.get(scenario, 0)
+    def used_runs(self, place: int) -> int:
+        """Return how many runs of the scenario at a place among `scenarios` did not fail."""
+        return self.replicates - self.failed_runs.get(
+            (self.scenarios[place], self.shocks[place]), 0
+        )
 
     @property
     def draw_values(self) -> dict[str, Array]:

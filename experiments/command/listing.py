@@ -45,7 +45,6 @@ def _catalogue(table: str, columns: tuple[str, ...]) -> Callable[[str], Rows]:
 
 def _instruments(lang: str) -> Rows:
     """Return each instrument with what a file may set, who pays, and what the law says of it."""
-
     rows: Rows = []
     for row in instruments().values():
         if row.type == "transfer":
@@ -76,7 +75,6 @@ def _instruments(lang: str) -> Rows:
 
 
 def _packages(lang: str) -> Rows:
-
     scenarios = [resolve(name) for name in package_names()]
     return [
         {
@@ -89,7 +87,6 @@ def _packages(lang: str) -> Rows:
 
 
 def _targets(lang: str) -> Rows:
-
     return [
         {
             "name": target.name,
@@ -110,7 +107,6 @@ def world_names() -> list[str]:
 
 
 def _worlds(lang: str) -> Rows:
-
     return [
         {
             "world": name,
@@ -232,7 +228,6 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     InputError
         With every fault of all of them.
     """
-
     faults, said, reference = FaultList(), [], resolve(REFERENCE)
     tables = load_world(Options.of(world=world).world)
     for file in files:

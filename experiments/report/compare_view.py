@@ -215,7 +215,7 @@ def _part(rows: pd.DataFrame) -> str:
 def _packages(found: ComparisonResult, lang: str) -> Page:
     """Return what each package is: its money, who pays, its instruments."""
     base, facts = found.reference, row_dicts(found.packages)
-    known = found.pairs | {base: found.result.used_runs(base)}
+    known = found.pairs | {base: found.result.used_runs(found.result.scenarios.index(base))}
     rows, lost = [], []
     for fact in facts:
         name = plain(fact[f"title_{lang}"])

@@ -116,11 +116,10 @@ def failure_notes(result: Result, lang: str, pairs: Mapping[str, int] | None = N
         return []
     count, runs = sum(failed.values()), each * len(result.scenarios)
     notes = [text("failed_head", lang, count=count, runs=runs)]
-    for name in result.scenarios:
-        left = (pairs or {}).get(name, each)
-        if name not in failed and left == each:
+    for name, shock in zip(result.scenarios, result.shocks, strict=True):
+        own, left = failed.get((name, shock), 0), (pairs or {}).get(name, each)
+        if not own and left == each:
             continue
-        own = failed.get(name, 0)
         words = text("failed_of", lang, scenario=result.titles[name][lang], count=own, runs=each)
         if left < each:
             words += text("failed_pairs" if left else "failed_no_pair", lang, pairs=left)

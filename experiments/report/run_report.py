@@ -73,7 +73,7 @@ def run_table(result: Result) -> pd.DataFrame:
 def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]:
     """Return the first screen (``summary``) and everything (``full``) about one scenario."""
     name = result.scenarios[0]
-    used = result.used_runs(name)
+    used = result.used_runs(0)
     above: Page = [
         text(
             "run_head", lang, scenario=result.titles[name][lang], replicates=used,
@@ -122,7 +122,7 @@ def bands(result: Result, lang: str = "en") -> Chart:
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
     parts = [shown(part, lang, "") for _, part in table.groupby("outcome", sort=False)]
     first = notes.outcome_row(str(parts[0]["outcome"].iloc[0]))
-    last, used = parts[0].iloc[-1], result.used_runs(name)
+    last, used = parts[0].iloc[-1], result.used_runs(0)
     head = text(
         "run_title" if used > 1 else "run_title_one", lang,
         scenario=result.titles[name][lang], outcome=title(first, lang),
