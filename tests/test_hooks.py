@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from ecosystem import EcosystemModel, Scenario, simulate
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.faults import InputError
-from ecosystem.inputs.fingerprint import digest_of_file, files_of
 from ecosystem.inputs.functions import STAGES, HookError
 from ecosystem.inputs.scenario import resolve
 from ecosystem.outcomes import measure
@@ -402,31 +401,6 @@ def test_functions_without_a_file_travel_but_are_not_stored(tmp_path: Path) -> N
     with pytest.raises(InputError, match="out: .*halved.* typed into a script or a notebook"):
         simulate(scenarios, **SMALL, out=tmp_path / "runs")
     assert not list(tmp_path.iterdir())
-
-
-AWKWARD = """from __future__ import annotations
-import atexit
-from dataclasses import dataclass
-
-@dataclass
-class Mine:
-    share: float
-
-print("hello", end="")
-atexit.register(print, "good-bye")
-"""
-
-
-def test_a_file_may_have_dataclasses_and_print_at_any_time(tmp_path: Path) -> None:
-    file = tmp_path / "mine.py"
-    file.write_text(AWKWARD, encoding="utf-8")
-    assert files_of(str(file)) == {str(file): digest_of_file(file)}
-
-
-def test_what_has_no_file_of_the_user_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert files_of("json") == {}
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a second process"))
-    assert files_of("json") == {}
 
 
 def test_the_digest_follows_the_content_of_the_file(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ecosystem.inputs.fingerprint import digest_of_file, files_of
 from ecosystem.runs import directory as directories
 from ecosystem.runs.identity import plain, short_digest
 from experiments.command import run_directory as files
@@ -132,3 +133,28 @@ def test_tables_of_experiments_count_as_code(
         (tmp_path / "sureness.csv").write_text(words, "utf-8")
         found.append(files.data_digests()["code"])
     assert len(set(found)) == 3
+
+
+AWKWARD = """from __future__ import annotations
+import atexit
+from dataclasses import dataclass
+
+@dataclass
+class Mine:
+    share: float
+
+print("hello", end="")
+atexit.register(print, "good-bye")
+"""
+
+
+def test_a_file_may_have_dataclasses_and_print_at_any_time(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(AWKWARD, encoding="utf-8")
+    assert files_of(str(file)) == {str(file): digest_of_file(file)}
+
+
+def test_what_has_no_file_of_the_user_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert files_of("json") == {}
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a second process"))
+    assert files_of("json") == {}
