@@ -305,7 +305,8 @@ def _tell_what_is_missing(directory: str | Path, paths: Sequence[Path]) -> None:
         with suppress(pa.ArrowException, OSError):  # damaged: that is said as it is read
             failed += len(failures_of(path))
     if failed:
-        warnings.warn(f"{failed} runs failed and are in no frame, see {FAILED}", stacklevel=3)
+        words = "1 run failed and is" if failed == 1 else f"{failed} runs failed and are"
+        warnings.warn(f"{words} in no frame, see {FAILED}", stacklevel=3)
 
 
 def chosen_chunks(directory: str | Path, design: str | None) -> Sequence[Path]:
