@@ -18,7 +18,7 @@ import pandas as pd
 
 from ecosystem import Scenario, simulate
 from ecosystem.inputs.calendar import period_index
-from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.catalogue import instruments, shocks
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.scenario import REFERENCE, resolve
 from ecosystem.maths.arrays import Array
@@ -43,6 +43,8 @@ IN_SHOCKS = (
     "compute_export_revenue", "servers_hub", "patents",
 )  # fmt: skip
 SHOCK_FROM, SHOCK_QUARTERS = period_index("2027Q1"), 17
+GROSS = "local_value_added_gross"
+STRUCK = ("article", "article_demand", "article_ecosystem", "innovation_first")
 NET, COVER = "local_value_added_net", "cost_cover_centres"
 FOR_DEMAND = ("article_demand", "demand_first", "article")
 START, ONE = "2025Q3", 1000.0
@@ -169,9 +171,27 @@ def of_shocks(pairs: int) -> Iterator[dict[str, object]]:
                 yield row("shocks", shock, "loss of net value added, sum of gaps", lost, "%")
 
 
+def of_losses(pairs: int) -> Iterator[dict[str, object]]:
+    """Strike packages: gross value added lost over 17 quarters, beyond what history loses, %."""
+    until, names = SHOCK_FROM + SHOCK_QUARTERS, [REFERENCE, *STRUCK]
+
+    def gross(shock: str | None) -> Array:
+        found = simulate(
+            names, replicates=pairs, seed=SEED, outcomes=[GROSS], shock=shock, until="2031Q1"
+        )
+        return found.series[GROSS][:, :, SHOCK_FROM:until].reshape(len(names), pairs, -1)
+
+    calm = gross(None)
+    for shock in shocks():
+        lost = np.maximum(calm - gross(shock), 0).sum(axis=2) / np.abs(calm.sum(axis=2))
+        for place, package in enumerate(names):
+            values = 100 * (lost[place] - (lost[0] if place else 0))
+            yield row("losses", shock, package, values, "percentage points" if place else "%")
+
+
 def measured(pairs: int) -> pd.DataFrame:
     """Return all of it."""
-    parts = (of_packages, of_cover, of_instruments, of_ablations, of_shocks)
+    parts = (of_packages, of_cover, of_instruments, of_ablations, of_shocks, of_losses)
     return pd.DataFrame([line for part in parts for line in part(pairs)])
 
 
