@@ -74,7 +74,7 @@ def test_only_the_runs_that_kill_their_worker_fail(
     assert all(deaths.count({run}) == 3 for run in killers)
     words = "ChildProcessError: its worker died 3 times with this run alone (dead)"
     assert {row["error"] for row in runs.failures} == {words}
-    with pytest.warns(UserWarning, match=f"{len(killers)} runs failed"):
+    with pytest.warns(UserWarning, match=f"{len(killers)} runs? failed"):
         frame = read_frame(runs.directory or tmp_path)
     whole = run_design(runs.design, model=models.two_outcomes, executor="serial", chunk_runs=8)
     expected = whole.frame()
@@ -298,7 +298,7 @@ def test_real_workers_that_are_killed(tmp_path: Path, monkeypatch: pytest.Monkey
     runs = own(tmp_path, models.deadly, executor="processes", jobs=2).complete()
     assert [row["run"] for row in runs.failures] == [3]  # and not run 2 of the same chunk
     assert runs.failures[0]["command"] == f"ecosystem reproduce {runs.directory} --run 3"
-    with pytest.warns(UserWarning, match="1 runs failed"):
+    with pytest.warns(UserWarning, match="1 run failed"):
         assert read_frame(runs.directory or "")["run"].tolist() == [0, 1, 2, *range(4, 12)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as executor:
         with pytest.raises(ChildProcessError, match="the executor that was given is broken"):
