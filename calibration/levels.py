@@ -5,13 +5,13 @@
 of what is published are not part of it.
 """
 
-import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from calibration.command import record_command
 from calibration.observe import observation_model, published_compute
 from calibration.targets import CLASSES, Target, load_targets
 from ecosystem.inputs.calendar import QUARTERS_A_YEAR
@@ -210,25 +210,16 @@ def levels(values: Mapping[str, Array]) -> pd.DataFrame:
     return table.rename(columns={"value": "published"})
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all levels, print them, and write them if asked to."""
-    parser = argparse.ArgumentParser(
-        prog="python -m calibration.levels",
-        description=f"Hold `history` on the full world, at {DRAWS} draws of all parameters, "
-        "against every published figure of targets.csv, and print the table; some seconds.",
+    record_command(
+        "calibration.levels",
+        f"Hold `history` on the full world, at {DRAWS} draws of all parameters, against every "
+        "published figure of targets.csv, and print the table; some seconds.",
+        RECORD,
+        lambda: levels(modelled()),
+        arguments,
     )
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help=f"also write calibration/{RECORD.name}; then run python -m docs.make",
-    )
-    given = parser.parse_args(arguments)
-    if given.write and not (RECORD.parents[1] / "docs").is_dir():
-        parser.error("--write needs a checkout: there is no docs/ beside calibration/")
-    found = levels(modelled())
-    print(found.to_string(index=False, float_format="%.4g", na_rep=""))
-    if given.write:
-        found.to_csv(RECORD, index=False, float_format="%.6g", lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,7 @@ What each pattern says, its tolerance and its class stand in ``patterns.csv``: *
 (pattern-oriented modelling: Grimm and Railsback 2012).
 """
 
-import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from calibration.command import record_command
 from calibration.pattern_measures import MEASURES, follow
 from ecosystem.inputs.catalogue import Row, read_rows
 from ecosystem.inputs.scenario import resolve
@@ -124,26 +124,17 @@ def findings(defaults: Mapping[str, Array], draws: Mapping[str, Array]) -> pd.Da
     return pd.DataFrame(rows, columns=columns)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all patterns, print what came out, and write it if asked to."""
-    parser = argparse.ArgumentParser(
-        prog="python -m calibration.patterns",
-        description=f"Measure every pattern of patterns.csv in `history` on the full world, in "
-        f"{LUCK} runs at the defaults and {DRAWS} draws of all parameters, and print what came "
-        "out; about half a minute.",
+    record_command(
+        "calibration.patterns",
+        f"Measure every pattern of patterns.csv in `history` on the full world, in {LUCK} runs at "
+        f"the defaults and {DRAWS} draws of all parameters, and print what came out; about half a "
+        "minute.",
+        RECORD,
+        lambda: findings(measured(LUCK, fixed=True), measured(DRAWS, fixed=False)),
+        arguments,
     )
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help=f"also write calibration/{RECORD.name}; then run python -m docs.make",
-    )
-    given = parser.parse_args(arguments)
-    if given.write and not (RECORD.parents[1] / "docs").is_dir():
-        parser.error("--write needs a checkout: there is no docs/ beside calibration/")
-    found = findings(measured(LUCK, fixed=True), measured(DRAWS, fixed=False))
-    print(found.to_string(index=False, float_format="%.3g"))
-    if given.write:
-        found.to_csv(RECORD, index=False, float_format="%.6g", lineterminator="\n")
 
 
 if __name__ == "__main__":

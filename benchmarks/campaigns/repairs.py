@@ -73,11 +73,6 @@ ABLATIONS = {
 }
 
 
-def known(names: tuple[str, ...]) -> list[str]:
-    """Return the outcomes that the model has."""
-    return [name for name in names if name in outcome_table()]
-
-
 def row(section: str, case: str, outcome: str, values: Array, unit: str) -> dict[str, object]:
     """Return what is kept of one number a pair."""
     low, middle, high = np.nanpercentile(values, [5, 50, 95])
@@ -90,7 +85,7 @@ def row(section: str, case: str, outcome: str, values: Array, unit: str) -> dict
 def of_packages(pairs: int) -> Iterator[dict[str, object]]:
     """Compare packages with history: change of the outcomes of a run."""
     found = simulate(
-        ["history", *PACKAGES], replicates=pairs, seed=SEED, outcomes=known(IN_PACKAGES),
+        ["history", *PACKAGES], replicates=pairs, seed=SEED, outcomes=list(IN_PACKAGES),
         series=False,
     )  # fmt: skip
     for place, package in enumerate(PACKAGES, start=1):
@@ -101,8 +96,6 @@ def of_packages(pairs: int) -> Iterator[dict[str, object]]:
 
 def of_cover(pairs: int) -> Iterator[dict[str, object]]:
     """Split the effect of packages for demand by terciles of the cover of centres in history."""
-    if COVER not in outcome_table():
-        return
     found = simulate(
         [REFERENCE, *FOR_DEMAND], replicates=pairs, seed=SEED, outcomes=[NET, COVER], series=False
     )
@@ -141,7 +134,7 @@ def of_ablations(pairs: int) -> Iterator[dict[str, object]]:
     """Switch a thing off: change of 2035 in per cent."""
     for case, scenario in ABLATIONS.items():
         found = simulate(
-            ["history", scenario], replicates=pairs, seed=SEED, outcomes=known(IN_ABLATIONS)
+            ["history", scenario], replicates=pairs, seed=SEED, outcomes=list(IN_ABLATIONS)
         )
         for name, values in found.series.items():
             base, off = values[:, :, -4:].reshape(2, pairs, -1).sum(axis=2)
@@ -153,7 +146,7 @@ def of_shocks(pairs: int) -> Iterator[dict[str, object]]:
     until = SHOCK_FROM + SHOCK_QUARTERS
     calm, *struck = (
         simulate(
-            "history", replicates=pairs, seed=SEED, outcomes=known(IN_SHOCKS), shock=shock,
+            "history", replicates=pairs, seed=SEED, outcomes=list(IN_SHOCKS), shock=shock,
             until="2031Q1",
         )
         for shock in (None, *SHOCKS)

@@ -5,14 +5,14 @@ Halls are built as expected instead of in drawn projects: one lucky project woul
 ``python -m docs.make.mechanisms`` takes the loops of the model.
 """
 
-import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from calibration.command import record_command
 from docs.make.tables import Mechanism, loops
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import parameters
@@ -110,23 +110,17 @@ def strengths() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run every loop with and without, print what it brings, and write it if asked to."""
-    parser = argparse.ArgumentParser(
-        prog="python -m docs.make.mechanisms",
-        description=f"Run the full world with each loop and without it, {REPLICATES} pairs of runs "
-        "a loop, and print what the loop brings to its outcome; about half a minute.",
+    record_command(
+        "docs.make.mechanisms",
+        f"Run the full world with each loop and without it, {REPLICATES} pairs of runs a loop, and "
+        "print what the loop brings to its outcome; about half a minute.",
+        STRENGTHS,
+        strengths,
+        arguments,
+        digits=3,
     )
-    parser.add_argument(
-        "--write",
-        action="store_true",
-        help="also write docs/loops.csv; then run python -m docs.make",
-    )
-    given = parser.parse_args(arguments)
-    found = strengths()
-    print(found.to_string(index=False, float_format="%.3g"))
-    if given.write:
-        found.to_csv(STRENGTHS, index=False, float_format="%.3g", lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import period_label
 from experiments.comparison.scoreboard import aims
 
-REPAIRS = Path(repairs.__file__).with_suffix(".csv")
 DOCS = Path(__file__).resolve().parents[1]
 MODEL = DOCS / "model.md"
 
@@ -74,22 +73,22 @@ def contents() -> dict[str, Any]:
         "period_label": period_label,
         "table": before_and_after,
         "step_by_step": step_by_step,
-        "repairs_pairs": int(record(REPAIRS)[0]["pairs"]),
+        "repairs_pairs": {row["section"]: int(row["pairs"]) for row in record(repairs.RECORD)},
     }
 
 
 def before_and_after(section: str) -> Markup:
     """Return the table of one section of the record of repairs."""
-    rows = [row for row in record(REPAIRS) if row["section"] == section]
+    rows = [row for row in record(repairs.RECORD) if row["section"] == section]
     return compared(rows, ("case", "outcome"), ("before", "after"))
 
 
 def step_by_step() -> Markup:
     """Return net value added of packages as one repair after another came in."""
     steps = list(
-        dict.fromkeys(row["column"] for row in record(REPAIRS) if row["section"] == "steps")
+        dict.fromkeys(row["column"] for row in record(repairs.RECORD) if row["section"] == "steps")
     )
-    rows = [row for row in record(REPAIRS) if row["section"] in ("packages", "steps")]
+    rows = [row for row in record(repairs.RECORD) if row["section"] in ("packages", "steps")]
     rows = [row for row in rows if row["outcome"] == "local_value_added_net"]
     return compared(rows, ("case",), ("before", *steps, "after"))
 
