@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from moments import Moment, moment
 
 from ecosystem.maths.arrays import Array, total
+from ecosystem.maths.live import Live, live_slots
 from ecosystem.quarter.start import initial_state
+from ecosystem.stages.firms import deliver, entrant_shares
 from ecosystem.stages.innovation import algorithm_quality
-from ecosystem.stages.labour import deliver, entrant_shares
 from ecosystem.state.setting import Setting
 
 # The quality of local suppliers
@@ -98,6 +99,16 @@ def firms_of(setting: Setting, values: list[float]) -> Array:
     return np.resize(np.array(values), (1, setting.world.firms.count))
 
 
+def sales_of(orders: Array, capacity: Array, setting: Setting) -> Array:
+    """Return what firms in all slots sell, (1, slots)."""
+    firms, everywhere = setting.world.firms, Live(*live_slots(np.ones_like(orders)))
+    sales, _ = deliver(
+        setting.parameters.of_run, everywhere, orders, capacity, 0 * orders, firms.domain,
+        setting.world.domains.count,
+    )  # fmt: skip
+    return sales
+
+
 @FEW
 @given(
     st.lists(st.floats(0, 1e4), min_size=3, max_size=40),
@@ -109,7 +120,7 @@ def test_sales_are_bounded_by_orders_and_by_capacity(
 ) -> None:
     setting = setting_of("history", unmet_kept=kept)
     wanted, able = firms_of(setting, orders), firms_of(setting, capacity)
-    sales = deliver(wanted, able, setting)
+    sales = sales_of(wanted, able, setting)
     by_domain = (setting.world.firms.sum(each, "domain") for each in (sales, wanted))
     sold, won = by_domain
     assert (sales >= np.minimum(wanted, able)).all()
@@ -123,9 +134,9 @@ def test_what_one_firm_cannot_serve_another_does_in_part() -> None:
     rows = np.flatnonzero(setting.world.firms.domain == 0)[:2]
     orders, capacity = np.zeros((2, 1, setting.world.firms.count))
     orders[0, rows], capacity[0, rows] = (10.0, 1.0), (4.0, 5.0)
-    np.testing.assert_allclose(deliver(orders, capacity, setting)[0, rows], (4.0, 4.0))
+    np.testing.assert_allclose(sales_of(orders, capacity, setting)[0, rows], (4.0, 4.0))
     capacity[0, rows] = 4.0, 2.0  # room for one only
-    np.testing.assert_allclose(deliver(orders, capacity, setting)[0, rows], (4.0, 2.0))
+    np.testing.assert_allclose(sales_of(orders, capacity, setting)[0, rows], (4.0, 2.0))
 
 
 def test_the_entrant_who_knows_as_much_as_the_others_starts_with_its_share_of_the_mean() -> None:
@@ -138,12 +149,17 @@ def test_the_entrant_who_knows_as_much_as_the_others_starts_with_its_share_of_th
     born, founders = np.zeros_like(firms.active), np.zeros_like(firms.active)
     born[:, free], founders[:, free] = 1.0, mean
     quarter.business = replace(quarter.business, born=born, exits=0 * born, founders=founders)
-    share = entrant_shares(quarter, here.setting)
     p = here.setting.parameters
+    given = rows.domain, here.setting.world.domains.count
+    share = entrant_shares(
+        p.of_run, firms, firms.live, quarter.business, quarter.business.newborn, *given
+    )
     expected = p.entrant_share[:, 0] / (firms.active[:, mine].sum(axis=1) + 1)
     np.testing.assert_allclose(share[:, free], expected, rtol=1e-12)
     founders[:, free] *= 4
-    known = entrant_shares(quarter, here.setting)[:, free]
+    known = entrant_shares(
+        p.of_run, firms, firms.live, quarter.business, quarter.business.newborn, *given
+    )[:, free]
     np.testing.assert_allclose(known / expected, 4 ** p.competition_exponent[:, 0], rtol=1e-12)
 
 

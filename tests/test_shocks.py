@@ -23,9 +23,10 @@ from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.stages.accounts import account
 from ecosystem.stages.drivers import drive
+from ecosystem.stages.firms import local_services, outside_market
 from ecosystem.stages.innovation import affordability
 from ecosystem.stages.investment import finance_limit
-from ecosystem.stages.labour import employ, local_services, outside_market
+from ecosystem.stages.labour import employ
 from ecosystem.stages.location import full_cost, posted_price
 from ecosystem.stages.routing import local_demand
 from ecosystem.stages.settlement import upkeep

@@ -18,6 +18,7 @@ from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.dispatch import mark_up, offer_capacity, offer_idle
 from ecosystem.stages.exits import close_centre
+from ecosystem.stages.firms import close_firm
 from ecosystem.stages.innovation import (
     accept_offers,
     adopt_ai,
@@ -27,7 +28,7 @@ from ecosystem.stages.innovation import (
     spend_on_research,
 )
 from ecosystem.stages.investment import order_servers
-from ecosystem.stages.labour import close_firm, want_staff
+from ecosystem.stages.labour import want_staff
 from ecosystem.stages.location import bid_for_halls
 from ecosystem.stages.policy import (
     move_envelopes,

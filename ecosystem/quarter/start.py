@@ -20,7 +20,7 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.quarter.rules import rules_of
 from ecosystem.stages.drivers import national_capacity_table, new_power, unit_costs
 from ecosystem.stages.innovation import supplier_variety
-from ecosystem.stages.labour import output_per_worker, researchers_of
+from ecosystem.stages.labour import staff_for_sales
 from ecosystem.stages.supply_chain import initial_cumulative
 from ecosystem.state import state as agents
 from ecosystem.state.setting import Parameters, Setting
@@ -202,14 +202,14 @@ def initial_firms(setting: Setting) -> agents.Firms:
     sd = p.initial_sales_log_sd
     sales = active * p.initial_sales * np.exp(sd * size - 0.5 * sd**2)
     knowledge = active * np.exp(p.initial_knowledge_log_sd * wisdom)
-    research, wage = p.research_intensity * sales, world.prefectures.wage[firms.prefecture]
-    producers = sales / output_per_worker(knowledge, 0, setting)
+    research, wage = p.research_intensity * sales, world.prefectures.wage
+    staff = staff_for_sales(p.of_run, sales, knowledge, research, wage, firms.prefecture)
     return agents.Firms(
         active=active,
         age=active * p.young_quarters,
         knowledge=knowledge,
         research=research / p.research_depreciation,
-        staff=producers + researchers_of(research, wage, setting),
+        staff=staff,
         share=safe_ratio(sales, spread(world.firms.sum(sales, "domain"), firms.domain)),
         sales=sales,
         orders=sales,

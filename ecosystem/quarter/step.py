@@ -7,9 +7,10 @@ from ecosystem.quarter.turnover import next_state
 from ecosystem.stages.accounts import account
 from ecosystem.stages.dispatch import sell
 from ecosystem.stages.drivers import drive
+from ecosystem.stages.firms import trade
 from ecosystem.stages.innovation import innovate
 from ecosystem.stages.investment import invest
-from ecosystem.stages.labour import employ, trade
+from ecosystem.stages.labour import employ
 from ecosystem.stages.policy import govern
 from ecosystem.stages.supply_chain import supply_equipment
 from ecosystem.state.records import Quarter

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR, year_end_period
 from ecosystem.maths.arrays import Array, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.labour import entrant_shares, output_per_worker
+from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import ratio
+from ecosystem.stages.firms import entrant_shares, output_per_worker
 from ecosystem.stages.parks import opening_purchases
 from ecosystem.stages.policy import readiness_part
 from ecosystem.state import state as agents
-from ecosystem.state.records import Quarter
+from ecosystem.state.records import Business, Quarter
 from ecosystem.state.setting import Setting
 
 
@@ -158,30 +163,57 @@ def next_firms(quarter: Quarter, setting: Setting) -> agents.Firms:
     An entrant's first sales are bounded by what its first staff can do, its orders are not.
     """
     old, business, innovation = quarter.state.firms, quarter.business, quarter.innovation
-    p, world = setting.parameters, setting.world
-    stay, born = 1 - business.exits, business.born
-    active = old.active * stay + born
-    incumbents = business.share * stay
-    entrant = entrant_shares(quarter, setting)
-    share = incumbents + entrant
-    whole = world.firms.sum(share, "domain")
-    share = share / spread(np.where(whole > 0, whole, 1), world.firms.domain)
-    won = entrant * spread(business.pool, world.firms.domain)
-    staff = born * p.smallest_staff
-    able = staff * output_per_worker(business.founders, quarter.state.period, setting)
+    p, domain = setting.parameters, setting.world.firms.domain
+    newborn, stay, born = business.newborn, old.active * (1 - business.exits), business.born
+    entrant = entrant_shares(
+        p.of_run, old, old.live, business, newborn, domain, setting.world.domains.count
+    )
+    staff, share, sales, orders = market_of_firms(
+        p.of_run, old.live, business, newborn, entrant, quarter.labour.staff, domain,
+        quarter.state.period / 4,
+    )  # fmt: skip
     return agents.Firms(
-        active=active,
-        age=(old.age + 1) * old.active * stay,
+        active=stay + born,
+        age=(old.age + 1) * stay,
         knowledge=innovation.knowledge_next * stay + business.founders,
         research=innovation.research_next * stay,
-        staff=quarter.labour.staff * stay + staff,
+        staff=staff,
         share=share,
-        sales=business.sales * stay + np.minimum(won, able),
-        orders=business.orders * stay + won,
+        sales=sales,
+        orders=orders,
         compute=innovation.compute * stay,
         cash=quarter.accounts.cash["firms"],
         generation=old.generation + born,
     )
+
+
+@kernel
+def market_of_firms(
+    parameters: Any, live: Live, business: Business, newborn: Live, entrant: Array, staff: Array,
+    domain: Any, years: float,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Return staff, shares of the market, sales and orders next quarter, (runs, slots) each."""
+    then, share, sales, orders = (
+        np.zeros_like(staff), np.zeros_like(staff), np.zeros_like(staff), np.zeros_like(staff)
+    )  # fmt: skip
+    for r in range(len(staff)):
+        p, pool = parameters[r], business.pool[r]
+        whole = np.zeros_like(pool)
+        for f in of_run(live, r):
+            if not business.exits[r, f]:
+                then[r, f], share[r, f] = staff[r, f], business.share[r, f]
+                orders[r, f], sales[r, f] = business.orders[r, f], business.sales[r, f]
+                whole[domain[f]] += share[r, f]
+        for f in of_run(newborn, r):
+            then[r, f], share[r, f] = p.smallest_staff, entrant[r, f]
+            orders[r, f] = entrant[r, f] * pool[domain[f]]
+            able = p.smallest_staff * output_per_worker(p, business.founders[r, f], years)
+            sales[r, f] = min(orders[r, f], able)
+            whole[domain[f]] += share[r, f]
+        for slots in (of_run(live, r), of_run(newborn, r)):
+            for f in slots:
+                share[r, f] = ratio(share[r, f], whole[domain[f]])
+    return then, share, sales, orders
 
 
 def next_society(quarter: Quarter, setting: Setting) -> agents.Society:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ecosystem.maths.arrays import Array
+from ecosystem.maths.live import Live, live_slots
 from ecosystem.state.ledger import Flow
 from ecosystem.state.state import State
 
@@ -275,6 +277,11 @@ class Business:
     exits: Array  # 1 or 0 (runs, slots)
     overflow: Array  # births that found no slot (runs, 1)
     founders: Array  # knowledge of entrants (runs, slots)
+
+    @cached_property
+    def newborn(self) -> Live:
+        """The slots of entrants."""
+        return Live(*live_slots(self.born))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -28,14 +29,23 @@ class Parameters:
     ----------
     values
         One array of shape (runs,) for each row of the parameter table.
+
+    Attributes
+    ----------
+    of_run
+        The same by run, (runs,): ``of_run[r].staff_growth``; what compiled loops read.
     """
 
+    of_run: np.recarray[Any, Any]
     _columns: dict[str, Array]
     _stacked: dict[tuple[str, tuple[str, ...]], Array]
 
     def __init__(self, values: Mapping[str, Array]) -> None:
         columns = {name: read_only(np.asarray(v)[:, None]) for name, v in values.items()}
-        vars(self).update(columns, _columns=columns, _stacked={})  # a read is a plain attribute
+        rows = np.rec.fromarrays([v[:, 0] for v in columns.values()], names=list(columns))
+        rows.flags.writeable = False
+        # so that a read is a plain attribute
+        vars(self).update(columns, _columns=columns, _stacked={}, of_run=rows)
 
     def __getattr__(self, name: str) -> Array:
         """Refuse a name that is no parameter; all that are were set when this was made."""

@@ -6,8 +6,10 @@ Units, bounds and meaning of every column stand in `tables/state.csv`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from ecosystem.maths.arrays import Array
+from ecosystem.maths.live import Live, live_slots
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,11 @@ class Firms:
     compute: Array  # (runs, slots)
     cash: Array  # (runs, slots)
     generation: Array  # (runs, slots)
+
+    @cached_property
+    def live(self) -> Live:
+        """The slots that hold a firm."""
+        return Live(*live_slots(self.active))
 
 
 @dataclass(frozen=True)
