@@ -125,7 +125,8 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
     offer = market.routing.offer
-    assert (offer.price >= offer.cost * (1 - ROUNDING)).all()
+    kept = 1 - setting.parameters.operating_cost_share
+    assert (offer.price * kept >= offer.cost * (1 - ROUNDING)).all()
     shares = market.routing.share
     assert (shares >= 0).all()
     close(shares.sum(axis=3), np.ones(shares.shape[:3]))
