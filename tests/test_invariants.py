@@ -16,6 +16,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.investment import advance
+from ecosystem.stages.labour import outside_market
 from ecosystem.stages.parks import adoption_outlay
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
@@ -200,6 +201,8 @@ def check_people(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (by_domain[1] <= business.pool * (1 + ROUNDING)).all()
     assert (business.sales <= business.capacity * (1 + ROUNDING)).all()
     assert (business.outside_share < 1).all()
+    market = business.local_pool + outside_market(quarter, setting)
+    assert (by_domain[0] <= market * (1 + ROUNDING)).all()
     assert (labour.researchers <= labour.staff / 2).all()
     with_firms = np.stack(
         [whole(after.firms.share * (setting.world.firms.domain == j)) for j in range(5)], axis=1
