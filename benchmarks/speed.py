@@ -3,7 +3,8 @@
 Times are CPU times of this process, which has one thread, so they are times per core. Rounds go
 A B C A B C, so that what slows the machine for a while slows all of them; ratios are taken round
 by round. A core's chunk includes everything `simulate` does for it: parameter draws, schedule,
-start, 64 quarters, and the headline outcomes over their own time base.
+start, 64 quarters, and the headline outcomes over their own time base; the same runs with all
+outcomes and with one show what outcomes cost.
 """
 
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
@@ -33,21 +34,28 @@ QUICK: list[tuple[int, int | None]] = [(8, None), (16, None)]
 """Runs of the core, and how many of their chunks are measured."""
 
 
-def chunks_of(runs: int) -> list[Task]:
+def chunks_of(runs: int, names: Sequence[str]) -> list[Task]:
     """Return the chunks that `simulate` makes of this many runs of one scenario."""
-    headline = [name for name, row in outcomes().items() if row.headline]
-    design = run_design(cross(Scenario("history"), replicates=runs), outcomes=headline)
+    design = run_design(cross(Scenario("history"), replicates=runs), outcomes=names)
     return list(design.tasks)
 
 
-def core(runs: int, most: int | None = None) -> tuple[str, Callable[[], float]]:
-    """Return a case: µs a run and quarter of the core, on at most `most` evenly spaced chunks."""
-    chunks = chunks_of(runs)
+def core(
+    runs: int, most: int | None = None, asked: str = "headline"
+) -> tuple[str, Callable[[], float]]:
+    """Return a case: µs a run and quarter of the core, on at most `most` evenly spaced chunks.
+
+    `asked` says which outcomes are asked for: headline, all, or one by its name.
+    """
+    headline = [name for name, row in outcomes().items() if row.headline]
+    chunks = chunks_of(runs, {"headline": headline, "all": list(outcomes())}.get(asked, [asked]))
     taken = chunks if most is None else chunks[:: max(len(chunks) // most, 1)][:most]
-    measured = sum(len(chunk.replicates) for chunk in taken)
+    measured = sum(len(chunk) for chunk in taken)
     label = f"{runs:,} runs"
     if len(taken) < len(chunks):
         label += f", {len(taken)} of {len(chunks)} chunks"
+    if asked != "headline":
+        label += f", outcomes: {asked}"
 
     def sample() -> float:
         start = time.process_time()
@@ -105,13 +113,17 @@ def compare_command() -> Row:
 def rows(quick: bool) -> list[Row]:
     """Return times of all cases, one run's over the core's, and those of whole uses."""
     face = "one run, EcosystemModel"
-    cases = dict(core(*size) for size in (QUICK if quick else SIZES))
+    sizes = QUICK if quick else SIZES
+    cases = dict(core(*size) for size in sizes)
+    many = list(cases)
+    asked = dict(core(*sizes[0], asked=names) for names in ("all", "patents"))
+    cases |= asked
     cases[face] = mesa_face("full", 8 if quick else HORIZON)
     measured = interleave(cases, 2 if quick else 4)
-    ratios = [
-        ratio("one run over many", name, measured[face], row)
-        for name, row in measured.items()
-        if name != face
+    ratios = [ratio("one run over many", name, measured[face], measured[name]) for name in many]
+    ratios += [
+        ratio("those asked for over headline outcomes", name, measured[name], measured[many[0]])
+        for name in asked
     ]
     whole = [teaching_world()] if quick else [teaching_world(), compare_command()]
     return [*measured.values(), *ratios, *whole]

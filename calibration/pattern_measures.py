@@ -11,7 +11,9 @@ from ecosystem.inputs.calendar import HORIZON, HUB_START, QUARTERS_A_YEAR, mid_y
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.outcomes import cost_of_centres, fp32, measure
+from ecosystem.outcomes import measure
+from ecosystem.outcomes.capacity import cost_of_centres
+from ecosystem.outcomes.shared import fp32
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.state.records import Quarter

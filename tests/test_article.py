@@ -21,9 +21,9 @@ PACKAGES = tuple(name for name in package_names() if name not in ("none", "histo
 
 
 def test_every_lever_is_read_by_a_stage() -> None:
-    stages = Path(ecosystem.__file__).parent / "stages"
-    words = "\n".join(path.read_text(encoding="utf-8") for path in stages.glob("*.py"))
-    words += (stages.parent / "outcomes.py").read_text(encoding="utf-8")
+    house = Path(ecosystem.__file__).parent
+    paths = [path for room in ("stages", "outcomes") for path in (house / room).glob("*.py")]
+    words = "\n".join(path.read_text(encoding="utf-8") for path in paths)
     unread = {
         name
         for name, row in instruments().items()

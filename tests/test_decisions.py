@@ -25,6 +25,8 @@ from ecosystem.state.setting import Setting
 
 PROGRAMMES = ("national_government", "prefecture_government", "university")
 MARKET = ("dispatch_centre", "data_centre", "buyer")
+PAIRS = dict.fromkeys(PROGRAMMES, 64) | dict.fromkeys((*MARKET, "provincial_government"), 96)
+"""Runs of each arm by kind of agent; 32 for the others."""
 
 
 def policies(row: AgentKind) -> tuple[str, ...]:
@@ -61,7 +63,7 @@ def arm(row: AgentKind, mean: bool) -> Setting:
     """Return the setting in which a decision is tested, with or without its rule."""
     setting = given(
         scenario(*policies(row)),
-        replicates=96 if row.kind in MARKET else 64 if row.kind in PROGRAMMES else 32,
+        replicates=PAIRS.get(row.kind, 32),
         means=[row.name] if mean else [],
     )
     return price_war(setting) if row.name == "offer_idle" else setting

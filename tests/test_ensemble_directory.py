@@ -75,8 +75,8 @@ def test_a_failed_run_of_the_model_is_not_a_number_in_its_arrays(
 ) -> None:
     from ecosystem.outcomes import measure
 
-    def broken(quarter: Any, setting: Any) -> Any:
-        values = measure(quarter, setting)
+    def broken(quarter: Any, setting: Any, names: Any) -> Any:
+        values = measure(quarter, setting, names)
         unlucky = setting.parameters.hype > limit
         return values | {"patents": np.where(unlucky, np.nan, values["patents"])}
 

@@ -16,6 +16,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.investment import advance
+from ecosystem.stages.labour import outside_market
 from ecosystem.stages.parks import adoption_outlay
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
@@ -125,7 +126,8 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
     offer = market.routing.offer
-    assert (offer.price >= offer.cost * (1 - ROUNDING)).all()
+    kept = 1 - setting.parameters.operating_cost_share
+    assert (offer.price * kept >= offer.cost * (1 - ROUNDING)).all()
     shares = market.routing.share
     assert (shares >= 0).all()
     close(shares.sum(axis=3), np.ones(shares.shape[:3]))
@@ -199,6 +201,8 @@ def check_people(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (by_domain[1] <= business.pool * (1 + ROUNDING)).all()
     assert (business.sales <= business.capacity * (1 + ROUNDING)).all()
     assert (business.outside_share < 1).all()
+    market = business.local_pool + outside_market(quarter, setting)
+    assert (by_domain[0] <= market * (1 + ROUNDING)).all()
     assert (labour.researchers <= labour.staff / 2).all()
     with_firms = np.stack(
         [whole(after.firms.share * (setting.world.firms.domain == j)) for j in range(5)], axis=1

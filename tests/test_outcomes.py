@@ -1,16 +1,22 @@
 """Outcomes that are more than a sum: survival, spread over prefectures, capital spending."""
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers import final, quarters, setting_of
 
+from ecosystem.inputs.calendar import period_index
+from ecosystem.inputs.catalogue import outcomes
 from ecosystem.maths.arrays import total
 from ecosystem.maths.kernels import gini, shannon
 from ecosystem.maths.survival import SPAN, five_year_survival
-from ecosystem.outcomes import measure, tax_receipts
+from ecosystem.outcomes import measure, money
+from ecosystem.outcomes.money import tax_receipts
+from ecosystem.runs.chunk import Recorder
 from ecosystem.state.ledger import Flow, Purpose
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
@@ -64,6 +70,62 @@ def test_a_tax_that_a_user_lets_parks_pay_counts_in_full(
     taxed.accounts = more
     gained = tax_receipts(taxed, setting) - tax_receipts(quarter, setting)
     assert gained == pytest.approx(total(paid))
+
+
+def test_an_outcome_asked_for_alone_is_the_same_to_the_last_bit(
+    setting: Setting, quarter: Quarter
+) -> None:
+    for name, value in measure(quarter, setting).items():
+        alone = measure(quarter, setting, [name])
+        assert list(alone) == [name]
+        np.testing.assert_array_equal(alone[name], value, err_msg=name)
+
+
+def test_what_outcomes_share_is_computed_once_and_only_where_one_of_them_is_asked_for(
+    setting: Setting, quarter: Quarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = dict.fromkeys(("value_added_by_place", "tax_receipts", "public_cost"), 0)
+
+    def counted(name: str) -> Callable[..., Any]:
+        function = getattr(money, name)
+
+        def call(*given: Any) -> Any:
+            counts[name] += 1
+            return function(*given)
+
+        return call
+
+    for name in counts:
+        monkeypatch.setattr(money, name, counted(name))
+    for names, times in (
+        (["patents", "servers"], (0, 0, 0)),
+        (["theil", "value_added_hub", "value_added_by_tier"], (1, 0, 0)),
+        (["net_public_cost", "tax_receipts", "public_cost_national"], (0, 1, 1)),
+        (None, (1, 1, 1)),
+    ):
+        counts.update(dict.fromkeys(counts, 0))
+        measure(quarter, setting, names)
+        assert tuple(counts.values()) == times, names
+
+
+@pytest.mark.parametrize("until", ["2025Q4", "2020Q3"])
+def test_a_summary_asks_a_quarter_for_no_more_than_it_adds_up(until: str) -> None:
+    """By time base, and to the last bit what comes of all outcomes of all quarters."""
+    setting, last = setting_of(replicates=(0, 1)), period_index(until)
+    names = tuple(outcomes())
+    thrifty, whole = (Recorder(setting, names, last, series) for series in (False, True))
+    asked: dict[str, int] = dict.fromkeys(names, 0)
+    for quarter, _ in quarters(setting, last):
+        t = quarter.state.period
+        wanted = list(thrifty.wanted(t))
+        asked.update({name: asked[name] + 1 for name in wanted})
+        thrifty.add(t, measure(quarter, setting, wanted))
+        whole.add(t, measure(quarter, setting))
+    since = last + 1 - thrifty.since
+    times = {"end": 1, "last_year_mean": min(4, last + 1), "sum": since, "present_value": since}
+    assert asked == {name: times[row.time_base] for name, row in outcomes().items()}
+    for name in names:
+        np.testing.assert_array_equal(thrifty.summary[name], whole.summary[name], err_msg=name)
 
 
 @pytest.mark.slow

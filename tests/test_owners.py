@@ -1,9 +1,12 @@
 """Who pays the equity of centres, and when (A4)."""
 
 import numpy as np
+import pytest
 from helpers import quarters, setting_of
 
 from ecosystem.outcomes import measure
+from ecosystem.stages.exits import YUAN
+from ecosystem.stages.finance import equity
 from ecosystem.state.ledger import PUBLIC_COST, Purpose, amount, select
 
 
@@ -46,3 +49,30 @@ def test_a_running_centre_pays_out_of_its_deposits_first() -> None:
             np.testing.assert_allclose(paid[chosen], expected[chosen], rtol=1e-9, atol=1e-9)
             seen[running] += (paid[chosen] > 0).sum()
     assert min(seen.values()) > 10
+
+
+@pytest.mark.slow
+def test_insolvency_ends_in_sale_exit_or_recovery() -> None:
+    """A4, 60 draws to 2035: few run with debts above their assets, and hardly any for long.
+
+    In at least 95 % of draws fewer than two in five that run do so at the ends of 2024, 2030 and
+    2035 (240 draws with another luck: 100, 99 and 100 %; fewer than 57 of 60 then have a chance of
+    .3 %), and nine in ten spells that begin by 2033 end within two years (there: 94 %, which
+    differs by 2 % between samples of 60 draws).
+    """
+    setting = setting_of(world="full", seed=4, replicates=range(60), fixed=False)
+    spell = np.zeros((setting.runs, setting.world.centres.count))
+    began, lasted = 0, 0
+    for quarter, state in quarters(setting):
+        c, settled = state.centres, quarter.policy.local_settlement
+        worth = equity(c.cash, c.book_servers + c.book_halls, c.loan, settled)
+        running = c.servers > 0
+        below = running & (worth < -YUAN)
+        spell = (spell + 1) * (below & (quarter.accounts.exits.left == 0))
+        year, last = divmod(quarter.state.period, 4)
+        began += (spell == 1).sum() if year < 14 else 0
+        lasted += (spell == 9).sum()
+        if last == 3 and 2020 + year in (2024, 2030, 2035):
+            share = below.sum(axis=1) / running.sum(axis=1)
+            assert (share < 0.4).mean() >= 0.95, (2020 + year, np.quantile(share, (0.5, 0.95)))
+    assert lasted < 0.1 * began, (lasted, began)

@@ -4,15 +4,27 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import quarter_of, quarters, setting_of
+from helpers import final, quarter_of, quarters, setting_of
+from moments import moment
 
 from ecosystem.inputs.calendar import mid_year, period_index
+from ecosystem.inputs.scenario import resolve, with_overrides
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
+from ecosystem.stages.dispatch import clear_pool
 from ecosystem.stages.drivers import halved
-from ecosystem.stages.location import full_cost, new_unit_costs, place_halls
+from ecosystem.stages.location import (
+    expected_support,
+    full_cost,
+    lowest_price,
+    new_unit_costs,
+    place_halls,
+)
+from ecosystem.stages.policy import advantage
+from ecosystem.stages.settlement import operating_cost
+from ecosystem.state.records import BATCH
 from ecosystem.state.setting import Setting
 
 YEAR = range(period_index("2024Q1"), period_index("2024Q4") + 1)
@@ -80,3 +92,45 @@ def test_an_index_of_one_is_where_what_is_earned_pays_the_full_cost() -> None:
     seen = quarter_of(breaking_even, setting, "policy")
     index = place_halls(seen, setting).lender_index
     np.testing.assert_allclose(index[:, settled & first], 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_idle_capacity_is_offered_where_the_price_pays_power_and_operation(share: float) -> None:
+    """By hand, with more demand than capacity, so that all that is offered is sold.
+
+    At 4 yuan of power and a quarter for operation the lowest price is 5.33: where the market pays
+    just that, half is offered; a width more, 73 %; a width less, 27 %.
+    """
+    width = 1e-3
+    here = moment().with_parameters(operating_cost_share=share, merit_order_width=width)
+    kind = here.setting.world.centres.kind
+    assert lowest_price(np.array([[4.0]]), here.setting) == pytest.approx(4 / (1 - share))
+    quarter = here.quarter("investment")
+    reference = spread(quarter.drivers.price, kind)
+    pays = here.market().routing.offer.cost / (1 - share) / reference
+    idle = np.ones_like(pays)
+    for widths, offered in ((-1, 1 / (1 + np.e)), (0, 0.5), (1, 1 / (1 + np.exp(-1)))):
+        at = here.with_columns("centres", mark=np.log(pays + widths * width))
+        seen = at.quarter("market")
+        pool = np.full((at.setting.runs, at.setting.world.cells.count), 1e9)
+        sold = clear_pool(seen, seen.market.routing, pool, idle, BATCH, at.setting)
+        np.testing.assert_allclose(sold, offered * idle, rtol=1e-9)
+
+
+def test_the_index_counts_on_what_an_output_subsidy_leaves_after_operation() -> None:
+    """What a yuan of posted price brings: 1 - o, and of a subsidy r - s r (1 - o).
+
+    Buyers pay s r less, and operation is a share of what they pay.
+    """
+    words = ["instrument.output_subsidy.rate=0.2", "instrument.output_subsidy.envelope=1e6"]
+    setting = setting_of(with_overrides(resolve("none"), words, []), replicates=(0, 1), fixed=False)
+    quarter, _ = final(setting, period_index("2027Q1"))
+    p, where, market = setting.parameters, setting.world.centres.prefecture, quarter.market
+    rate = quarter.policy.rate["output_subsidy"][:, where]
+    assert rate.min() > 0.1
+    kept = market.revenue + rate * market.posted - operating_cost(quarter, setting)
+    support = expected_support(quarter, setting).output
+    earned = market.posted * (1 - p.operating_cost_share + support[:, where])
+    np.testing.assert_allclose(kept, earned, rtol=1e-12)
+    answered = np.expm1(advantage(quarter, setting)) * (1 - p.operating_cost_share)
+    np.testing.assert_allclose(answered, support[:, :1], rtol=1e-9)

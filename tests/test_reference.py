@@ -298,7 +298,7 @@ def test_strange_states_take_every_branch() -> None:
     assert ever(lambda q: (q.market.use < 0.1) & (q.investment.servers > 1))
     assert ever(lambda q: q.market.lost > 0.5 * q.market.inflow + 1)
     assert ever(lambda q: q.market.routing.overflow > 0.1 * q.market.routing.demand + 1)
-    assert ever(lambda q: q.market.routing.offer.price == q.market.routing.offer.cost)
+    assert ever(lambda q: q.market.routing.offer.price > q.market.routing.offer.market)
     assert ever(lambda q: q.market.mark_next == -0.5)
     assert ever(lambda q: q.policy.envelope_weight > 1)
     assert ever(lambda q: q.policy.local_settlement.std() > 0)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from arms import given, scenario
+from helpers import STAGES, arrays, quarter_of, setting_of
 from one_agent import case
 
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import shocks
-from ecosystem.inputs.scenario import Scenario, resolve
+from ecosystem.inputs.scenario import Scenario, resolve, with_overrides
 from ecosystem.inputs.shocks import shock_paths, shock_profile
 from ecosystem.maths.arrays import Array
 from ecosystem.outcomes import measure
@@ -263,6 +264,35 @@ def test_a_channel_by_itself_moves_what_it_should_and_nothing_else(channel: str)
             factor = np.broadcast_to(expected[name](p), (len(old), 1))
             factor = factor.reshape(-1, *[1] * (old.ndim - 1))
             np.testing.assert_allclose(after[name], old * factor, rtol=1e-9, err_msg=name)
+
+
+def same_bits(one: Quarter, other: Quarter) -> bool:
+    """Return whether all that the stages after the drivers made of two quarters is the same."""
+    left, right = (
+        arrays({name: getattr(each, name) for name in STAGES if name != "drivers"})
+        for each in (one, other)
+    )
+    return all(np.array_equal(left[name], right[name], equal_nan=True) for name in left)
+
+
+@pytest.mark.parametrize("name", list(CHANNELS))
+def test_each_channel_of_a_shock_is_felt_and_no_other_is_left(name: str) -> None:
+    """Each driver that a shock moves is switched off by itself: the quarter comes out otherwise.
+
+    With all of them off nothing is left of the shock, to the last bit.
+    """
+    state, quiet = case().state, case().setting
+    struck = with_overrides(resolve("article"), (), [name])
+    shaken = setting_of(struck, replicates=(0, 1), fixed=False)
+    calm, hit = drive(Quarter(state), quiet), drive(Quarter(state), shaken)
+    before, after = vars(calm), vars(hit)
+    moved = [each for each in before if not np.array_equal(before[each], after[each])]
+    assert moved
+    whole = quarter_of(state, shaken, drivers=hit)
+    for one in moved:
+        without = quarter_of(state, shaken, drivers=replace(hit, **{one: before[one]}))
+        assert not same_bits(without, whole), one
+    assert same_bits(quarter_of(state, shaken, drivers=calm), quarter_of(state, quiet))
 
 
 def test_dear_accelerators_pass_through_home_makers_at_cost() -> None:

@@ -10,7 +10,7 @@ from helpers import ONE_YUAN, assert_same_bits, quarters, setting_of
 
 from ecosystem.inputs.scenario import resolve, with_overrides
 from ecosystem.maths.arrays import Array, add_up, total
-from ecosystem.outcomes import value_added_by_place
+from ecosystem.outcomes.money import value_added_by_place
 from ecosystem.stages.accounts import account
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import amount, select

@@ -6,7 +6,7 @@ A task is everything a worker needs to run a chunk; it holds no array that grows
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -277,10 +277,9 @@ def run_chunk(task: Task) -> tuple[dict[str, Array], dict[str, Array]]:
     state = initial_state(setting)
     for t in range(plan.until + 1):
         state, quarter = step(state, setting)
-        if wants_series or t >= recorder.since or t > plan.until - QUARTERS_A_YEAR:
-            values = measure(quarter, setting)
-            check_finite(values, task, t)
-            recorder.add(t, values)
+        values = measure(quarter, setting, recorder.wanted(t))
+        check_finite(values, task, t)
+        recorder.add(t, values)
     series = {name: np.stack(rows, axis=1) for name, rows in (recorder.series or {}).items()}
     return series, {name: recorder.summary[name] for name in plan.outcomes}
 
@@ -305,16 +304,22 @@ class Recorder:
         self.summary: dict[str, Array] = {}
         self.series: dict[str, list[Array]] | None = {n: [] for n in names} if series else None
 
+    def wanted(self, t: int) -> Iterable[str]:
+        """Return the outcomes that are needed of quarter `t`."""
+        return self.weights(t) if self.series is None else self.names
+
     def add(self, t: int, values: Mapping[str, Array]) -> None:
-        """Take in the outcomes of quarter `t`."""
+        """Take in the outcomes of quarter `t`, at least those that are needed of it."""
+        for name, rows in (self.series or {}).items():
+            rows.append(values[name])
+        for name, weight in self.weights(t).items():
+            self.summary[name] = self.summary.get(name, 0.0) + weight * values[name]
+
+    def weights(self, t: int) -> dict[str, Array | float]:
+        """Return the weight of quarter `t` in the summary of each outcome that it counts in."""
         table = outcome_table()
-        for name in self.names:
-            value = values[name]
-            if self.series is not None:
-                self.series[name].append(value)
-            weight = self.weight(table[name].time_base, t)
-            if weight is not None:
-                self.summary[name] = self.summary.get(name, 0.0) + weight * value
+        weights = {name: self.weight(table[name].time_base, t) for name in self.names}
+        return {name: weight for name, weight in weights.items() if weight is not None}
 
     def weight(self, time_base: str, t: int) -> Array | float | None:
         """Return the weight of quarter `t` in the summary of an outcome, None for none."""
@@ -332,9 +337,9 @@ class Recorder:
 
 
 def check_finite(values: Mapping[str, Array], task: Task, t: int) -> None:
-    """Raise FloatingPointError where a wanted outcome is not a number."""
-    for name in task.plan.outcomes:
-        bad = ~np.isfinite(values[name]).all(axis=1)
+    """Raise FloatingPointError where an outcome is not a number."""
+    for name, value in values.items():
+        bad = ~np.isfinite(value).all(axis=1)
         if bad.any():
             run = task.replicate[int(np.flatnonzero(bad)[0])]
             raise FloatingPointError(

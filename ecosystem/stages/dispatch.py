@@ -10,7 +10,7 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import clear, segment_share, spread
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.location import running_pue
+from ecosystem.stages.location import lowest_price, running_pue
 from ecosystem.stages.routing import (
     HOME,
     RIVAL,
@@ -254,7 +254,8 @@ def clear_pool(
     start, cell, width = centres.cell_start, centres.cell, p.merit_order_width
     reference = spread(quarter.drivers.price, centres.kind)
     charge = p.latency_charge * places.latency_extra_ms[centres.prefecture]
-    offer = routing.offer.cost / reference + charge * (order == REAL_TIME)
+    lowest = lowest_price(routing.offer.cost, setting)
+    offer = lowest / reference + charge * (order == REAL_TIME)
     margin = (routing.offer.market / reference - offer) / width
     left = idle * setting.rules.offer_idle(quarter, setting, margin)
     linked = linkage(quarter.policy) * (order == BATCH)
@@ -285,8 +286,8 @@ def offer_capacity(quarter: Quarter, setting: Setting, left: Array, share: Array
 def offer_idle(quarter: Quarter, setting: Setting, margin: Array) -> Array:
     """Return the share of its idle capacity that each centre offers (runs, centres): a rule.
 
-    `margin` is the price that the market pays less the centre's own cost, in widths of the merit
-    order: who would lose money withholds capacity.
+    `margin` is the price that the market pays less the lowest that covers the centre's own cost,
+    in widths of the merit order: who would lose money withholds capacity.
     """
     return sigmoid(np.minimum(margin, setting.parameters.margin_cap))
 

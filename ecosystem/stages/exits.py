@@ -28,11 +28,11 @@ class Takeover:
 def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Setting) -> Exits:
     """Return centres after exits; docs/model.md, S6.
 
-    A centre is in default where its debts exceed its assets and its surplus does not pay the
-    interest (interest coverage: Caballero, Hoshi & Kashyap 2008); a bank lets one that earns its
-    interest go on. After a year in default it leaves; a state owner stays with the probability
-    of its soft budget. The others of its cell take its halls over at recovery value, and its
-    servers too unless they are scrapped.
+    A centre is in default where its debts exceed its assets and it cannot pay what is due -
+    interest, instalments, taxes - without a new overdraft (both tests of article 2 of the
+    Enterprise Bankruptcy Law, 2006). After a year in default it leaves; a state owner stays with
+    the probability of its soft budget. The others of its cell take its halls over at recovery
+    value, and its servers too unless they are scrapped.
     """
     p, built, cell = setting.parameters, quarter.investment, setting.world.centres.cell
     settled, start = quarter.policy.local_settlement, setting.world.centres.cell_start
@@ -48,7 +48,7 @@ def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Se
     loan = (books.loan + overdraft) * (1 - left)
     book = goods["book_servers"] + goods["book_halls"]
     own = equity((cash + overdraft) * (1 - left), book, loan, settled)
-    default = (own < -YUAN) & (settled * books.surplus < books.interest)
+    default = (own < -YUAN) & (books.overdraft > YUAN)
     servers = goods["servers"]
     return Exits(
         left=left,

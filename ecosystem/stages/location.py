@@ -111,11 +111,16 @@ def standard_pue(policy: Policy, setting: Setting) -> Array:
     return np.maximum(p.new_pue - p.green_pue_gain * lever, 1)
 
 
+def lowest_price(cost: Array, setting: Setting) -> Array:
+    """Return the price at which an hour pays what it costs: c/(1 - operating cost share)."""
+    return np.asarray(cost / (1 - setting.parameters.operating_cost_share))
+
+
 def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
-    """Return p = max(variable cost, reference * exp(mark)), yuan/PFh (runs, centres)."""
+    """Return p = max(lowest price, reference * exp(mark)), yuan/PFh (runs, centres)."""
     state, drivers = quarter.state, quarter.drivers
     reference = spread(drivers.price, setting.world.centres.kind)
-    return np.maximum(cost, reference * np.exp(state.centres.mark))
+    return np.maximum(lowest_price(cost, setting), reference * np.exp(state.centres.mark))
 
 
 def earned_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
@@ -184,13 +189,17 @@ def full_cost(drivers: Drivers, setting: Setting) -> Array:
 class Support:
     """Expected subsidies as investors see them, by prefecture."""
 
-    output: Array  # share of price that centres keep (runs, prefectures)
+    output: Array  # of the price, after the cost of operation (runs, prefectures)
     capital: Array  # share of full cost (runs, kinds, prefectures)
     diffusion: Array  # the same of diffusion (runs, prefectures)
 
 
 def expected_support(quarter: Quarter, setting: Setting) -> Support:
-    """Return what the transfers of this quarter promise a new unit."""
+    """Return what the transfers of this quarter promise a new unit.
+
+    Of an output subsidy at rate r buyers get the share s off the price, and operation costs less
+    by its share o of that: r (1 - s (1 - o)) is left.
+    """
     policy, p, area = quarter.policy, setting.parameters, column_area(setting)
     capital = [
         eligible_share(quarter, setting, i)[:, :, None]
@@ -199,7 +208,8 @@ def expected_support(quarter: Quarter, setting: Setting) -> Support:
     ]
     return Support(
         diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share),
-        output=(1 - p.output_subsidy_price_share) * policy.rate["output_subsidy"],
+        output=(1 - p.output_subsidy_price_share * (1 - p.operating_cost_share))
+        * policy.rate["output_subsidy"],
         capital=add_up(capital),
     )
 

@@ -382,7 +382,7 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
     )
     spread_out = 1 - p.diffusion_readiness_share
     diffusion = mean(spread_out * local_rate(state, setting, "even_diffusion"), 0.0)
-    kept = (1 - p.output_subsidy_price_share) / (1 - p.operating_cost_share)
+    kept = 1 / (1 - p.operating_cost_share) - p.output_subsidy_price_share
     return np.asarray(np.log1p(kept * output) - np.log1p(-capital - diffusion))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .agents import GENERAL, HOURS, INTELLIGENT, Agents
 from .closed_forms import autoregress, clear, logistic, match, ratio, shares
-from .location import running_pue
+from .location import lowest_price, running_pue
 from .routing import HOME, OWN, RIVAL, home_latency, reference_routing, served_quality
 
 REAL_TIME, BATCH = 0, 1
@@ -236,7 +236,7 @@ def pool_offer(
 ) -> tuple[float, float]:
     """Return a centre's offer to the pool over the reference price, and how willing it is."""
     p, centre = agents.p, agents.centres[i]
-    offer = routing["offer"]["cost"][i] / drivers["price"][centre.kind]
+    offer = lowest_price(agents, routing["offer"]["cost"][i]) / drivers["price"][centre.kind]
     if order == REAL_TIME:
         offer += p.latency_charge * agents.prefectures[centre.prefecture].latency_extra_ms
     margin = (math.exp(centre.mark) - offer) / p.merit_order_width

@@ -65,7 +65,7 @@ def reference_exits(
     for i in n:
         own = 0.0 if left[i] else cash[i] + overdraft[i]
         equity = own + at_home * (book_servers[i] + book_halls[i]) - loan[i]
-        unpaid = at_home * books["surplus"][i] < books["interest"][i]
+        unpaid = books["overdraft"][i] > ONE_YUAN
         default = equity < -ONE_YUAN and unpaid and not left[i]
         insolvent.append(centres[i].insolvent + 1 if default else 0.0)
     return {

@@ -68,14 +68,19 @@ def new_unit_cost(
     return drivers["power"][centre.kind] * pue * tariff * (1 - relief)
 
 
-def posted_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
-    """Return max(variable cost, reference * e^mark), yuan/PFh."""
-    return max(cost, drivers["price"][centre.kind] * math.exp(centre.mark))
+def lowest_price(agents: Agents, cost: float) -> float:
+    """Return the price that pays an hour's cost and the share of it that operation takes."""
+    return cost / (1 - agents.p.operating_cost_share)
 
 
-def earned_price(drivers: dict[str, Any], centre: Centre, cost: float) -> float:
+def posted_price(agents: Agents, drivers: dict[str, Any], centre: Centre, cost: float) -> float:
+    """Return max(lowest price, reference * e^mark), yuan/PFh."""
+    return max(lowest_price(agents, cost), drivers["price"][centre.kind] * math.exp(centre.mark))
+
+
+def earned_price(agents: Agents, drivers: dict[str, Any], centre: Centre, cost: float) -> float:
     """Return what an hour earns: the posted price times what the mix of work pays over it."""
-    return posted_price(drivers, centre, cost) * drivers["multiplier"][centre.kind]
+    return posted_price(agents, drivers, centre, cost) * drivers["multiplier"][centre.kind]
 
 
 def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
@@ -100,7 +105,8 @@ def expected_support(
             for i, place in enumerate(places):
                 if lies_in(place, tool.place):
                     by_place[i] += part * expected_rate(tool, agents.period)
-    kept, spread_out = 1 - p.output_subsidy_price_share, 1 - p.diffusion_readiness_share
+    kept = 1 - p.output_subsidy_price_share * (1 - p.operating_cost_share)
+    spread_out = 1 - p.diffusion_readiness_share
     return {
         "output": [kept * rate for rate in policy["rate"]["output_subsidy"]],
         "capital": capital,
@@ -150,7 +156,7 @@ def centre_index(
         use = expected_use(p, centre.use, drivers["growth"][centre.kind])
         foresight = p.foresight
     cost = new_unit_cost(agents, drivers, policy, centre)
-    price = earned_price(drivers, centre, cost)
+    price = earned_price(agents, drivers, centre, cost)
     place = centre.prefecture
     return index(agents, drivers, support, centre.kind, price, cost, use, foresight, place)
 
@@ -251,7 +257,7 @@ def place_utility(
     price = cost = 0.0
     for weight, centre in zip(weights, centres, strict=True):
         own = new_unit_cost(agents, drivers, policy, centre)
-        price += weight * earned_price(drivers, centre, own)
+        price += weight * earned_price(agents, drivers, centre, own)
         cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
     profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, place)

@@ -218,7 +218,7 @@ def advantage(agents: Agents, drivers: dict[str, Any]) -> float:
         return expected_rate(tool, t) * ratio(sum(c.halls for c in there), halls, everywhere)
 
     output = sum(mean(tool) for tool in agents.entries("output_subsidy"))
-    output *= 1 - p.output_subsidy_price_share
+    output *= 1 - p.output_subsidy_price_share * (1 - p.operating_cost_share)
     hall = drivers["hall_cost"][INTELLIGENT] / p.expected_fill
     capital = sum(
         mean(tool)
