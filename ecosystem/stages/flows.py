@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.live import Live, of_run
 from ecosystem.stages.bills import BUYERS, Compute, compute_bills
-from ecosystem.stages.books import centre_books, centre_costs, owners_equity
+from ecosystem.stages.books import centre_books, centre_costs
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import Statement, close_statement
+from ecosystem.stages.finance import Statement, close_statement, close_statements
 from ecosystem.stages.parks import adoption_outlay, adoption_support, adoption_wear, server_wear
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import park_energy, park_outlay
@@ -24,6 +28,7 @@ from ecosystem.state.ledger import (
 )
 from ecosystem.state.records import Books, Exits, Quarter, Settlement
 from ecosystem.state.setting import Setting
+from ecosystem.state.state import Firms
 
 
 def compute_flows(
@@ -53,8 +58,7 @@ def centre_flows(
     p, built, supply = setting.parameters, quarter.investment, quarter.supply
     payers, received = settlement.payers, settlement.received
     costs = centre_costs(quarter, settlement, setting)
-    injected = owners_equity(quarter, costs, setting)
-    books = centre_books(quarter, costs, injected, received, setting)
+    books, injected = centre_books(quarter, costs, received, setting)
     at_home = safe_ratio(total(supply.to_centres), total(supply.orders))
     home, part = p.upkeep_home_share, 1 - readiness_part(setting)
     pay = ledger.add
@@ -126,7 +130,7 @@ def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
     added = sales - bought - inputs - power - charges_due("makers", quarter, setting)
-    result, profit = close_statement(added, wages, contracts + interest + wear, setting)
+    result, profit = close_statements(added, wages, contracts + interest + wear, setting)
     left = m.cash + profit + wear - supply.investment
     dividend = p.payout * np.maximum(np.minimum(profit, left), 0)
     ledger.add(Purpose.SALE, "inputs bought outside", "makers", inputs, "world")
@@ -164,51 +168,117 @@ def contract_flow(ledger: Ledger, payer: str, paid: Array, setting: Setting) -> 
     ledger.add(Purpose.SALE, "research contracts", payer, paid, "universities", got)
 
 
-def firm_flows(ledger: Ledger, quarter: Quarter, compute: Array, setting: Setting) -> Statement:
-    """List what AI firms pay and receive beside compute (runs, slots), births included."""
-    p, f, business = setting.parameters, quarter.state.firms, quarter.business
-    innovation, sales = quarter.innovation, quarter.business.sales
-    wage = spread(quarter.state.society.wage, setting.world.firms.prefecture)
-    wages = quarter.labour.staff * wage / 1000
-    bought = p.research_purchase_share * (innovation.research_spending + innovation.grants)
-    contracts = p.research_contract_share * bought
-    interest = p.interest_rate / 4 * np.maximum(-f.cash, 0)
-    added = sales - compute - bought - charges_due("firms", quarter, setting)
-    result, profit = close_statement(added, wages, interest - innovation.grants, setting)
-    spare = f.cash + profit - p.reserve_quarters * (wages + compute)
-    dividend = p.payout * np.maximum(np.minimum(profit, spare), 0)
-    founding = p.founding_capital * business.born
+def firm_flows(ledger: Ledger, quarter: Quarter, compute: Compute, setting: Setting) -> Statement:
+    """List what AI firms pay and receive beside compute, births included."""
+    p, place, state = setting.parameters, setting.world.firms.prefecture, quarter.state
+    f, business, innovation = state.firms, quarter.business, quarter.innovation
+    wages, contracts, bought, interest, dividend, added, vat, tax = statements_of_firms(
+        p.of_run, f, f.live, business.sales, compute.here["firms"], compute.there["firms"],
+        compute.vouchers["firms"], charges_due("firms", quarter, setting),
+        innovation.research_spending, innovation.grants, quarter.labour.staff, state.society.wage,
+        place,
+    )  # fmt: skip
     service_flows(ledger, quarter, setting)
     ledger.add(Purpose.WAGE, "wages", "firms", wages, "households")
     contract_flow(ledger, "firms", contracts, setting)
-    ledger.add(Purpose.SALE, "research purchases", "firms", bought - contracts, "world")
+    ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world")
     ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank")
     ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households")
+    founding = p.founding_capital * business.born
     ledger.add(Purpose.EQUITY, "equity", "households", None, "firms", founding)
-    return result
+    return Statement(added, vat, tax, wages)
+
+
+@kernel
+def statements_of_firms(
+    parameters: Any, firms: Firms, live: Live, sales: Array, here: Array, there: Array,
+    vouchers: Array, charges: Array, research: Array, grants: Array, staff: Array, wage: Array,
+    place: Any,
+) -> Array:  # fmt: skip
+    """Return the `firm_statement` of every firm, (8, runs, slots); compute is bought on three."""
+    lines = np.empty((8, *sales.shape))
+    for r in range(len(sales)):
+        lines[:, r] = 0  # here, not above, so that the row is at hand
+        for f in of_run(live, r):
+            compute = here[r, f] - vouchers[r, f] + there[r, f]
+            wages = staff[r, f] * wage[r, place[f]] / 1000
+            lines[:, r, f] = firm_statement(
+                parameters[r], firms.cash[r, f], sales[r, f], compute, charges[r, f],
+                research[r, f], grants[r, f], wages,
+            )  # fmt: skip
+    return lines
+
+
+@equation
+def firm_statement(
+    p: Any, cash: float, sales: float, compute: float, charges: float, research: float,
+    grants: float, wages: float,
+) -> tuple[float, float, float, float, float, float, float, float]:  # fmt: skip
+    """Return what a firm pays and earns in a quarter, M¥.
+
+    Wages, research contracts, other purchases for research, interest, dividend, value added, its
+    tax, income tax. A dividend is paid out of profit and of what is above the reserve.
+    """
+    bought = p.research_purchase_share * (research + grants)
+    contracts = p.research_contract_share * bought
+    interest = p.interest_rate / 4 * max(-cash, 0.0)
+    added = sales - compute - bought - charges
+    vat, tax, profit = close_statement(p, added, wages, interest - grants)
+    spare = cash + profit - p.reserve_quarters * (wages + compute)
+    dividend = p.payout * max(min(profit, spare), 0.0)
+    return wages, contracts, bought - contracts, interest, dividend, added, vat, tax
 
 
 def service_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     """List sales of AI services to the province, to parks and to the market outside."""
-    business, by_state = quarter.business, setting.parameters.deployment_government_share
+    business, world, live = quarter.business, setting.world, quarter.state.firms.live
     local = safe_ratio(business.local_pool, business.pool)
-    at_home = business.sales * spread(local, setting.world.firms.domain)
-    province = province_alone(setting.world.prefectures.count)
-    for buyer, share, weight in (
-        ("government", by_state, province),
-        ("parks", 1 - by_state, setting.world.parks.output),
+    to_state, to_parks, outside = services_sold(
+        setting.parameters.of_run, live, business.sales, local, world.firms.domain
+    )
+    province = province_alone(world.prefectures.count)
+    for buyer, got, weight in (
+        ("government", to_state, province),
+        ("parks", to_parks, world.parks.output),
     ):
-        paid = split_evenly(total(at_home) * share, weight)
-        ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", at_home * share)
-    ledger.add(Purpose.SALE, "AI services", "world", None, "firms", business.sales - at_home)
+        paid = split_evenly(total(got), weight)
+        ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", got)
+    ledger.add(Purpose.SALE, "AI services", "world", None, "firms", outside)
+
+
+@kernel
+def services_sold(parameters: Any, live: Live, sales: Array, local: Array, domain: Any) -> Array:
+    """Return sales to the province, to parks and outside, M¥ (3, runs, slots).
+
+    `local` is the part of a domain's market that is here, (runs, domains).
+    """
+    sold = np.empty((3, *sales.shape))
+    for r in range(len(sales)):
+        sold[:, r], by_state = 0, parameters[r].deployment_government_share
+        for f in of_run(live, r):
+            at_home = sales[r, f] * local[r, domain[f]]
+            sold[:, r, f] = by_state * at_home, (1 - by_state) * at_home, sales[r, f] - at_home
+    return sold
 
 
 def wind_up(ledger: Ledger, quarter: Quarter) -> None:
     """Close the accounts of firms that exit: owners take what is left, the bank bears debts."""
-    left = ledger.balance["firms"] * quarter.business.exits
-    debt = np.maximum(-left, 0)
-    ledger.add(Purpose.DIVIDEND, "dividends", "firms", np.maximum(left, 0), "households")
+    live, exits = quarter.state.firms.live, quarter.business.exits
+    left, debt = balances_closed(live, exits, ledger.balance["firms"])
+    ledger.add(Purpose.DIVIDEND, "dividends", "firms", left, "households")
     ledger.add(Purpose.WRITE_OFF, "loans written off", "bank", None, "firms", debt)
+
+
+@kernel
+def balances_closed(live: Live, exits: Array, balance: Array) -> Array:
+    """Return the deposits and the debts of firms that exit, M¥ (2, runs, slots)."""
+    closed = np.empty((2, *balance.shape))
+    for r in range(len(balance)):
+        closed[:, r] = 0
+        for f in of_run(live, r):
+            if exits[r, f]:
+                closed[:, r, f] = max(balance[r, f], 0.0), max(-balance[r, f], 0.0)
+    return closed
 
 
 def park_flows(
@@ -227,7 +297,7 @@ def park_flows(
     support = granted + adoption_support(quarter, setting)  # the programme pays it, see below
     bought = quarter.state.parks.cash - ledger.balance["parks"]  # compute, net, and AI services
     added = output - goods - power - bought - charges_due("parks", quarter, setting)
-    result, profit = close_statement(added, wages, wear, setting)
+    result, profit = close_statements(added, wages, wear, setting)
     dividend = p.park_payout * np.maximum(profit + wear - servers - adoption + support, 0)
     ledger.add(Purpose.SALE, "manufactures sold", "world", None, "parks", output)
     ledger.add(Purpose.SALE, "inputs bought outside", "parks", goods, "world")
@@ -295,17 +365,34 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
 
 def tax_flows(ledger: Ledger, results: dict[str, Statement], setting: Setting) -> None:
     """List taxes; the local part goes to the payer's prefecture and to the province."""
-    p = setting.parameters
+    share = setting.parameters.prefecture_tax_share
     for sector, result in results.items():
-        paid = result.value_added_tax + result.income_tax
-        local = p.vat_local_share * result.value_added_tax
-        local = local + p.income_tax_local_share * result.income_tax
-        got = by_level(
-            total(paid) - total(local),
-            (1 - p.prefecture_tax_share) * total(local),
-            p.prefecture_tax_share * getattr(setting.world, sector).sum(local, "prefecture"),
-        )
+        paid, whole, local = taxes_paid(
+            setting.parameters.of_run, result.value_added_tax, result.income_tax,
+            getattr(setting.world, sector).prefecture, setting.world.prefectures.count,
+        )  # fmt: skip
+        province = total(local)
+        got = by_level(whole - province, (1 - share) * province, share * local)
         ledger.add(Purpose.TAX, "taxes", sector, paid, "government", got)
+
+
+@kernel
+def taxes_paid(
+    parameters: Any, added: Array, income: Array, place: Any, prefectures: int
+) -> tuple[Array, Array, Array]:
+    """Return taxes by payer, their sum (runs, 1), and the local part by prefecture, M¥."""
+    paid, runs = np.zeros_like(added), len(added)
+    whole, local = np.zeros((runs, 1)), np.zeros((runs, prefectures))
+    for r in range(runs):
+        p = parameters[r]
+        for i in range(added.shape[1]):
+            paid[r, i] = added[r, i] + income[r, i]
+            if paid[r, i] > 0:
+                whole[r, 0] += paid[r, i]
+                local[r, place[i]] += (
+                    p.vat_local_share * added[r, i] + p.income_tax_local_share * income[r, i]
+                )
+    return paid, whole, local
 
 
 def generation_flows(ledger: Ledger, setting: Setting) -> None:

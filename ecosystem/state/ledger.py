@@ -74,8 +74,9 @@ class Ledger:
 
     def __init__(self, state: State) -> None:
         self.flows: list[Flow] = []
-        self.balance: dict[str, Array] = {
-            name: getattr(getattr(state, part), field) for name, (part, field) in SECTORS.items()
+        self.balance: dict[str, Array] = {  # own copies, moved in place
+            name: np.array(getattr(getattr(state, part), field))
+            for name, (part, field) in SECTORS.items()
         }
 
     def add(
@@ -99,8 +100,8 @@ class Ledger:
     def book(self, flow: Flow) -> None:
         """List a flow and move deposits."""
         self.flows.append(flow)
-        self.balance[flow.payer] = self.balance[flow.payer] - flow.paid
-        self.balance[flow.receiver] = self.balance[flow.receiver] + flow.received
+        self.balance[flow.payer] -= flow.paid
+        self.balance[flow.receiver] += flow.received
 
 
 def select(
