@@ -144,5 +144,5 @@ def park_taxes(quarter: Quarter, setting: Setting) -> Array:
     """Return what parks would pay in taxes without wear and without charges, M¥ (runs, 1)."""
     added = quarter.accounts.value_added["parks"] + charges_due("parks", quarter, setting)
     wages = quarter.accounts.wages["parks"]
-    free, _ = close_statements(added, wages, np.zeros_like(added), setting)
-    return total(free.value_added_tax + free.income_tax)
+    free, _ = close_statements("parks", added, wages, np.zeros_like(added), setting)
+    return total(free.taxes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,16 @@ from ecosystem.maths.clearing import spread
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.scalars import ratio
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import keep_books, renew_assets
+from ecosystem.stages.finance import keep_books, local_part, renew_assets
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import operating_cost, power_bill, upkeep
 from ecosystem.state.records import Books, Investment, Quarter, RealAssets, Settlement
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Centres
+
+
+LINES = [field.name for field in fields(Books)]
+VAT, INCOME_TAX = LINES.index("value_added_tax"), LINES.index("income_tax")
 
 
 @dataclass(frozen=True)
@@ -50,24 +54,30 @@ def centre_costs(quarter: Quarter, settlement: Settlement, setting: Setting) -> 
 
 def centre_books(
     quarter: Quarter, costs: CentreCosts, received: dict[str, Array], setting: Setting
-) -> tuple[Books, Array]:
-    """Return the books of centres with support and charges, and the equity that owners put in."""
-    books, injected = books_kept(
+) -> tuple[Books, Array, Array]:
+    """Return the books of centres with support and charges, what owners put in, local taxes.
+
+    (runs, centres), but taxes (runs, prefectures).
+    """
+    world = setting.world
+    books, injected, local = books_kept(
         setting.parameters.of_run, quarter.state.centres, quarter.investment, costs,
         quarter.market.revenue, received["output_subsidy"], received["tariff_discount"],
         quarter.policy.local_settlement, server_decline(quarter, setting),
-        setting.world.centres.kind,
+        world.centres.kind, world.centres.prefecture, world.prefectures.count,
     )  # fmt: skip
-    return Books(*books), injected
+    return Books(*books), injected, local
 
 
 @kernel
 def books_kept(
     parameters: Any, centres: Centres, built: Investment, costs: CentreCosts, revenue: Array,
-    support: Array, relief: Array, settled: Array, decline: Array, kind: Any,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Return the books of every centre, (15, runs, centres), and what owners put in."""
+    support: Array, relief: Array, settled: Array, decline: Array, kind: Any, place: Any,
+    prefectures: int,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return the books of every centre, (15, runs, centres), what owners put in, local taxes."""
     books, injected = np.zeros((15, *revenue.shape)), np.zeros_like(revenue)
+    local = np.zeros((len(revenue), prefectures))
     for r in range(len(revenue)):
         p, here = parameters[r], settled[r, 0]
         for c in range(len(kind)):
@@ -93,7 +103,8 @@ def books_kept(
                 hall_capital=halls,
                 injected=injected[r, c],
             )  # fmt: skip
-    return books, injected
+            local[r, place[c]] += local_part(p, books[VAT, r, c], books[INCOME_TAX, r, c])
+    return books, injected, local
 
 
 @equation

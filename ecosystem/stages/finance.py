@@ -14,32 +14,40 @@ from ecosystem.state.setting import Setting
 
 @dataclass(frozen=True)
 class Statement:
-    """What the income statement of a sector says, M¥ (runs, members)."""
+    """What the income statement of a sector says, M¥."""
 
-    value_added: Array  # gross
-    value_added_tax: Array
-    income_tax: Array
-    wages: Array
+    value_added: Array  # gross (runs, members)
+    wages: Array  # (runs, members)
+    taxes: Array  # on value added and on income (runs, members)
+    local_taxes: Array  # the part of them that stays in the province (runs, prefectures)
 
 
 def close_statements(
-    added: Array, wages: Array, deducted: Array, setting: Setting
+    sector: str, added: Array, wages: Array, deducted: Array, setting: Setting
 ) -> tuple[Statement, Array]:
     """Return the statement of a sector that pays its taxes here, and its profit after tax, M¥."""
-    vat, tax, profit = statements_closed(setting.parameters.of_run, added, wages, deducted)
-    return Statement(added, vat, tax, wages), profit
+    world = setting.world
+    taxes, local, profit = statements_closed(
+        setting.parameters.of_run, added, wages, deducted, getattr(world, sector).prefecture,
+        world.prefectures.count,
+    )  # fmt: skip
+    return Statement(added, wages, taxes, local), profit
 
 
 @kernel
-def statements_closed(parameters: Any, added: Array, wages: Array, deducted: Array) -> Array:
-    """Return value-added tax, income tax and profit of every member, (3, runs, members)."""
-    closed = np.zeros((3, *added.shape))
+def statements_closed(
+    parameters: Any, added: Array, wages: Array, deducted: Array, place: Any, prefectures: int
+) -> tuple[Array, Array, Array]:
+    """Return taxes by member, their local part by prefecture, and profit by member."""
+    taxes, profit = np.zeros_like(added), np.zeros_like(added)
+    local = np.zeros((len(added), prefectures))
     for r in range(len(added)):
-        for i in range(added.shape[1]):
-            closed[:, r, i] = close_statement(
-                parameters[r], added[r, i], wages[r, i], deducted[r, i]
-            )
-    return closed
+        p = parameters[r]
+        for i in range(len(place)):
+            vat, tax, profit[r, i] = close_statement(p, added[r, i], wages[r, i], deducted[r, i])
+            taxes[r, i] = vat + tax
+            local[r, place[i]] += local_part(p, vat, tax)
+    return taxes, local, profit
 
 
 @equation
@@ -55,6 +63,12 @@ def close_statement(
     before = added - wages - deducted - vat
     tax = p.income_tax * max(before, 0.0)
     return vat, tax, before - tax
+
+
+@equation
+def local_part(p: Any, value_added_tax: float, income_tax: float) -> float:
+    """Return what of taxes prefectures and province get, M¥."""
+    return p.vat_local_share * value_added_tax + p.income_tax_local_share * income_tax
 
 
 @equation

@@ -13,7 +13,7 @@ from ecosystem.maths.live import Live, of_run
 from ecosystem.stages.bills import BUYERS, Compute, compute_bills
 from ecosystem.stages.books import centre_books, centre_costs
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import Statement, close_statement, close_statements
+from ecosystem.stages.finance import Statement, close_statement, close_statements, local_part
 from ecosystem.stages.parks import adoption_outlay, adoption_support, adoption_wear, server_wear
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import park_energy, park_outlay
@@ -58,7 +58,7 @@ def centre_flows(
     p, built, supply = setting.parameters, quarter.investment, quarter.supply
     payers, received = settlement.payers, settlement.received
     costs = centre_costs(quarter, settlement, setting)
-    books, injected = centre_books(quarter, costs, received, setting)
+    books, injected, local_taxes = centre_books(quarter, costs, received, setting)
     at_home = safe_ratio(total(supply.to_centres), total(supply.orders))
     home, part = p.upkeep_home_share, 1 - readiness_part(setting)
     pay = ledger.add
@@ -86,7 +86,8 @@ def centre_flows(
     pay(Purpose.LOAN, "new loans", "bank", None, "centres", books.borrowed + books.overdraft)
     dividend_flows(ledger, books.dividend, setting)
     added = quarter.policy.local_settlement * books.surplus + costs.wages
-    return Statement(added, books.value_added_tax, books.income_tax, costs.wages), books
+    taxes = books.value_added_tax + books.income_tax
+    return Statement(added, costs.wages, taxes, local_taxes), books
 
 
 def by_owner(values: Array, setting: Setting) -> tuple[Array, Array, Array]:
@@ -130,7 +131,9 @@ def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
     added = sales - bought - inputs - power - charges_due("makers", quarter, setting)
-    result, profit = close_statements(added, wages, contracts + interest + wear, setting)
+    result, profit = close_statements(
+        "makers", added, wages, contracts + interest + wear, setting
+    )
     left = m.cash + profit + wear - supply.investment
     dividend = p.payout * np.maximum(np.minimum(profit, left), 0)
     ledger.add(Purpose.SALE, "inputs bought outside", "makers", inputs, "world")
@@ -169,96 +172,91 @@ def contract_flow(ledger: Ledger, payer: str, paid: Array, setting: Setting) -> 
 
 
 def firm_flows(ledger: Ledger, quarter: Quarter, compute: Compute, setting: Setting) -> Statement:
-    """List what AI firms pay and receive beside compute, births included."""
-    p, place, state = setting.parameters, setting.world.firms.prefecture, quarter.state
-    f, business, innovation = state.firms, quarter.business, quarter.innovation
-    wages, contracts, bought, interest, dividend, added, vat, tax = statements_of_firms(
-        p.of_run, f, f.live, business.sales, compute.here["firms"], compute.there["firms"],
-        compute.vouchers["firms"], charges_due("firms", quarter, setting),
+    """List what AI firms receive, and what they pay beside compute, births included."""
+    state, business, world = quarter.state, quarter.business, setting.world
+    innovation, firms = quarter.innovation, world.firms
+    lines, local = statements_of_firms(
+        setting.parameters.of_run, state.firms, state.firms.live, business.newborn, business.sales,
+        safe_ratio(business.local_pool, business.pool), compute.here["firms"],
+        compute.there["firms"], compute.vouchers["firms"], charges_due("firms", quarter, setting),
         innovation.research_spending, innovation.grants, quarter.labour.staff, state.society.wage,
-        place,
+        firms.domain, firms.prefecture, world.prefectures.count,
     )  # fmt: skip
-    service_flows(ledger, quarter, setting)
-    ledger.add(Purpose.WAGE, "wages", "firms", wages, "households")
-    contract_flow(ledger, "firms", contracts, setting)
-    ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world")
-    ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank")
-    ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households")
-    founding = p.founding_capital * business.born
-    ledger.add(Purpose.EQUITY, "equity", "households", None, "firms", founding)
-    return Statement(added, vat, tax, wages)
+    to_state, to_parks, outside, wages, contracts, bought, interest, dividend = lines[:8]
+    founding, net, added, taxes = lines[8:]
+    with ledger.at_once("firms", net):
+        province = province_alone(world.prefectures.count)
+        for buyer, got, weight in (
+            ("government", to_state, province),
+            ("parks", to_parks, world.parks.output),
+        ):
+            paid = split_evenly(total(got), weight)
+            ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", got)
+        ledger.add(Purpose.SALE, "AI services", "world", None, "firms", outside)
+        ledger.add(Purpose.WAGE, "wages", "firms", wages, "households")
+        contract_flow(ledger, "firms", contracts, setting)
+        ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world")
+        ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank")
+        ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households")
+        ledger.add(Purpose.EQUITY, "equity", "households", None, "firms", founding)
+    return Statement(added, wages, taxes, local)
 
 
 @kernel
 def statements_of_firms(
-    parameters: Any, firms: Firms, live: Live, sales: Array, here: Array, there: Array,
-    vouchers: Array, charges: Array, research: Array, grants: Array, staff: Array, wage: Array,
-    place: Any,
-) -> Array:  # fmt: skip
-    """Return the `firm_statement` of every firm, (8, runs, slots); compute is bought on three."""
-    lines = np.empty((8, *sales.shape))
+    parameters: Any, firms: Firms, live: Live, newborn: Live, sales: Array, local_market: Array,
+    here: Array, there: Array, vouchers: Array, charges: Array, research: Array, grants: Array,
+    staff: Array, wage: Array, domain: Any, place: Any, prefectures: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return the lines of every firm's quarter, M¥ (12, runs, slots), and their local taxes.
+
+    Sales to the province, to parks and outside, wages, research contracts, other purchases for
+    research, interest, dividend, founding capital; all these receipts less payments; value added,
+    taxes. `local_market` is the part of each domain's market that is here, (runs, domains).
+    """
+    lines, local = np.empty((12, *sales.shape)), np.zeros((len(sales), prefectures))
     for r in range(len(sales)):
-        lines[:, r] = 0  # here, not above, so that the row is at hand
+        p = parameters[r]
+        lines[:, r] = 0  # here, not for all runs at once, so that the row is at hand
         for f in of_run(live, r):
-            compute = here[r, f] - vouchers[r, f] + there[r, f]
+            at_home = sales[r, f] * local_market[r, domain[f]]
+            to_state = p.deployment_government_share * at_home
             wages = staff[r, f] * wage[r, place[f]] / 1000
-            lines[:, r, f] = firm_statement(
-                parameters[r], firms.cash[r, f], sales[r, f], compute, charges[r, f],
-                research[r, f], grants[r, f], wages,
+            compute = here[r, f] - vouchers[r, f] + there[r, f]
+            contracts, bought, interest, dividend, added, vat, tax = firm_statement(
+                p, firms.cash[r, f], sales[r, f], compute, charges[r, f], research[r, f],
+                grants[r, f], wages,
             )  # fmt: skip
-    return lines
+            net = sales[r, f] - wages - contracts - bought - interest - dividend
+            lines[:, r, f] = (
+                to_state, at_home - to_state, sales[r, f] - at_home, wages, contracts, bought,
+                interest, dividend, 0.0, net, added, vat + tax,
+            )  # fmt: skip
+            local[r, place[f]] += local_part(p, vat, tax)
+        for f in of_run(newborn, r):
+            lines[8, r, f] = p.founding_capital
+            lines[9, r, f] += p.founding_capital
+    return lines, local
 
 
 @equation
 def firm_statement(
     p: Any, cash: float, sales: float, compute: float, charges: float, research: float,
     grants: float, wages: float,
-) -> tuple[float, float, float, float, float, float, float, float]:  # fmt: skip
+) -> tuple[float, float, float, float, float, float, float]:  # fmt: skip
     """Return what a firm pays and earns in a quarter, M¥.
 
-    Wages, research contracts, other purchases for research, interest, dividend, value added, its
-    tax, income tax. A dividend is paid out of profit and of what is above the reserve.
+    Research contracts, other purchases for research, interest, dividend, value added, its tax,
+    income tax. A dividend is paid out of profit and of what is above the reserve.
     """
-    bought = p.research_purchase_share * (research + grants)
-    contracts = p.research_contract_share * bought
+    purchases = p.research_purchase_share * (research + grants)
+    contracts = p.research_contract_share * purchases
     interest = p.interest_rate / 4 * max(-cash, 0.0)
-    added = sales - compute - bought - charges
+    added = sales - compute - purchases - charges
     vat, tax, profit = close_statement(p, added, wages, interest - grants)
     spare = cash + profit - p.reserve_quarters * (wages + compute)
     dividend = p.payout * max(min(profit, spare), 0.0)
-    return wages, contracts, bought - contracts, interest, dividend, added, vat, tax
-
-
-def service_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
-    """List sales of AI services to the province, to parks and to the market outside."""
-    business, world, live = quarter.business, setting.world, quarter.state.firms.live
-    local = safe_ratio(business.local_pool, business.pool)
-    to_state, to_parks, outside = services_sold(
-        setting.parameters.of_run, live, business.sales, local, world.firms.domain
-    )
-    province = province_alone(world.prefectures.count)
-    for buyer, got, weight in (
-        ("government", to_state, province),
-        ("parks", to_parks, world.parks.output),
-    ):
-        paid = split_evenly(total(got), weight)
-        ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", got)
-    ledger.add(Purpose.SALE, "AI services", "world", None, "firms", outside)
-
-
-@kernel
-def services_sold(parameters: Any, live: Live, sales: Array, local: Array, domain: Any) -> Array:
-    """Return sales to the province, to parks and outside, M¥ (3, runs, slots).
-
-    `local` is the part of a domain's market that is here, (runs, domains).
-    """
-    sold = np.empty((3, *sales.shape))
-    for r in range(len(sales)):
-        sold[:, r], by_state = 0, parameters[r].deployment_government_share
-        for f in of_run(live, r):
-            at_home = sales[r, f] * local[r, domain[f]]
-            sold[:, r, f] = by_state * at_home, (1 - by_state) * at_home, sales[r, f] - at_home
-    return sold
+    return contracts, purchases - contracts, interest, dividend, added, vat, tax
 
 
 def wind_up(ledger: Ledger, quarter: Quarter) -> None:
@@ -297,7 +295,7 @@ def park_flows(
     support = granted + adoption_support(quarter, setting)  # the programme pays it, see below
     bought = quarter.state.parks.cash - ledger.balance["parks"]  # compute, net, and AI services
     added = output - goods - power - bought - charges_due("parks", quarter, setting)
-    result, profit = close_statements(added, wages, wear, setting)
+    result, profit = close_statements("parks", added, wages, wear, setting)
     dividend = p.park_payout * np.maximum(profit + wear - servers - adoption + support, 0)
     ledger.add(Purpose.SALE, "manufactures sold", "world", None, "parks", output)
     ledger.add(Purpose.SALE, "inputs bought outside", "parks", goods, "world")
@@ -367,32 +365,10 @@ def tax_flows(ledger: Ledger, results: dict[str, Statement], setting: Setting) -
     """List taxes; the local part goes to the payer's prefecture and to the province."""
     share = setting.parameters.prefecture_tax_share
     for sector, result in results.items():
-        paid, whole, local = taxes_paid(
-            setting.parameters.of_run, result.value_added_tax, result.income_tax,
-            getattr(setting.world, sector).prefecture, setting.world.prefectures.count,
-        )  # fmt: skip
-        province = total(local)
-        got = by_level(whole - province, (1 - share) * province, share * local)
-        ledger.add(Purpose.TAX, "taxes", sector, paid, "government", got)
-
-
-@kernel
-def taxes_paid(
-    parameters: Any, added: Array, income: Array, place: Any, prefectures: int
-) -> tuple[Array, Array, Array]:
-    """Return taxes by payer, their sum (runs, 1), and the local part by prefecture, M¥."""
-    paid, runs = np.zeros_like(added), len(added)
-    whole, local = np.zeros((runs, 1)), np.zeros((runs, prefectures))
-    for r in range(runs):
-        p = parameters[r]
-        for i in range(added.shape[1]):
-            paid[r, i] = added[r, i] + income[r, i]
-            if paid[r, i] > 0:
-                whole[r, 0] += paid[r, i]
-                local[r, place[i]] += (
-                    p.vat_local_share * added[r, i] + p.income_tax_local_share * income[r, i]
-                )
-    return paid, whole, local
+        local = total(result.local_taxes)
+        nation, province = total(result.taxes) - local, (1 - share) * local
+        got = by_level(nation, province, share * result.local_taxes)
+        ledger.add(Purpose.TAX, "taxes", sector, result.taxes, "government", got)
 
 
 def generation_flows(ledger: Ledger, setting: Setting) -> None:
