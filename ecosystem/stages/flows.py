@@ -37,12 +37,12 @@ def compute_flows(
     """List sales of compute and vouchers."""
     income = quarter.market.revenue
     bought = compute_bills(quarter, settlement, setting)
-    from_outside = split_evenly(bought.exports, income)
+    part = safe_ratio(income, total(income))
+    from_outside = bought.exports * part
     ledger.add(Purpose.SALE, "compute exports", "world", bought.exports, "centres", from_outside)
     for sector in BUYERS:
         here, there = bought.here[sector], bought.there[sector]
-        sold = split_evenly(total(here), income)
-        ledger.add(Purpose.SALE, "compute local use", sector, here, "centres", sold)
+        ledger.add(Purpose.SALE, "compute local use", sector, here, "centres", total(here) * part)
         ledger.add(Purpose.SALE, "compute imports", sector, there, "world")
     voucher = settlement.payers["compute_voucher"]
     for sector, got in bought.vouchers.items():
@@ -93,15 +93,32 @@ def centre_flows(
 def by_owner(values: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return values of centres that households own, that the state owns, and by government.
 
-    The nation stands behind telecom operators, the prefecture behind local state firms.
     (runs, centres) twice and (runs, prefectures + 2).
     """
-    centres, owners = setting.world.centres, setting.world.owners
-    national = values * (centres.owner == owners.index("telecom"))
-    local = values * (centres.owner == owners.index("local_soe"))
-    whole = total(national)
-    governments = by_level(whole, np.zeros_like(whole), centres.sum(local, "prefecture"))
-    return values - national - local, national + local, governments
+    world = setting.world
+    telecom, local = world.owners.index("telecom"), world.owners.index("local_soe")
+    owner, place = world.centres.owner, world.centres.prefecture
+    return split_by_owner(values, owner, telecom, local, place, world.prefectures.count)
+
+
+@kernel
+def split_by_owner(
+    values: Array, owner: Any, telecom: int, local: int, place: Any, prefectures: int
+) -> tuple[Array, Array, Array]:
+    """Return values of private centres, of state centres, and by government.
+
+    The nation stands behind telecom operators, the prefecture behind local state firms.
+    """
+    private, public = np.zeros_like(values), np.zeros_like(values)
+    governments = np.zeros((len(values), prefectures + 2))
+    for r in range(len(values)):
+        for c in range(len(owner)):
+            if owner[c] == telecom or owner[c] == local:
+                public[r, c] = values[r, c]
+                governments[r, place[c] if owner[c] == local else -1] += values[r, c]
+            else:
+                private[r, c] = values[r, c]
+    return private, public, governments
 
 
 def dividend_flows(ledger: Ledger, paid: Array, setting: Setting) -> None:
@@ -175,7 +192,7 @@ def firm_flows(ledger: Ledger, quarter: Quarter, compute: Compute, setting: Sett
     """List what AI firms receive, and what they pay beside compute, births included."""
     state, business, world = quarter.state, quarter.business, setting.world
     innovation, firms = quarter.innovation, world.firms
-    lines, local = statements_of_firms(
+    lines, sums, local = statements_of_firms(
         setting.parameters.of_run, state.firms, state.firms.live, business.newborn, business.sales,
         safe_ratio(business.local_pool, business.pool), compute.here["firms"],
         compute.there["firms"], compute.vouchers["firms"], charges_due("firms", quarter, setting),
@@ -192,13 +209,13 @@ def firm_flows(ledger: Ledger, quarter: Quarter, compute: Compute, setting: Sett
         ):
             paid = split_evenly(total(got), weight)
             ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", got)
-        ledger.add(Purpose.SALE, "AI services", "world", None, "firms", outside)
-        ledger.add(Purpose.WAGE, "wages", "firms", wages, "households")
+        ledger.add(Purpose.SALE, "AI services", "world", sums[2], "firms", outside)
+        ledger.add(Purpose.WAGE, "wages", "firms", wages, "households", sums[3])
         contract_flow(ledger, "firms", contracts, setting)
-        ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world")
-        ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank")
-        ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households")
-        ledger.add(Purpose.EQUITY, "equity", "households", None, "firms", founding)
+        ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world", sums[5])
+        ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank", sums[6])
+        ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households", sums[7])
+        ledger.add(Purpose.EQUITY, "equity", "households", sums[8], "firms", founding)
     return Statement(added, wages, taxes, local)
 
 
@@ -207,14 +224,15 @@ def statements_of_firms(
     parameters: Any, firms: Firms, live: Live, newborn: Live, sales: Array, local_market: Array,
     here: Array, there: Array, vouchers: Array, charges: Array, research: Array, grants: Array,
     staff: Array, wage: Array, domain: Any, place: Any, prefectures: int,
-) -> tuple[Array, Array]:  # fmt: skip
+) -> tuple[Array, Array, Array]:  # fmt: skip
     """Return the lines of every firm's quarter, M¥ (12, runs, slots), and their local taxes.
 
     Sales to the province, to parks and outside, wages, research contracts, other purchases for
     research, interest, dividend, founding capital; all these receipts less payments; value added,
     taxes. `local_market` is the part of each domain's market that is here, (runs, domains).
     """
-    lines, local = np.empty((12, *sales.shape)), np.zeros((len(sales), prefectures))
+    lines, sums = np.empty((12, *sales.shape)), np.zeros((12, len(sales), 1))
+    local = np.zeros((len(sales), prefectures))
     for r in range(len(sales)):
         p = parameters[r]
         lines[:, r] = 0  # here, not for all runs at once, so that the row is at hand
@@ -228,15 +246,18 @@ def statements_of_firms(
                 grants[r, f], wages,
             )  # fmt: skip
             net = sales[r, f] - wages - contracts - bought - interest - dividend
-            lines[:, r, f] = (
+            for i, value in enumerate((
                 to_state, at_home - to_state, sales[r, f] - at_home, wages, contracts, bought,
                 interest, dividend, 0.0, net, added, vat + tax,
-            )  # fmt: skip
+            )):  # fmt: skip
+                lines[i, r, f] = value
+                sums[i, r, 0] += value
             local[r, place[f]] += local_part(p, vat, tax)
         for f in of_run(newborn, r):
             lines[8, r, f] = p.founding_capital
             lines[9, r, f] += p.founding_capital
-    return lines, local
+            sums[8, r, 0] += p.founding_capital
+    return lines, sums, local
 
 
 @equation
@@ -262,21 +283,27 @@ def firm_statement(
 def wind_up(ledger: Ledger, quarter: Quarter) -> None:
     """Close the accounts of firms that exit: owners take what is left, the bank bears debts."""
     live, exits = quarter.state.firms.live, quarter.business.exits
-    left, debt = balances_closed(live, exits, ledger.balance["firms"])
-    ledger.add(Purpose.DIVIDEND, "dividends", "firms", left, "households")
-    ledger.add(Purpose.WRITE_OFF, "loans written off", "bank", None, "firms", debt)
+    closed, sums = balances_closed(live, exits, ledger.balance["firms"])
+    left, debt, net = closed
+    with ledger.at_once("firms", net):
+        ledger.add(Purpose.DIVIDEND, "dividends", "firms", left, "households", sums[0])
+        ledger.add(Purpose.WRITE_OFF, "loans written off", "bank", sums[1], "firms", debt)
 
 
 @kernel
-def balances_closed(live: Live, exits: Array, balance: Array) -> Array:
-    """Return the deposits and the debts of firms that exit, M¥ (2, runs, slots)."""
-    closed = np.empty((2, *balance.shape))
+def balances_closed(live: Live, exits: Array, balance: Array) -> tuple[Array, Array]:
+    """Return deposits and debts of firms that exit, M¥, and debts less deposits; their sums.
+
+    (3, runs, slots) and (3, runs, 1).
+    """
+    closed, sums = np.empty((3, *balance.shape)), np.zeros((3, len(balance), 1))
     for r in range(len(balance)):
         closed[:, r] = 0
         for f in of_run(live, r):
             if exits[r, f]:
-                closed[:, r, f] = max(balance[r, f], 0.0), max(-balance[r, f], 0.0)
-    return closed
+                closed[:, r, f] = max(balance[r, f], 0.0), max(-balance[r, f], 0.0), -balance[r, f]
+                sums[:, r, 0] += closed[:, r, f]
+    return closed, sums
 
 
 def park_flows(
@@ -343,7 +370,8 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     payer = by_level(levels[:, [0]], levels[:, [1]], policy.prefecture_paid)
     extra = policy.fiscal_extra
     loop = by_level(0 * extra, extra, np.zeros_like(policy.prefecture_paid))
-    granted = total(innovation.grants) + total(innovation.university_grants)
+    to_firms = total(innovation.grants)
+    granted = to_firms + total(innovation.university_grants)
     loop_grants = setting.parameters.fiscal_loop_grant_share * extra
     support = adoption_support(quarter, setting)
     in_programmes = safe_ratio(granted - loop_grants, total(payer))
@@ -351,7 +379,7 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     in_loop = safe_ratio(loop_grants, extra)
     grants = payer * in_programmes + loop * in_loop
     rest = payer * (1 - in_programmes - to_parks) + loop * (1 - in_loop)
-    firms = safe_ratio(total(innovation.grants), granted)
+    firms = safe_ratio(to_firms, granted)
     for part, sector, got in (
         (firms, "firms", innovation.grants),
         (1 - firms, "universities", innovation.university_grants),
