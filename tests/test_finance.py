@@ -20,6 +20,7 @@ Three things make the statement exact:
 """
 
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -32,13 +33,31 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.stages.drivers import drive
-from ecosystem.stages.finance import Rates, equity, keep_books, renew_assets
+from ecosystem.stages.finance import equity, keep_books, renew_assets
 from ecosystem.stages.investment import invest
 from ecosystem.stages.location import full_cost
-from ecosystem.state.records import Books, Quarter
+from ecosystem.state.records import Books, Quarter, RealAssets
 from ecosystem.state.setting import Setting
 
 MOMENTS = (20, 40, 60)
+
+
+def kept(rates: "Rates", **values: float) -> Books:
+    """Return the books of one centre, numbers in place of arrays."""
+    lines: Any = keep_books(rates, **values)
+    return Books(*lines)
+
+
+class Rates(NamedTuple):
+    """The parameters that the books of a centre read."""
+
+    loan_share: float
+    interest_rate: float
+    hall_depreciation: float
+    value_added_tax: float
+    income_tax: float
+    payout: float
+    reserve_quarters: float
 
 
 @dataclass(frozen=True)
@@ -62,20 +81,21 @@ class Centre:
     owners_pay: bool = False  # for what no loan covers, out of the centre's deposits first
 
     def rates(self) -> Rates:
-        """Return the rates of a quarter."""
-        decline = self.wear + np.log(2) / self.halving / 4
-        values = {
-            "local_settlement": self.local_settlement,
-            "loan_share": self.loan_share,
-            "interest": self.interest / 4,
-            "server_decline": decline,
-            "hall_decline": decline,
-            "value_added_tax": self.value_added_tax,
-            "income_tax": self.income_tax,
-            "payout": self.payout,
-            "reserve_quarters": 2.0,
-        }
-        return Rates(**{name: np.array([value]) for name, value in values.items()})
+        """Return the parameters of a run."""
+        return Rates(
+            loan_share=self.loan_share,
+            interest_rate=self.interest,
+            hall_depreciation=self.decline,
+            value_added_tax=self.value_added_tax,
+            income_tax=self.income_tax,
+            payout=self.payout,
+            reserve_quarters=2.0,
+        )
+
+    @property
+    def decline(self) -> float:
+        """Return by how much the book value of servers falls in a quarter."""
+        return self.wear + float(np.log(2)) / self.halving / 4
 
     def break_even(self) -> float:
         """Return the use at which the income of the centre just covers its full cost."""
@@ -90,10 +110,10 @@ class Centre:
         )
         return float(use[0])
 
-    def paid_in(self, capital: Array, cash: Array) -> Array:
+    def paid_in(self, capital: float, cash: float) -> float:
         """Return what owners put in for a project; see `books.owners_equity`."""
         own = (1 - self.loan_share) * self.local_settlement * capital
-        return self.owners_pay * np.maximum(own - np.maximum(cash, 0), 0)
+        return self.owners_pay * max(own - max(cash, 0), 0)
 
     def run(self, use: float, until: int = max(MOMENTS)) -> list[Books]:
         """Buy the centre in quarter 0 with an empty account and follow it: books by quarter."""
@@ -102,9 +122,12 @@ class Centre:
     def follow(self, use: float, until: int = max(MOMENTS)) -> list[tuple[Books, float]]:
         """Return the same, each with what owners put in, M¥."""
         rates = self.rates()
-        none, whole = np.zeros(1), np.array([self.cost * self.size])
+        none, whole = 0.0, self.cost * self.size
         injected = self.paid_in(whole, none)
-        books = keep_books(
+        books = kept(
+            rates,
+            settled=self.local_settlement,
+            decline=self.decline,
             cash=none,
             loan=none,
             book_servers=none,
@@ -113,11 +136,10 @@ class Centre:
             costs=none,
             server_capital=whole,
             hall_capital=none,
-            scrapped_share=none,
+            scrapped=none,
             injected=injected,
-            rates=rates,
         )
-        history = [(books, float(injected[0]))]
+        history = [(books, injected)]
         size = self.size
         for t in range(until):
             fallen = 2 ** (-t / 4 / self.halving)
@@ -125,30 +147,31 @@ class Centre:
             order = (self.size - after) * self.replaces
             upkeep = self.upkeep * self.cost * size / 4
             sold = use * size * HOURS / 1e6
-            capital = np.array([fallen * self.cost * order])
-            injected = self.paid_in(capital, books.cash)
-            books = keep_books(
+            capital = fallen * self.cost * order
+            injected = self.paid_in(capital, float(books.cash))
+            books = kept(
+                rates,
+                settled=self.local_settlement,
+                decline=self.decline,
                 cash=books.cash,
                 loan=books.loan,
                 book_servers=books.book_servers,
                 book_halls=books.book_halls,
-                income=np.array([fallen * self.price * sold]),
-                costs=np.array([fallen * (self.power * sold + upkeep)]),
+                income=fallen * self.price * sold,
+                costs=fallen * (self.power * sold + upkeep),
                 server_capital=capital,
                 hall_capital=none,
-                scrapped_share=none,
+                scrapped=none,
                 injected=injected,
-                rates=rates,
             )
-            history.append((books, float(injected[0])))
+            history.append((books, injected))
             size = after + order
         return history
 
     def equity(self, use: float) -> list[float]:
         """Return equity after 0, 1, ... quarters, M¥."""
-        share = np.array([self.local_settlement])
         return [
-            float(equity(b.cash, b.book_servers + b.book_halls, b.loan, share)[0])
+            equity(b.cash, b.book_servers + b.book_halls, b.loan, self.local_settlement)
             for b in self.run(use)
         ]
 
@@ -156,7 +179,7 @@ class Centre:
         """Return equity and dividends less what owners put in, each at the bank's rate, M¥."""
         passed, stakes, rate = 0.0, [], 1 + self.interest / 4
         for worth, (books, injected) in zip(self.equity(use), self.follow(use), strict=True):
-            passed = passed * rate + float(books.dividend[0]) - injected
+            passed = passed * rate + float(books.dividend) - injected
             stakes.append(worth + passed)
         return stakes
 
@@ -224,13 +247,8 @@ def test_the_tax_on_surplus_is_part_of_the_full_cost() -> None:
 
 def test_one_quarter_by_hand() -> None:
     """A centre with cash 30, loan 40 and book 120 earns 30, buys for 10 and cuts a tenth."""
-    one = {name: np.array([value]) for name, value in QUARTER_BY_HAND.items()}
-    rates = replace(
-        Centre(local_settlement=0.5, loan_share=0.6).rates(),
-        server_decline=np.array([0.06]),
-        hall_decline=np.array([0.01]),
-    )
-    books = keep_books(**one, rates=rates)
+    rates = Centre(loan_share=0.6).rates()._replace(hall_depreciation=0.01)
+    books = kept(rates, settled=0.5, decline=0.06, **QUARTER_BY_HAND)
     expected = {
         "surplus": 30.0,
         "headquarters_take": 15.0,
@@ -261,21 +279,18 @@ QUARTER_BY_HAND = {
     "costs": 10.0,
     "server_capital": 8.0,
     "hall_capital": 2.0,
-    "scrapped_share": 0.1,
+    "scrapped": 0.1,
     "injected": 0.0,
 }
 
 
 def test_real_assets_by_hand() -> None:
     """Servers cost twice their trend: 44 M¥ buy 22, and what wears out is dear to replace."""
-    rates = replace(
-        Centre().rates(), server_decline=np.array([0.06]), hall_decline=np.array([0.01])
-    )
-    values = {
-        "servers": 100.0, "halls": 20.0, "server_outlay": 44.0, "hall_outlay": 3.0,
-        "server_price": 2.0, "scrapped_share": 0.1,
-    }  # fmt: skip
-    assets = renew_assets(**{k: np.array([v]) for k, v in values.items()}, rates=rates)
+    rates = Centre().rates()._replace(hall_depreciation=0.01)
+    assets = RealAssets(*renew_assets(
+        rates, decline=0.06, scrapped=0.1, servers=100.0, halls=20.0, server_outlay=44.0,
+        hall_outlay=3.0, server_price=2.0,
+    ))  # fmt: skip
     np.testing.assert_allclose(assets.servers, 100 * 0.94 * 0.9 + 22)
     np.testing.assert_allclose(assets.halls, 20 * 0.99 + 3)
     np.testing.assert_allclose(assets.wear, 2 * 6 + 0.2)
@@ -299,7 +314,7 @@ def test_headquarters_share_scales_the_local_books_and_nothing_else(
     centre = replace(centre, payout=0.0)
     one, two = (replace(centre, local_settlement=s).run(use) for s in (0.3, other))
     for left, right in zip(one, two, strict=True):
-        if left.surplus[0] < 0:
+        if left.surplus < 0:
             break
         for name in ("interest", "value_added_tax", "income_tax", "loan", "cash", "borrowed"):
             scaled = getattr(left, name) / 0.3 * other
@@ -334,9 +349,11 @@ def test_a_yuan_goes_somewhere(centre: Centre, use: float) -> None:
         np.testing.assert_allclose(books.cash, cash, atol=1e-9)
         loan = before.loan + books.borrowed + books.overdraft - books.repayment
         np.testing.assert_allclose(books.loan, loan, atol=1e-9)
-        np.testing.assert_allclose(books.interest, rates.interest * before.loan, atol=1e-12)
-        assert (books.cash >= 0).all()
-        assert (books.dividend * books.overdraft == 0).all()
+        np.testing.assert_allclose(
+            books.interest, rates.interest_rate / 4 * before.loan, atol=1e-12
+        )
+        assert books.cash >= 0
+        assert books.dividend * books.overdraft == 0
         gross = books.surplus - books.headquarters_take
         np.testing.assert_array_less(books.headquarters_take, np.maximum(books.surplus, 0) + 1e-12)
         assert (gross <= np.maximum(centre.local_settlement * books.surplus, 0) + 1e-9).all()

@@ -114,7 +114,8 @@ def eligible_bills(
 ) -> dict[str, Array]:
     """Return the bills for which vouchers of a column can be claimed, by sector (runs, members).
 
-    They are among those paid `here`. Where users of some places are named, the provincial government and users elsewhere are none.
+    They are among those paid `here`. Where users of some places are named, the provincial
+    government and users elsewhere are none.
     """
     world, p = setting.world, setting.parameters
     text = setting.schedule.columns[column].users

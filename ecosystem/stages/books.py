@@ -19,7 +19,6 @@ from ecosystem.state.records import Books, Investment, Quarter, RealAssets, Sett
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Centres
 
-
 LINES = [field.name for field in fields(Books)]
 VAT, INCOME_TAX = LINES.index("value_added_tax"), LINES.index("income_tax")
 

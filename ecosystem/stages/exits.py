@@ -9,8 +9,7 @@ import numpy as np
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.compiled import equation, kernel
-from ecosystem.maths.scalars import ratio
-from ecosystem.stages.finance import equity
+from ecosystem.stages.finance import worth
 from ecosystem.state.records import Books, Exits, Investment, Quarter, RealAssets
 from ecosystem.state.setting import Setting
 
@@ -40,7 +39,8 @@ def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Se
     goods, server_pipeline, halls_pipeline = hand_over(
         p, over, quarter.investment, books, assets, centres.cell, centres.cell_start
     )
-    servers, power, pue, real_servers, book_servers, halls, nameplate, real_halls, book_halls = goods
+    servers, power, pue, real_servers, book_servers = goods[:5]
+    halls, nameplate, real_halls, book_halls = goods[5:]
     received, paid, repaid, left_over, overdraft, loan, written_off, insolvent = settle_debts(
         p, over, books, book_servers + book_halls, quarter.policy.local_settlement,
         state.insolvent, centres.cell, centres.cell_start,
@@ -89,7 +89,9 @@ def taken_over(
     """Return shares of heirs, and whose halls and servers are taken over, (3, runs, centres)."""
     over = np.zeros((3, *left.shape))
     for r in range(len(left)):
-        for c in np.flatnonzero(left[r]):
+        for c in range(len(cell)):
+            if not left[r, c]:
+                continue
             first, last = bounds(cell[c], start, len(cell))
             stay = 0.0
             for other in range(first, last):
@@ -136,16 +138,27 @@ def hand_over(
     server_pipeline, halls_pipeline = built.server_pipeline.copy(), built.halls_pipeline.copy()
     for r in range(len(built.servers)):
         recovered = parameters[r].recovery_share
-        goods[0, r], goods[3, r] = built.servers[r], assets.servers[r]
-        goods[1, r] = built.servers[r] * built.power[r]
-        goods[2, r] = built.servers[r] * built.pue[r]
-        goods[4, r], goods[5, r] = books.book_servers[r], built.halls[r]
-        goods[6, r], goods[7, r], goods[8, r] = built.nameplate[r], assets.halls[r], books.book_halls[r]
-        for c in np.flatnonzero(over.left[r]):
+        goods[0, r] = built.servers[r]
+        goods[1, r], goods[2, r] = built.power[r] * goods[0, r], built.pue[r] * goods[0, r]
+        goods[3, r], goods[4, r] = assets.servers[r], books.book_servers[r]
+        goods[5, r], goods[6, r] = built.halls[r], built.nameplate[r]
+        goods[7, r], goods[8, r] = assets.halls[r], books.book_halls[r]
+        for c in range(len(cell)):
+            if not over.left[r, c]:
+                continue
             first, last = bounds(cell[c], start, len(cell))
             heir, servers, halls = over.heir[r], over.servers[r, c], over.halls[r, c]
-            parts = (servers, servers, servers, servers, servers * recovered,
-                     halls, halls, halls, halls * recovered)
+            parts = (
+                servers,
+                servers,
+                servers,
+                servers,
+                servers * recovered,
+                halls,
+                halls,
+                halls,
+                halls * recovered,
+            )
             for i in range(len(parts)):
                 pass_on(goods[i, r], c, parts[i], heir, first, last)
             for lag in server_pipeline[r]:
@@ -182,7 +195,9 @@ def settle_debts(
     lines = np.zeros((8, *book.shape))
     for r in range(len(book)):
         left, received, paid = over.left[r], lines[0, r], lines[1, r]
-        for c in np.flatnonzero(left):
+        for c in range(len(cell)):
+            if not left[c]:
+                continue
             first, last = bounds(cell[c], start, len(cell))
             halls, servers = over.halls[r, c], over.servers[r, c]
             worth = books.book_servers[r, c] * servers + books.book_halls[r, c] * halls
@@ -212,7 +227,7 @@ def closing(
     repaid = left * min(loan, max(cash, 0.0))
     left_over, written_off = left * max(cash, 0.0) - repaid, left * loan - repaid
     owed = (loan + overdraft) * stays
-    own = equity((cash + overdraft) * stays, book, owed, settled)
+    own = worth((cash + overdraft) * stays, book, owed, settled)
     default = own < -YUAN and borrowed > YUAN
     quarters = (insolvent + 1) * stays if default else 0.0
     return repaid, left_over, overdraft, owed, written_off, quarters

@@ -71,10 +71,15 @@ def local_part(p: Any, value_added_tax: float, income_tax: float) -> float:
     return p.vat_local_share * value_added_tax + p.income_tax_local_share * income_tax
 
 
-@equation
-def equity(cash: float, book: float, loan: float, settled: float) -> float:
-    """Return what a centre is worth to its local owners, E = cash + local share * book - loan."""
+def equity(cash: Any, book: Any, loan: Any, settled: Any) -> Any:
+    """Return what a centre is worth to its local owners, E = cash + local share * book - loan.
+
+    Of numbers, or of arrays of centres.
+    """
     return cash + settled * book - loan
+
+
+worth = equation(equity)
 
 
 @equation

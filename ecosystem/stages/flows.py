@@ -148,9 +148,7 @@ def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
     added = sales - bought - inputs - power - charges_due("makers", quarter, setting)
-    result, profit = close_statements(
-        "makers", added, wages, contracts + interest + wear, setting
-    )
+    result, profit = close_statements("makers", added, wages, contracts + interest + wear, setting)
     left = m.cash + profit + wear - supply.investment
     dividend = p.payout * np.maximum(np.minimum(profit, left), 0)
     ledger.add(Purpose.SALE, "inputs bought outside", "makers", inputs, "world")
