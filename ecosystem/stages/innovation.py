@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, expm1, log
+from typing import Any
 
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import power, spread
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import poisson_count, ratio
 from ecosystem.stages.columns import column_area
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import adoption_bought
@@ -25,21 +30,17 @@ def innovate(
 ) -> Innovation:
     """Return the quarter's research, learning and adoption; docs/model.md, S5."""
     state, policy = quarter.state, quarter.policy
-    p, world, f = setting.parameters, setting.world, state.firms
-    cell = world.firms.cell
+    p, f = setting.parameters, state.firms
     pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
     frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
     grants, university_grants = research_grants(quarter, setting)
     own = setting.rules.spend_on_research(quarter, setting)
-    effort = own + (1 + p.research_additionality) * grants
     partners = partner_knowledge(quarter, frontier, setting)
     compute = usable_compute(quarter, setting)
-    patents = invent(quarter, effort, compute, partners, setting)
-    gap = np.maximum(spread(partners.external, cell) - f.knowledge, 0)
-    absorptive = -np.expm1(-f.research / p.absorption_scale)
-    learning = spread(partners.intensity, cell) * absorptive
-    absorbed = learning * gap * np.exp(-gap / p.cognitive_distance)
-    gain = towards_frontier(p.knowledge_per_patent * patents + absorbed, f.knowledge, frontier)
+    patents, research = invent(quarter, own, grants, compute, partners, setting)
+    absorptive, knowledge = learn(
+        p.of_run, f, f.live, patents, partners, frontier, setting.world.firms.cell
+    )
     quality = algorithm_quality(quarter, setting)
     affordable = affordability(quarter, setting)
     deployed, relative = deploy(quarter, affordable, quality, setting)
@@ -52,8 +53,8 @@ def innovate(
         patents=patents,
         collaboration=partners.intensity.reshape(deployed.shape),
         absorptive=absorptive,
-        knowledge_next=f.active * (f.knowledge * (1 - p.knowledge_depreciation) + gain),
-        research_next=f.active * (f.research * (1 - p.research_depreciation) + effort),
+        knowledge_next=knowledge,
+        research_next=research,
         university_knowledge_next=teach(quarter, partners, patents, frontier, setting),
         quality=quality,
         relative_quality=relative,
@@ -80,19 +81,37 @@ def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     to the grants of firms, wherever they are.
     """
     policy, p, f = quarter.policy, setting.parameters, quarter.state.firms
-    world, area = setting.world, column_area(setting)
+    world, area, place = setting.world, column_area(setting), setting.world.firms.prefecture
     loop = p.fiscal_loop_grant_share * policy.fiscal_extra
     to_firms, to_universities = [], []
     for number, i in enumerate(setting.schedule.of("joint_innovation")):
         granted = p.joint_innovation_grant_share * policy.programme_paid[:, [i]]
         for_firms = p.grant_share_firms * granted + (loop if number == 0 else 0.0)
-        weight = f.active * (p.grant_floor + f.sales) * area[i, world.firms.prefecture]
+        split, whole = grants_of_firms(p.of_run, f, f.live, for_firms, area[i], place)
         funds = world.universities.research_funds * area[i, world.universities.prefecture]
-        kept = np.where(total(weight) > 0, 0.0, for_firms)
-        to_firms.append(weight * safe_ratio(for_firms, total(weight)))
-        share = (1 - p.grant_share_firms) * granted + kept
+        to_firms.append(split)
+        share = (1 - p.grant_share_firms) * granted + np.where(whole > 0, 0.0, for_firms)
         to_universities.append(share * safe_ratio(funds, funds.sum(keepdims=True)))
     return add_up(to_firms), add_up(to_universities)
+
+
+@kernel
+def grants_of_firms(
+    parameters: Any, firms: Firms, live: Live, granted: Array, acts: Array, place: Any
+) -> tuple[Array, Array]:
+    """Return grants by firm where the programme acts, by sales and a floor, and what they share by.
+
+    (runs, slots), M¥, and the sum of the weights, (runs, 1); `granted` is (runs, 1), M¥.
+    """
+    grants, whole = np.zeros_like(firms.sales), np.zeros_like(granted)
+    for r in range(len(grants)):
+        p = parameters[r]
+        for f in of_run(live, r):
+            grants[r, f] = (p.grant_floor + firms.sales[r, f]) * acts[place[f]]
+            whole[r, 0] += grants[r, f]
+        for f in of_run(live, r):
+            grants[r, f] *= ratio(granted[r, 0], whole[r, 0])
+    return grants, whole
 
 
 @dataclass(frozen=True)
@@ -215,67 +234,145 @@ def teach(
     """
     state, policy = quarter.state, quarter.policy
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    lever = spread(policy.local_lever["joint_innovation"], world.universities.prefecture)[:, None]
-    rate = p.university_growth[:, :, None]
-    rate = rate + p.university_growth_consortium[:, :, None] * lever * partners.accepted
+    lever = policy.local_lever["joint_innovation"]
     by_cell = world.firms.sum(patents, "cell") * partners.intensity
     by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
     back = p.university_back_flow * by_domain / kappa.shape[2]
-    gain = kappa * rate * partners.effort + back[:, :, None]
-    return np.asarray(kappa + towards_frontier(gain, kappa, frontier[:, :, None]))
+    return taught(p.of_run, kappa, partners, lever, back, frontier, world.universities.prefecture)
 
 
-def towards_frontier(gain: Array, knowledge: Array, frontier: Array) -> Array:
+@kernel
+def taught(
+    parameters: Any, known: Array, partners: Partners, lever: Array, back: Array, frontier: Array,
+    place: Any,
+) -> Array:  # fmt: skip
+    """Return knowledge next quarter of every university, (runs, domains, universities)."""
+    after = np.zeros_like(known)
+    for r in range(len(known)):
+        p = parameters[r]
+        for j in range(known.shape[1]):
+            for u in range(known.shape[2]):
+                accepted = lever[r, place[u]] * partners.accepted[r, j, u]
+                rate = p.university_growth + p.university_growth_consortium * accepted
+                gain = known[r, j, u] * rate * partners.effort[r, j, u] + back[r, j]
+                gain = towards_frontier(gain, known[r, j, u], frontier[r, 0])
+                after[r, j, u] = known[r, j, u] + gain
+    return after
+
+
+@equation
+def towards_frontier(gain: float, knowledge: float, frontier: float) -> float:
     """Return the gain that the world frontier leaves room for, (frontier - k)(1 - e^(-g/frontier)).
 
     For small gains this is g (1 - k/frontier); it is exact for a constant gain and never passes
     the frontier, which one large step of the linear form would.
     """
-    return np.asarray(np.maximum(frontier - knowledge, 0) * -np.expm1(-gain / frontier))
+    return max(frontier - knowledge, 0) * -expm1(-gain / frontier)
 
 
 def usable_compute(quarter: Quarter, setting: Setting) -> Array:
     """Return compute each firm can use, PFh (runs, slots): bought plus free quota (C3)."""
-    state, market, policy, investment = (
-        quarter.state,
-        quarter.market,
-        quarter.policy,
-        quarter.investment,
-    )
-    p, f = setting.parameters, state.firms
-    idle = (HOURS * investment.servers - market.sold) * setting.world.centres.intelligent
+    market, policy, p, f = (
+        quarter.market, quarter.policy, setting.parameters, quarter.state.firms
+    )  # fmt: skip
+    servers, centres = quarter.investment.servers, setting.world.centres
+    idle = np.maximum((HOURS * servers - market.sold) * centres.intelligent, 0)
     strength = 1 + p.quota_consortium_gain * policy.lever["joint_innovation"]
-    quota = p.free_quota * strength * total(np.maximum(idle, 0))
-    each = quota / (total(f.active) + setting.world.universities.count)
-    return np.asarray(market.firm_fulfilment * market.routing.local.by_firm + each * f.active)
+    users = f.live.number[:, None] + setting.world.universities.count
+    quota = p.free_quota * strength * total(idle) / users
+    return compute_of_firms(f.live, market.routing.local.by_firm, market.firm_fulfilment, quota)
+
+
+@kernel
+def compute_of_firms(live: Live, wanted: Array, served: Array, quota: Array) -> Array:
+    """Return compute of each firm, PFh (runs, slots): what it wanted and got, and its quota."""
+    compute = np.zeros_like(wanted)
+    for r in range(len(wanted)):
+        for f in of_run(live, r):
+            compute[r, f] = served[r, 0] * wanted[r, f] + quota[r, 0]
+    return compute
 
 
 def invent(
     quarter: Quarter,
-    effort: Array,
+    own: Array,
+    grants: Array,
     compute: Array,
     partners: Partners,
     setting: Setting,
-) -> Array:
-    """Return invention patents by firm, Poisson (runs, slots); docs/model.md, S5.
+) -> tuple[Array, Array]:
+    """Return invention patents and research stocks next quarter by firm, (runs, slots) each.
 
-    Rate = l_0(t)/4 (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
+    Patents are Poisson with rate l_0(t)/4 times `productivity_of_research`; docs/model.md, S5.
     """
     state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
     years = np.minimum(drivers.year - p.patent_propensity_start, p.patent_propensity_years)
     propensity = p.patent_rate * np.exp(p.patent_propensity_growth * years) / 4
-    by_cell = propensity * np.exp(p.university_elasticity * np.log1p(partners.spillover))
     reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
     reference = reference / drivers.trend_price[:, world.kinds.intelligent]
-    annual = np.maximum(4 * effort / p.research_reference, p.research_floor)
-    scale = np.exp(
-        p.research_elasticity * np.log(annual)
-        + p.compute_elasticity * np.log1p(drivers.efficiency * compute / reference)
+    luck = setting.chance.uniform("patents", state.period, world.firms.count)
+    return invented(
+        p.of_run, state.firms, state.firms.live, own, grants, compute, partners, propensity,
+        drivers.efficiency / reference, luck, world.firms.order, world.firms.cell,
+    )  # fmt: skip
+
+
+@kernel
+def invented(
+    parameters: Any, firms: Firms, live: Live, own: Array, grants: Array, compute: Array,
+    partners: Partners, propensity: Array, use: Array, luck: Array, order: Any, cell: Any,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return patents of the quarter and research stocks after it, M¥ (runs, slots) each."""
+    patents, stock = np.zeros_like(own), np.zeros_like(own)
+    for r in range(len(own)):
+        p = parameters[r]
+        for f in of_run(live, r):
+            effort = own[r, f] + (1 + p.research_additionality) * grants[r, f]
+            near, used = partners.spillover[r, cell[f]], use[r, 0] * compute[r, f]
+            mean = propensity[r, 0] * productivity_of_research(p, effort, near, used)
+            patents[r, f] = poisson_count(luck[r, order[f]], mean)
+            stock[r, f] = firms.research[r, f] * (1 - p.research_depreciation) + effort
+    return patents, stock
+
+
+@equation
+def productivity_of_research(p: Any, effort: float, near: float, compute: float) -> float:
+    """Return (RD/RD_0)^a_R (1 + UNI)^a_U (1 + x/x_ref)^a_C (Griliches 1979, Jaffe 1989).
+
+    Effort is M¥ a quarter; university knowledge within reach and compute are over their reference.
+    """
+    annual = max(4 * effort / p.research_reference, p.research_floor)
+    return exp(
+        p.research_elasticity * log(annual)
+        + p.university_elasticity * log(1 + near)
+        + p.compute_elasticity * log(1 + compute)
     )
-    mean = state.firms.active * spread(by_cell, world.firms.cell) * scale
-    draw = setting.chance.uniform("patents", state.period, world.firms.count)
-    return kernels.poisson_inverse(spread(draw, world.firms.order), mean)
+
+
+@kernel
+def learn(
+    parameters: Any, firms: Firms, live: Live, patents: Array, partners: Partners, frontier: Array,
+    cell: Any,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return absorptive capacity and knowledge next quarter of every firm, (runs, slots) each."""
+    absorptive, after = np.zeros_like(patents), np.zeros_like(patents)
+    for r in range(len(patents)):
+        p = parameters[r]
+        for f in of_run(live, r):
+            known, partner = firms.knowledge[r, f], partners.external[r, cell[f]]
+            absorptive[r, f] = -expm1(-firms.research[r, f] / p.absorption_scale)
+            learning = partners.intensity[r, cell[f]] * absorptive[r, f]
+            gain = p.knowledge_per_patent * patents[r, f] + absorbed(p, learning, partner - known)
+            gain = towards_frontier(gain, known, frontier[r, 0])
+            after[r, f] = known * (1 - p.knowledge_depreciation) + gain
+    return absorptive, after
+
+
+@equation
+def absorbed(p: Any, learning: float, gap: float) -> float:
+    """Return what is learnt of a gap in knowledge, which is hard to bridge where it is wide."""
+    return learning * gap * exp(-gap / p.cognitive_distance) if gap > 0 else 0.0
 
 
 def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
@@ -293,8 +390,19 @@ def algorithm_quality(quarter: Quarter, setting: Setting) -> Array:
 
 def supplier_variety(firms: Firms, setting: Setting) -> Array:
     """Return V_j = sum of kappa^r over the active firms of each domain, (runs, domains)."""
-    known = power(firms.knowledge, setting.parameters.supplier_substitution)
-    return setting.world.firms.sum(firms.active * known, "domain")
+    p, world = setting.parameters, setting.world
+    return varieties(p.of_run, firms, firms.live, world.firms.domain, world.domains.count)
+
+
+@kernel
+def varieties(parameters: Any, firms: Firms, live: Live, domain: Any, domains: int) -> Array:
+    """Return V_j by run, (runs, domains)."""
+    variety = np.zeros((len(firms.knowledge), domains))
+    for r in range(len(variety)):
+        p = parameters[r]
+        for f in of_run(live, r):
+            variety[r, domain[f]] += firms.knowledge[r, f] ** p.supplier_substitution
+    return variety
 
 
 def affordability(quarter: Quarter, setting: Setting) -> Array:
