@@ -37,6 +37,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 from ecosystem.runs.chunk import keep_memory
+from ecosystem.runs.warm import compile_model
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters
 from ecosystem.state.state import State
@@ -122,6 +123,7 @@ class EcosystemModel(mesa.Model):
         super().__init__(rng=asked.seed)
         self._making, self._made = True, 0
         keep_memory()
+        compile_model()
         self.seed = asked.seed
         self.setting = make_setting(
             self.config, tables, asked.seed, [int(replicate)], asked.fixed_parameters
