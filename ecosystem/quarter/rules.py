@@ -21,8 +21,6 @@ from ecosystem.stages.exits import close_centre
 from ecosystem.stages.firms import close_firm
 from ecosystem.stages.innovation import (
     accept_offers,
-    adopt_ai,
-    build_servers,
     choose_partners,
     divide_effort,
     spend_on_research,
@@ -30,6 +28,7 @@ from ecosystem.stages.innovation import (
 from ecosystem.stages.investment import order_servers
 from ecosystem.stages.labour import want_staff
 from ecosystem.stages.location import bid_for_halls
+from ecosystem.stages.parks import adopt_ai, build_servers
 from ecosystem.stages.policy import (
     move_envelopes,
     pay_match,

@@ -33,10 +33,13 @@ def trade(
     p, world, f, t = setting.parameters, setting.world, state.firms, state.period
     local, share_outside = local_services(quarter, setting), outside_share(quarter, setting)
     pool = local + outside_market(quarter, setting) * share_outside
-    orders, capacity, sales, share = deliver(
-        p.of_run, f, f.live, pool, compete(state, setting), labour.staff, labour.researchers,
-        world.firms.domain, t / 4,
-    )  # fmt: skip
+    won = compete(state, setting)
+    orders, capacity = orders_and_capacity(
+        p.of_run, f, f.live, pool, won, labour.staff, labour.researchers, world.firms.domain, t / 4
+    )
+    sales, share = deliver(
+        p.of_run, f.live, orders, capacity, won, world.firms.domain, world.domains.count
+    )
     fate = setting.chance.uniform("firm fates", t, world.firms.count)
     born, overflow, founders = found_firms(quarter, fate, setting)
     exits = closed(f.live, setting.rules.close_firm(quarter, setting), fate, world.firms.order)
@@ -137,25 +140,36 @@ def moved_share(p: Any, share: float, ahead: float, luck: float) -> float:
 
 
 @kernel
-def deliver(
+def orders_and_capacity(
     parameters: Any, firms: Firms, live: Live, pool: Array, won: Array, staff: Array,
     researchers: Array, domain: Any, years: float,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """Return orders, what people in production can deliver, sales (M¥), and shares of what is sold.
-
-    sales = min(orders, c) + slack min(1, phi U/sum slack), U what stays unmet in the domain; the
-    rest of it goes outside (Dosi, Fagiolo & Roventini 2010). Where nothing is sold, shares stay.
-    (runs, slots) each.
-    """
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return the orders that firms win and what their people in production can deliver, M¥."""
     orders, capacity = np.zeros_like(won), np.zeros_like(won)
-    sales, share = np.zeros_like(won), np.zeros_like(won)
     for r in range(len(won)):
-        p, wanted = parameters[r], pool[r]
-        unmet, slack, sold = np.zeros_like(wanted), np.zeros_like(wanted), np.zeros_like(wanted)
+        p = parameters[r]
         for f in of_run(live, r):
             output = output_per_worker(p, firms.knowledge[r, f], years)
             capacity[r, f] = (staff[r, f] - researchers[r, f]) * output
-            orders[r, f] = won[r, f] * wanted[domain[f]]
+            orders[r, f] = won[r, f] * pool[r, domain[f]]
+    return orders, capacity
+
+
+@kernel
+def deliver(
+    parameters: Any, live: Live, orders: Array, capacity: Array, won: Array, domain: Any,
+    domains: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return sales, M¥, and the shares of what was sold, (runs, slots) each.
+
+    sales = min(orders, c) + slack min(1, phi U/sum slack), U what stays unmet in the domain; the
+    rest of it goes outside (Dosi, Fagiolo & Roventini 2010). Where nothing is sold, shares stay.
+    """
+    sales, share = np.zeros_like(orders), np.zeros_like(orders)
+    for r in range(len(orders)):
+        p = parameters[r]
+        unmet, slack, sold = np.zeros(domains), np.zeros(domains), np.zeros(domains)
+        for f in of_run(live, r):
             sales[r, f] = min(orders[r, f], capacity[r, f])
             unmet[domain[f]] += orders[r, f] - sales[r, f]
             slack[domain[f]] += capacity[r, f] - sales[r, f]
@@ -166,7 +180,7 @@ def deliver(
         for f in of_run(live, r):
             whole = sold[domain[f]]
             share[r, f] = sales[r, f] / whole if whole > 0 else won[r, f]
-    return orders, capacity, sales, share
+    return sales, share
 
 
 @equation
@@ -226,9 +240,11 @@ def births(
 @equation
 def births_expected(p: Any, talent: float, idle: float, quality: float) -> float:
     """Return b H^a (1 + C/C_0)^c (1 + A)^k, before (1 + y) (Audretsch & Feldman 1996)."""
-    talented = p.birth_rate * talent**p.birth_talent_elasticity
-    near = (1 + idle) ** p.birth_compute_elasticity
-    return talented * near * (1 + quality) ** p.birth_quality_elasticity
+    return p.birth_rate * exp(
+        p.birth_talent_elasticity * log(talent)
+        + p.birth_compute_elasticity * log(1 + idle)
+        + p.birth_quality_elasticity * log(1 + quality)
+    )
 
 
 @kernel

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import power, spread
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.live import Live, of_run
-from ecosystem.maths.scalars import poisson_count, ratio
+from ecosystem.maths.scalars import poisson_count
 from ecosystem.stages.columns import column_area
 from ecosystem.stages.drivers import reference_prices
-from ecosystem.stages.parks import adoption_bought
+from ecosystem.stages.parks import modernise
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
@@ -30,16 +30,15 @@ def innovate(
 ) -> Innovation:
     """Return the quarter's research, learning and adoption; docs/model.md, S5."""
     state, policy = quarter.state, quarter.policy
-    p, f = setting.parameters, state.firms
+    p = setting.parameters
     pushed = 1 + p.frontier_push * policy.lever["joint_innovation"]
     frontier = p.frontier_knowledge * np.exp(p.frontier_growth * state.period / 4) * pushed
     grants, university_grants = research_grants(quarter, setting)
     own = setting.rules.spend_on_research(quarter, setting)
     partners = partner_knowledge(quarter, frontier, setting)
     compute = usable_compute(quarter, setting)
-    patents, research = invent(quarter, own, grants, compute, partners, setting)
-    absorptive, knowledge = learn(
-        p.of_run, f, f.live, patents, partners, frontier, setting.world.firms.cell
+    patents, research, absorptive, knowledge = invent(
+        quarter, own, grants, compute, partners, frontier, setting
     )
     quality = algorithm_quality(quarter, setting)
     affordable = affordability(quarter, setting)
@@ -81,37 +80,39 @@ def research_grants(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
     to the grants of firms, wherever they are.
     """
     policy, p, f = quarter.policy, setting.parameters, quarter.state.firms
-    world, area, place = setting.world, column_area(setting), setting.world.firms.prefecture
-    loop = p.fiscal_loop_grant_share * policy.fiscal_extra
-    to_firms, to_universities = [], []
-    for number, i in enumerate(setting.schedule.of("joint_innovation")):
-        granted = p.joint_innovation_grant_share * policy.programme_paid[:, [i]]
-        for_firms = p.grant_share_firms * granted + (loop if number == 0 else 0.0)
-        split, whole = grants_of_firms(p.of_run, f, f.live, for_firms, area[i], place)
-        funds = world.universities.research_funds * area[i, world.universities.prefecture]
-        to_firms.append(split)
-        share = (1 - p.grant_share_firms) * granted + np.where(whole > 0, 0.0, for_firms)
-        to_universities.append(share * safe_ratio(funds, funds.sum(keepdims=True)))
-    return add_up(to_firms), add_up(to_universities)
+    world, columns = setting.world, setting.schedule.of("joint_innovation")
+    acts = column_area(setting)[columns]
+    granted = p.joint_innovation_grant_share * policy.programme_paid[:, columns]
+    for_firms = p.grant_share_firms * granted
+    for_firms[:, :1] += p.fiscal_loop_grant_share * policy.fiscal_extra
+    grants, kept = grants_of_firms(p.of_run, f, f.live, for_firms, acts, world.firms.prefecture)
+    funds = world.universities.research_funds * acts[:, world.universities.prefecture]
+    share = (1 - p.grant_share_firms) * granted + kept
+    return grants, combine(share, safe_ratio(funds, funds.sum(axis=1, keepdims=True)))
 
 
 @kernel
 def grants_of_firms(
     parameters: Any, firms: Firms, live: Live, granted: Array, acts: Array, place: Any
 ) -> tuple[Array, Array]:
-    """Return grants by firm where the programme acts, by sales and a floor, and what they share by.
+    """Return grants by firm, M¥ (runs, slots), and what finds no firm where its column acts.
 
-    (runs, slots), M¥, and the sum of the weights, (runs, 1); `granted` is (runs, 1), M¥.
+    Each of the columns, (runs, columns), is shared by sales and a floor.
     """
-    grants, whole = np.zeros_like(firms.sales), np.zeros_like(granted)
+    grants, kept = np.zeros_like(firms.sales), granted.copy()
     for r in range(len(grants)):
-        p = parameters[r]
-        for f in of_run(live, r):
-            grants[r, f] = (p.grant_floor + firms.sales[r, f]) * acts[place[f]]
-            whole[r, 0] += grants[r, f]
-        for f in of_run(live, r):
-            grants[r, f] *= ratio(granted[r, 0], whole[r, 0])
-    return grants, whole
+        p, sales = parameters[r], firms.sales[r]
+        for c in range(granted.shape[1]):
+            whole = 0.0
+            if granted[r, c] > 0:
+                for f in of_run(live, r):
+                    whole += (p.grant_floor + sales[f]) * acts[c, place[f]]
+            if whole > 0:
+                for f in of_run(live, r):
+                    weight = (p.grant_floor + sales[f]) * acts[c, place[f]]
+                    grants[r, f] += weight * (granted[r, c] / whole)
+                kept[r, c] = 0.0
+    return grants, kept
 
 
 @dataclass(frozen=True)
@@ -213,12 +214,24 @@ def divide_effort(quarter: Quarter, setting: Setting) -> Array:
     (runs, domains, universities), mean one over domains: more where it knows more and where local
     firms are many.
     """
-    state = quarter.state
-    p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    demand = world.firms.sum(state.firms.active, "domain")
-    demand = (1 + demand) / (1 + demand).mean(axis=1, keepdims=True)
-    pull = p.university_focus[:, :, None] * np.log(kappa * demand[:, :, None])
-    return np.asarray(kernels.softmax(pull, axis=1) * kappa.shape[1])
+    p, kappa, firms = setting.parameters, quarter.state.universities.knowledge, quarter.state.firms
+    return efforts(p.of_run, kappa, firms.live, setting.world.firms.domain)
+
+
+@kernel
+def efforts(parameters: Any, known: Array, live: Live, domain: Any) -> Array:
+    """Return (kappa n/mean n)^focus over its mean in each university, n = 1 + firms."""
+    effort = np.zeros_like(known)
+    for r in range(len(known)):
+        p, firms = parameters[r], np.ones(known.shape[1])
+        for f in of_run(live, r):
+            firms[domain[f]] += 1
+        for u in range(known.shape[2]):
+            for j in range(len(firms)):
+                pull = known[r, j, u] * firms[j] / firms.mean()
+                effort[r, j, u] = pull**p.university_focus
+            effort[r, :, u] /= effort[r, :, u].mean()
+    return effort
 
 
 def teach(
@@ -235,26 +248,29 @@ def teach(
     state, policy = quarter.state, quarter.policy
     p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
     lever = policy.local_lever["joint_innovation"]
-    by_cell = world.firms.sum(patents, "cell") * partners.intensity
-    by_domain = by_cell.reshape(setting.runs, -1, kappa.shape[1]).sum(axis=1)
-    back = p.university_back_flow * by_domain / kappa.shape[2]
-    return taught(p.of_run, kappa, partners, lever, back, frontier, world.universities.prefecture)
+    return taught(
+        p.of_run, kappa, partners, state.firms.live, patents, lever, frontier,
+        world.universities.prefecture, world.firms.cell,
+    )  # fmt: skip
 
 
 @kernel
 def taught(
-    parameters: Any, known: Array, partners: Partners, lever: Array, back: Array, frontier: Array,
-    place: Any,
+    parameters: Any, known: Array, partners: Partners, live: Live, patents: Array, lever: Array,
+    frontier: Array, place: Any, cell: Any,
 ) -> Array:  # fmt: skip
     """Return knowledge next quarter of every university, (runs, domains, universities)."""
-    after = np.zeros_like(known)
+    after, domains, count = np.zeros_like(known), known.shape[1], known.shape[2]
     for r in range(len(known)):
-        p = parameters[r]
-        for j in range(known.shape[1]):
-            for u in range(known.shape[2]):
+        p, back = parameters[r], np.zeros(domains)
+        for f in of_run(live, r):
+            shared = patents[r, f] * partners.intensity[r, cell[f]]
+            back[cell[f] % domains] += p.university_back_flow * shared / count
+        for j in range(domains):
+            for u in range(count):
                 accepted = lever[r, place[u]] * partners.accepted[r, j, u]
                 rate = p.university_growth + p.university_growth_consortium * accepted
-                gain = known[r, j, u] * rate * partners.effort[r, j, u] + back[r, j]
+                gain = known[r, j, u] * rate * partners.effort[r, j, u] + back[j]
                 gain = towards_frontier(gain, known[r, j, u], frontier[r, 0])
                 after[r, j, u] = known[r, j, u] + gain
     return after
@@ -299,11 +315,13 @@ def invent(
     grants: Array,
     compute: Array,
     partners: Partners,
+    frontier: Array,
     setting: Setting,
-) -> tuple[Array, Array]:
-    """Return invention patents and research stocks next quarter by firm, (runs, slots) each.
+) -> tuple[Array, Array, Array, Array]:
+    """Return what research and learning bring to firms, (runs, slots) each; docs/model.md, S5.
 
-    Patents are Poisson with rate l_0(t)/4 times `productivity_of_research`; docs/model.md, S5.
+    Invention patents, Poisson with rate l_0(t)/4 times `productivity_of_research`; the stock of
+    research, M¥; absorptive capacity; knowledge, which patents and partners raise.
     """
     state, drivers = quarter.state, quarter.drivers
     p, world = setting.parameters, setting.world
@@ -312,28 +330,38 @@ def invent(
     reference = p.compute_reference * HOURS * reference_prices(setting)[:, world.kinds.intelligent]
     reference = reference / drivers.trend_price[:, world.kinds.intelligent]
     luck = setting.chance.uniform("patents", state.period, world.firms.count)
-    return invented(
+    return invented_and_learnt(
         p.of_run, state.firms, state.firms.live, own, grants, compute, partners, propensity,
-        drivers.efficiency / reference, luck, world.firms.order, world.firms.cell,
+        drivers.efficiency / reference, frontier, luck, world.firms.order, world.firms.cell,
     )  # fmt: skip
 
 
 @kernel
-def invented(
+def invented_and_learnt(
     parameters: Any, firms: Firms, live: Live, own: Array, grants: Array, compute: Array,
-    partners: Partners, propensity: Array, use: Array, luck: Array, order: Any, cell: Any,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Return patents of the quarter and research stocks after it, M¥ (runs, slots) each."""
-    patents, stock = np.zeros_like(own), np.zeros_like(own)
+    partners: Partners, propensity: Array, work: Array, frontier: Array, luck: Array, order: Any,
+    cell: Any,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Return patents, research stocks, absorptive capacity and knowledge of `invent`."""
+    patents, stock, absorptive, knowledge = (
+        np.zeros_like(own), np.zeros_like(own), np.zeros_like(own), np.zeros_like(own)
+    )  # fmt: skip
     for r in range(len(own)):
         p = parameters[r]
         for f in of_run(live, r):
+            c, known, research = cell[f], firms.knowledge[r, f], firms.research[r, f]
             effort = own[r, f] + (1 + p.research_additionality) * grants[r, f]
-            near, used = partners.spillover[r, cell[f]], use[r, 0] * compute[r, f]
-            mean = propensity[r, 0] * productivity_of_research(p, effort, near, used)
-            patents[r, f] = poisson_count(luck[r, order[f]], mean)
-            stock[r, f] = firms.research[r, f] * (1 - p.research_depreciation) + effort
-    return patents, stock
+            used = work[r, 0] * compute[r, f]
+            rate = productivity_of_research(p, effort, partners.spillover[r, c], used)
+            patents[r, f] = poisson_count(luck[r, order[f]], propensity[r, 0] * rate)
+            stock[r, f] = research * (1 - p.research_depreciation) + effort
+            absorptive[r, f] = -expm1(-research / p.absorption_scale)
+            learning = partners.intensity[r, c] * absorptive[r, f]
+            gain = p.knowledge_per_patent * patents[r, f]
+            gain += absorbed(p, learning, partners.external[r, c] - known)
+            gain = towards_frontier(gain, known, frontier[r, 0])
+            knowledge[r, f] = known * (1 - p.knowledge_depreciation) + gain
+    return patents, stock, absorptive, knowledge
 
 
 @equation
@@ -348,25 +376,6 @@ def productivity_of_research(p: Any, effort: float, near: float, compute: float)
         + p.university_elasticity * log(1 + near)
         + p.compute_elasticity * log(1 + compute)
     )
-
-
-@kernel
-def learn(
-    parameters: Any, firms: Firms, live: Live, patents: Array, partners: Partners, frontier: Array,
-    cell: Any,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Return absorptive capacity and knowledge next quarter of every firm, (runs, slots) each."""
-    absorptive, after = np.zeros_like(patents), np.zeros_like(patents)
-    for r in range(len(patents)):
-        p = parameters[r]
-        for f in of_run(live, r):
-            known, partner = firms.knowledge[r, f], partners.external[r, cell[f]]
-            absorptive[r, f] = -expm1(-firms.research[r, f] / p.absorption_scale)
-            learning = partners.intensity[r, cell[f]] * absorptive[r, f]
-            gain = p.knowledge_per_patent * patents[r, f] + absorbed(p, learning, partner - known)
-            gain = towards_frontier(gain, known, frontier[r, 0])
-            after[r, f] = known * (1 - p.knowledge_depreciation) + gain
-    return absorptive, after
 
 
 @equation
@@ -446,47 +455,3 @@ def deploy(
         ),
         relative,
     )
-
-
-def modernise(
-    quarter: Quarter, affordable: Array, relative: Array, setting: Setting
-) -> tuple[Array, Array, Array]:
-    """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
-
-    Adoption is logistic, the faster the more of the wanted servers a park has of its own;
-    what support buys comes on top. A park builds towards C* = adoption * output * intensity.
-    """
-    state, policy = quarter.state, quarter.policy
-    p, k = setting.parameters, state.parks
-    where = setting.world.parks.prefecture
-    here = spread(affordable.mean(axis=2), where)
-    target = setting.rules.build_servers(quarter, setting)
-    own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
-    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
-    adoption = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
-    adoption_next = adoption + (1 - adoption) * adoption_bought(quarter, setting)
-    decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
-    kept = k.servers * (1 - decay)
-    support = 1 + p.industrial_subsidy_response * spread(policy.rate["industrial_centres"], where)
-    order = p.park_build_speed * support * np.maximum(target - kept, 0)
-    return adoption_next, kept + order, order
-
-
-def adopt_ai(quarter: Quarter, setting: Setting, adoption: Array, rate: Array) -> Array:
-    """Return the share of its work in which each park uses AI next quarter (runs, parks): a rule.
-
-    Logistic growth from `adoption` at `rate` a year, (runs, parks) each. The rate rises with the
-    quality of algorithms, with cheap compute and with servers of its own.
-    """
-    return kernels.logistic_step(adoption, rate)
-
-
-def build_servers(quarter: Quarter, setting: Setting) -> Array:
-    """Return the servers that each park wants of its own, PFLOPS (runs, parks): a rule.
-
-    In proportion to adoption and output; what work needs grows with capacity in the nation.
-    """
-    p, state, general = setting.parameters, quarter.state, setting.world.kinds.general
-    wanted = p.park_compute_intensity * state.parks.adoption * park_output(state, setting)
-    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
-    return np.asarray(wanted * (now[:, general] / first[:, general]))
