@@ -6,6 +6,7 @@ import importlib.resources
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ from calibration.targets import load_targets
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.entries import REFERENCE
-from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.place_faults import check_places
+from ecosystem.inputs.place_faults import checked_file
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
 from experiments.command.resolve import replacements
+from experiments.comparison.budget import own_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import instruments_on
 from experiments.report.messages import pad, percent, text, width, wrap
-from experiments.report.package_words import changes_page, package_file
+from experiments.report.package_words import budget_notes, changes_page, package_file, plan_page
 from experiments.report.tables import terminal
 
 COLUMNS = 100
@@ -172,10 +174,12 @@ def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool
             "title_en": scenario.title_en,
             "title_zh": scenario.title_zh,
             "budget": next((value for value in own if value is not None), None),
+            "planned": own_present_value(scenario),
             "changes": package_changes(scenario, reference),
         }
         return json.dumps(answer, ensure_ascii=False)
-    return terminal(changes_page([scenario], reference, lang), COLUMNS)
+    page = [*changes_page([scenario], reference, lang), "", *plan_page(scenario, reference, lang)]
+    return terminal(page, COLUMNS)
 
 
 def _overview(rows: Rows) -> str:
@@ -231,16 +235,12 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     faults, said, reference = FaultList(), [], resolve(REFERENCE)
     tables = load_world(Options.of(world=world).world)
     for file in files:
-        try:
-            if file.is_dir():
-                load_world(file)
-                continue
-            scenario = resolve(file)
-            check_places(faults, [scenario], tables)
+        if file.is_dir():
+            collected(faults, partial(load_world, file))
+        elif scenario := checked_file(faults, file, tables):
             said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
             said += [f"note: {words}" for words in replacements(scenario, reference, lang)]
-        except InputError as error:
-            faults.faults += error.faults
+            said += [f"note: {words}" for words in budget_notes(scenario, lang)]
     faults.raise_if_any()
     for words in said:
         print(words, file=sys.stderr)
