@@ -63,9 +63,7 @@ class Reproduction(Compared):
     @property
     def equal(self) -> bool:
         """Whether values are the same, or within rounding, and files as the manifest has them."""
-        return not (
-            self.differing or self.failures or self.altered or self.changed or self.stopped
-        )
+        return not (self.differing or self.failures or self.altered or self.changed or self.stopped)
 
     def table(self) -> pd.DataFrame:
         """Return all rows that differ by more than rounding."""

@@ -60,17 +60,19 @@ def title(row: object, lang: str = "en") -> str:
     return plain(str(getattr(row, f"title_{lang}")))
 
 
-def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
+def number(value: float, *, signed: bool = False, figures: int = 3, finest: float = 1e-9) -> str:
     """Return a number to so many significant digits, with thousands apart and no exponent.
 
-    Digits before the point are never rounded away; a value below 1e-9 is printed as 0.
+    Digits before the point are never rounded away, and none is finer than `finest`, a power of
+    ten: what is less than half of that is printed as 0.
     """
     if value != value:
         return "–"
-    if abs(value) < 1e-9:
+    if abs(value) <= finest / 2:
         return "0"
     power = math.floor(math.log10(abs(float(f"{value:.{figures - 1}e}"))))
-    return f"{value:{'+' if signed else ''},.{max(figures - 1 - power, 0)}f}"
+    digits = max(min(figures - 1 - power, round(-math.log10(finest))), 0)
+    return f"{value:{'+' if signed else ''},.{digits}f}"
 
 
 def whole(value: float) -> str:
@@ -125,7 +127,7 @@ def pad(cell: str, columns: int, *, right: bool = False) -> str:
 def wrap(line: str, columns: int) -> str:
     """Break a line into lines of at most so many terminal columns; Chinese breaks anywhere."""
     lines, current = [], ""
-    for piece in _pieces(line):
+    for piece in pieces(line):
         if current and width(current + piece.rstrip()) > columns:
             lines.append(current.rstrip())
             current = ""
@@ -133,15 +135,18 @@ def wrap(line: str, columns: int) -> str:
     return "\n".join([*lines, current.rstrip()])
 
 
-def _pieces(line: str) -> list[str]:
-    """Return the places at which a line may break: after a blank or a wide character."""
-    pieces = [""]
-    for letter in line:
+def pieces(line: str) -> list[str]:
+    """Return what a line may break between: after a blank or a wide character.
+
+    But not between a number and the sign that belongs to it, as in ``± 3`` and ``≥ 89 %``.
+    """
+    found = [""]
+    for place, letter in enumerate(line):
         closing = unicodedata.category(letter) in ("Po", "Pe") and width(letter) == 2
         wide = width(letter) == 2 and not closing
-        if wide and pieces[-1]:
-            pieces.append("")
-        pieces[-1] += letter
-        if letter == " ":
-            pieces.append("")
-    return [piece for piece in pieces if piece]
+        if wide and found[-1]:
+            found.append("")
+        found[-1] += letter
+        if letter == " " and line[place + 1 : place + 2] != "%" and line[place - 1] not in "±≥…":
+            found.append("")
+    return [piece for piece in found if piece]
