@@ -18,8 +18,9 @@ from experiments.report.files import read_csv, write_csv
 from experiments.report.tables import Table, as_html, from_json, terminal, to_json
 
 OUTCOME = Outcome(
-    name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",
-    time_base="present_value", headline=True, better="higher", meaning="for the test",
+    name="value_added_hub", title_en="Value added", title_zh="增加值", unit="M¥ of 2020",
+    group="industry", time_base="present_value", headline=True, better="higher",
+    meaning="for the test",
 )  # fmt: skip
 TITLES = {"one": "Package one", "two": "Package two"}
 
@@ -27,8 +28,8 @@ TITLES = {"one": "Package one", "two": "Package two"}
 def rows(one: float, two: float, better: str = "higher") -> pd.DataFrame:
     spread = np.linspace(-1, 1, 41)
     found = [
-        {"package": "one", "unit": OUTCOME.unit, **describe(one + spread)},
-        {"package": "two", "unit": OUTCOME.unit, **describe(two + spread)},
+        {"package": "one", "outcome": OUTCOME.name, "unit": OUTCOME.unit, **describe(one + spread)},
+        {"package": "two", "outcome": OUTCOME.name, "unit": OUTCOME.unit, **describe(two + spread)},
     ]
     frame = pd.DataFrame(found)
     return frame.sort_values("median", ascending=better == "lower").reset_index(drop=True)
@@ -63,8 +64,8 @@ LARGEST = "largest median effect with a likely sign"
 @pytest.mark.parametrize(
     ("one", "two", "better", "start"),
     [
-        (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.00 M¥"),
-        (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.00 M¥"),
+        (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.0 M¥"),
+        (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.0 M¥"),
         (-5, 0, "higher", "Value added: no package is likely to improve it; Package one makes it"),
         (5, 0, "lower", "Value added: no package is likely to improve it; Package one makes it"),
         (
@@ -74,7 +75,7 @@ LARGEST = "largest median effect with a likely sign"
             "Value added: no sign is likely for any package against History; surest",
         ),
         (0, 0, "higher", "Value added: no sign is likely for any package"),
-        (3, -5, "", "Value added: Package two moves it most, -5.00 M¥"),
+        (3, -5, "", "Value added: Package two moves it most, -5.0 M¥"),
     ],
 )
 def test_the_title_states_the_finding(one: float, two: float, better: str, start: str) -> None:
@@ -125,7 +126,7 @@ def test_files_beside_a_figure(tmp_path: Path) -> None:
     assert [path.suffix for path in paths] == [".png", ".svg", ".csv", ".txt"]
     assert image.imread(png).shape[1] == pytest.approx(charts.WIDTH * 300, abs=1)
     assert csv.read_bytes().startswith(b"\xef\xbb\xbf")
-    assert "Package one: median +5.00" in alt.read_text(encoding="utf-8")
+    assert "Package one: median +5.0," in alt.read_text(encoding="utf-8")
     again = chart(rows(5, 0.1)).save(tmp_path / "again")
     assert svg.read_text(encoding="utf-8") == again[1].read_text(encoding="utf-8")
     assert not re.search(r"<dc:date>", svg.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from experiments.command.resolve import replacements
 from experiments.comparison.budget import own_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import instruments_on
-from experiments.report.messages import pad, percent, text, width, wrap
+from experiments.report.messages import cell_word, pad, percent, text, width, wrap
 from experiments.report.package_words import budget_notes, changes_page, package_file, plan_page
 from experiments.report.tables import terminal
 
@@ -129,7 +129,7 @@ TOPICS: dict[str, Callable[[str], Rows]] = {
     "parameters": _catalogue(
         "parameters", ("name", "symbol", "default", "low", "high", "unit", "meaning")
     ),
-    "outcomes": _catalogue("outcomes", ("name", "title", "unit", "time_base", "headline")),
+    "outcomes": _catalogue("outcomes", ("name", "unit", "time_base", "headline", "title")),
     "targets": _targets,
     "worlds": _worlds,
 }
@@ -147,7 +147,7 @@ def listing(topic: str | None, lang: str = "en", *, as_json: bool = False) -> st
         rows.append({"topic": "worlds", "count": len(names), "names": ", ".join(names)})
         return json.dumps(rows, ensure_ascii=False) if as_json else _overview(rows)
     rows = TOPICS[topic](lang)
-    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows)
+    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows, lang)
 
 
 def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool = False) -> str:
@@ -193,11 +193,12 @@ def _overview(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def _columns(rows: Rows) -> str:
+def _columns(rows: Rows, lang: str) -> str:
     """Return rows as aligned columns; where they are too wide, the last one stands below."""
     if not rows:
         return ""
-    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    table = [[text(f"list_{column}", lang) for column in rows[0]]]
+    table += [[cell_word(name, _cell(one), lang) for name, one in row.items()] for row in rows]
     widths = [max(width(line[place]) for line in table) for place in range(len(table[0]))]
     if sum(widths) + 2 * len(widths) <= COLUMNS:
         return "\n".join(_aligned(line, widths) for line in table)

@@ -111,6 +111,17 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
     return float(row["factor"]), words or row[f"short_{lang}" if "short" in form else lang]
 
 
+def cell_word(column: str, cell: str, lang: str = "en") -> str:
+    """Return a cell of a list in one language: words of the table and units; names stay."""
+    row = keyed_rows("experiments.report", "messages.csv", "key").get(f"list_{column}_{cell}")
+    if row:
+        return row[lang]
+    if lang == "zh" and column in ("unit", "default"):
+        for words in keyed_rows("experiments.report", "unit_words.csv", "en").values():
+            cell = re.sub(rf"(?<![A-Za-z]){words['en']}(?![A-Za-z])", words["zh"], cell)
+    return cell
+
+
 def width(line: str) -> int:
     """Return how many terminal columns a line takes; Chinese characters take two."""
     return cell_len(line)
