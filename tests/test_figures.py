@@ -218,6 +218,10 @@ def test_numbers_and_widths() -> None:
     assert messages.pad("算力算力", 5) == "算力…" and messages.pad("算", 4, right=True) == "  算"
     assert messages.wrap("one two three", 7) == "one two\nthree"
     assert messages.wrap("算力算力", 4) == "算力\n算力"
+    assert messages.wrap("one ± 2 of 30 % … 4", 9) == "one ± 2\nof 30 %\n… 4"
+    fine = {0.0567: "0.06", -0.004: "0", 12.34: "12.3", 1234.0: "1,234", 0.5: "0.50"}
+    assert {value: messages.number(value, finest=0.01) for value in fine} == fine
+    assert messages.number(-0.96, finest=0.1) == "-1.0" and messages.number(0.04, finest=0.1) == "0"
     assert messages.text("package", "zh") and messages.plain(" two\n\x1blines ") == "two lines"
 
 
@@ -244,6 +248,18 @@ def test_a_table_keeps_to_its_width_and_cuts_nothing(columns: int) -> None:
     assert letters == sorted("".join("".join(given).split()))
     if columns == 140:
         assert len(lines) == 4 and all(cell in lines[2] for cell in TABLE.rows[0])
+
+
+def test_headings_break_before_names_and_names_before_numbers() -> None:
+    """And nothing inside a word or number while blanks are left to break at."""
+    heads = ["package", "nation / province / prefectures", "median ± error"]
+    table = Table(heads, [["Capital subsidy only", "10 / 20 / 30", "-0.15 ± 0.06 (19/20)"]])
+    wide = ["Capital subsidy only  10 / 20 / 30  -0.15 ± 0.06 (19/20)"]
+    assert terminal([table], 56).splitlines()[-1:] == wide
+    names = terminal([table], 52).splitlines()[-2:]
+    assert names == ["Capital subsidy   10 / 20 / 30  -0.15 ± 0.06 (19/20)", "only"]
+    words = terminal([table], 42).split()
+    assert {"Capital", "subsidy", "prefectures", "(19/20)"} <= set(words)
 
 
 def test_the_same_rows_as_html_and_json() -> None:
