@@ -16,8 +16,8 @@ from experiments.report.figures import shown, standing_out
 from experiments.report.messages import display_unit, number, text, title
 from experiments.report.tables import NARROW, Page, Table, terminal
 
-LINES = 24
-"""Lines of a first screen; it is longer where what stands around its last table is."""
+LINES, FEWEST = 24, 3
+"""Lines of a first screen, and rows that its last table has however long the rest is."""
 NAMES = 6
 """So many outcomes are named on it in which nothing stands out."""
 BOTH = 2
@@ -150,8 +150,11 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
 def fitted(
     above: Sequence[str | Table], table: Table, below: Sequence[str | Table], lang: str
 ) -> Page:
-    """Return a page of at most `LINES` lines, without the last rows of its table if need be."""
-    for left in range(len(table.rows), -1, -1):
+    """Return a page of at most `LINES` lines, without rows of its table after the `FEWEST` first.
+
+    It is longer where what is above and below leaves no room for these.
+    """
+    for left in range(len(table.rows), min(FEWEST, len(table.rows)) - 1, -1):
         gone = len(table.rows) - left
         rest = [text("summary_rest", lang, count=gone)] if gone else []
         body: Page = [replace(table, rows=table.rows[:left])] if left else []
