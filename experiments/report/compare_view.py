@@ -208,16 +208,17 @@ def regret_page(
     if table.empty:
         return []
     row = notes.outcome_row(OBJECTIVE)
-    factor, unit = display_unit(row.unit, lang)
+    (factor, unit), fine = display_unit(row.unit, lang), notes.finest({"outcome": OBJECTIVE})
+    columns = ("median", "percentile_90", "maximum")
     rows = [
         [
             str(place), plain(titles[fact["package"]][lang]),
-            *(number(fact[key] / factor) for key in ("median", "percentile_90", "maximum")),
+            *(number(fact[key] / factor, finest=fine) for key in columns),
             percent(fact["best"]),
         ]
         for place, fact in enumerate(row_dicts(table), start=1)
     ]  # fmt: skip
-    heads = [text(f"regret_{key}", lang) for key in ("median", "percentile_90", "maximum", "best")]
+    heads = [text(f"regret_{key}", lang) for key in (*columns, "best")]
     draws = int(table["draws"].max())
     return [
         text(head, lang, outcome=title(row, lang), unit=unit, draws=draws),
