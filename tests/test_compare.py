@@ -1,7 +1,6 @@
 """The comparison as a whole: what it holds, what it says, and what fails in it."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import Scenario
 from ecosystem.runs.result import Result
-from experiments import compare, decompose
+from experiments import compare
 from experiments.comparison.compare import (
     NET_COST,
     headline_outcomes,
@@ -414,46 +413,3 @@ def test_few_pairs_put_leverage_in_doubt(
     words = Comparison.of(flows, "history", []).text(lang, 1000)
     assert (text("payback_few", lang, enough=ENOUGH) in words) == (runs < ENOUGH and cost > 0)
     assert (text("payback_not_by", lang, until="2026Q2") in words) == (cost > 0)
-
-
-# ---- what is wrong
-
-WRONG = [
-    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
-    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
-    ("fixed_parameters", "no", "true or false"),
-    ("replicates", "5", "a whole number of at least 1"),
-    ("parameters", ["hype"], "a table of names and values"),
-    ("outcomes", [], "at least one outcome"),
-    ("outcomes", "patent", "nearest valid name: patents"),
-    ("budget", "much", "a number of million yuan above 0"),
-    ("shock", 0, "one shock as a text"),
-    ("jobs", 0, "a whole number of at least 1"),
-    ("seed", -1, "a whole number of at least 0"),
-]
-
-
-@pytest.mark.parametrize("ask", [compare, decompose])
-@pytest.mark.parametrize(("name", "value", "words"), WRONG)
-def test_a_wrong_argument_is_one_fault(
-    ask: Callable[..., Any], name: str, value: Any, words: str
-) -> None:
-    with pytest.raises(InputError) as error:
-        ask("article", **{**SMALL, name: value})
-    (fault,) = error.value.faults
-    assert fault.place == name and words in str(fault)
-
-
-def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
-    wrong: Any = {name: value for name, value, _ in WRONG}
-    with pytest.raises(InputError) as error:
-        compare(["articl", "demand_cor"], world="teaching", **wrong)
-    assert len(error.value.faults) == len(wrong) + 2
-
-
-def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(InputError, match="beside the reference"):
-        compare(["history"], **SMALL)
-    twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
-    with pytest.raises(InputError, match="differ"):
-        compare(twice, **SMALL)
