@@ -258,6 +258,7 @@ def test_headings_break_before_names_and_names_before_numbers() -> None:
     assert terminal([table], 56).splitlines()[-1:] == wide
     names = terminal([table], 52).splitlines()[-2:]
     assert names == ["Capital subsidy   10 / 20 / 30  -0.15 ± 0.06 (19/20)", "only"]
+    assert terminal([Table(["", "a"], [["", "1"], ["", ""]])], 9) == "   a\n   1\n"
     words = terminal([table], 42).split()
     assert {"Capital", "subsidy", "prefectures", "(19/20)"} <= set(words)
 

@@ -83,7 +83,7 @@ def _widths(rows: Sequence[Sequence[str]], names: int, columns: int) -> list[int
     a word or number.
     """
     cells = list(zip(*rows, strict=True))
-    widths = [max(map(width, own)) for own in cells]
+    widths = [max(1, *map(width, own)) for own in cells]
     words = [max(width(word.rstrip()) for cell in own for word in [*pieces(cell), ""])
              for own in cells]  # fmt: skip
     whole = [max(word, *map(width, own[1:]), 0) for word, own in zip(words, cells, strict=True)]
@@ -102,7 +102,8 @@ def _widths(rows: Sequence[Sequence[str]], names: int, columns: int) -> list[int
 
 def _folded(cell: str, columns: int) -> list[str]:
     """Return a cell as lines of at most so many columns; only a word longer than that is broken."""
-    return [part for line in wrap(cell, columns).split("\n") for part in chop_cells(line, columns)]
+    lines = wrap(cell, columns).split("\n")
+    return [part for line in lines for part in chop_cells(line, columns)] or [""]
 
 
 def as_html(page: Page) -> str:
