@@ -13,6 +13,7 @@ import xarray as xr
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.maths.arrays import Array
@@ -288,6 +289,8 @@ def comparison_table(
         blocks.append(frame.sort_values("rank", kind="stable"))
     if not blocks:
         return pd.DataFrame(columns=["package", "outcome"])
+    from_core = [row.title_en for row in tiers().values()]
+    blocks.sort(key=lambda rows: [*from_core, ""].index(rows["tier"].iloc[0]))
     table = pd.concat(blocks, ignore_index=True)
     order = {name: place for place, name in enumerate(outcomes)}
     table = table.sort_values("outcome", key=lambda names: names.map(order), kind="stable")
