@@ -259,8 +259,9 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
 def test_names_joined_by_commas_are_refused_all_at_once(tmp_path: Path) -> None:
     """With what to write instead, which is taken; a file may have a comma in its name."""
     joined = ["--outcomes", "jobs,patents", "--shock", "ai_winter,hub_outage"]
+    joined += ["--outcomes", "fill,births", "--outcomes", "patent"]
     code, _, words = call("compare", "article,none", *joined, "--dry-run", out=tmp_path)
-    assert code == 2 and len(words.splitlines()) == 3
+    assert code == 2 and len(words.splitlines()) == 5
     wanted = "--outcomes jobs --outcomes patents --shock ai_winter --shock hub_outage".split()
     assert all(piece in words for piece in ("article none", " ".join(wanted[:4])))
     (tmp_path / "a,b.toml").write_text("", encoding="utf-8")

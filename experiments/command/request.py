@@ -28,12 +28,13 @@ def one_by_one(faults: FaultList, given: dict[str, Any]) -> dict[str, Any]:
     """Return what was given without names that are joined by commas, which are noted."""
     left = dict(given)
     for key, between in (("scenarios", " "), ("outcomes", " --outcomes "), ("shock", " --shock ")):
-        for name in given.get(key) or ():
-            if "," in name and not Path(name).is_file():
-                words = f"one name; several are written {between.lstrip()}"
-                faults.add(key, name, words + between.join(name.split(",")))
-                left[key] = [one for one in left[key] if one != name] or None
-    return {key: value for key, value in left.items() if value is not None}
+        names = given.get(key, [])
+        joined = [name for name in names if "," in name and not Path(name).is_file()]
+        for name in joined:
+            words = f"one name; several are written {between.lstrip()}"
+            faults.add(key, name, words + between.join(name.split(",")))
+        left[key] = [name for name in names if name not in joined]
+    return {key: value for key, value in left.items() if value != []}
 
 
 @dataclass(frozen=True)
