@@ -220,8 +220,9 @@ def outcome(model: EcosystemModel, name: str) -> Any:
 
 
 def reporters() -> dict[str, Any]:
-    """Return what a model's data collector reports: quarter, seed and headline outcomes."""
-    headlines = [name for name, row in outcome_table().items() if row.headline]
+    """Return what a data collector reports: quarter, seed, headline outcomes without parts."""
+    table = outcome_table().items()
+    headlines = [name for name, row in table if row.headline and not row.dimension]
     return {"quarter": "quarter", "seed": "seed"} | {
         name: partial(outcome, name=name) for name in headlines
     }
