@@ -1,16 +1,15 @@
-"""S5: universities, AI firms' research, algorithm quality, deployment, parks."""
+"""S5: AI firms' research, algorithm quality, deployment; with universities and parks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp, expm1, log
 from typing import Any
 
 import numpy as np
 
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, combine, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import power, spread
+from ecosystem.maths.arrays import Array, combine, safe_ratio
+from ecosystem.maths.clearing import power
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.live import Live, of_run
@@ -18,6 +17,7 @@ from ecosystem.maths.scalars import poisson_count
 from ecosystem.stages.columns import column_area
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import modernise
+from ecosystem.stages.partners import Partners, partner_knowledge, teach, towards_frontier
 from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
@@ -115,197 +115,31 @@ def grants_of_firms(
     return grants, kept
 
 
-@dataclass(frozen=True)
-class Partners:
-    """What collaboration brings to each (prefecture, domain) cell."""
-
-    external: Array  # knowledge of partners (runs, cells)
-    intensity: Array  # of collaboration, 0 to 1 (runs, cells)
-    spillover: Array  # university knowledge within reach (runs, cells)
-    accepted: Array  # consortium offers accepted (runs, domains, universities)
-    effort: Array  # of universities by domain, mean 1 (runs, domains, universities)
-
-
-def partner_knowledge(quarter: Quarter, frontier: Array, setting: Setting) -> Partners:
-    """Return partners' knowledge by cell; partner choice factorises.
-
-    K_ext = sum_u E kappa^2 / sum_u E kappa with E = exp(-b d); lead firms and anchor tenants
-    bring frontier knowledge where centres stand (coupling C4).
-    """
-    state, policy = quarter.state, quarter.policy
-    p, world, kappa = setting.parameters, setting.world, state.universities.knowledge
-    distance = world.distance_km[:, world.universities.prefecture]
-    near = nearness(setting)
-    reach = setting.once("reach", lambda: np.exp(-distance / p.spillover_distance[:, :, None]))
-    accepted = setting.rules.accept_offers(quarter, setting)
-    effort = setting.rules.divide_effort(quarter, setting)
-    offered = spread(policy.local_lever["joint_innovation"], world.universities.prefecture)
-    most = offered.max(axis=1, keepdims=True)
-    accepted_there = kappa * accepted * safe_ratio(offered, most)[:, None]
-    university = setting.rules.choose_partners(quarter, setting)
-    pull = to_cells(kappa, near)
-    consortium = most * safe_ratio(to_cells(accepted_there, near), pull)
-    lead = lead_firms(quarter, setting)
-    lead = np.repeat(lead, kappa.shape[1], axis=1)
-    return Partners(
-        external=(1 - lead) * university + lead * frontier,
-        intensity=-np.expm1(-p.collaboration - consortium),
-        spillover=to_cells(kappa, reach) / p.spillover_scale,
-        accepted=accepted,
-        effort=effort,
-    )
-
-
-def nearness(setting: Setting) -> Array:
-    """Return how near universities are to firms, exp(-distance/range) (runs, P, universities)."""
-    world, scale = setting.world, setting.parameters.partner_distance[:, :, None]
-    distance = world.distance_km[:, world.universities.prefecture]
-    return setting.once("near", lambda: np.exp(-distance / scale))
-
-
-def to_cells(values: Array, weight: Array) -> Array:
-    """Return (runs, domains, universities) weighted and summed by (prefecture, domain) cell."""
-    by_place = np.matvec(weight[:, None], values)
-    return by_place.swapaxes(1, 2).reshape(len(values), -1)
-
-
-def choose_partners(quarter: Quarter, setting: Setting) -> Array:
-    """Return the knowledge of the universities that firms of each cell work with: a rule.
-
-    (runs, cells of prefecture and domain): sum_u E kappa^2 / sum_u E kappa, E = exp(-b d), since
-    firms choose a university by its knowledge and by how near it is.
-    """
-    kappa, near = quarter.state.universities.knowledge, nearness(setting)
-    return safe_ratio(to_cells(kappa**2, near), to_cells(kappa, near))
-
-
-def lead_firms(quarter: Quarter, setting: Setting) -> Array:
-    """Return the weight of lead firms' knowledge by prefecture, (runs, prefectures).
-
-    w_p = s min(1, sum_q (1 - exp(-MW_q/scale)) exp(-d_pq/range)), MW of servers in operation.
-    """
-    investment, policy = quarter.investment, quarter.policy
-    p, world = setting.parameters, setting.world
-    megawatt = world.centres.sum(investment.servers * investment.power / 1000, "prefecture")
-    present = -np.expm1(-megawatt / p.lead_firm_scale)
-    reach = setting.once(
-        "lead", lambda: np.exp(-world.distance_km / p.lead_firm_distance[:, :, None])
-    )
-    anchors = 1 + p.anchor_knowledge_gain * policy.lever["anchor_tenants"]
-    weight = p.lead_firm_knowledge * anchors
-    return np.asarray(np.minimum(1, weight * np.minimum(1, np.vecmat(present, reach))))
-
-
-def accept_offers(quarter: Quarter, setting: Setting) -> Array:
-    """Return how far each university accepts consortium offers: a rule.
-
-    (runs, domains, universities), 1 where its own knowledge is the mean of the domain, up to 2
-    where it stands out.
-    """
-    p, kappa = setting.parameters, quarter.state.universities.knowledge
-    mean = kappa.mean(axis=2, keepdims=True)
-    accepted = sigmoid(p.consortium_selectivity[:, :, None] * np.log(kappa / mean))
-    return np.asarray(2 * accepted)
-
-
-def divide_effort(quarter: Quarter, setting: Setting) -> Array:
-    """Return how each university divides its effort: a rule.
-
-    (runs, domains, universities), mean one over domains: more where it knows more and where local
-    firms are many.
-    """
-    p, kappa, firms = setting.parameters, quarter.state.universities.knowledge, quarter.state.firms
-    return efforts(p.of_run, kappa, firms.live, setting.world.firms.domain)
-
-
-@kernel
-def efforts(parameters: Any, known: Array, live: Live, domain: Any) -> Array:
-    """Return (kappa n/mean n)^focus over its mean in each university, n = 1 + firms."""
-    effort = np.zeros_like(known)
-    for r in range(len(known)):
-        p, firms = parameters[r], np.ones(known.shape[1])
-        for f in of_run(live, r):
-            firms[domain[f]] += 1
-        for u in range(known.shape[2]):
-            for j in range(len(firms)):
-                pull = known[r, j, u] * firms[j] / firms.mean()
-                effort[r, j, u] = pull**p.university_focus
-            effort[r, :, u] /= effort[r, :, u].mean()
-    return effort
-
-
-def teach(
-    quarter: Quarter,
-    partners: Partners,
-    patents: Array,
-    frontier: Array,
-    setting: Setting,
-) -> Array:
-    """Return knowledge of universities next quarter, (runs, domains, universities).
-
-    Gain kappa (g + g_c lever accepted) effort + back-flow, towards the frontier.
-    """
-    state, policy = quarter.state, quarter.policy
-    p, kappa, world = setting.parameters, state.universities.knowledge, setting.world
-    lever = policy.local_lever["joint_innovation"]
-    return taught(
-        p.of_run, kappa, partners, state.firms.live, patents, lever, frontier,
-        world.universities.prefecture, world.firms.cell,
-    )  # fmt: skip
-
-
-@kernel
-def taught(
-    parameters: Any, known: Array, partners: Partners, live: Live, patents: Array, lever: Array,
-    frontier: Array, place: Any, cell: Any,
-) -> Array:  # fmt: skip
-    """Return knowledge next quarter of every university, (runs, domains, universities)."""
-    after, domains, count = np.zeros_like(known), known.shape[1], known.shape[2]
-    for r in range(len(known)):
-        p, back = parameters[r], np.zeros(domains)
-        for f in of_run(live, r):
-            shared = patents[r, f] * partners.intensity[r, cell[f]]
-            back[cell[f] % domains] += p.university_back_flow * shared / count
-        for j in range(domains):
-            for u in range(count):
-                accepted = lever[r, place[u]] * partners.accepted[r, j, u]
-                rate = p.university_growth + p.university_growth_consortium * accepted
-                gain = known[r, j, u] * rate * partners.effort[r, j, u] + back[j]
-                gain = towards_frontier(gain, known[r, j, u], frontier[r, 0])
-                after[r, j, u] = known[r, j, u] + gain
-    return after
-
-
-@equation
-def towards_frontier(gain: float, knowledge: float, frontier: float) -> float:
-    """Return the gain that the world frontier leaves room for, (frontier - k)(1 - e^(-g/frontier)).
-
-    For small gains this is g (1 - k/frontier); it is exact for a constant gain and never passes
-    the frontier, which one large step of the linear form would.
-    """
-    return max(frontier - knowledge, 0) * -expm1(-gain / frontier)
-
-
 def usable_compute(quarter: Quarter, setting: Setting) -> Array:
     """Return compute each firm can use, PFh (runs, slots): bought plus free quota (C3)."""
-    market, policy, p, f = (
-        quarter.market, quarter.policy, setting.parameters, quarter.state.firms
+    market, p, world = quarter.market, setting.parameters, setting.world
+    lent = p.free_quota * (1 + p.quota_consortium_gain * quarter.policy.lever["joint_innovation"])
+    return compute_of_firms(
+        quarter.state.firms.live, market.routing.local.by_firm, market.firm_fulfilment, lent,
+        quarter.investment.servers, market.sold, world.centres.intelligent,
+        world.universities.count,
     )  # fmt: skip
-    servers, centres = quarter.investment.servers, setting.world.centres
-    idle = np.maximum((HOURS * servers - market.sold) * centres.intelligent, 0)
-    strength = 1 + p.quota_consortium_gain * policy.lever["joint_innovation"]
-    users = f.live.number[:, None] + setting.world.universities.count
-    quota = p.free_quota * strength * total(idle) / users
-    return compute_of_firms(f.live, market.routing.local.by_firm, market.firm_fulfilment, quota)
 
 
 @kernel
-def compute_of_firms(live: Live, wanted: Array, served: Array, quota: Array) -> Array:
+def compute_of_firms(
+    live: Live, wanted: Array, served: Array, lent: Array, servers: Array, sold: Array,
+    intelligent: Any, universities: int,
+) -> Array:  # fmt: skip
     """Return compute of each firm, PFh (runs, slots): what it wanted and got, and its quota."""
     compute = np.zeros_like(wanted)
     for r in range(len(wanted)):
+        idle = 0.0
+        for i in range(len(intelligent)):
+            idle += max(HOURS * servers[r, i] - sold[r, i], 0) if intelligent[i] else 0.0
+        quota = lent[r, 0] * idle / (live.number[r] + universities)
         for f in of_run(live, r):
-            compute[r, f] = served[r, 0] * wanted[r, f] + quota[r, 0]
+            compute[r, f] = served[r, 0] * wanted[r, f] + quota
     return compute
 
 
