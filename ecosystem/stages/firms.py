@@ -17,7 +17,7 @@ from ecosystem.stages.drivers import open_source_floor
 from ecosystem.stages.routing import potential_adopters
 from ecosystem.state.records import Business, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import Firms, State
+from ecosystem.state.state import Firms, Society, State
 
 
 def trade(
@@ -190,8 +190,8 @@ def output_per_worker(p: Any, knowledge: float, years: float) -> float:
     pi = pi_0 e^(g y) kappa^eta; knowledge raises output as research capital does (Hall, Mairesse
     & Mohnen 2010).
     """
-    known = max(knowledge, p.knowledge_floor) ** p.knowledge_productivity
-    return p.sales_per_worker * exp(p.productivity_growth * years) * known
+    known = p.knowledge_productivity * log(max(knowledge, p.knowledge_floor))
+    return p.sales_per_worker * exp(p.productivity_growth * years + known)
 
 
 def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array, Array, Array]:
@@ -203,15 +203,12 @@ def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array,
     state, innovation = quarter.state, quarter.innovation
     p, world, f = setting.parameters, setting.world, state.firms
     idle = state.centres.servers * (1 - state.centres.use) * world.centres.intelligent
-    idle = world.cells.sum(world.centres.sum(idle, "cell"), "prefecture")
+    idle = world.centres.sum(idle, "prefecture")
     market = state.nation.capacity / setting.national_table[:, 0]
     size = p.birth_compute_size * market[:, world.kinds.intelligent]
     nursery = 1 + quarter.policy.local_lever["ecosystem_incubation"]
     draw = setting.chance.uniform("births", state.period, len(world.firms.cell_start))
-    number = births(
-        p.of_run, state.society.talent, idle / size, innovation.quality, state.society.deployment,
-        nursery, draw,
-    )  # fmt: skip
+    number = births(p.of_run, state.society, idle / size, innovation.quality, nursery, draw)
     born, overflow = first_free(f.active, number, world.firms.cell_start)
     founders = endow(
         p.of_run, born, fate, innovation.quality, innovation.frontier, world.firms.order,
@@ -222,18 +219,18 @@ def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array,
 
 @kernel
 def births(
-    parameters: Any, talent: Array, idle: Array, quality: Array, deployed: Array, nursery: Array,
-    draw: Array,
-) -> Array:  # fmt: skip
+    parameters: Any, society: Society, idle: Array, quality: Array, nursery: Array, draw: Array
+) -> Array:
     """Return the number of firms that are founded in each cell, (runs, cells)."""
-    number, domains = np.zeros_like(draw), quality.shape[1]
-    for r in range(len(number)):
+    number, (runs, places, domains) = np.zeros_like(draw), society.deployment.shape
+    for r in range(runs):
         p = parameters[r]
-        for c in range(number.shape[1]):
-            place, j = c // domains, c % domains
-            mean = births_expected(p, talent[r, place], idle[r, place], quality[r, j])
-            mean *= (1 + deployed[r, place, j]) * nursery[r, place]
-            number[r, c] = poisson_count(draw[r, c], mean)
+        for i in range(places):
+            for j in range(domains):
+                mean = births_expected(p, society.talent[r, i], idle[r, i], quality[r, j])
+                mean *= (1 + society.deployment[r, i, j]) * nursery[r, i]
+                cell = i * domains + j
+                number[r, cell] = poisson_count(draw[r, cell], mean)
     return number
 
 

@@ -66,8 +66,7 @@ def nearness(setting: Setting) -> Array:
 
 def to_cells(values: Array, weight: Array) -> Array:
     """Return (runs, domains, universities) weighted and summed by (prefecture, domain) cell."""
-    by_place = np.matvec(weight[:, None], values)
-    return by_place.swapaxes(1, 2).reshape(len(values), -1)
+    return np.matmul(weight, values.swapaxes(1, 2)).reshape(len(values), -1)
 
 
 def choose_partners(quarter: Quarter, setting: Setting) -> Array:
