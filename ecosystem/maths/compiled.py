@@ -92,18 +92,18 @@ def kernel(function: Function) -> Function:
 
 def as_given(value: Any) -> Any:
     """Return an array as one read-only block, a record as a named tuple of such, others as is."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return columns_of(type(value))(*(as_given(getattr(value, f.name)) for f in fields(value)))
+    if isinstance(value, np.ndarray):
+        if value.flags.c_contiguous and not value.flags.writeable:
+            return value
+        block = value.view() if value.flags.c_contiguous else np.ascontiguousarray(value)
+        block.setflags(write=False)
+        return block
     if isinstance(value, tuple):
         return type(value)(*map(as_given, value))
-    if not isinstance(value, np.ndarray):
-        return value
-    block = value if value.flags.c_contiguous else np.ascontiguousarray(value)
-    if not block.flags.writeable:
-        return block
-    view = block.view()
-    view.flags.writeable = False
-    return view
+    if is_dataclass(value) and not isinstance(value, type):
+        made = columns_of(type(value))
+        return made(*[as_given(getattr(value, name)) for name in made._fields])
+    return value
 
 
 @cache

@@ -104,7 +104,7 @@ def grants_of_firms(
         p, sales = parameters[r], firms.sales[r]
         for c in range(granted.shape[1]):
             whole = 0.0
-            if granted[r, c] > 0:
+            if granted[r, c] != 0:
                 for f in of_run(live, r):
                     whole += (p.grant_floor + sales[f]) * acts[c, place[f]]
             if whole > 0:
