@@ -23,9 +23,10 @@ from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import outcomes
 from ecosystem.inputs.scenario import Scenario
 from ecosystem.mesa.model import EcosystemModel
-from ecosystem.runs.chunk import Task, run_chunk
+from ecosystem.runs.chunk import run_chunk
 from ecosystem.runs.design import cross
 from ecosystem.runs.runner import run_design
+from ecosystem.runs.task import Task
 
 ROOT = Path(__file__).parents[1]
 MICRO = 1e6

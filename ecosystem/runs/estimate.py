@@ -6,9 +6,10 @@ import time
 from dataclasses import dataclass, replace
 
 from ecosystem.inputs.calendar import QUARTERS_A_YEAR
-from ecosystem.runs.chunk import Piece, Task, periods, run_task
+from ecosystem.runs.chunk import periods, run_task
 from ecosystem.runs.runner import Ensemble
 from ecosystem.runs.table import entries_of
+from ecosystem.runs.task import Piece, Task
 
 TRIED = 2 * QUARTERS_A_YEAR
 """Quarters that are run to see how long they take."""

@@ -42,20 +42,11 @@ import pandas as pd
 
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.options import Options
-from ecosystem.runs.chunk import (
-    OWN_CHUNK,
-    SLOTS_A_CHUNK,
-    Kept,
-    Model,
-    Piece,
-    Plan,
-    Task,
-    answer,
-)
+from ecosystem.runs.chunk import OWN_CHUNK, SLOTS_A_CHUNK
 from ecosystem.runs.design import Design
 from ecosystem.runs.identity import plain, short_digest
 from ecosystem.runs.own import check_same_outcomes
-from ecosystem.runs.pool import Pool, in_order
+from ecosystem.runs.pool import Make, Pool, bare, in_order
 from ecosystem.runs.question import checked_plan, shared_question
 from ecosystem.runs.store import (
     failures_of,
@@ -66,51 +57,10 @@ from ecosystem.runs.store import (
     read_frames,
 )
 from ecosystem.runs.table import encoded, one_frame, piece_of, tidy_of, wide
+from ecosystem.runs.task import Kept, Model, Piece, Task
+from ecosystem.runs.tasks import Tasks
 
 __all__ = ["Ensemble", "read_frame", "read_frames", "run_design", "start"]
-
-
-class Tasks(Sequence[Task]):
-    """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
-
-    A task is made when it is asked for, so that parameter values are not held twice.
-
-    Parameters
-    ----------
-    design, plan
-        What is cut, and what its chunks have in common.
-    largest
-        Most runs of a chunk.
-    questions
-        What determines the results beside a chunk's own columns, as JSON, a text a scenario; none
-        where nothing is stored.
-    """
-
-    def __init__(
-        self, design: Design, plan: Plan, largest: int, questions: Sequence[str] = ()
-    ) -> None:
-        self.design, self.plan, self.largest, self.questions = design, plan, largest, questions
-        self.parts = [
-            (place, runs)
-            for place in range(len(design.scenarios))
-            if len(rows := np.flatnonzero(design.scenario == place))
-            for runs in np.array_split(rows, -(-len(rows) // largest))
-        ]
-
-    def __len__(self) -> int:
-        """Return the number of chunks."""
-        return len(self.parts)
-
-    def __getitem__(self, number: Any) -> Any:
-        """Return a chunk; several of them for a slice."""
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
-        place, runs = self.parts[number]
-        design = self.design
-        return Task(
-            self.plan, design.scenarios[place], runs, design.point[runs], design.replicate[runs],
-            design.values(runs), self.questions[place] if self.questions else "",
-        )  # fmt: skip
 
 
 class Ensemble:
@@ -218,10 +168,8 @@ class Ensemble:
         self.failures = []
         every = range(len(self.tasks))
         if self.directory is None:
-            tasks = self.tasks
-            if strict:
-                tasks = Tasks(self.design, replace(self.plan, strict=True), tasks.largest)
-            for number, piece in self._run(tasks, answer, every, lambda _, piece: piece):
+            tasks = self.tasks.under(replace(self.plan, strict=strict))
+            for number, piece in self._run(tasks, bare, every, lambda _, piece: piece):
                 self.failures += piece.failures
                 yield number, piece
             return
@@ -251,7 +199,7 @@ class Ensemble:
     def _run(
         self,
         tasks: Tasks,
-        call: Callable[..., Any],
+        make: Make,
         numbers: Sequence[int],
         keep: Callable[[int, Any], Any],
     ) -> Generator[tuple[int, Any], None, None]:
@@ -270,14 +218,14 @@ class Ensemble:
 
         self.pool.limit(len(tasks))
         try:
-            yield from in_order(self.pool, tasks, call, numbers, kept)
+            jobs = tasks.jobs(numbers, self.pool.width) if numbers else []
+            yield from in_order(self.pool, tasks, make, jobs, kept)
         finally:
             self.pool.close()
 
 
-def work(task: Task, piece: Piece | None = None) -> tuple[bytes, Mapping[str, str]]:
-    """Run a chunk and return the content of its file, and the files it read, in a worker."""
-    piece = answer(task, piece)
+def work(task: Task, piece: Piece) -> tuple[bytes, Mapping[str, str]]:
+    """Return the content of a chunk's file, and the files that its runs read."""
     return encoded(wide(task, piece)), piece.files
 
 

@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import changed_files
-from ecosystem.runs.chunk import Task
 from ecosystem.runs.directory import (
     ANEW,
     BAD,
@@ -48,6 +47,7 @@ from ecosystem.runs.directory import (
 )
 from ecosystem.runs.identity import digest
 from ecosystem.runs.table import decoded, frame_of, meta_of, one_frame
+from ecosystem.runs.task import Task
 
 CHUNKS, FAILED = "chunks", "failed.csv"
 NAME = re.compile(r"([0-9a-f]{12})-(\d+)-[0-9a-f]{16}\.parquet")

@@ -22,8 +22,9 @@ from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.chunk import Kept, Piece, Task, periods
+from ecosystem.runs.chunk import periods
 from ecosystem.runs.design import scenario_name, shock_label
+from ecosystem.runs.task import Kept, Piece, Task
 
 META = b"ecosystem"
 DIMENSIONS = ("region", "tier", "kind", "domain")
