@@ -7,9 +7,9 @@ once, and every package goes on from the same state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from ecosystem.inputs.functions import MEAN, STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.maths.arrays import Array
 from ecosystem.state.state import State
-
-Record = TypeVar("Record")
 
 
 def early_part(scenario: ResolvedScenario) -> ResolvedScenario:
@@ -74,17 +72,27 @@ class Past:
 
     def part(self, places: Any) -> Past:
         """Return some of the runs."""
-        measured = {name: value[places] for name, value in self.measured.items()}
-        return Past(rows_of(self.state, places), measured)
+        return Past(
+            over_arrays(lambda value: value[places], self.state),
+            {name: value[places] for name, value in self.measured.items()},
+        )
 
 
-def rows_of(record: Record, places: Any) -> Record:
-    """Return a record, and the records in it, with some of the runs of all arrays."""
+def joined_pasts(pasts: Sequence[Past]) -> Past:
+    """Return the runs of several pasts as one."""
+    return Past(
+        over_arrays(lambda *values: np.concatenate(values), *(one.state for one in pasts)),
+        {name: np.concatenate([one.measured[name] for one in pasts]) for name in pasts[0].measured},
+    )
+
+
+def over_arrays(function: Callable[..., Array], *records: Any) -> Any:
+    """Return the first of some records of one class with what a function makes of their arrays."""
     changed = {}
-    for name in (field.name for field in fields(record)):  # type: ignore[arg-type]
-        value = getattr(record, name)
-        if isinstance(value, np.ndarray):
-            changed[name] = value[places]
-        elif is_dataclass(value):
-            changed[name] = rows_of(value, places)
-    return replace(record, **changed)  # type: ignore[type-var]
+    for field in fields(records[0]):
+        values = [getattr(record, field.name) for record in records]
+        if isinstance(values[0], np.ndarray):
+            changed[field.name] = function(*values)
+        elif is_dataclass(values[0]):
+            changed[field.name] = over_arrays(function, *values)
+    return replace(records[0], **changed)

@@ -46,6 +46,7 @@ from ecosystem.runs.chunk import OWN_CHUNK, SLOTS_A_CHUNK
 from ecosystem.runs.design import Design
 from ecosystem.runs.identity import plain, short_digest
 from ecosystem.runs.own import check_same_outcomes
+from ecosystem.runs.past import Past
 from ecosystem.runs.pool import Make, Pool, bare, in_order
 from ecosystem.runs.question import checked_plan, shared_question
 from ecosystem.runs.store import (
@@ -308,6 +309,7 @@ def start(
     keep: str | Sequence[str] = "summary",
     chunk_runs: int | None = None,
     command: str | None = None,
+    past: Past | None = None,
 ) -> Ensemble:
     """Return a design ready to run, under options that have been checked (`run_design`).
 
@@ -317,6 +319,8 @@ def start(
         What has been asked for; None where that was wrong.
     faults
         What was wrong with it.
+    past
+        A past that all runs go on from, a row a replicate; it changes no number.
 
     Raises
     ------
@@ -328,7 +332,7 @@ def start(
     largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
     pool, largest = Pool(kind, asked), chunk_runs or largest
     if asked.out is None:
-        return Ensemble(design, Tasks(design, plan, largest), pool, asked.progress)
+        return Ensemble(design, Tasks(design, plan, largest, past=past), pool, asked.progress)
     shared = shared_question(design, plan)
     configuration = {
         "command": "design",
@@ -346,6 +350,6 @@ def start(
         json.dumps({**shared, "scenario": plain(one)}, sort_keys=True) for one in design.scenarios
     ]
     return Ensemble(
-        design, Tasks(design, plan, largest, questions), pool, asked.progress, directory,
+        design, Tasks(design, plan, largest, questions, past), pool, asked.progress, directory,
         configuration, command or shlex.join(repeat[:-1]), inside,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.design import Design, digests_of
-from ecosystem.runs.past import early_part
+from ecosystem.runs.past import Past, early_part
 from ecosystem.runs.task import Plan, Task
 
 
@@ -31,6 +31,8 @@ class Tasks(Sequence[Task]):
     questions
         What determines the results beside a chunk's own columns, as JSON, a text a scenario; none
         where nothing is stored.
+    past
+        A past that all runs go on from, a row a replicate.
 
     Attributes
     ----------
@@ -41,9 +43,15 @@ class Tasks(Sequence[Task]):
     """
 
     def __init__(
-        self, design: Design, plan: Plan, largest: int, questions: Sequence[str] = ()
+        self,
+        design: Design,
+        plan: Plan,
+        largest: int,
+        questions: Sequence[str] = (),
+        past: Past | None = None,
     ) -> None:
         self.design, self.plan, self.largest, self.questions = design, plan, largest, questions
+        self.past = past
         self.parts: list[tuple[int, NDArray[np.int64]]] = []
         self.shared: list[range] = []
         for places in self.families():
@@ -63,7 +71,7 @@ class Tasks(Sequence[Task]):
     def past_of(self, place: int) -> Hashable:
         """Return what the past of all runs of a scenario is known by."""
         design, scenario = self.design, self.design.scenarios[place]
-        if len(design.scenarios) == 1 or not isinstance(scenario, ResolvedScenario):
+        if len(design.scenarios) == 1 or self.past or not isinstance(scenario, ResolvedScenario):
             return place
         runs = self.runs(place)
         luck = digests_of({"replicate": design.replicate[runs]})
@@ -97,21 +105,34 @@ class Tasks(Sequence[Task]):
         wanted = set(numbers)
         blocks = [[number for number in block if number in wanted] for block in self.shared]
         most = max(map(len, blocks))
+
+        def dealt(parts: int) -> list[list[int]]:
+            """Return the chunks of each past in so many jobs at most."""
+            return [
+                job.tolist()
+                for block in blocks
+                for job in np.array_split(block, min(parts, len(block)) or 1)
+                if len(job)
+            ]
+
+        def busiest(parts: int) -> int:
+            """Return how many quarters the worker that has most to do steps."""
+            before, after = self.halves
+            jobs, longest = len(dealt(parts)), -(-most // parts)
+            return -(-jobs // workers) * (before + longest * after)
+
+        return dealt(min(range(1, most + 1), key=busiest))
+
+    @property
+    def halves(self) -> tuple[int, int]:
+        """Return the number of quarters that packages have in common, and of those after them."""
         before = min(POLICY_START, self.plan.until + 1)
+        return before, self.plan.until + 1 - before
 
-        def quarters(parts: int) -> int:
-            """Return how many quarters the busiest worker steps."""
-            jobs = sum(min(parts, len(block)) for block in blocks)
-            longest = -(-most // parts)
-            return -(-jobs // workers) * (before + longest * (self.plan.until + 1 - before))
-
-        parts = min(range(1, most + 1), key=quarters)
-        return [
-            job.tolist()
-            for block in blocks
-            if block
-            for job in np.array_split(block, min(parts, len(block)))
-        ]
+    def steps(self, jobs: Iterable[Sequence[int]]) -> int:
+        """Return how often a run is stepped by a quarter in such jobs."""
+        before, after = self.halves
+        return sum(len(self.parts[job[0]][1]) * (before + len(job) * after) for job in jobs)
 
     def __len__(self) -> int:
         """Return the number of chunks."""
@@ -126,4 +147,5 @@ class Tasks(Sequence[Task]):
         return Task(
             self.plan, design.scenarios[place], runs, design.point[runs], design.replicate[runs],
             design.values(runs), self.questions[place] if self.questions else "",
+            self.past and self.past.part(design.replicate[runs]),
         )  # fmt: skip
