@@ -298,6 +298,6 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     page = (root / "docs/ensembles.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         assert script(block, tmp_path)

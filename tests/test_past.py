@@ -189,10 +189,10 @@ def test_kills_workers_and_chunks_change_no_bit(
 
 
 def test_a_past_that_fails_fails_in_every_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(quarter: Any, setting: Any) -> Any:
-        values = measure(quarter, setting)
+    def broken(quarter: Any, setting: Any, names: Any) -> Any:
+        values = measure(quarter, setting, names)
         spoiled = (setting.parameters.hype > 0.3) & (quarter.state.period == 5)
-        return values | {"patents": np.where(spoiled, np.nan, values["patents"])}
+        return {name: np.where(spoiled, np.nan, value) for name, value in values.items()}
 
     monkeypatch.setattr("ecosystem.runs.chunk.measure", broken)
     design = cross(["history", "article"], points=POINTS)
@@ -201,7 +201,7 @@ def test_a_past_that_fails_fails_in_every_package(monkeypatch: pytest.MonkeyPatc
     assert np.isfinite(values).tolist() == [True, False, True, False]
     errors = [row["error"] for row in found.failures]
     for name, error in zip(["history", "article"], errors, strict=True):
-        assert f"{name}: outcome patents is not finite in 2021Q2" in error
+        assert f"{name}: outcome local_value_added_net is not finite in 2021Q2" in error
 
 
 @pytest.fixture(scope="module")

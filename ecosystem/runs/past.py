@@ -54,7 +54,7 @@ class Past:
     state
         The state at the start of 2025Q3, or after the last quarter of runs that end before.
     measured
-        Outcomes of the last quarters of the past, (runs, quarters, entries) each.
+        Outcomes of so many of the last quarters as are needed of each, (runs, quarters, entries).
     """
 
     state: State
@@ -62,13 +62,14 @@ class Past:
 
     @property
     def quarters(self) -> range:
-        """The quarters whose outcomes are there."""
-        count = next(iter(self.measured.values())).shape[1] if self.measured else 0
+        """The quarters of which there are outcomes."""
+        count = max((value.shape[1] for value in self.measured.values()), default=0)
         return range(self.state.period - count, self.state.period)
 
     def outcomes(self, t: int) -> dict[str, Array]:
         """Return the outcomes of quarter `t`, (runs, entries) each."""
-        return {name: value[:, t - self.quarters.start] for name, value in self.measured.items()}
+        ago = self.state.period - t
+        return {n: value[:, -ago] for n, value in self.measured.items() if value.shape[1] >= ago}
 
     def part(self, places: Any) -> Past:
         """Return some of the runs."""
