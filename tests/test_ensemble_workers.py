@@ -18,32 +18,13 @@ import ensemble_models as models
 import numpy as np
 import pandas as pd
 import pytest
-from ensemble_runs import ROOT, chunks, own, script
+from ensemble_runs import KILLS, ROOT, Frail, chunks, own, script
 
 from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.functions import HookError
 from ecosystem.runs import chunk, pool
 from ecosystem.runs.runner import Ensemble, read_frame
-
-KILLS = Callable[[set[int]], bool]
-
-
-class Frail(pool.SerialExecutor):
-    """A worker that dies, in words, of some sets of runs."""
-
-    def __init__(self, kills: KILLS, deaths: list[set[int]]) -> None:
-        self.kills, self.deaths = kills, deaths
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        tasks = args[0] if isinstance(args[0], list) else args
-        runs = {run for task in tasks for run in task.runs.tolist()}
-        if not self.kills(runs):
-            return super().submit(fn, *args, **kwargs)
-        self.deaths.append(runs)
-        future: Future[Any] = Future()
-        future.set_exception(BrokenProcessPool("dead. And more"))
-        return future
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_ensemble_workers import Frail
+from ensemble_runs import Frail
 
 import ecosystem
 from ecosystem import InputError, Scenario, cross, run_design, simulate

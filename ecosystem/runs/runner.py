@@ -4,7 +4,7 @@
 
     design = cross(["history", "article"], points={"hype": [0.2, 0.8]}, replicates=50)
     for frame in run_design(design, keep=("summary", "yearly"), outcomes=["patents"]):
-        ...                                   # one tidy frame a chunk, in the order of the design
+        ...                                   # one tidy frame a chunk, past by past
 
     runs = run_design(design, out="runs")     # runs/<hash>/, chunk by chunk; killed, it resumes
     whole = runs.frame()                      # everything at once, if it fits into memory
@@ -65,7 +65,7 @@ __all__ = ["Ensemble", "read_frame", "read_frames", "run_design", "start"]
 
 
 class Ensemble:
-    """A design together with how it is run; iterating runs it and gives its frames in order.
+    """A design together with how it is run; iterating runs it and gives its frames.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Ensemble:
         self.failures: list[dict[str, Any]] = []
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Run what is missing and give one tidy frame a chunk, in the order of the design.
+        """Run what is missing and give one tidy frame a chunk, those of a common past together.
 
         Warns of failed runs, which no frame has; FloatingPointError where every run failed.
         """
@@ -103,7 +103,7 @@ class Ensemble:
         self._tell_failures()
 
     def frame(self) -> pd.DataFrame:
-        """Run what is missing and return everything as one frame.
+        """Run what is missing and return everything as one frame, in the order of the design.
 
         Warns of failed runs, which the frame lacks; FloatingPointError where every run failed.
         """

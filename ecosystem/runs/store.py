@@ -266,7 +266,7 @@ def read_chunk(path: Path) -> pa.Table:
 
 
 def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd.DataFrame]:
-    """Give the chunks of a run directory as tidy frames, in the order of the design.
+    """Give the chunks of a run directory as tidy frames, those of a common past together.
 
     Warns where the run is not finished, as only some of its chunks are there then, and of runs
     that failed, which are in no frame.
