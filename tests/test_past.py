@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ensemble_models as models
 import numpy as np
 import pytest
 from ensemble_runs import Frail
@@ -113,6 +114,8 @@ def test_who_shares_is_told_by_what_the_past_reads() -> None:
     design = cross(["history", Scenario("history", name="own", parameters={"hype": 0.3})])
     assert len(run_design(design, outcomes=["patents"]).tasks.shared) == 2
     assert len(run_design(design.part([0, 1]), outcomes=["patents"]).tasks.shared) == 2
+    own = run_design(cross(["history", "article"]), model=models.two_outcomes)
+    assert len(own.tasks.shared) == 2  # what a model of the user's own reads is not known
     other = cross("article", replicates=2).part([1])
     apart = replace(cross(["history", "article"]), replicate=np.array([0, 1], np.int32))
     assert len(run_design(apart).tasks.shared) == 2 and len(run_design(other).tasks.shared) == 1

@@ -71,7 +71,8 @@ class Tasks(Sequence[Task]):
     def past_of(self, place: int) -> Hashable:
         """Return what the past of all runs of a scenario is known by."""
         design, scenario = self.design, self.design.scenarios[place]
-        if len(design.scenarios) == 1 or self.past or not isinstance(scenario, ResolvedScenario):
+        alone = len(design.scenarios) == 1 or self.past is not None or self.plan.model is not None
+        if alone or not isinstance(scenario, ResolvedScenario):
             return place
         runs = self.runs(place)
         luck = digests_of({"replicate": design.replicate[runs]})
@@ -104,24 +105,21 @@ class Tasks(Sequence[Task]):
         """
         wanted = set(numbers)
         blocks = [[number for number in block if number in wanted] for block in self.shared]
-        most = max(map(len, blocks))
-
-        def dealt(parts: int) -> list[list[int]]:
-            """Return the chunks of each past in so many jobs at most."""
-            return [
-                job.tolist()
-                for block in blocks
-                for job in np.array_split(block, min(parts, len(block)) or 1)
-                if len(job)
-            ]
+        sizes = np.array([len(block) for block in blocks])
+        before, after = self.halves
 
         def busiest(parts: int) -> int:
             """Return how many quarters the worker that has most to do steps."""
-            before, after = self.halves
-            jobs, longest = len(dealt(parts)), -(-most // parts)
-            return -(-jobs // workers) * (before + longest * after)
+            jobs, longest = np.minimum(sizes, parts).sum(), -(-sizes.max() // parts)
+            return int(-(-jobs // workers) * (before + longest * after))
 
-        return dealt(min(range(1, most + 1), key=busiest))
+        parts = min(range(1, sizes.max() + 1), key=busiest)
+        return [
+            job.tolist()
+            for block in blocks
+            if block
+            for job in np.array_split(block, min(parts, len(block)))
+        ]
 
     @property
     def halves(self) -> tuple[int, int]:
