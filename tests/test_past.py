@@ -23,6 +23,7 @@ from ecosystem.runs import pool
 from ecosystem.runs.chunk import Recorder
 from ecosystem.runs.past import early_part
 from ecosystem.runs.runner import Ensemble
+from ecosystem.runs.tasks import LONGEST
 from ecosystem.state.setting import Setting
 
 UNTIL, OUTCOMES = "2026Q1", ["local_value_added_net", "patents", "servers", "fill", "ai_firms"]
@@ -159,6 +160,9 @@ def test_a_past_is_stepped_as_often_as_makes_all_ready_soonest(
     assert [len(job) for job in jobs] == sizes and sum(jobs, []) == list(range(13))
     assert tasks.steps(jobs) == 20 * (22 * len(jobs) + 42 * 13)
     assert tasks.jobs([2, 7, 9], 1) == [[2, 7, 9]]
+    many = cross([Scenario("article", name=f"plan {number}") for number in range(40)])
+    jobs = run_design(many, outcomes=["patents"]).tasks.jobs(range(40), workers)
+    assert max(map(len, jobs)) <= LONGEST and len(jobs) >= min(workers, 40)
 
 
 def test_kills_workers_and_chunks_change_no_bit(

@@ -15,6 +15,9 @@ from ecosystem.runs.design import Design, digests_of
 from ecosystem.runs.past import Past, early_part
 from ecosystem.runs.task import Plan, Task
 
+LONGEST = 16
+"""Most chunks of a job: with more, all would hardly be done sooner, and a kill would lose more."""
+
 
 class Tasks(Sequence[Task]):
     """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
@@ -113,7 +116,7 @@ class Tasks(Sequence[Task]):
             jobs, longest = np.minimum(sizes, parts).sum(), -(-sizes.max() // parts)
             return int(-(-jobs // workers) * (before + longest * after))
 
-        parts = min(range(1, sizes.max() + 1), key=busiest)
+        parts = min(range(-(-sizes.max() // LONGEST), sizes.max() + 1), key=busiest)
         return [
             job.tolist()
             for block in blocks
