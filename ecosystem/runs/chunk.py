@@ -31,6 +31,7 @@ from ecosystem.runs.identity import model_digests
 from ecosystem.runs.own import own_outcomes
 from ecosystem.runs.past import Past, early_part
 from ecosystem.runs.task import Kept, Piece, Plan, Task, joined
+from ecosystem.runs.warm import compile_model
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 
@@ -127,7 +128,7 @@ def given_up(task: Task, death: str) -> Piece:
 
 
 def check_place(plan: Plan) -> None:
-    """Raise InputError where this process has other code or other tables than the plan."""
+    """Make ready to run here; InputError where this process has other code or other tables."""
     faults = FaultList()
     if plan.code != model_digests()["code"]:
         faults.add(
@@ -136,6 +137,8 @@ def check_place(plan: Plan) -> None:
     if plan.model is None and load_world(plan.world).digest != plan.world_digest:
         faults.add("world", plan.world, f"the tables the runs began with: {plan.world_digest[:12]}")
     faults.raise_if_any()
+    if plan.model is None:
+        compile_model()
 
 
 def run_whole(task: Task) -> Kept:

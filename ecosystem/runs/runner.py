@@ -60,6 +60,7 @@ from ecosystem.runs.store import (
 from ecosystem.runs.table import encoded, one_frame, piece_of, tidy_of, wide
 from ecosystem.runs.task import Kept, Model, Piece, Task
 from ecosystem.runs.tasks import Tasks
+from ecosystem.runs.warm import compile_model
 
 __all__ = ["Ensemble", "read_frame", "read_frames", "run_design", "start"]
 
@@ -205,6 +206,8 @@ class Ensemble:
         keep: Callable[[int, Any], Any],
     ) -> Generator[tuple[int, Any], None, None]:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
+        if numbers and tasks.plan.model is None:
+            compile_model()
         every = len(self.design)
         done = every - sum(len(tasks.parts[number][1]) for number in numbers)
         show = self.progress or (lambda done, every: None)
