@@ -29,6 +29,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 COMPILED: dict[str, Any] = {}
 """Compiled form of every equation and kernel, by module and name."""
 SOURCE = Path(__file__).parents[1]
+ROOMS = ("maths", "inputs", "state", "stages", "quarter", "outcomes")
+"""Rooms whose source compiled code may come from."""
 
 
 @cache
@@ -38,7 +40,7 @@ def code_folder() -> Path | None:
     ``NUMBA_CACHE_DIR`` names another place than the user's cache.
     """
     content = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()}".encode())
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path in sorted(p for room in ROOMS for p in (SOURCE / room).rglob("*.py")):
         content.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("compute-ecosystem")
     folder = Path(base) / content.hexdigest()[:16]
