@@ -7,8 +7,13 @@ agent; both are shared by all runs, and no segment is empty. The last axis is al
 and in a batch.
 """
 
+from math import exp, log
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.scalars import ratio
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -16,7 +21,6 @@ Integers = NDArray[np.intp]
 _WIDEST = 600.0  # widths above the cheapest offer; exp(+-600) keeps clear of overflow and denormals
 _EDGE = 1e-10  # nearest that a used share comes to 0 or 1 while the marginal offer is sought
 _STEP = 1e-5  # Newton's error is about the square of its last step
-_TINY = np.finfo(np.float64).tiny  # smallest number whose inverse is finite
 _FLAT = 1e-10  # lowest slope, against division by zero between offers far apart
 _MOST_PASSES = 60  # bisection alone would get there; 4 to 7 passes are usual
 
@@ -41,6 +45,7 @@ def spread(values: Floats, segment: Integers) -> Floats:
     return np.take(values, segment, axis=-1)
 
 
+@kernel
 def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats:
     """Share of each agent in its segment's weight.
 
@@ -53,11 +58,34 @@ def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats
     -------
     (R, N) shares that sum to one in each segment; zeros where a segment has no weight.
     """
-    total = segment_sum(weights, start)
-    return weights * spread(_inverse(total), segment)
+    shares = np.zeros_like(weights)
+    for r in range(len(weights)):
+        total = np.zeros(len(start))
+        for i in range(len(segment)):
+            total[segment[i]] += weights[r, i]
+        for i in range(len(segment)):
+            shares[r, i] = ratio(weights[r, i], total[segment[i]])
+    return shares
 
 
 def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
+    """Return `matched` of arrays that broadcast, none of them negative."""
+    sides = (demand, capacity, exponent)
+    shape = np.broadcast_shapes(*map(np.shape, sides))
+    return matches(*(np.broadcast_to(side, shape).ravel() for side in sides)).reshape(shape)
+
+
+@kernel
+def matches(demand: Floats, capacity: Floats, exponent: Floats) -> Floats:
+    """Return `matched` of each pair, in a row."""
+    found = np.empty_like(demand)
+    for i in range(len(demand)):
+        found[i] = matched(demand[i], capacity[i], exponent[i])
+    return found
+
+
+@equation
+def matched(demand: float, capacity: float, exponent: float) -> float:
     r"""Matches between two sides that have to find each other.
 
     :math:`d c/(d^\rho + c^\rho)^{1/\rho} = c x/(1 + x^\rho)^{1/\rho}` with :math:`x = d/c`,
@@ -65,7 +93,7 @@ def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
 
     Parameters
     ----------
-    demand, capacity : broadcastable arrays of one unit, none negative.
+    demand, capacity : numbers of one unit, none negative.
     exponent : :math:`\rho > 0`; the higher, the less search friction (infinity: the minimum).
 
     Returns
@@ -76,10 +104,10 @@ def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
     -----
     Den Haan, Ramey and Watson (2000), "Job destruction and propagation of shocks".
     """
-    smaller = np.minimum(demand, capacity)
-    larger = np.maximum(demand, capacity)
-    ratio = smaller / np.where(larger > 0.0, larger, 1.0)
-    return smaller / power(1.0 + power(ratio, exponent), 1.0 / np.asarray(exponent))
+    smaller, larger = min(demand, capacity), max(demand, capacity)
+    if smaller <= 0:
+        return 0.0
+    return smaller / (1 + (smaller / larger) ** exponent) ** (1 / exponent)
 
 
 def power(base: Floats, exponent: Floats | float) -> Floats:
@@ -120,7 +148,6 @@ def clear(
     demand: Floats,
     width: Floats | float,
     start: Integers,
-    segment: Integers,
 ) -> Floats:
     r"""Serve demand in a smooth merit order, segment by segment.
 
@@ -128,16 +155,15 @@ def clear(
     :math:`\sum q = \min(D, \sum C)`. A wide width serves all in proportion to capacity, a narrow
     one the cheapest first. The marginal offer is found by Newton's method on
     :math:`\operatorname{logit}(\sum q/\sum C)`, which is nearly straight in :math:`x/w`, inside a
-    closed-form bracket. Each segment stops when its own step is small, so that its numbers depend
-    on nothing beside it.
+    closed-form bracket.
 
     Parameters
     ----------
     capacity : (R, N) PFh that each centre can still sell, none negative.
     offer : (R, N) offers in ¥/PFh; those more than 600 widths above the cheapest count as tied.
     demand : (R, S) PFh wanted from each segment.
-    width : width of the merit order in ¥/PFh, above zero; scalar or broadcastable to (R, N).
-    start, segment : (S,) first indices; (N,) segment of each centre.
+    width : width of the merit order in ¥/PFh, above zero; a number or one for each run, (R, 1).
+    start : (S,) first index of each segment.
 
     Returns
     -------
@@ -150,83 +176,91 @@ def clear(
     profile. Jensen's inequality gives the bracket: with :math:`M = e^{m/w}` and capacity-weighted
     means E, the root lies between logit(share) - ln E[1/M] and logit(share) + ln E[M].
     """
-    total = segment_sum(capacity, start)
-    wanted = np.clip(demand, 0.0, total)
-    cheapest = np.minimum.reduceat(offer, start, axis=-1)
-    above = np.minimum((offer - spread(cheapest, segment)) / width, _WIDEST)
-    served = capacity * _accepted_share(capacity, np.exp(above), wanted, total, start, segment)
-
-    sold = segment_sum(served, start)
-    less = np.minimum(wanted * _inverse(sold), 1.0)
-    more = np.maximum(wanted - sold, 0.0) * _inverse(total - sold)
-    served = served * spread(less, segment) + (capacity - served) * spread(more, segment)
-    return np.minimum(served, capacity)
+    widths = np.broadcast_to(width, (len(capacity), 1))[:, 0]
+    return cleared(capacity, offer, demand, widths, np.append(start, capacity.shape[1]))
 
 
-def _accepted_share(
-    capacity: Floats,
-    exp_offer: Floats,
-    wanted: Floats,
-    total: Floats,
-    start: Integers,
-    segment: Integers,
+@kernel
+def cleared(
+    capacity: Floats, offer: Floats, demand: Floats, width: Floats, bounds: Integers
 ) -> Floats:
-    """Share of each offer that is accepted at the marginal offer, by bracketed Newton: (R, N)."""
-    whole = _or_one(total)
-    used = np.clip(wanted / whole, _EDGE, 1.0 - _EDGE)
-    target = np.log(used / (1.0 - used))
-    low = target - np.log(_or_one(segment_sum(capacity / exp_offer, start) / whole))
-    high = target + np.log(_or_one(segment_sum(capacity * exp_offer, start) / whole))
+    """Return what is served; segment s has the centres from bounds[s] to bounds[s + 1]."""
+    served = np.zeros_like(capacity)
+    room, dear = np.empty(capacity.shape[1]), np.empty(capacity.shape[1])
+    for r in range(len(capacity)):
+        for s in range(len(bounds) - 1):
+            cheapest, total, n = np.inf, 0.0, 0
+            for i in range(bounds[s], bounds[s + 1]):
+                if capacity[r, i] > 0:
+                    cheapest = min(cheapest, offer[r, i])
+                    total += capacity[r, i]
+            wanted = min(max(demand[r, s], 0.0), total)
+            if wanted <= 0:
+                continue
+            for i in range(bounds[s], bounds[s + 1]):
+                if capacity[r, i] > 0:
+                    room[n] = capacity[r, i]
+                    dear[n] = exp(min((offer[r, i] - cheapest) / width[r], _WIDEST))
+                    n += 1
+            exp_marginal = exp(marginal_offer(room[:n], dear[:n], wanted, total))
+            sold, n = 0.0, 0
+            for i in range(bounds[s], bounds[s + 1]):
+                if capacity[r, i] > 0:
+                    served[r, i] = capacity[r, i] * exp_marginal / (exp_marginal + dear[n])
+                    sold += served[r, i]
+                    n += 1
+            less, more = ratio(wanted, sold), ratio(wanted - sold, total - sold)
+            for i in range(bounds[s], bounds[s + 1]):
+                rest = (capacity[r, i] - served[r, i]) * max(more, 0.0)
+                served[r, i] = min(served[r, i] * min(less, 1.0) + rest, capacity[r, i])
+    return served
+
+
+@equation
+def marginal_offer(capacity: Floats, exp_offer: Floats, wanted: float, total: float) -> float:
+    """Return the offer, in widths, at which a segment sells what is wanted: bracketed Newton."""
+    used = min(max(wanted / total, _EDGE), 1 - _EDGE)
+    target = log(used / (1 - used))
+    cheap = dear = 0.0
+    for i in range(len(capacity)):
+        cheap += capacity[i] / exp_offer[i]
+        dear += capacity[i] * exp_offer[i]
+    low, high = target - log(cheap / total), target + log(dear / total)
     marginal = low + used * (high - low)  # the ends are exact for an idle and for a full segment
-    before = high - low
-    done = (used <= _EDGE) | (used >= 1.0 - _EDGE)
-
-    least = 0.5 * _EDGE * whole
+    before, least = high - low, 0.5 * _EDGE * total
+    if used <= _EDGE or used >= 1 - _EDGE:
+        return marginal
     for _ in range(_MOST_PASSES):
-        if done.all():
+        exp_marginal = exp(marginal)
+        sold = slope = 0.0
+        for i in range(len(capacity)):
+            accepted = exp_marginal / (exp_marginal + exp_offer[i])
+            sold += capacity[i] * accepted
+            slope += capacity[i] * accepted * (1 - accepted)
+        sold = max(sold, least)
+        left = max(total - sold, least)
+        gap = log(sold / left) - target
+        low = marginal if gap < 0 else low
+        high = marginal if gap > 0 else high
+        step = -gap * (sold / total) * left / max(slope, _FLAT * least)
+        if abs(step) > 0.5 * before:  # Newton does not halve its last step
+            step = 0.5 * (low + high) - marginal
+        before = abs(step)
+        marginal = min(max(marginal + step, low), high)
+        if before < _STEP or abs(gap) < _EDGE:
             break
-        accepted = _logistic(marginal, exp_offer, segment)
-        taken = capacity * accepted
-        slope = segment_sum(taken * (1.0 - accepted), start)
-        sold = np.maximum(segment_sum(taken, start), least)
-        left = np.maximum(whole - sold, least)
-        gap = np.log(sold / left) - target
-        low = np.where(gap < 0.0, marginal, low)
-        high = np.where(gap > 0.0, marginal, high)
-        step = -gap * (sold / whole) * left / np.maximum(slope, _FLAT * least)
-        # A step that does not halve the last one is replaced by the middle of the bracket.
-        step = np.where(np.abs(step) > 0.5 * before, 0.5 * (low + high) - marginal, step)
-        before = np.abs(step)
-        marginal = np.where(done, marginal, np.minimum(np.maximum(marginal + step, low), high))
-        done = done | (before < _STEP) | (np.abs(gap) < _EDGE)
-    return _logistic(marginal, exp_offer, segment)
+    return marginal
 
 
-def _logistic(marginal: Floats, exp_offer: Floats, segment: Integers) -> Floats:
-    """Logistic of marginal offer less offer, both in widths; no exponential of an agent."""
-    exp_marginal = spread(np.exp(marginal), segment)
-    return exp_marginal / (exp_marginal + exp_offer)
-
-
-def _inverse(values: Floats) -> Floats:
-    """One over each value, and zero where there is nothing to share or one over it overflows."""
-    return (values >= _TINY) / np.maximum(values, _TINY)
-
-
-def _or_one(values: Floats) -> Floats:
-    """Values above zero, and one in the place of others."""
-    return np.where(values > 0.0, values, 1.0)
-
-
+@kernel
 def redistribute(
     demand: Floats,
     weight: Floats,
     capacity: Floats,
     start: Integers,
     segment: Integers,
-    passes: int = 2,
 ) -> Floats:
-    """Share demand by weight, cap it by capacity and hand the rest to those with slack.
+    """Share demand by weight, cap it by capacity and hand the rest to those with slack, twice.
 
     Parameters
     ----------
@@ -234,19 +268,30 @@ def redistribute(
     weight : (R, N) weights, none negative.
     capacity : (R, N) most that each agent can sell, M¥ a quarter.
     start, segment : (S,) first indices; (N,) segment of each agent.
-    passes : rounds in which the unsold rest is shared in proportion to slack.
 
     Returns
     -------
     (R, N) sales, at most capacity; a segment's sum is at most its demand to rounding.
     """
-    sales = np.minimum(segment_share(weight, start, segment) * spread(demand, segment), capacity)
-    for _ in range(passes):
-        unsold = np.maximum(demand - segment_sum(sales, start), 0.0)
-        slack = capacity - sales
-        rate = np.minimum(unsold * _inverse(segment_sum(slack, start)), 1.0)
-        sales = sales + slack * spread(rate, segment)
-    return np.minimum(sales, capacity)
+    sales = np.zeros_like(capacity)
+    for r in range(len(capacity)):
+        whole = np.zeros(len(start))
+        for i in range(len(segment)):
+            whole[segment[i]] += weight[r, i]
+        for i in range(len(segment)):
+            share = ratio(weight[r, i], whole[segment[i]])
+            sales[r, i] = min(share * demand[r, segment[i]], capacity[r, i])
+        for _ in range(2):
+            sold, slack = np.zeros(len(start)), np.zeros(len(start))
+            for i in range(len(segment)):
+                sold[segment[i]] += sales[r, i]
+                slack[segment[i]] += capacity[r, i] - sales[r, i]
+            for i in range(len(segment)):
+                s = segment[i]
+                rate = min(ratio(max(demand[r, s] - sold[s], 0.0), slack[s]), 1.0)
+                more = sales[r, i] + (capacity[r, i] - sales[r, i]) * rate
+                sales[r, i] = min(more, capacity[r, i])
+    return sales
 
 
 def first_free(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log
+from typing import Any
 
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import clear, segment_share, spread
+from ecosystem.maths.clearing import clear, matched, spread
+from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.location import lowest_price, running_pue
 from ecosystem.stages.routing import (
     HOME,
@@ -119,11 +123,25 @@ def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispa
 
 def energy_used(quarter: Quarter, use: Array, setting: Setting) -> Array:
     """Return power drawn by work done and, in part, by idling, MWh (runs, centres)."""
-    p, built = setting.parameters, quarter.investment
-    idle = p.idle_power_share
-    load = idle + (1 - idle) * p.work_per_contract * use
-    pue = running_pue(built.pue, quarter.policy, setting)
-    return np.asarray(built.power * pue * load * built.servers * HOURS / 1000)
+    p, built, place = setting.parameters, quarter.investment, setting.world.centres.prefecture
+    lever = quarter.policy.local_lever["second_ring_quality"]
+    return energy_of_centres(p.of_run, built.power, built.pue, built.servers, use, lever, place)
+
+
+@kernel
+def energy_of_centres(
+    parameters: Any, power: Array, pue: Array, servers: Array, use: Array, lever: Array, place: Any
+) -> Array:
+    """Return the energy that every centre draws, MWh (runs, centres)."""
+    energy = np.zeros_like(power)
+    for r in range(len(power)):
+        p = parameters[r]
+        for i in range(len(place)):
+            work = p.work_per_contract * use[r, i]
+            load = p.idle_power_share + (1 - p.idle_power_share) * work
+            drawn = power[r, i] * running_pue(p, pue[r, i], lever[r, place[i]])
+            energy[r, i] = drawn * load * servers[r, i] * HOURS / 1000
+    return energy
 
 
 def move_tenants(state: State, setting: Setting) -> Array:
@@ -174,14 +192,29 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
 
 def contract_weights(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
-    state, drivers = quarter.state, quarter.drivers
-    p, kind = setting.parameters, setting.world.centres.kind
-    relative = np.log(routing.offer.price / spread(drivers.price, kind))
-    tenants = state.centres.tenants
-    quality = served_quality(quarter, setting)
-    return np.asarray(
-        routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
-    )
+    made, c, centres = routing.offer, quarter.state.centres, setting.world.centres
+    lever = quarter.policy.local_lever["second_ring_quality"]
+    return pulls(
+        setting.parameters.of_run, made.size, made.price, c.quality, c.tenants,
+        quarter.drivers.price, lever, centres.kind, centres.prefecture,
+    )  # fmt: skip
+
+
+@kernel
+def pulls(
+    parameters: Any, size: Array, price: Array, quality: Array, tenants: Array, reference: Array,
+    lever: Array, kind: Any, place: Any,
+) -> Array:  # fmt: skip
+    """Return the pull of every centre on contracts, PFLOPS (runs, centres)."""
+    pull = np.zeros_like(size)
+    for r in range(len(size)):
+        sensitivity = parameters[r].contract_price_sensitivity
+        for i in range(len(kind)):
+            if size[r, i] > 0:
+                relative = log(price[r, i] / reference[r, kind[i]])
+                good = served_quality(quality[r, i], lever[r, place[i]])
+                pull[r, i] = size[r, i] * good * exp(tenants[r, i] - sensitivity * relative)
+    return pull
 
 
 def class_demand(
@@ -225,21 +258,39 @@ def serve_class(
     Contracts first: each centre is matched with its share of demand. What is pooled, and a part of
     what stayed unserved, then clears in merit order.
     """
-    world, p = setting.world, setting.parameters
-    centres = world.centres
-    cell = centres.cell
+    world, centres = setting.world, setting.world.centres
     pooled, exponent = dispatch_rules(quarter.policy, setting)
-    own = segment_share(weight, centres.cell_start, cell) * spread((1 - pooled) * demand, cell)
-    contracted = kernels.match(own, free, spread(exponent, cell))
-    contracted = np.minimum(contracted, np.minimum(own, free))
-    unserved = centres.sum(own - contracted, "cell")
-    unserved = unserved + np.maximum((1 - pooled) * demand - centres.sum(own, "cell"), 0)
-    pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    idle = np.maximum(free - contracted, 0)
-    sold = contracted + clear_pool(quarter, routing, pool, idle, order, setting)
-    outside = pooled * p.pool_leak * unserved
+    contracted, pool, outside = sign_contracts(
+        setting.parameters.of_run, demand, free, weight, pooled, exponent, centres.cell
+    )
+    sold = contracted + clear_pool(quarter, routing, pool, free - contracted, order, setting)
     lost = world.cells.sum(demand - outside, "kind") - centres.sum(sold, "kind")
     return sold, np.maximum(lost, 0), world.cells.sum(outside, "kind")
+
+
+@kernel
+def sign_contracts(
+    parameters: Any, demand: Array, free: Array, weight: Array, pooled: Array, exponent: Array,
+    cell: Any,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return what is contracted (runs, centres), and what is pooled and leaks, (runs, cells)."""
+    contracted, pool, leak = np.zeros_like(free), np.zeros_like(demand), np.zeros_like(demand)
+    for r in range(len(free)):
+        p, pull, unserved = parameters[r], np.zeros_like(demand[r]), np.zeros_like(demand[r])
+        for i in range(len(cell)):
+            pull[cell[i]] += weight[r, i]
+        for i in range(len(cell)):
+            c = cell[i]
+            own = ratio(weight[r, i], pull[c]) * (1 - pooled[r, c]) * demand[r, c]
+            met = min(matched(own, free[r, i], exponent[r, c]), own, free[r, i])
+            contracted[r, i] = met
+            unserved[c] += own - met
+        for c in range(len(pull)):
+            if pull[c] <= 0:
+                unserved[c] = (1 - pooled[r, c]) * demand[r, c]
+            leak[r, c] = pooled[r, c] * p.pool_leak * unserved[c]
+            pool[r, c] = pooled[r, c] * (demand[r, c] + (1 - p.pool_leak) * unserved[c])
+    return contracted, pool, leak
 
 
 def clear_pool(
@@ -249,23 +300,39 @@ def clear_pool(
 
     The pool of batch work clears in the prefecture or, with linkage, in the whole province.
     """
-    world, p = setting.world, setting.parameters
-    centres, places = world.centres, world.prefectures
-    start, cell, width = centres.cell_start, centres.cell, p.merit_order_width
-    reference = spread(quarter.drivers.price, centres.kind)
-    charge = p.latency_charge * places.latency_extra_ms[centres.prefecture]
-    lowest = lowest_price(routing.offer.cost, setting)
-    offer = lowest / reference + charge * (order == REAL_TIME)
-    margin = (routing.offer.market / reference - offer) / width
+    world, places, made = setting.world, setting.world.prefectures, routing.offer
+    centres, start = world.centres, world.centres.cell_start
+    far = places.latency_extra_ms * (order == REAL_TIME)
+    width = setting.parameters.merit_order_width
+    offer, margin = offers_in_pool(
+        setting.parameters.of_run, made.cost, made.market, quarter.drivers.price, far,
+        centres.kind, centres.prefecture,
+    )  # fmt: skip
     left = idle * setting.rules.offer_idle(quarter, setting, margin)
     linked = linkage(quarter.policy) * (order == BATCH)
-    dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
+    dispatched = clear(left, offer, (1 - linked) * pool, width, start)
     if linked.any():
         kinds = start[:: places.count]
         rest = world.cells.sum(linked * pool, "kind")
         left = left - dispatched
-        dispatched = dispatched + clear(left, offer, rest, width, kinds, centres.kind)
+        dispatched = dispatched + clear(left, offer, rest, width, kinds)
     return dispatched
+
+
+@kernel
+def offers_in_pool(
+    parameters: Any, cost: Array, market: Array, price: Array, far: Array, kind: Any, place: Any
+) -> tuple[Array, Array]:
+    """Return what centres ask over the reference, and the margin in widths, (runs, centres)."""
+    offer, margin = np.zeros_like(cost), np.zeros_like(cost)
+    for r in range(len(cost)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            reference = price[r, kind[i]]
+            asked = lowest_price(p, cost[r, i]) / reference
+            offer[r, i] = asked + p.latency_charge * far[place[i]]
+            margin[r, i] = (market[r, i] / reference - offer[r, i]) / p.merit_order_width
+    return offer, margin
 
 
 def linkage(policy: Policy) -> Array:
@@ -333,31 +400,57 @@ def settle_sales(
     All buyers of a kind and class are served in the same proportion; a centre earns its posted
     price times the mean multiplier of the workloads it serves.
     """
-    drivers, policy = quarter.drivers, quarter.policy
-    world = setting.world
-    work, kind = world.workloads, world.centres.kind
+    world, price = setting.world, quarter.drivers.price
+    work, centres, general = world.workloads, world.centres, world.kinds.index("general")
     order = np.where(work.real_time, REAL_TIME, BATCH)
-    ratio = safe_ratio(served, inflow)
-    delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
-    revenue = np.zeros_like(routing.offer.price)
-    payments = np.zeros_like(delivered)
-    discount = price_cut(policy, setting)
-    for c in (REAL_TIME, BATCH):
-        mine = delivered * (order == c)
-        value = mine * work.price_multiplier
-        by_kind_value = work.sum(value, "kind").sum(axis=1)
-        multiplier = safe_ratio(by_kind_value, work.sum(mine, "kind").sum(axis=1))
-        earned = routing.offer.price * by_class[:, c] * spread(multiplier, kind) * discount / 1e6
-        income = world.centres.sum(earned, "kind")
-        unit = safe_ratio(income, by_kind_value)
-        revenue = revenue + earned
-        payments = payments + value * unit[:, None, work.kind]
-    ratio = setting.parameters.substitution_ratio
-    earned = stand_in * ratio * drivers.price[:, world.kinds.general] * discount / 1e6
-    batch = routing.inflow * (~work.real_time & work.general)
-    whole = batch.sum(axis=(1, 2), keepdims=True)
-    payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
-    return revenue + earned, delivered, payments
+    return settle_runs(
+        setting.parameters.of_run, routing.inflow, routing.offer.price, by_class, stand_in,
+        inflow, served, price_cut(quarter.policy, setting), price[:, general], order,
+        work.price_multiplier, work.kind, centres.kind, general,
+    )  # fmt: skip
+
+
+@kernel
+def settle_runs(
+    parameters: Any, arrived: Array, price: Array, by_class: Array, stand_in: Array,
+    inflow: Array, served: Array, discount: Array, general_price: Array, order: Any,
+    multiplier: Any, work_kind: Any, kind: Any, general: int,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return revenue, delivery and payments of all runs."""
+    revenue, delivered, payments = (
+        np.zeros_like(price), np.zeros_like(arrived), np.zeros_like(arrived)
+    )  # fmt: skip
+    for r in range(len(price)):
+        value, work, income = (
+            np.zeros_like(served[r]), np.zeros_like(served[r]), np.zeros_like(served[r])
+        )  # fmt: skip
+        for g in range(arrived.shape[1]):
+            for w in range(len(order)):
+                c, k = order[w], work_kind[w]
+                delivered[r, g, w] = arrived[r, g, w] * ratio(served[r, c, k], inflow[r, c, k])
+                work[c, k] += delivered[r, g, w]
+                value[c, k] += delivered[r, g, w] * multiplier[w]
+        stood_in = whole = 0.0
+        for i in range(len(kind)):
+            for c in range(len(work)):
+                paid = ratio(value[c, kind[i]], work[c, kind[i]]) * discount[r, i] / 1e6
+                earned = price[r, i] * by_class[r, c, i] * paid
+                income[c, kind[i]] += earned
+                revenue[r, i] += earned
+            unit = parameters[r].substitution_ratio * general_price[r] * discount[r, i] / 1e6
+            revenue[r, i] += stand_in[r, i] * unit
+            stood_in += stand_in[r, i] * unit
+        for g in range(arrived.shape[1]):
+            for w in range(len(order)):
+                c, k = order[w], work_kind[w]
+                unit = ratio(income[c, k], value[c, k])
+                payments[r, g, w] = delivered[r, g, w] * multiplier[w] * unit
+                whole += arrived[r, g, w] * (k == general and c == BATCH)
+        for g in range(arrived.shape[1]):
+            for w in range(len(order)):
+                if work_kind[w] == general and order[w] == BATCH:
+                    payments[r, g, w] += ratio(arrived[r, g, w], whole) * stood_in
+    return revenue, delivered, payments
 
 
 def price_cut(policy: Policy, setting: Setting) -> Array:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, expm1, log, log1p, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,9 @@ from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.scalars import poisson_count
 from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
@@ -28,18 +32,18 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     change totals (no red-bus/blue-bus effect).
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    world = setting.world
-    centres = world.centres
+    p, centres = setting.parameters, setting.world.centres
+    kind, where, growth = centres.kind, centres.prefecture, drivers.growth
     cost = new_unit_costs(quarter, setting)
-    price = earned_price(quarter, setting, cost)
-    growth = spread(drivers.growth, centres.kind)
-    own_use = expected_use(state.centres.use, growth, setting)
+    price = earned_prices(
+        p.of_run, cost, state.centres.mark, drivers.price, drivers.multiplier, kind
+    )
+    own_use = expected_uses(p.of_run, state.centres.use, growth, kind)
     support = expected_support(quarter, setting)
-    where = centres.prefecture
-    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
+    index = profit_index(price, cost, own_use, drivers, support, setting, kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
-    full = np.ones_like(setting.parameters.foresight)
-    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
+    full = np.ones_like(p.foresight)
+    lender = profit_index(price, cost, cell, drivers, support, setting, kind, where, full)
     footloose = footloose_build(drivers, setting)
     share = location_shares(quarter, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
@@ -56,9 +60,21 @@ def bid_for_halls(quarter: Quarter, setting: Setting, index: Array) -> Array:
     Size times `index`, the profitability of a new unit at its own cost, price and use, to the
     power of the profit sensitivity.
     """
-    centres = setting.world.centres
-    size = quarter.state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    return np.asarray(size * np.exp(setting.parameters.profit_sensitivity * np.log(index)))
+    p, kind = setting.parameters, setting.world.centres.kind
+    servers, least = quarter.state.centres.servers, setting.by_kind("bid_size")
+    return bids(p.of_run, servers, least, index, kind)
+
+
+@kernel
+def bids(parameters: Any, servers: Array, least: Array, index: Array, kind: Any) -> Array:
+    """Return (C + C_0) index^beta of every centre, (runs, centres)."""
+    bid = np.zeros_like(servers)
+    for r in range(len(servers)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            worth = exp(p.profit_sensitivity * log(index[r, i]))
+            bid[r, i] = (servers[r, i] + least[r, kind[i]]) * worth
+    return bid
 
 
 def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
@@ -68,75 +84,113 @@ def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
 
 def variable_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return what an hour on servers in place costs, yuan/PFh (runs, centres)."""
-    c = quarter.state.centres
-    return hour_cost(c.power, running_pue(c.pue, quarter.policy, setting), quarter, setting)
-
-
-def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> Array:
-    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge.
-
-    The first charge is on electricity (yuan/MWh), the second on compute, yuan/PFh (runs, centres).
-    """
-    policy = quarter.policy
-    tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
-    where = setting.world.centres.prefecture
-    tariff = tariff * (1 - spread(policy.rate["tariff_discount"], where))
-    power_charge, compute_charge = (
-        np.broadcast_to(charge_rate("centres", base, policy), setting.world.prefectures.count)
-        for base in ("electricity", "compute")
-    )
-    tariff = tariff + power_charge[where] / 1000
-    return np.asarray(power * pue * tariff + compute_charge[where])
-
-
-def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
-    """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
-    lever = spread(policy.local_lever["second_ring_quality"], setting.world.centres.prefecture)
-    saved = setting.parameters.second_ring_pue_gain * lever
-    return np.maximum(pue - saved, 1)
+    return hour_costs(quarter, setting)[0]
 
 
 def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
     """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    policy = quarter.policy
-    pue = np.minimum(quarter.state.centres.pue, standard_pue(policy, setting))
-    power = spread(quarter.drivers.power, setting.world.centres.kind)
-    return hour_cost(power, running_pue(pue, policy, setting), quarter, setting)
+    return hour_costs(quarter, setting)[1]
 
 
-def standard_pue(policy: Policy, setting: Setting) -> Array:
-    """Return the PUE of new halls, lower under the green standard, (runs, centres)."""
-    p = setting.parameters
-    lever = spread(policy.local_lever["green_standard"], setting.world.centres.prefecture)
-    return np.maximum(p.new_pue - p.green_pue_gain * lever, 1)
+def hour_costs(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
+    """Return what an hour costs on servers in place and on new ones, yuan/PFh (runs, centres)."""
+    world, c, policy, drivers = setting.world, quarter.state.centres, quarter.policy, quarter.drivers
+    charges = [
+        np.broadcast_to(charge_rate("centres", base, policy), world.prefectures.count)
+        for base in ("electricity", "compute")
+    ]
+    return costs_of_centres(
+        setting.parameters.of_run, c.power, c.pue, drivers.power, drivers.electricity,
+        policy.rate["tariff_discount"], *charges, policy.local_lever["second_ring_quality"],
+        policy.local_lever["green_standard"], world.centres.kind, world.centres.prefecture,
+    )  # fmt: skip
 
 
-def lowest_price(cost: Array, setting: Setting) -> Array:
+@kernel
+def costs_of_centres(
+    parameters: Any, power: Array, pue: Array, new_power: Array, electricity: Array,
+    relief: Array, power_charge: Array, compute_charge: Array, second_ring: Array, green: Array,
+    kind: Any, place: Any,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return `hour_cost` of servers in place and of new ones, (runs, centres) each."""
+    old, new = np.zeros_like(power), np.zeros_like(power)
+    for r in range(len(power)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            g, gained = place[i], second_ring[r, place[i]]
+            tariff = electricity[g] * (1 - relief[r, g]) + power_charge[g] / 1000
+            here = running_pue(p, pue[r, i], gained)
+            old[r, i] = hour_cost(power[r, i], here, tariff, compute_charge[g])
+            here = running_pue(p, min(pue[r, i], standard_pue(p, green[r, g])), gained)
+            new[r, i] = hour_cost(new_power[r, kind[i]], here, tariff, compute_charge[g])
+    return old, new
+
+
+@equation
+def hour_cost(power: float, pue: float, tariff: float, charge: float) -> float:
+    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge, yuan/PFh.
+
+    `tariff` holds relief and the charge on electricity (yuan/kWh); `charge` is that on compute.
+    """
+    return power * pue * tariff + charge
+
+
+@equation
+def running_pue(p: Any, pue: float, lever: float) -> float:
+    """Return the PUE at which centres run, with what the second ring saves."""
+    return max(pue - p.second_ring_pue_gain * lever, 1.0)
+
+
+@equation
+def standard_pue(p: Any, lever: float) -> float:
+    """Return the PUE of new halls, lower under the green standard."""
+    return max(p.new_pue - p.green_pue_gain * lever, 1.0)
+
+
+@equation
+def lowest_price(p: Any, cost: float) -> float:
     """Return the price at which an hour pays what it costs: c/(1 - operating cost share)."""
-    return np.asarray(cost / (1 - setting.parameters.operating_cost_share))
+    return cost / (1 - p.operating_cost_share)
 
 
-def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
-    """Return p = max(lowest price, reference * exp(mark)), yuan/PFh (runs, centres)."""
-    state, drivers = quarter.state, quarter.drivers
-    reference = spread(drivers.price, setting.world.centres.kind)
-    return np.maximum(lowest_price(cost, setting), reference * np.exp(state.centres.mark))
+@equation
+def posted_price(p: Any, cost: float, market: float) -> float:
+    """Return p = max(lowest price, reference * exp(mark)), yuan/PFh; `market` is the second."""
+    return max(lowest_price(p, cost), market)
 
 
-def earned_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
+@kernel
+def earned_prices(
+    parameters: Any, cost: Array, mark: Array, price: Array, multiplier: Array, kind: Any
+) -> Array:
     """Return what an hour earns: the posted price times what the mix of work pays over it."""
-    multiplier = spread(quarter.drivers.multiplier, setting.world.centres.kind)
-    return posted_price(quarter, setting, cost) * multiplier
+    earned = np.zeros_like(cost)
+    for r in range(len(cost)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            market = price[r, kind[i]] * exp(mark[r, i])
+            earned[r, i] = posted_price(p, cost[r, i], market) * multiplier[r, kind[i]]
+    return earned
 
 
-def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
+@kernel
+def expected_uses(parameters: Any, use: Array, growth: Array, kind: Any) -> Array:
+    """Return `expected_use` of each column, whose kind of compute is given."""
+    expected = np.zeros_like(use)
+    for r in range(len(use)):
+        for i in range(len(kind)):
+            expected[r, i] = expected_use(parameters[r], use[r, i], growth[r, kind[i]])
+    return expected
+
+
+@equation
+def expected_use(p: Any, use: float, growth: float) -> float:
     """Return own use blended with a common extrapolation of national growth.
 
     u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, expectations in common.
     """
-    p = setting.parameters
-    hype = np.minimum(1, p.target_use * (1 + p.hype * growth))
-    return np.asarray(p.use_weight * use + (1 - p.use_weight) * hype)
+    hyped = min(1.0, p.target_use * (1 + p.hype * growth))
+    return p.use_weight * use + (1 - p.use_weight) * hyped
 
 
 def profit_index(
@@ -153,31 +207,58 @@ def profit_index(
     """Return profitability of a new unit by column, floored; 1 just breaks even.
 
     `kind` gives the kind of compute of each column and `place` its prefecture; rivals have neither
-    a place nor support.
-    Source: docs/model.md, S2 with full cost
-    (servers plus the expected hall) and full depreciation.
+    a place nor support. `foresight` is the foreseen part of the fall in prices.
     """
     p = setting.parameters
-    wear = spread(setting.by_kind("server_depreciation"), kind)
-    decline = (p.foresight if foresight is None else foresight) * spread(
-        drivers.price_decline, kind
-    )
-    output: Array | float = 0.0
-    subsidy: Array | float = 0.0
-    if support is not None and place is not None:
-        output = spread(support.output, place)
-        subsidy = support.capital[:, kind, place] + spread(support.diffusion, place)
-    value = kernels.profitability(
-        price=price * (1 - p.operating_cost_share + output),
-        variable_cost=cost,
-        use=use,
-        capital_cost=spread(full_cost(drivers, setting), kind),
-        maintenance=p.maintenance_share * spread(drivers.trend_server_cost, kind),
-        income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
-        upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=subsidy,
-    )
-    return np.maximum(value, p.profit_floor)
+    output, subsidy = np.zeros((setting.runs, 1)), np.zeros((setting.runs, len(kind), 1))
+    if support is not None:
+        output, subsidy = support.output, support.capital + support.diffusion[:, None]
+    return indices(
+        p.of_run, price, cost, use, full_cost(drivers, setting), drivers.trend_server_cost,
+        setting.by_kind("server_depreciation"), drivers.price_decline, output, subsidy,
+        p.foresight if foresight is None else foresight, kind,
+        np.zeros_like(kind) if place is None else place,
+    )  # fmt: skip
+
+
+@kernel
+def indices(
+    parameters: Any, price: Array, cost: Array, use: Array, full_cost: Array, server_cost: Array,
+    wear: Array, decline: Array, output: Array, subsidy: Array, foresight: Array, kind: Any,
+    place: Any,
+) -> Array:  # fmt: skip
+    """Return `worth` of every column, (runs, columns)."""
+    index = np.zeros_like(use)
+    for r in range(len(use)):
+        for i in range(len(kind)):
+            k, g = kind[i], place[i]
+            index[r, i] = worth(
+                parameters[r], price[r, i], cost[r, i], use[r, i], full_cost[r, k],
+                server_cost[r, k], wear[r, k], foresight[r, 0] * decline[r, k], output[r, g],
+                subsidy[r, k, g],
+            )  # fmt: skip
+    return index
+
+
+@equation
+def worth(
+    p: Any, price: float, cost: float, use: float, full_cost: float, server_cost: float,
+    wear: float, decline: float, output: float, subsidy: float,
+) -> float:  # fmt: skip
+    """Return profitability of a new unit, floored.
+
+    Source: docs/model.md, S2 with full cost (servers plus the expected hall) and full depreciation.
+    """
+    kept = price * (1 - p.operating_cost_share + output)
+    income = present_value_factor(p.interest_rate, wear, decline)
+    upkeep = present_value_factor(p.interest_rate, wear, 0.0)
+    maintenance = p.maintenance_share * server_cost
+    value = profitability(kept, cost, use, full_cost, maintenance, income, upkeep, subsidy)
+    return max(value, p.profit_floor)
+
+
+profitability = equation(kernels.profitability)
+present_value_factor = equation(kernels.present_value_factor)
 
 
 def full_cost(drivers: Drivers, setting: Setting) -> Array:
@@ -265,7 +346,7 @@ def location_shares(
     market = p.footloose_share / p.national_fill * drivers.capacity
     weight = state.centres.servers + p.use_prior_capacity
     total = world.centres.sum(weight, "cell")
-    use = expected_use(cell_use(state, setting), spread(drivers.growth, kind), setting)
+    use = expected_uses(p.of_run, cell_use(state, setting), drivers.growth, kind)
     index = profit_index(
         world.centres.sum(weight * price, "cell") / total,
         world.centres.sum(weight * cost, "cell") / total,
@@ -339,7 +420,7 @@ def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Arra
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
     tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
-    use = expected_use(state.nation.rival_use, drivers.growth, setting)
+    use = expected_uses(p.of_run, state.nation.rival_use, drivers.growth, every)
     index = profit_index(
         drivers.rival_price * drivers.price * drivers.multiplier,
         drivers.power * tariff,
@@ -366,19 +447,37 @@ def draw_projects(quarter: Quarter, footloose: Array, share: Array, setting: Set
     The number is Poisson with mean F s / size; the sum of n lognormal sizes is drawn as one
     lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
     """
-    drivers, state = quarter.drivers, quarter.state
-    p, kind = setting.parameters, setting.world.cells.kind
+    drivers, kind, t = quarter.drivers, setting.world.cells.kind, quarter.state.period
     expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
     scale = drivers.capacity / setting.by_kind("project_size_reference")
-    size = spread(setting.by_kind("project_size") * scale, kind)
-    chance, t = setting.chance, state.period
-    number = kernels.poisson_inverse(
-        by_kind_first(chance.uniform("projects", t, len(kind)), setting), expected / size
-    )
-    variance = np.log1p(np.expm1(p.project_size_log_sd**2) / np.maximum(number, 1))
-    luck = by_kind_first(chance.normal("project sizes", t, len(kind)), setting)
-    lumpy = number * size * np.exp(np.sqrt(variance) * luck - 0.5 * variance)
-    return np.where(p.lumpy_projects > 0, lumpy, expected)
+    fate = by_kind_first(setting.chance.uniform("projects", t, len(kind)), setting)
+    luck = by_kind_first(setting.chance.normal("project sizes", t, len(kind)), setting)
+    size = setting.by_kind("project_size") * scale
+    return projects(setting.parameters.of_run, expected, size, fate, luck, kind)
+
+
+@kernel
+def projects(
+    parameters: Any, expected: Array, size: Array, fate: Array, luck: Array, kind: Any
+) -> Array:
+    """Return the projects of every cell, PFLOPS (runs, cells)."""
+    placed = np.zeros_like(expected)
+    for r in range(len(expected)):
+        p = parameters[r]
+        for c in range(len(kind)):
+            placed[r, c] = expected[r, c]
+            if p.lumpy_projects > 0:
+                mean = size[r, kind[c]]
+                number = poisson_count(fate[r, c], expected[r, c] / mean)
+                placed[r, c] = number * mean * mean_luck(p, number, luck[r, c]) if number else 0.0
+    return placed
+
+
+@equation
+def mean_luck(p: Any, number: float, luck: float) -> float:
+    """Return the mean size of some projects over that of all, lognormal."""
+    variance = log1p(expm1(p.project_size_log_sd**2) / max(number, 1.0))
+    return exp(sqrt(variance) * luck - 0.5 * variance)
 
 
 def by_kind_first(draws: Array, setting: Setting) -> Array:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import exp, inf, log, log1p
+from typing import Any
+
 import numpy as np
 
 from ecosystem.inputs.places import area
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.drivers import workload_mix
@@ -97,42 +101,64 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
         quarter.policy,
         quarter.investment,
     )
-    p, world, centres = setting.parameters, setting.world, setting.world.centres
+    world, centres = setting.world, setting.world.centres
     cost = variable_costs(quarter, setting)
-    price = posted_price(quarter, setting, cost)
-    empty = np.maximum(investment.capacity - investment.servers, 0)
-    size = investment.servers + p.empty_hall_weight * empty
-    seen = centres.sum(size, "kind")
-    rate = spread(policy.rate["output_subsidy"], centres.prefecture)
-    paid = by_kind_mean(1 - p.output_subsidy_price_share * rate, size * price, setting)
-    mean_price = safe_ratio(centres.sum(size * price, "kind"), seen * drivers.price, empty=1.0)
-    mean_price = mean_price * paid
+    price, market, size, seen, mean_price, quality = offers(
+        setting.parameters.of_run, cost, state.centres.mark, state.centres.quality,
+        investment.servers, investment.capacity, drivers.price, policy.rate["output_subsidy"],
+        policy.local_lever["second_ring_quality"], centres.kind, centres.prefecture,
+    )  # fmt: skip
     local, abroad = vouchers(quarter, size, setting)
     voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
     intelligent = world.kinds.intelligent
-    served = served_quality(quarter, setting)
-    quality = safe_ratio(centres.sum(size * served, "kind"), seen, empty=1.0)
+    export = setting.parameters.voucher_export_share
     return Offer(
         cost=cost,
         price=price,
-        market=spread(drivers.price, centres.kind) * np.exp(state.centres.mark),
+        market=market,
         size=size,
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),
         price_by_place=mean_price[:, intelligent] * (1 - local[:, intelligent][:, 0]),
-        outside_price=mean_price * (1 - p.voucher_export_share * abroad),
+        outside_price=mean_price * (1 - export * abroad),
         quality=quality * local_experience(quarter, setting),
     )
 
 
-def by_kind_mean(values: Array, weights: Array, setting: Setting) -> Array:
-    """Return the weighted mean of values of centres by kind, (runs, kinds); 1 where none weighs.
+@kernel
+def offers(
+    parameters: Any, cost: Array, mark: Array, quality: Array, servers: Array, capacity: Array,
+    reference: Array, subsidy: Array, second_ring: Array, kind: Any, place: Any,
+) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return posted price, market price and size of every centre, and what buyers see of a kind.
 
-    Where all are equal it is their value to the last bit.
+    That is its size, its mean price after the output subsidy, over the reference, and its mean
+    quality, (runs, kinds); 1 where nothing stands. Where all rates are equal their mean is so to
+    the last bit.
     """
-    centres, top = setting.world.centres, values.max(axis=1, keepdims=True)
-    part = centres.sum(weights * (values / top), "kind")
-    return np.asarray(top * safe_ratio(part, centres.sum(weights, "kind"), empty=1.0))
+    price, market, size = np.zeros_like(cost), np.zeros_like(cost), np.zeros_like(cost)
+    seen, mean, good = (
+        np.zeros_like(reference), np.ones_like(reference), np.ones_like(reference)
+    )  # fmt: skip
+    for r in range(len(cost)):
+        p, top = parameters[r], 1 - parameters[r].output_subsidy_price_share * subsidy[r].min()
+        asked, paid, served = np.zeros_like(seen[r]), np.zeros_like(seen[r]), np.zeros_like(seen[r])
+        for i in range(len(kind)):
+            k, g = kind[i], place[i]
+            market[r, i] = reference[r, k] * exp(mark[r, i])
+            price[r, i] = posted_price(p, cost[r, i], market[r, i])
+            empty = max(capacity[r, i] - servers[r, i], 0.0)
+            size[r, i] = servers[r, i] + p.empty_hall_weight * empty
+            seen[r, k] += size[r, i]
+            weight = size[r, i] * price[r, i]
+            asked[k] += weight
+            paid[k] += weight * ((1 - p.output_subsidy_price_share * subsidy[r, g]) / top)
+            served[k] += size[r, i] * served_quality(quality[r, i], second_ring[r, g])
+        for k in range(len(asked)):
+            if seen[r, k] > 0:
+                mean[r, k] = asked[k] / (seen[r, k] * reference[r, k]) * (top * paid[k] / asked[k])
+                good[r, k] = served[k] / seen[r, k]
+    return price, market, size, seen, mean, good
 
 
 def vouchers(quarter: Quarter, size: Array, setting: Setting) -> tuple[Array, Array]:
@@ -168,12 +194,10 @@ def user_weights(quarter: Quarter, setting: Setting) -> Array:
     return np.stack([kinds.get(kind, science) for kind in world.kinds], axis=1)
 
 
-def served_quality(quarter: Quarter, setting: Setting) -> Array:
-    """Return service quality of centres with what the second ring gains (runs, centres)."""
-    state, policy = quarter.state, quarter.policy
-    world = setting.world
-    gain = spread(policy.local_lever["second_ring_quality"], world.centres.prefecture)
-    return np.asarray(state.centres.quality * (1 + gain))
+@equation
+def served_quality(quality: float, lever: float) -> float:
+    """Return service quality of a centre with what the second ring gains."""
+    return quality * (1 + lever)
 
 
 def local_experience(quarter: Quarter, setting: Setting) -> Array:
@@ -308,11 +332,9 @@ def park_output(state: State, setting: Setting) -> Array:
 def output_of_parks(adoption: Array, period: int, setting: Setting) -> Array:
     """Return what parks make in a quarter at some `adoption`, M¥ (runs, parks)."""
     p, parks = setting.parameters, setting.world.parks
-    trend = np.exp(p.park_output_growth * period / 4)
-    gain = (1 + p.park_productivity_gain * adoption) / (
-        1 + p.park_productivity_gain * parks.adoption
-    )
-    return np.asarray(parks.output * trend * gain)
+    gain, trend = p.park_productivity_gain, np.exp(p.park_output_growth * period / 4)
+    bare = setting.once("parks bare", lambda: parks.output / (1 + gain * parks.adoption))
+    return np.asarray((1 + gain * adoption) * trend * bare)
 
 
 def home_latency(policy: Policy, setting: Setting) -> Array:
@@ -321,49 +343,68 @@ def home_latency(policy: Policy, setting: Setting) -> Array:
     return np.maximum(setting.world.network.latency_home_ms - saved, 0)
 
 
-def widen(column: Array) -> Array:
-    """Return a (runs, n) array with one axis more, for arrays by region and workload."""
-    return column[:, :, None]
-
-
 def routing_shares(
     quarter: Quarter, setting: Setting, own: Array, rival: Array, offer: Offer
 ) -> tuple[Array, Array]:
-    """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
-
-    U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
-    """
-    policy, p, world = quarter.policy, setting.parameters, setting.world
+    """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid."""
+    policy, world = quarter.policy, setting.world
     work, regions, network = world.workloads, world.regions, world.network
-    kind, home = work.kind, regions.home
     price = prices_to_buyers(quarter, offer, setting)
-    sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
-    latency = [
-        network.latency_own_ms[:, None],
-        network.latency_rival_ms[:, None],
-        home_latency(policy, setting)[:, :, None],
-    ]
-    delay = work.latency_disutility * widen(p.latency_disutility) / 10
-    pairing = policy.lever["regional_pairing"][:, :, None] * regions.paired[:, None]
+    paired = policy.lever["regional_pairing"] * regions.paired
+    imported = policy.lever["scenario_import"] * ~regions.home
     eligible = work.intelligent | (work.general & ~work.real_time)
     moved_west = ~work.real_time & (work.movable == 1) & ~work.super
-    extra = [
-        widen(p.own_region_effect),
-        np.zeros((1, 1, 1)),
-        setting.by_kind("province_effect")[:, None, kind]
-        + pairing * eligible
-        + policy.lever["scenario_import"][:, :, None] * moved_west * ~home[:, None]
-        + widen(p.home_bias) * home[:, None]
-        + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
-        + widen(p.routing_experience) * quarter.state.buyers.experience,
-    ]
-    utility = np.empty_like(price)
-    for a in (OWN, RIVAL, HOME):
-        pull = widen(p.routing_size) * np.log1p(sizes[a]) - widen(p.routing_price) * price[..., a]
-        utility[..., a] = pull - delay * np.nan_to_num(latency[a]) + extra[a]
-    utility[:, home, :, OWN] = -np.inf  # for the home region the province is its own region
+    utility = utilities(
+        setting.parameters.of_run, price, own, rival, offer.size_by_kind,
+        np.nan_to_num(network.latency_own_ms), np.nan_to_num(network.latency_rival_ms),
+        np.nan_to_num(home_latency(policy, setting)), work.latency_disutility, paired, imported,
+        offer.quality, setting.by_kind("province_effect"), quarter.state.buyers.experience,
+        eligible, moved_west, regions.home, work.kind,
+    )  # fmt: skip
     share = setting.rules.route_work(quarter, setting, utility, price)
     return share, np.asarray((share * price).sum(axis=3))
+
+
+@kernel
+def utilities(
+    parameters: Any, price: Array, own: Array, rival: Array, here: Array, latency_own: Any,
+    latency_rival: Any, latency_here: Array, disutility: Any, paired: Array, imported: Array,
+    quality: Array, effect: Array, experience: Array, eligible: Any, moved_west: Any, home: Any,
+    kind: Any,
+) -> Array:  # fmt: skip
+    """Return what each alternative is worth to each buyer, (runs, regions, workloads, 3).
+
+    U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
+    For the home region the province is its own region.
+    """
+    utility = np.zeros_like(price)
+    for r in range(len(price)):
+        p = parameters[r]
+        for g in range(len(home)):
+            for w in range(len(kind)):
+                k, each, paid = kind[w], utility[r, g, w], price[r, g, w]
+                delay = disutility[w] * p.latency_disutility / 10
+                each[OWN] = pull(p, own[r, g, k], paid[OWN], delay * latency_own[g])
+                each[OWN] = -inf if home[g] else each[OWN] + p.own_region_effect
+                each[RIVAL] = pull(p, rival[r, k], paid[RIVAL], delay * latency_rival[g])
+                each[HOME] = pull(p, here[r, k], paid[HOME], delay * latency_here[r, g])
+                each[HOME] += (
+                    effect[r, k] + paired[r, g] * eligible[w] + imported[r, g] * moved_west[w]
+                    + p.home_bias * home[g] + p.routing_quality * log(quality[r, k])
+                    + p.routing_experience * experience[r, g, w]
+                )  # fmt: skip
+    return utility
+
+
+@equation
+def pull(p: Any, size: float, price: float, delay: float) -> float:
+    """Return what size, price and delay of an alternative are worth to a buyer."""
+    return p.routing_size * log1p(size) - p.routing_price * price - delay
+
+
+def widen(column: Array) -> Array:
+    """Return a (runs, n) array with one axis more, for arrays by region and workload."""
+    return column[:, :, None]
 
 
 def prices_to_buyers(quarter: Quarter, offer: Offer, setting: Setting) -> Array:
