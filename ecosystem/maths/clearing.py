@@ -7,7 +7,7 @@ agent; both are shared by all runs, and no segment is empty. The last axis is al
 and in a batch.
 """
 
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,10 +136,24 @@ def softmax(utility: Floats, axis: int = -1) -> Floats:
     -----
     McFadden (1974), "Conditional logit analysis of qualitative choice behavior".
     """
-    best = utility.max(axis=axis, keepdims=True)
-    weight = np.exp(utility - np.where(best > -np.inf, best, 0.0))
-    total = weight.sum(axis=axis, keepdims=True)
-    return weight / np.where(total > 0.0, total, 1.0)
+    rows = np.moveaxis(utility, axis, -1)
+    shares = logit(rows.reshape(-1, rows.shape[-1]))
+    return np.moveaxis(shares.reshape(rows.shape), -1, axis)
+
+
+@kernel
+def logit(utility: Floats) -> Floats:
+    """Return the shares of the alternatives of each row."""
+    shares = np.zeros_like(utility)
+    for i in range(len(utility)):
+        best, whole = utility[i].max(), 0.0
+        if best > -inf:
+            for j in range(utility.shape[1]):
+                shares[i, j] = exp(utility[i, j] - best)
+                whole += shares[i, j]
+            for j in range(utility.shape[1]):
+                shares[i, j] /= whole
+    return shares
 
 
 def clear(
@@ -189,7 +203,7 @@ def cleared(
     room, dear = np.empty(capacity.shape[1]), np.empty(capacity.shape[1])
     for r in range(len(capacity)):
         for s in range(len(bounds) - 1):
-            cheapest, total, n = np.inf, 0.0, 0
+            cheapest, total, n = inf, 0.0, 0
             for i in range(bounds[s], bounds[s + 1]):
                 if capacity[r, i] > 0:
                     cheapest = min(cheapest, offer[r, i])

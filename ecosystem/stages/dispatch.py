@@ -17,6 +17,7 @@ from ecosystem.maths.scalars import ratio
 from ecosystem.stages.location import lowest_price, running_pue
 from ecosystem.stages.routing import (
     HOME,
+    OWN,
     RIVAL,
     home_latency,
     move_anchors,
@@ -226,21 +227,44 @@ def class_demand(
     Real-time work goes only to prefectures within the latency limit of the buyer's region; work
     for a kind of compute of which no centre is left finds none.
     """
-    world = setting.world
-    work, places = world.workloads, world.prefectures
-    cells = world.centres.sum(weight, "cell")
-    cells = cells.reshape(setting.runs, len(world.kinds), places.count)
-    reach = home_latency(policy, setting)[:, :, None] + places.latency_extra_ms
+    work, places = setting.world.workloads, setting.world.prefectures
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
-    masks = ((reach <= limit).astype(float), np.ones_like(reach))
-    wanted, nowhere = [], []
-    for real_time, mask in zip((True, False), masks, strict=True):
-        inflow = work.sum(routing.inflow * (work.real_time == real_time), "kind").swapaxes(1, 2)
-        reachable = np.matvec(mask[:, None], cells)  # (R, K, G)
-        density = safe_ratio(inflow, reachable)
-        spread_out = np.vecmat(density, mask[:, None])
-        wanted.append((cells * spread_out).reshape(setting.runs, -1))
-        nowhere.append((inflow * (reachable <= 0)).sum(axis=2))
+    wanted, nowhere = demand_of_classes(
+        routing.inflow, weight, home_latency(policy, setting), places.latency_extra_ms, limit,
+        work.real_time, work.kind, setting.world.centres.cell, len(setting.world.kinds),
+    )  # fmt: skip
+    return list(wanted), list(nowhere)
+
+
+@kernel
+def demand_of_classes(
+    inflow: Array, weight: Array, latency: Array, extra: Any, limit: float, real_time: Any,
+    kind: Any, cell: Any, kinds: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return demand by class and cell, (2, runs, cells), and by class that reaches no centre."""
+    runs, places = len(inflow), len(extra)
+    wanted, nowhere = np.zeros((2, runs, kinds * places)), np.zeros((2, runs, kinds))
+    for r in range(runs):
+        cells, arrived = np.zeros((kinds, places)), np.zeros((2, kinds))
+        for i in range(len(cell)):
+            cells[cell[i] // places, cell[i] % places] += weight[r, i]
+        for g in range(inflow.shape[1]):
+            arrived[:] = 0
+            for w in range(len(kind)):
+                arrived[REAL_TIME if real_time[w] else BATCH, kind[w]] += inflow[r, g, w]
+            for order in (REAL_TIME, BATCH):
+                for k in range(kinds):
+                    reachable = 0.0
+                    for place in range(places):
+                        if order == BATCH or latency[r, g] + extra[place] <= limit:
+                            reachable += cells[k, place]
+                    if reachable <= 0:
+                        nowhere[order, r, k] += arrived[order, k]
+                        continue
+                    density = arrived[order, k] / reachable
+                    for place in range(places):
+                        if order == BATCH or latency[r, g] + extra[place] <= limit:
+                            wanted[order, r, k * places + place] += cells[k, place] * density
     return wanted, nowhere
 
 
@@ -475,10 +499,26 @@ def learn(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
 
     The share s counts what anchor tenants brought along.
     """
-    state, policy = quarter.state, quarter.policy
-    p, kind = setting.parameters, setting.world.workloads.kind
-    wide = p.experience_half[:, :, None]
-    share = move_anchors(routing.share, policy, setting)[..., HOME]
-    seen = share * routing.offer.quality[:, None, kind]
-    gap = seen / (seen + wide) - state.buyers.experience
-    return np.asarray(state.buyers.experience + p.experience_speed[:, :, None] * gap)
+    before, work = quarter.state.buyers.experience, setting.world.workloads
+    return experiences(
+        setting.parameters.of_run, before, routing.share, routing.offer.quality,
+        quarter.policy.lever["anchor_tenants"], work.real_time, work.kind,
+    )  # fmt: skip
+
+
+@kernel
+def experiences(
+    parameters: Any, before: Array, share: Array, quality: Array, anchors: Array, real_time: Any,
+    kind: Any,
+) -> Array:  # fmt: skip
+    """Return the experience of every buyer next quarter, (runs, regions, workloads)."""
+    after = np.zeros_like(before)
+    for r in range(len(before)):
+        p = parameters[r]
+        for g in range(before.shape[1]):
+            for w in range(len(kind)):
+                moved = move_anchors(anchors[r, 0], real_time[w], share[r, g, w, OWN])
+                seen = (share[r, g, w, HOME] + moved) * quality[r, kind[w]]
+                gap = seen / (seen + p.experience_half) - before[r, g, w]
+                after[r, g, w] = before[r, g, w] + p.experience_speed * gap
+    return after

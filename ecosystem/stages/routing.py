@@ -10,9 +10,11 @@ import numpy as np
 from ecosystem.inputs.places import area
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import spread
+from ecosystem.maths.clearing import matched, spread
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.drivers import workload_mix
 from ecosystem.stages.location import posted_price, variable_costs
@@ -38,26 +40,17 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     servers = world.centres.sum(investment.servers, "kind")
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
     share, price_paid = routing_shares(quarter, setting, own, rival, offer)
-    flow = move_anchors(demand[..., None] * share, policy, setting)
-    own_demand = work.sum(flow[..., OWN], "kind")
-    own_served = kernels.match(
-        own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
-    )
-    lost = 1 - safe_ratio(own_served, own_demand, empty=1.0)
-    overflow = flow[..., OWN] * lost[:, :, work.kind]
-    capture = np.minimum(1, p.overflow_capture + policy.lever["overflow_takeup"])
-    captured = capture[..., None] * work.movable * overflow
-    west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
-    rival_demand = work.sum(flow[..., RIVAL] + captured * (1 - west), "kind").sum(axis=1)
-    rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
-    arrivals = flow[..., HOME] + captured * west
-    unserved = rival_demand - rival_served
+    inflow, overflow, captured, own_served, rival_demand, rival_served = flows(
+        p.of_run, demand, share, own, rival, policy.lever["anchor_tenants"],
+        policy.lever["overflow_takeup"], policy.lever["compute_corridor"], work.movable,
+        work.real_time, regions.neighbour, work.kind,
+    )  # fmt: skip
     return Routing(
         offer=offer,
         local=local,
         demand=demand,
         share=share,
-        inflow=arrivals + from_neighbours(unserved, demand, policy, setting),
+        inflow=inflow,
         overflow=overflow,
         captured=captured,
         own_served=own_served,
@@ -68,21 +61,62 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     )
 
 
-def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Setting) -> Array:
-    """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
-    work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
-    shared = policy.lever["compute_corridor"] * p.neighbour_share * unserved
-    batch = demand * regions.neighbour[:, None] * ~work.real_time
-    part = safe_ratio(batch, spread(work.sum(batch.sum(axis=1), "kind"), work.kind)[:, None])
-    return np.asarray(part * spread(shared, work.kind)[:, None, :])
+@kernel
+def flows(
+    parameters: Any, demand: Array, share: Array, own: Array, rival: Array, anchors: Array,
+    takeup: Array, corridor: Array, movable: Any, real_time: Any, neighbour: Any, kind: Any,
+) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return what arrives here, overflows in the east and looks west, PFh (runs, regions,
+    workloads), what own regions serve, and what rivals are asked for and serve, (runs, kinds).
+    """
+    inflow, overflow, captured, own_served, rival_demand, rival_served = (
+        np.zeros_like(demand), np.zeros_like(demand), np.zeros_like(demand), np.zeros_like(own),
+        np.zeros_like(rival), np.zeros_like(rival),
+    )  # fmt: skip
+    for r in range(len(demand)):
+        p, batch = parameters[r], np.zeros_like(rival[r])
+        capture = min(1.0, p.overflow_capture + takeup[r, 0])
+        for g in range(len(neighbour)):
+            wanted = np.zeros_like(rival[r])
+            for w in range(len(kind)):
+                k, asked, to = kind[w], demand[r, g, w], share[r, g, w]
+                moved = asked * move_anchors(anchors[r, 0], real_time[w], to[OWN])
+                overflow[r, g, w] = asked * to[OWN] - moved
+                wanted[k] += overflow[r, g, w]
+                inflow[r, g, w] = asked * to[HOME] + moved
+                rival_demand[r, k] += asked * to[RIVAL]
+                batch[k] += asked * (neighbour[g] and not real_time[w])
+            for k in range(len(wanted)):
+                able = p.eastern_usable_share * HOURS * own[r, g, k]
+                own_served[r, g, k] = matched(wanted[k], able, p.eastern_matching)
+            for w in range(len(kind)):
+                k, to = kind[w], share[r, g, w]
+                overflow[r, g, w] *= 1 - own_served[r, g, k] / wanted[k] if wanted[k] > 0 else 0.0
+                captured[r, g, w] = capture * movable[w] * overflow[r, g, w]
+                west = ratio(to[HOME], to[HOME] + to[RIVAL])
+                inflow[r, g, w] += captured[r, g, w] * west
+                rival_demand[r, k] += captured[r, g, w] * (1 - west)
+        for k in range(len(batch)):
+            rival_served[r, k] = matched(rival_demand[r, k], rival[r, k] * HOURS, p.eastern_matching)
+        for g in range(len(neighbour)):
+            for w in range(len(kind)):
+                if neighbour[g] and not real_time[w]:
+                    unserved = rival_demand[r, kind[w]] - rival_served[r, kind[w]]
+                    part = ratio(demand[r, g, w], batch[kind[w]])
+                    inflow[r, g, w] += from_neighbours(p, corridor[r, 0], unserved) * part
+    return inflow, overflow, captured, own_served, rival_demand, rival_served
 
 
-def move_anchors(flow: Array, policy: Policy, setting: Setting) -> Array:
-    """Return flows after anchor tenants moved batch work here (runs, regions, workloads, 3)."""
-    work = setting.world.workloads
-    moves = policy.lever["anchor_tenants"][:, :, None] * ~work.real_time
-    moved = moves * flow[..., OWN]
-    return np.stack([flow[..., OWN] - moved, flow[..., RIVAL], flow[..., HOME] + moved], axis=3)
+@equation
+def from_neighbours(p: Any, corridor: float, unserved: float) -> float:
+    """Return batch work that neighbours could not serve and send here, PFh."""
+    return corridor * p.neighbour_share * unserved
+
+
+@equation
+def move_anchors(lever: float, real_time: bool, own: float) -> float:
+    """Return the share of batch work that anchor tenants move here from a buyer's `own` region."""
+    return 0.0 if real_time else lever * own
 
 
 def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
@@ -187,11 +221,22 @@ def user_weights(quarter: Quarter, setting: Setting) -> Array:
     state, world = quarter.state, setting.world
     by_park, own = park_demand(quarter, setting)
     funds = world.universities.research_funds * np.ones((setting.runs, 1))
-    firms = world.firms.sum(state.firms.compute, "prefecture")
+    f, places = state.firms, world.prefectures.count
+    firms = sum_by_place(f.live, f.compute, world.firms.prefecture, places)
     parks = world.parks.sum(by_park - own, "prefecture")
     science = world.universities.sum(funds, "prefecture")
     kinds = {"intelligent": firms, "general": parks}
     return np.stack([kinds.get(kind, science) for kind in world.kinds], axis=1)
+
+
+@kernel
+def sum_by_place(live: Live, values: Array, place: Any, places: int) -> Array:
+    """Return the sum of what firms have, (runs, prefectures)."""
+    whole = np.zeros((len(values), places))
+    for r in range(len(values)):
+        for f in of_run(live, r):
+            whole[r, place[f]] += values[r, f]
+    return whole
 
 
 @equation
@@ -297,7 +342,18 @@ def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
     A share of sales that rises with the spread of large models, spent at the local `price` of
     intelligent compute, over the reference (runs, 1), or (runs, slots) where it differs by place.
     """
-    return np.asarray(quarter.state.firms.sales * compute_of_sales(quarter.drivers, price, setting))
+    f = quarter.state.firms
+    return bought(f.live, f.sales, compute_of_sales(quarter.drivers, price, setting))
+
+
+@kernel
+def bought(live: Live, sales: Array, rate: Array) -> Array:
+    """Return what firms buy by sales at a rate for each run, (runs, 1), or firm, (runs, slots)."""
+    compute = np.zeros_like(sales)
+    for r in range(len(sales)):
+        for f in of_run(live, r):
+            compute[r, f] = sales[r, f] * rate[r, f if rate.shape[1] > 1 else 0]
+    return compute
 
 
 def adopters_by_cell(state: State, setting: Setting) -> Array:
