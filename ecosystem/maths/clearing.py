@@ -69,23 +69,6 @@ def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats
 
 
 def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
-    """Return `matched` of arrays that broadcast, none of them negative."""
-    sides = (demand, capacity, exponent)
-    shape = np.broadcast_shapes(*map(np.shape, sides))
-    return matches(*(np.broadcast_to(side, shape).ravel() for side in sides)).reshape(shape)
-
-
-@kernel
-def matches(demand: Floats, capacity: Floats, exponent: Floats) -> Floats:
-    """Return `matched` of each pair, in a row."""
-    found = np.empty_like(demand)
-    for i in range(len(demand)):
-        found[i] = matched(demand[i], capacity[i], exponent[i])
-    return found
-
-
-@equation
-def matched(demand: float, capacity: float, exponent: float) -> float:
     r"""Matches between two sides that have to find each other.
 
     :math:`d c/(d^\rho + c^\rho)^{1/\rho} = c x/(1 + x^\rho)^{1/\rho}` with :math:`x = d/c`,
@@ -93,7 +76,7 @@ def matched(demand: float, capacity: float, exponent: float) -> float:
 
     Parameters
     ----------
-    demand, capacity : numbers of one unit, none negative.
+    demand, capacity : broadcastable arrays of one unit, none negative.
     exponent : :math:`\rho > 0`; the higher, the less search friction (infinity: the minimum).
 
     Returns
@@ -104,10 +87,10 @@ def matched(demand: float, capacity: float, exponent: float) -> float:
     -----
     Den Haan, Ramey and Watson (2000), "Job destruction and propagation of shocks".
     """
-    smaller, larger = min(demand, capacity), max(demand, capacity)
-    if smaller <= 0:
-        return 0.0
-    return smaller / (1 + (smaller / larger) ** exponent) ** (1 / exponent)
+    smaller = np.minimum(demand, capacity)
+    larger = np.maximum(demand, capacity)
+    ratio = smaller / np.where(larger > 0.0, larger, 1.0)
+    return smaller / power(1.0 + power(ratio, exponent), 1.0 / np.asarray(exponent))
 
 
 def power(base: Floats, exponent: Floats | float) -> Floats:
@@ -200,33 +183,34 @@ def cleared(
 ) -> Floats:
     """Return what is served; segment s has the centres from bounds[s] to bounds[s + 1]."""
     served = np.zeros_like(capacity)
-    room, dear = np.empty(capacity.shape[1]), np.empty(capacity.shape[1])
+    able = np.empty(capacity.shape[1], np.int64)  # who of a segment has anything to sell
+    room, dear, taken = np.empty((3, capacity.shape[1]))
     for r in range(len(capacity)):
         for s in range(len(bounds) - 1):
             cheapest, total, n = inf, 0.0, 0
             for i in range(bounds[s], bounds[s + 1]):
                 if capacity[r, i] > 0:
+                    able[n], room[n] = i, capacity[r, i]
                     cheapest = min(cheapest, offer[r, i])
                     total += capacity[r, i]
+                    n += 1
             wanted = min(max(demand[r, s], 0.0), total)
             if wanted <= 0:
                 continue
-            for i in range(bounds[s], bounds[s + 1]):
-                if capacity[r, i] > 0:
-                    room[n] = capacity[r, i]
-                    dear[n] = exp(min((offer[r, i] - cheapest) / width[r], _WIDEST))
-                    n += 1
-            exp_marginal = exp(marginal_offer(room[:n], dear[:n], wanted, total))
-            sold, n = 0.0, 0
-            for i in range(bounds[s], bounds[s + 1]):
-                if capacity[r, i] > 0:
-                    served[r, i] = capacity[r, i] * exp_marginal / (exp_marginal + dear[n])
-                    sold += served[r, i]
-                    n += 1
-            less, more = ratio(wanted, sold), ratio(wanted - sold, total - sold)
-            for i in range(bounds[s], bounds[s + 1]):
-                rest = (capacity[r, i] - served[r, i]) * max(more, 0.0)
-                served[r, i] = min(served[r, i] * min(less, 1.0) + rest, capacity[r, i])
+            if n == 1:
+                served[r, able[0]] = wanted
+                continue
+            for j in range(n):
+                dear[j] = exp(min((offer[r, able[j]] - cheapest) / width[r], _WIDEST))
+            exp_marginal, sold = exp(marginal_offer(room[:n], dear[:n], wanted, total)), 0.0
+            for j in range(n):
+                taken[j] = room[j] * exp_marginal / (exp_marginal + dear[j])
+                sold += taken[j]
+            less = min(ratio(wanted, sold), 1.0)
+            more = max(ratio(wanted - sold, total - sold), 0.0)
+            for j in range(n):
+                settled = taken[j] * less + (room[j] - taken[j]) * more
+                served[r, able[j]] = min(settled, room[j])
     return served
 
 

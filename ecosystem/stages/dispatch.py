@@ -10,7 +10,7 @@ import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import clear, matched, spread
+from ecosystem.maths.clearing import clear, segment_share, spread
 from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.scalars import ratio
@@ -95,9 +95,10 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
 
 def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispatch:
     """Return what centres do for real-time work and then, with what is left, for batch work."""
-    policy, cells = quarter.policy, setting.world.cells
+    policy, cells, centres = quarter.policy, setting.world.cells, setting.world.centres
     weight = contract_weights(quarter, routing, setting)
     wanted, nowhere = class_demand(routing, weight, policy, setting)
+    won = segment_share(weight, centres.cell_start, centres.cell)
     left = HOURS * quarter.investment.servers * availability(quarter.drivers, setting)
     sold, lost, leaked = [], [], []
     for order in (REAL_TIME, BATCH):
@@ -106,7 +107,7 @@ def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispa
         if order == REAL_TIME:
             offered = offered * (1 - reserve_for_batch(wanted[BATCH], left, policy, setting))
         quantity, unserved, outside = serve_class(
-            quarter, routing, wanted[order], offered, weight, order, setting
+            quarter, routing, wanted[order], offered, won, order, setting
         )
         sold.append(quantity)
         lost.append(unserved + nowhere[order])
@@ -273,48 +274,28 @@ def serve_class(
     routing: Routing,
     demand: Array,
     free: Array,
-    weight: Array,
+    won: Array,
     order: int,
     setting: Setting,
 ) -> tuple[Array, Array, Array]:
     """Return sales (runs, centres), demand lost and demand leaked (runs, kinds) of one class.
 
-    Contracts first: each centre is matched with its share of demand. What is pooled, and a part of
-    what stayed unserved, then clears in merit order.
+    Contracts first: each centre is matched with the demand that it has `won` in its cell. What is
+    pooled, and a part of what stayed unserved, then clears in merit order.
     """
-    world, centres = setting.world, setting.world.centres
+    world, p = setting.world, setting.parameters
+    centres = world.centres
     pooled, exponent = dispatch_rules(quarter.policy, setting)
-    contracted, pool, outside = sign_contracts(
-        setting.parameters.of_run, demand, free, weight, pooled, exponent, centres.cell
-    )
+    contracts = (1 - pooled) * demand
+    own = won * spread(contracts, centres.cell)
+    contracted = kernels.match(own, free, spread(exponent, centres.cell))
+    contracted = np.minimum(contracted, np.minimum(own, free))
+    unserved = np.maximum(contracts - centres.sum(contracted, "cell"), 0)
+    pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
     sold = contracted + clear_pool(quarter, routing, pool, free - contracted, order, setting)
+    outside = pooled * p.pool_leak * unserved
     lost = world.cells.sum(demand - outside, "kind") - centres.sum(sold, "kind")
     return sold, np.maximum(lost, 0), world.cells.sum(outside, "kind")
-
-
-@kernel
-def sign_contracts(
-    parameters: Any, demand: Array, free: Array, weight: Array, pooled: Array, exponent: Array,
-    cell: Any,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Return what is contracted (runs, centres), and what is pooled and leaks, (runs, cells)."""
-    contracted, pool, leak = np.zeros_like(free), np.zeros_like(demand), np.zeros_like(demand)
-    for r in range(len(free)):
-        p, pull, unserved = parameters[r], np.zeros_like(demand[r]), np.zeros_like(demand[r])
-        for i in range(len(cell)):
-            pull[cell[i]] += weight[r, i]
-        for i in range(len(cell)):
-            c = cell[i]
-            own = ratio(weight[r, i], pull[c]) * (1 - pooled[r, c]) * demand[r, c]
-            met = min(matched(own, free[r, i], exponent[r, c]), own, free[r, i])
-            contracted[r, i] = met
-            unserved[c] += own - met
-        for c in range(len(pull)):
-            if pull[c] <= 0:
-                unserved[c] = (1 - pooled[r, c]) * demand[r, c]
-            leak[r, c] = pooled[r, c] * p.pool_leak * unserved[c]
-            pool[r, c] = pooled[r, c] * (demand[r, c] + (1 - p.pool_leak) * unserved[c])
-    return contracted, pool, leak
 
 
 def clear_pool(

@@ -10,7 +10,7 @@ import numpy as np
 from ecosystem.inputs.places import area
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
-from ecosystem.maths.clearing import matched, spread
+from ecosystem.maths.clearing import spread
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.live import Live, of_run
@@ -40,17 +40,23 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     servers = world.centres.sum(investment.servers, "kind")
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
     share, price_paid = routing_shares(quarter, setting, own, rival, offer)
-    inflow, overflow, captured, own_served, rival_demand, rival_served = flows(
-        p.of_run, demand, share, own, rival, policy.lever["anchor_tenants"],
-        policy.lever["overflow_takeup"], policy.lever["compute_corridor"], work.movable,
-        work.real_time, regions.neighbour, work.kind,
+    anchors = policy.lever["anchor_tenants"]
+    flow, own_demand = choose(demand, share, anchors, work.real_time, work.kind, len(world.kinds))
+    own_served = kernels.match(
+        own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
+    )
+    overflow, captured, arrivals, rival_demand = overflows(
+        p.of_run, flow, own_demand, own_served, policy.lever["overflow_takeup"], share,
+        work.movable, work.kind,
     )  # fmt: skip
+    rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
+    unserved = rival_demand - rival_served
     return Routing(
         offer=offer,
         local=local,
         demand=demand,
         share=share,
-        inflow=inflow,
+        inflow=arrivals + from_neighbours(unserved, demand, policy, setting),
         overflow=overflow,
         captured=captured,
         own_served=own_served,
@@ -62,61 +68,67 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
 
 
 @kernel
-def flows(
-    parameters: Any, demand: Array, share: Array, own: Array, rival: Array, anchors: Array,
-    takeup: Array, corridor: Array, movable: Any, real_time: Any, neighbour: Any, kind: Any,
-) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
-    """Return what arrives here, overflows in the east and looks west, PFh (runs, regions,
-    workloads), what own regions serve, and what rivals are asked for and serve, (runs, kinds).
+def choose(
+    demand: Array, share: Array, anchors: Array, real_time: Any, kind: Any, kinds: int
+) -> tuple[Array, Array]:
+    """Return demand by alternative, PFh (runs, regions, workloads, 3), and that for own regions.
+
+    The second is by kind, (runs, regions, kinds).
     """
-    inflow, overflow, captured, own_served, rival_demand, rival_served = (
-        np.zeros_like(demand), np.zeros_like(demand), np.zeros_like(demand), np.zeros_like(own),
-        np.zeros_like(rival), np.zeros_like(rival),
-    )  # fmt: skip
+    flow, own_demand = np.zeros_like(share), np.zeros((*demand.shape[:2], kinds))
     for r in range(len(demand)):
-        p, batch = parameters[r], np.zeros_like(rival[r])
-        capture = min(1.0, p.overflow_capture + takeup[r, 0])
-        for g in range(len(neighbour)):
-            wanted = np.zeros_like(rival[r])
+        for g in range(demand.shape[1]):
             for w in range(len(kind)):
-                k, asked, to = kind[w], demand[r, g, w], share[r, g, w]
-                moved = asked * move_anchors(anchors[r, 0], real_time[w], to[OWN])
-                overflow[r, g, w] = asked * to[OWN] - moved
-                wanted[k] += overflow[r, g, w]
-                inflow[r, g, w] = asked * to[HOME] + moved
-                rival_demand[r, k] += asked * to[RIVAL]
-                batch[k] += asked * (neighbour[g] and not real_time[w])
-            for k in range(len(wanted)):
-                able = p.eastern_usable_share * HOURS * own[r, g, k]
-                own_served[r, g, k] = matched(wanted[k], able, p.eastern_matching)
-            for w in range(len(kind)):
-                k, to = kind[w], share[r, g, w]
-                overflow[r, g, w] *= 1 - own_served[r, g, k] / wanted[k] if wanted[k] > 0 else 0.0
-                captured[r, g, w] = capture * movable[w] * overflow[r, g, w]
-                west = ratio(to[HOME], to[HOME] + to[RIVAL])
-                inflow[r, g, w] += captured[r, g, w] * west
-                rival_demand[r, k] += captured[r, g, w] * (1 - west)
-        for k in range(len(batch)):
-            rival_served[r, k] = matched(rival_demand[r, k], rival[r, k] * HOURS, p.eastern_matching)
-        for g in range(len(neighbour)):
-            for w in range(len(kind)):
-                if neighbour[g] and not real_time[w]:
-                    unserved = rival_demand[r, kind[w]] - rival_served[r, kind[w]]
-                    part = ratio(demand[r, g, w], batch[kind[w]])
-                    inflow[r, g, w] += from_neighbours(p, corridor[r, 0], unserved) * part
-    return inflow, overflow, captured, own_served, rival_demand, rival_served
-
-
-@equation
-def from_neighbours(p: Any, corridor: float, unserved: float) -> float:
-    """Return batch work that neighbours could not serve and send here, PFh."""
-    return corridor * p.neighbour_share * unserved
+                asked, to = demand[r, g, w], share[r, g, w]
+                moved = move_anchors(anchors[r, 0], real_time[w], to[OWN])
+                flow[r, g, w, OWN] = asked * (to[OWN] - moved)
+                flow[r, g, w, RIVAL] = asked * to[RIVAL]
+                flow[r, g, w, HOME] = asked * (to[HOME] + moved)
+                own_demand[r, g, kind[w]] += flow[r, g, w, OWN]
+    return flow, own_demand
 
 
 @equation
 def move_anchors(lever: float, real_time: bool, own: float) -> float:
-    """Return the share of batch work that anchor tenants move here from a buyer's `own` region."""
+    """Return the share of work that anchor tenants move here from own regions: of batch work."""
     return 0.0 if real_time else lever * own
+
+
+@kernel
+def overflows(
+    parameters: Any, flow: Array, own_demand: Array, own_served: Array, takeup: Array,
+    share: Array, movable: Any, kind: Any,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Return what own regions cannot serve, what of it looks west, and what arrives here.
+
+    All are PFh (runs, regions, workloads); the last result is what rivals are asked for, (runs,
+    kinds).
+    """
+    overflow, captured, arrivals, rival_demand = (
+        np.zeros(flow.shape[:3]), np.zeros(flow.shape[:3]), np.zeros(flow.shape[:3]),
+        np.zeros((len(flow), own_demand.shape[2])),
+    )  # fmt: skip
+    for r in range(len(flow)):
+        capture = min(1.0, parameters[r].overflow_capture + takeup[r, 0])
+        for g in range(flow.shape[1]):
+            for w in range(len(kind)):
+                k, to, going = kind[w], share[r, g, w], flow[r, g, w]
+                lost = max(own_demand[r, g, k] - own_served[r, g, k], 0.0)
+                overflow[r, g, w] = going[OWN] * ratio(lost, own_demand[r, g, k])
+                captured[r, g, w] = capture * movable[w] * overflow[r, g, w]
+                west = ratio(to[HOME], to[HOME] + to[RIVAL])
+                arrivals[r, g, w] = going[HOME] + captured[r, g, w] * west
+                rival_demand[r, k] += going[RIVAL] + captured[r, g, w] * (1 - west)
+    return overflow, captured, arrivals, rival_demand
+
+
+def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Setting) -> Array:
+    """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
+    work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
+    shared = policy.lever["compute_corridor"] * p.neighbour_share * unserved
+    batch = demand * regions.neighbour[:, None] * ~work.real_time
+    part = safe_ratio(batch, spread(work.sum(batch.sum(axis=1), "kind"), work.kind)[:, None])
+    return np.asarray(part * spread(shared, work.kind)[:, None, :])
 
 
 def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
@@ -142,8 +154,10 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
         investment.servers, investment.capacity, drivers.price, policy.rate["output_subsidy"],
         policy.local_lever["second_ring_quality"], centres.kind, centres.prefecture,
     )  # fmt: skip
-    local, abroad = vouchers(quarter, size, setting)
-    voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
+    local, abroad = vouchers(quarter, size, seen, setting)
+    voucher = local[..., 0]
+    if by_place(setting):
+        voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
     intelligent = world.kinds.intelligent
     export = setting.parameters.voucher_export_share
     return Offer(
@@ -195,14 +209,18 @@ def offers(
     return price, market, size, seen, mean, good
 
 
-def vouchers(quarter: Quarter, size: Array, setting: Setting) -> tuple[Array, Array]:
+def by_place(setting: Setting) -> bool:
+    """Return whether vouchers are for users of some places alone."""
+    return any(column.users for column in setting.schedule.columns)
+
+
+def vouchers(quarter: Quarter, size: Array, seen: Array, setting: Setting) -> tuple[Array, Array]:
     """Return what vouchers take off prices, for users at home (runs, kinds, P) and elsewhere.
 
-    Users find the compute for which there are vouchers by its `size`, (runs, centres). Vouchers
-    for users of some places are for nobody elsewhere, (runs, kinds).
+    Users find the compute for which there are vouchers by its `size`, (runs, centres), of what is
+    `seen` of a kind, (runs, kinds). Vouchers for users of some places are for nobody elsewhere.
     """
     world, schedule, area_of = setting.world, setting.schedule, column_area(setting)
-    seen = world.centres.sum(size, "kind")
     at_home, abroad = [], []
     for i in schedule.of("compute_voucher"):
         there = world.centres.sum(size * area_of[i, world.centres.prefecture], "kind")
@@ -270,7 +288,7 @@ def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDeman
     intelligent = work.intelligent
     real_time = intelligent & work.real_time
     price_here = offer.relative_price[:, world.kinds.intelligent]
-    if any(column.users for column in setting.schedule.columns):
+    if by_place(setting):
         price_here = spread(offer.price_by_place, world.firms.prefecture)
     by_firm = setting.rules.buy_compute(quarter, setting, price_here)
     adopters = adopters_by_cell(state, setting)
@@ -349,10 +367,10 @@ def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
 @kernel
 def bought(live: Live, sales: Array, rate: Array) -> Array:
     """Return what firms buy by sales at a rate for each run, (runs, 1), or firm, (runs, slots)."""
-    compute = np.zeros_like(sales)
+    compute, each = np.zeros_like(sales), rate.shape[1] > 1
     for r in range(len(sales)):
         for f in of_run(live, r):
-            compute[r, f] = sales[r, f] * rate[r, f if rate.shape[1] > 1 else 0]
+            compute[r, f] = sales[r, f] * rate[r, f if each else 0]
     return compute
 
 
