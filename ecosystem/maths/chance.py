@@ -56,7 +56,8 @@ class Chance:
         self.future_from = future_from
         given = np.zeros(len(replicates)) if futures is None else futures
         runs = np.array([replicates, given], dtype=np.int64)
-        distinct, self._row = np.unique(runs, axis=1, return_inverse=True)
+        distinct, row = np.unique(runs, axis=1, return_inverse=True)
+        self._row = None if np.array_equal(row, np.arange(len(row))) else row
         self._runs = [(int(replicate), int(future)) for replicate, future in distinct.T]
         self._keys: dict[tuple[str, bool], list[Key]] = {}
         self._philox = Philox(key=0)
@@ -67,11 +68,15 @@ class Chance:
 
         The first numbers of a longer count are those of a shorter one.
         """
-        return self._draw(process, period, count)[self._row]
+        return self._of_runs(self._draw(process, period, count))
 
     def normal(self, process: str, period: int, count: int) -> Floats:
         """Standard normal numbers of a process and period, by inversion: (runs, count)."""
-        return normal_inverse(self._draw(process, period, count))[self._row]
+        return self._of_runs(normal_inverse(self._draw(process, period, count)))
+
+    def _of_runs(self, drawn: Floats) -> Floats:
+        """Give every run the numbers of its replicate and future."""
+        return drawn if self._row is None else drawn[self._row]
 
     def _draw(self, process: str, period: int, count: int) -> Floats:
         """Turn the kept generator to each distinct run's stream and let it fill a row.

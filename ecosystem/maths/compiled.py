@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from llvmlite.binding import get_host_cpu_name
 from platformdirs import user_cache_path
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-KERNELS: dict[str, Any] = {}
-"""Compiled form of every kernel, by module and name."""
+COMPILED: dict[str, Any] = {}
+"""Compiled form of every equation and kernel, by module and name."""
 SOURCE = Path(__file__).parents[1]
 
 
@@ -36,7 +37,7 @@ def code_folder() -> Path | None:
 
     ``NUMBA_CACHE_DIR`` names another place than the user's cache.
     """
-    content = hashlib.sha256()
+    content = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()}".encode())
     for path in sorted(SOURCE.rglob("*.py")):
         content.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("compute-ecosystem")
@@ -62,9 +63,11 @@ def compiled(function: Callable[..., Any]) -> Any:
     usual = numba_settings["CACHE_DIR"]
     numba_settings["CACHE_DIR"] = str(folder or "")
     try:
-        return numba.njit(cache=folder is not None, error_model="numpy")(function)
+        made = numba.njit(cache=folder is not None, error_model="numpy")(function)
     finally:
         numba_settings["CACHE_DIR"] = usual
+    COMPILED[f"{function.__module__}.{function.__name__}"] = made
+    return made
 
 
 def equation(function: Function) -> Function:
@@ -78,7 +81,7 @@ def kernel(function: Function) -> Function:
 
     Every array goes in read-only and in one block, so that a kernel is compiled once.
     """
-    loop = KERNELS[f"{function.__module__}.{function.__name__}"] = compiled(function)
+    loop = compiled(function)
 
     @wraps(function)
     def call(*given: Any) -> Any:
