@@ -11,9 +11,9 @@ from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import power, spread
 from ecosystem.maths.kernels import HOURS
 from ecosystem.stages.columns import column_area
+from ecosystem.stages.demand import park_output
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import adoption_bought
-from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Firms

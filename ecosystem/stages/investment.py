@@ -14,7 +14,8 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.scalars import ratio
 from ecosystem.stages.drivers import new_power
 from ecosystem.stages.finance import equity
-from ecosystem.stages.location import cell_fill, place_halls, standard_pue
+from ecosystem.stages.location import cell_fill, place_halls
+from ecosystem.stages.prices import standard_pue
 from ecosystem.state.records import Investment, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Centres
