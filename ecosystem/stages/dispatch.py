@@ -160,12 +160,13 @@ def pulls(
     """Return the pull of every centre on contracts, PFLOPS (runs, centres)."""
     pull = np.zeros_like(size)
     for r in range(len(size)):
-        sensitivity = parameters[r].contract_price_sensitivity
+        p = parameters[r]
         for i in range(len(kind)):
             if size[r, i] > 0:
                 relative = log(price[r, i] / reference[r, kind[i]])
                 good = served_quality(quality[r, i], lever[r, place[i]])
-                pull[r, i] = size[r, i] * good * exp(tenants[r, i] - sensitivity * relative)
+                luck = tenants[r, i] - p.contract_price_sensitivity * relative
+                pull[r, i] = size[r, i] * good * exp(luck)
     return pull
 
 

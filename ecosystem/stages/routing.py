@@ -108,7 +108,8 @@ def overflows(
         np.zeros((len(flow), own_demand.shape[2])),
     )  # fmt: skip
     for r in range(len(flow)):
-        capture = min(1.0, parameters[r].overflow_capture + takeup[r, 0])
+        p = parameters[r]
+        capture = min(1.0, p.overflow_capture + takeup[r, 0])
         for g in range(flow.shape[1]):
             for w in range(len(kind)):
                 k, to, going = kind[w], share[r, g, w], flow[r, g, w]
@@ -188,7 +189,8 @@ def offers(
         np.zeros_like(reference), np.ones_like(reference), np.ones_like(reference)
     )  # fmt: skip
     for r in range(len(cost)):
-        p, top = parameters[r], 1 - parameters[r].output_subsidy_price_share * subsidy[r].min()
+        p = parameters[r]
+        top = 1 - p.output_subsidy_price_share * subsidy[r].min()
         asked, paid, served = np.zeros_like(seen[r]), np.zeros_like(seen[r]), np.zeros_like(seen[r])
         for i in range(len(kind)):
             k, g = kind[i], place[i]

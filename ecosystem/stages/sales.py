@@ -107,6 +107,7 @@ def settle_runs(
         np.zeros_like(price), np.zeros_like(arrived), np.zeros_like(arrived)
     )  # fmt: skip
     for r in range(len(price)):
+        p = parameters[r]
         value, work, income = (
             np.zeros_like(served[r]), np.zeros_like(served[r]), np.zeros_like(served[r])
         )  # fmt: skip
@@ -123,7 +124,7 @@ def settle_runs(
                 earned = price[r, i] * by_class[r, c, i] * paid
                 income[c, kind[i]] += earned
                 revenue[r, i] += earned
-            unit = parameters[r].substitution_ratio * general_price[r] * discount[r, i] / 1e6
+            unit = p.substitution_ratio * general_price[r] * discount[r, i] / 1e6
             revenue[r, i] += stand_in[r, i] * unit
             stood_in += stand_in[r, i] * unit
         for g in range(arrived.shape[1]):
