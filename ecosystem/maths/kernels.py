@@ -210,7 +210,7 @@ def present_value_factor(
     -------
     Present value of an income of one a year that decays with the asset and the price, in years.
     """
-    return 1.0 / (np.asarray(interest) + price_decline + 4.0 * np.asarray(depreciation))
+    return np.divide(1.0, interest + price_decline + 4.0 * depreciation)
 
 
 def profitability(

@@ -13,8 +13,8 @@ from ecosystem.maths.clearing import first_free, power
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.live import Live, of_run
 from ecosystem.maths.scalars import logistic, normal_quantile, poisson_count, ratio
+from ecosystem.stages.demand import potential_adopters
 from ecosystem.stages.drivers import open_source_floor
-from ecosystem.stages.routing import potential_adopters
 from ecosystem.state.records import Business, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Firms, Society, State

@@ -15,10 +15,10 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.live import Live, of_run
 from ecosystem.maths.scalars import poisson_count
 from ecosystem.stages.columns import column_area
+from ecosystem.stages.demand import park_output
 from ecosystem.stages.drivers import reference_prices
 from ecosystem.stages.parks import modernise
 from ecosystem.stages.partners import Partners, partner_knowledge, teach, towards_frontier
-from ecosystem.stages.routing import park_output
 from ecosystem.state.records import Innovation, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import Firms

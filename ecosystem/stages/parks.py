@@ -9,7 +9,7 @@ from ecosystem.maths.arrays import Array, add_up, safe_ratio
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.bills import USERS, bills_of_users
 from ecosystem.stages.columns import column_area
-from ecosystem.stages.routing import output_of_parks, park_output
+from ecosystem.stages.demand import output_of_parks, park_output
 from ecosystem.stages.settlement import park_energy
 from ecosystem.state.ledger import split_evenly
 from ecosystem.state.records import Quarter
