@@ -111,7 +111,7 @@ def adoption_outlay(quarter: Quarter, setting: Setting) -> Array:
     state = quarter.state
     before = adoption_capital(state.parks.adoption, state.period, setting)
     after = adoption_capital(quarter.innovation.adoption_next, state.period + 1, setting)
-    return np.maximum(after - before + adoption_wear(quarter, setting), 0)
+    return np.maximum(after - (1 - setting.parameters.park_adoption_wear) * before, 0)
 
 
 def server_wear(quarter: Quarter, setting: Setting) -> Array:
