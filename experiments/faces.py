@@ -25,7 +25,13 @@ from experiments.comparison.equal_money import equal_money
 from experiments.comparison.options import EXTRA, CompareOptions, DecomposeOptions
 from experiments.comparison.resilience import ResilienceResult
 from experiments.comparison.simulated import laid_over, simulated
-from experiments.report import compare_view, decompose_view, resilience_view, sensitivity_view
+from experiments.report import (
+    compare_view,
+    decompose_view,
+    first_screen,
+    resilience_view,
+    sensitivity_view,
+)
 from experiments.report.charts import Chart, save
 from experiments.report.sensitivity_figures import heat_map, package_chart
 from experiments.report.tables import Page, as_html, screen, terminal
@@ -72,11 +78,12 @@ class Comparison(ComparisonResult, Shown):
 
     def summary(self, lang: str = "en", columns: int | None = None) -> str:
         """Return the first screen: what was run, and what stands out."""
-        return terminal(compare_view.summary(self, lang), columns or screen())
+        return terminal(first_screen.summary(self, lang), columns or screen())
 
     def figure(self, outcome: str | None = None, lang: str = "en") -> Chart:
         """Draw the ranked paired differences of one outcome, by default the first of the table."""
-        return compare_view.difference_chart(self, outcome or self.outcomes[0], lang)
+        rows = self.blocks(outcome or self.outcomes[0])[0]
+        return compare_view.difference_chart(self, rows, lang)
 
 
 class Decomposition(DecompositionResult, Shown):

@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from ecosystem.runs.warm import compile_model
+
 # The same examples in every run: nothing lands or fails by chance. Fresh ones are for campaigns:
 # `pytest --hypothesis-profile=fresh`.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fresh", deadline=None)
 settings.load_profile("same")
+
+
+def pytest_configure() -> None:
+    """Compile the model once, before workers share it."""
+    compile_model()
 
 
 @pytest.fixture(autouse=True)

@@ -25,12 +25,14 @@ from ecosystem.inputs.scenario import (
     with_overrides,
 )
 from ecosystem.inputs.world.loader import World, load_world
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.live import Live, live_slots
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 from ecosystem.stages.accounts import account
 from ecosystem.stages.dispatch import sell
 from ecosystem.stages.drivers import drive
-from ecosystem.stages.firms import trade
+from ecosystem.stages.firms import deliver, trade
 from ecosystem.stages.innovation import innovate
 from ecosystem.stages.investment import invest
 from ecosystem.stages.labour import employ
@@ -229,3 +231,13 @@ def use_everywhere(monkeypatch: pytest.MonkeyPatch, name: str, table: Any) -> No
         if getattr(module, "__name__", "").startswith("ecosystem"):
             if getattr(module, name, None) is old:
                 monkeypatch.setattr(module, name, table)
+
+
+def sales_of(orders: Array, capacity: Array, setting: Setting) -> Array:
+    """Return what firms in all slots sell, (1, slots)."""
+    firms, everywhere = setting.world.firms, Live(*live_slots(np.ones_like(orders)))
+    sales, _ = deliver(
+        setting.parameters.of_run, everywhere, orders, capacity, 0 * orders, firms.domain,
+        setting.world.domains.count,
+    )  # fmt: skip
+    return sales

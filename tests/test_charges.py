@@ -15,8 +15,8 @@ from ecosystem.inputs.catalogue import CHARGE_UNITS, Instrument
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.outcomes import measure
 from ecosystem.stages.charges import BASES, charge_due
-from ecosystem.stages.location import variable_costs
 from ecosystem.stages.policy import charge_rate
+from ecosystem.stages.prices import variable_costs
 from ecosystem.state.ledger import Purpose, amount, matrix, select
 
 LEVY: dict[str, Any] = {

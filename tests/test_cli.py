@@ -1,6 +1,7 @@
 """The command line: answers, exit codes, and what it leaves behind."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -255,6 +256,19 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
+def test_names_joined_by_commas_are_refused_all_at_once(tmp_path: Path) -> None:
+    """With what to write instead, which is taken; a file may have a comma in its name."""
+    joined = ["--outcomes", "jobs,patents", "--shock", "ai_winter,hub_outage"]
+    joined += ["--outcomes", "fill,births", "--outcomes", "patent"]
+    code, _, words = call("compare", "article,none", *joined, "--dry-run", out=tmp_path)
+    assert code == 2 and len(words.splitlines()) == 5
+    wanted = "--outcomes jobs --outcomes patents --shock ai_winter --shock hub_outage".split()
+    assert all(piece in words for piece in ("article none", " ".join(wanted[:4])))
+    (tmp_path / "a,b.toml").write_text("", encoding="utf-8")
+    rest = [*wanted, *SMALL, "--dry-run", "--quiet"]
+    assert call("compare", tmp_path / "a,b.toml", "none", *rest, out=tmp_path)[0] == 0
+
+
 @pytest.mark.parametrize(
     "topic", ["instruments", "packages", "shocks", "parameters", "outcomes", "targets", "worlds"]
 )
@@ -263,6 +277,11 @@ def test_lists(topic: str, lang: str) -> None:
     code, answer, _ = call("list", topic, "--lang", lang)
     assert code == 0 and len(answer.splitlines()) > 2
     assert len(json.loads(call("list", topic, "--json")[1])) >= 2
+    if lang == "zh":  # headings are words; names, symbols of units and what files set stay
+        head, *rows = answer.splitlines()
+        assert not re.search("[A-Za-z]", head)
+        cells = "\n".join(row for row in rows if not row.startswith(" "))  # below stand meanings
+        assert not re.search(r"M¥|/year|  yes|present_value|review needed|hold_out", cells)
 
 
 def test_list_without_a_topic_is_an_overview() -> None:

@@ -13,13 +13,8 @@ from ecosystem.maths.clearing import spread
 from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
 from ecosystem.stages.investment import advance
-from ecosystem.stages.location import (
-    Support,
-    full_cost,
-    hall_capacity,
-    place_halls,
-    profit_index,
-)
+from ecosystem.stages.location import hall_capacity, place_halls
+from ecosystem.stages.prices import Support, full_cost, profit_index
 from ecosystem.state.records import Market
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State

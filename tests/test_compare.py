@@ -1,7 +1,6 @@
 """The comparison as a whole: what it holds, what it says, and what fails in it."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,23 @@ import pytest
 
 from ecosystem.inputs.calendar import POLICY_START
 from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import Scenario
 from ecosystem.runs.result import Result
-from experiments import compare, decompose
-from experiments.comparison.compare import headline_outcomes, scenarios_with_reference
+from experiments import compare
+from experiments.comparison.compare import (
+    NET_COST,
+    headline_outcomes,
+    part_of,
+    row_dicts,
+    scenarios_with_reference,
+)
 from experiments.comparison.intervals import ENOUGH
 from experiments.comparison.package_facts import PAID
 from experiments.comparison.payback import NEEDED, payback_facts
 from experiments.faces import Comparison
-from experiments.report import compare_view
+from experiments.report import compare_view, first_screen
 from experiments.report.messages import text, width
 from experiments.report.tables import NARROW, Table, terminal
 
@@ -82,8 +88,13 @@ def test_packages_say_what_they_are(comparison: Comparison) -> None:
     assert facts.loc["twin", "added"] == [] and facts.loc["twin", "ended"] == []
     assert facts.loc["demand_first", "planned_own"] > 1000
     assert facts.loc["history", "paid"] > 0
-    shares = facts.loc["history", [f"share_{level}" for level in PAID]]
-    assert shares.sum() == pytest.approx(1)
+    payers = [f"paid_{level}" for level in PAID]
+    for name, row in facts.iterrows():
+        extra = comparison.differences.get(name)
+        for level, column in zip(PAID, payers, strict=True):
+            if extra is not None:
+                assert row[column] == extra.xs(PAID[level], level="outcome").median()
+    assert 0 < facts.loc["history", payers].sum() < 1.1 * facts.loc["history", "paid"]
 
 
 def test_xarray_holds_statistics_and_pairs(comparison: Comparison) -> None:
@@ -92,6 +103,24 @@ def test_xarray_holds_statistics_and_pairs(comparison: Comparison) -> None:
     assert float(found["median"]) == row["median"]
     assert float(np.median(found["difference"])) == pytest.approx(row["median"])
     assert data.attrs["reference"] == "history"
+
+
+@LANGUAGES
+def test_parts_of_a_headline_have_a_row_each_in_tables_pages_and_figures(
+    comparison: Comparison, lang: str
+) -> None:
+    """Value added by tier: named by tier in both languages, and drawn apart."""
+    rows = comparison.rows("value_added_by_tier")
+    for _, own in rows.groupby("package"):
+        assert list(own["tier"]) == [row.title_en for row in tiers().values()]
+    assert {"value_added_by_tier[core]"} <= set(comparison.to_xarray()["outcome"].values)
+    words = comparison.text(lang, 200)
+    for row in tiers().values():
+        assert f"[{getattr(row, f'title_{lang}')}] · " in words
+    drawn = compare_view.charts(comparison, lang)
+    assert {"difference_value_added_by_tier_ring_1", "difference_value_added_hub"} <= set(drawn)
+    assert len(drawn) == len({row["outcome"] + part_of(row) for row in row_dicts(comparison.table)})
+    assert "[ring 1]" in drawn["difference_value_added_by_tier_ring_1"]().alt
 
 
 def test_a_figure_of_an_unknown_outcome_names_the_nearest(comparison: Comparison) -> None:
@@ -131,9 +160,9 @@ def test_the_first_screen_fits_and_names_what_stands_out(
     comparison: Comparison, lang: str, runs: int
 ) -> None:
     found = Comparison.of(repeated(comparison.result, runs), "history")
-    page = compare_view.summary(found, lang, ["A sentence."])
+    page = first_screen.summary(found, lang, ["A sentence."])
     lines = terminal(page, NARROW).splitlines()
-    assert len(lines) <= compare_view.LINES and max(map(width, lines)) <= NARROW
+    assert len(lines) <= first_screen.LINES and max(map(width, lines)) <= NARROW
     words = "\n".join(lines)
     assert comparison.title("demand_first", lang) in words and "A sentence." in words
     assert "--full" in words and "comparison.csv" in words
@@ -143,7 +172,13 @@ def test_the_first_screen_fits_and_names_what_stands_out(
 
 def test_the_first_screen_shows_both_of_two_packages(comparison: Comparison) -> None:
     found = Comparison.of(repeated(comparison.result, 100), "history")
-    (table,) = [block for block in compare_view.summary(found) if isinstance(block, Table)]
+    front, table = [block for block in first_screen.summary(found) if isinstance(block, Table)]
+    assert front.columns[1:3] == ["cost, M¥", "effect, M¥"]
+    cost = found.differences.xs(NET_COST, level="outcome")["demand_first"].median()
+    shown = {row[0]: row[1:3] for row in front.rows}
+    assert shown["twin"] == ["0", "0"] and float(shown["Demand first"][0].replace(",", "")) == (
+        pytest.approx(cost, rel=0.01)
+    )
     assert list(table.columns[1:]) == ["twin", "Demand first"]
     assert all("≥" in row[2] or row[2] == "no visible change" for row in table.rows)
     assert {row[1] for row in table.rows} == {"0, no visible change"}
@@ -186,8 +221,8 @@ def test_a_table_of_a_comparison_is_made_once(comparison: Comparison, name: str)
     [("en", "a, b", "a, b, c, d, e, f, and 2 more"), ("zh", "a、b", "a、b、c、d、e、f，另有 2 项")],
 )
 def test_of_a_long_list_the_first_names_stand(lang: str, few: str, many: str) -> None:
-    assert compare_view._few_names([*"ab"], lang) == few
-    assert compare_view._few_names([*"abcdefgh"], lang) == many
+    assert first_screen._few_names([*"ab"], lang) == few
+    assert first_screen._few_names([*"abcdefgh"], lang) == many
 
 
 def test_who_beats_whom_is_in_the_page_and_in_the_files(
@@ -200,7 +235,9 @@ def test_who_beats_whom_is_in_the_page_and_in_the_files(
     matrix = comparison.beats_matrix[HIGHER]
     assert set(matrix) == {"twin", "demand_first", "history"}
     assert matrix["demand_first"]["history"] == row["share_above_zero"]
-    assert "the row beats that of the column" in comparison.text("en", 200)
+    words = comparison.text("en", 200)
+    assert words.count("better than (% of pairs)") == len(comparison.blocks())
+    assert "the row beats that of the column" in words
     Comparison.of(comparison.result, "history", [HIGHER]).save(tmp_path)
     kept = pd.read_csv(tmp_path / "beats.csv", keep_default_na=False)
     assert len(kept) == 6 and set(kept["outcome"]) == {HIGHER}
@@ -274,11 +311,11 @@ def test_a_package_of_which_every_run_failed_is_named_and_in_no_table(
     words = found.text(lang)
     assert text("failed_no_pair", lang).strip()[:10] in words
     assert "None" not in words and "– ± –" not in words
-    assert words.count("– / – / –") == 1  # of the twin, which costs nothing beyond the reference
+    assert words.count("0 / 0 / 0") == 1  # of the twin, which costs nothing beyond the reference
     assert set(found.table["package"]) == {"twin"} and found.table["rank"].notna().all()
     assert set(found.regret["package"]) == {"twin", "history"}
     assert found.regret["draws"].eq(3).all()
-    assert len(found.summary(lang, NARROW).splitlines()) <= compare_view.LINES
+    assert len(found.summary(lang, NARROW).splitlines()) <= first_screen.LINES
 
 
 def test_money_is_that_of_runs_that_ended_well(comparison: Comparison) -> None:
@@ -376,46 +413,3 @@ def test_few_pairs_put_leverage_in_doubt(
     words = Comparison.of(flows, "history", []).text(lang, 1000)
     assert (text("payback_few", lang, enough=ENOUGH) in words) == (runs < ENOUGH and cost > 0)
     assert (text("payback_not_by", lang, until="2026Q2") in words) == (cost > 0)
-
-
-# ---- what is wrong
-
-WRONG = [
-    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
-    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
-    ("fixed_parameters", "no", "true or false"),
-    ("replicates", "5", "a whole number of at least 1"),
-    ("parameters", ["hype"], "a table of names and values"),
-    ("outcomes", [], "at least one outcome"),
-    ("outcomes", "patent", "nearest valid name: patents"),
-    ("budget", "much", "a number of million yuan above 0"),
-    ("shock", 0, "one shock as a text"),
-    ("jobs", 0, "a whole number of at least 1"),
-    ("seed", -1, "a whole number of at least 0"),
-]
-
-
-@pytest.mark.parametrize("ask", [compare, decompose])
-@pytest.mark.parametrize(("name", "value", "words"), WRONG)
-def test_a_wrong_argument_is_one_fault(
-    ask: Callable[..., Any], name: str, value: Any, words: str
-) -> None:
-    with pytest.raises(InputError) as error:
-        ask("article", **{**SMALL, name: value})
-    (fault,) = error.value.faults
-    assert fault.place == name and words in str(fault)
-
-
-def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
-    wrong: Any = {name: value for name, value, _ in WRONG}
-    with pytest.raises(InputError) as error:
-        compare(["articl", "demand_cor"], world="teaching", **wrong)
-    assert len(error.value.faults) == len(wrong) + 2
-
-
-def test_what_cannot_be_compared_is_refused() -> None:
-    with pytest.raises(InputError, match="beside the reference"):
-        compare(["history"], **SMALL)
-    twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
-    with pytest.raises(InputError, match="differ"):
-        compare(twice, **SMALL)

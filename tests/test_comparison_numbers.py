@@ -11,7 +11,12 @@ import pytest
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.inputs.scenario import resolve, with_overrides
 from experiments.comparison.compare import NET_COST, comparison_table, paired_differences
-from experiments.comparison.intervals import describe, quantile_error, ratio_of_means
+from experiments.comparison.intervals import (
+    describe,
+    quantile_error,
+    ratio_of_means,
+    ratio_of_medians,
+)
 from experiments.comparison.payback import payback_periods
 from experiments.comparison.regret import OBJECTIVE, regret_table, regrets
 from experiments.comparison.resilience import (
@@ -54,13 +59,27 @@ def test_a_description_counts_no_tie_and_bounds_are_pairs_that_were_seen() -> No
     assert (few["low_90"], few["high_90"]) == (-1.0, 13.0)
 
 
-def test_ratio_of_means() -> None:
+@pytest.mark.parametrize("ratio", [ratio_of_means, ratio_of_medians])
+def test_ratios_of_centres(ratio: Any) -> None:
     cost = np.linspace(1, 3, 20)
-    assert ratio_of_means(2 * cost, cost) == pytest.approx((2, 2, 2))
-    estimate, low, high = ratio_of_means(np.linspace(-1, 5, 20), cost)
+    assert ratio(2 * cost, cost) == pytest.approx((2, 2, 2))
+    estimate, low, high = ratio(np.linspace(-1, 5, 20), cost)
     assert low < estimate < high and estimate == pytest.approx(1)
-    assert np.isnan(ratio_of_means(cost, cost - 2)).all()
-    assert np.isnan(ratio_of_means([1.0], [1.0])).all()
+    assert np.isnan(ratio(cost, cost - 2)).all()
+    assert np.isnan(ratio([1.0], [1.0])).all()
+
+
+@pytest.mark.parametrize("count", [20, 21])
+def test_a_ratio_of_medians_is_that_of_the_medians_shown(count: int) -> None:
+    """A long tail moves the mean alone; the interval is that of resampled medians."""
+    effect, cost = np.exp(philox().normal(size=(2, count)) * [[3.0], [0.2]])
+    estimate, low, high = ratio_of_medians(effect, cost)
+    assert estimate == pytest.approx(np.median(effect) / np.median(cost))
+    assert ratio_of_means(effect, cost)[0] == pytest.approx(effect.mean() / cost.mean())
+    drawn = philox().integers(count, size=(20_000, count))
+    ratios = np.median(effect[drawn], axis=1) / np.median(cost[drawn], axis=1)
+    share = [np.mean(ratios <= end) for end in (low, high)]  # its standard error is 0.5 %
+    assert share == pytest.approx([0.05, 0.95], abs=0.03)
 
 
 # ---- the table of paired differences

@@ -18,8 +18,9 @@ from experiments.report.files import read_csv, write_csv
 from experiments.report.tables import Table, as_html, from_json, terminal, to_json
 
 OUTCOME = Outcome(
-    name="value", title_en="Value added", title_zh="增加值", unit="M¥ of 2020", group="industry",
-    time_base="present_value", headline=True, better="higher", meaning="for the test",
+    name="value_added_hub", title_en="Value added", title_zh="增加值", unit="M¥ of 2020",
+    group="industry", time_base="present_value", headline=True, better="higher",
+    meaning="for the test",
 )  # fmt: skip
 TITLES = {"one": "Package one", "two": "Package two"}
 
@@ -27,8 +28,8 @@ TITLES = {"one": "Package one", "two": "Package two"}
 def rows(one: float, two: float, better: str = "higher") -> pd.DataFrame:
     spread = np.linspace(-1, 1, 41)
     found = [
-        {"package": "one", "unit": OUTCOME.unit, **describe(one + spread)},
-        {"package": "two", "unit": OUTCOME.unit, **describe(two + spread)},
+        {"package": "one", "outcome": OUTCOME.name, "unit": OUTCOME.unit, **describe(one + spread)},
+        {"package": "two", "outcome": OUTCOME.name, "unit": OUTCOME.unit, **describe(two + spread)},
     ]
     frame = pd.DataFrame(found)
     return frame.sort_values("median", ascending=better == "lower").reset_index(drop=True)
@@ -63,8 +64,8 @@ LARGEST = "largest median effect with a likely sign"
 @pytest.mark.parametrize(
     ("one", "two", "better", "start"),
     [
-        (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.00 M¥"),
-        (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.00 M¥"),
+        (5, 0, "higher", f"Value added: {LARGEST}: Package one, +5.0 M¥"),
+        (5, -5, "lower", f"Value added: {LARGEST}: Package two, -5.0 M¥"),
         (-5, 0, "higher", "Value added: no package is likely to improve it; Package one makes it"),
         (5, 0, "lower", "Value added: no package is likely to improve it; Package one makes it"),
         (
@@ -74,7 +75,7 @@ LARGEST = "largest median effect with a likely sign"
             "Value added: no sign is likely for any package against History; surest",
         ),
         (0, 0, "higher", "Value added: no sign is likely for any package"),
-        (3, -5, "", "Value added: Package two moves it most, -5.00 M¥"),
+        (3, -5, "", "Value added: Package two moves it most, -5.0 M¥"),
     ],
 )
 def test_the_title_states_the_finding(one: float, two: float, better: str, start: str) -> None:
@@ -125,7 +126,7 @@ def test_files_beside_a_figure(tmp_path: Path) -> None:
     assert [path.suffix for path in paths] == [".png", ".svg", ".csv", ".txt"]
     assert image.imread(png).shape[1] == pytest.approx(charts.WIDTH * 300, abs=1)
     assert csv.read_bytes().startswith(b"\xef\xbb\xbf")
-    assert "Package one: median +5.00" in alt.read_text(encoding="utf-8")
+    assert "Package one: median +5.0," in alt.read_text(encoding="utf-8")
     again = chart(rows(5, 0.1)).save(tmp_path / "again")
     assert svg.read_text(encoding="utf-8") == again[1].read_text(encoding="utf-8")
     assert not re.search(r"<dc:date>", svg.read_text(encoding="utf-8"))
@@ -217,6 +218,10 @@ def test_numbers_and_widths() -> None:
     assert messages.pad("算力算力", 5) == "算力…" and messages.pad("算", 4, right=True) == "  算"
     assert messages.wrap("one two three", 7) == "one two\nthree"
     assert messages.wrap("算力算力", 4) == "算力\n算力"
+    assert messages.wrap("one ± 2 of 30 % … 4", 9) == "one ± 2\nof 30 %\n… 4"
+    fine = {0.0567: "0.06", -0.004: "0", 12.34: "12.3", 1234.0: "1,234", 0.5: "0.50"}
+    assert {value: messages.number(value, finest=0.01) for value in fine} == fine
+    assert messages.number(-0.96, finest=0.1) == "-1.0" and messages.number(0.04, finest=0.1) == "0"
     assert messages.text("package", "zh") and messages.plain(" two\n\x1blines ") == "two lines"
 
 
@@ -243,6 +248,19 @@ def test_a_table_keeps_to_its_width_and_cuts_nothing(columns: int) -> None:
     assert letters == sorted("".join("".join(given).split()))
     if columns == 140:
         assert len(lines) == 4 and all(cell in lines[2] for cell in TABLE.rows[0])
+
+
+def test_headings_break_before_names_and_names_before_numbers() -> None:
+    """And nothing inside a word or number while blanks are left to break at."""
+    heads = ["package", "nation / province / prefectures", "median ± error"]
+    table = Table(heads, [["Capital subsidy only", "10 / 20 / 30", "-0.15 ± 0.06 (19/20)"]])
+    wide = ["Capital subsidy only  10 / 20 / 30  -0.15 ± 0.06 (19/20)"]
+    assert terminal([table], 56).splitlines()[-1:] == wide
+    names = terminal([table], 52).splitlines()[-2:]
+    assert names == ["Capital subsidy   10 / 20 / 30  -0.15 ± 0.06 (19/20)", "only"]
+    assert terminal([Table(["", "a"], [["", "1"], ["", ""]])], 9) == "   a\n   1\n"
+    words = terminal([table], 42).split()
+    assert {"Capital", "subsidy", "prefectures", "(19/20)"} <= set(words)
 
 
 def test_the_same_rows_as_html_and_json() -> None:

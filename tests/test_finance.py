@@ -35,7 +35,7 @@ from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.finance import equity, keep_books, renew_assets
 from ecosystem.stages.investment import invest
-from ecosystem.stages.location import full_cost
+from ecosystem.stages.prices import full_cost
 from ecosystem.state.records import Books, Quarter, RealAssets
 from ecosystem.state.setting import Setting
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from arms import given as arm
 from arms import scenario
-from helpers import FEW, quarters, setting_of
+from helpers import FEW, quarters, sales_of, setting_of
 from hypothesis import given
 from hypothesis import strategies as st
 from moments import Moment, moment
 
 from ecosystem.maths.arrays import Array, total
-from ecosystem.maths.live import Live, live_slots
 from ecosystem.quarter.start import initial_state
-from ecosystem.stages.firms import deliver, entrant_shares
+from ecosystem.stages.firms import entrant_shares
 from ecosystem.stages.innovation import algorithm_quality
 from ecosystem.state.setting import Setting
 
@@ -97,16 +96,6 @@ def test_the_first_orders_are_about_the_opening_sales() -> None:
 def firms_of(setting: Setting, values: list[float]) -> Array:
     """Return values repeated over the slots, (1, slots)."""
     return np.resize(np.array(values), (1, setting.world.firms.count))
-
-
-def sales_of(orders: Array, capacity: Array, setting: Setting) -> Array:
-    """Return what firms in all slots sell, (1, slots)."""
-    firms, everywhere = setting.world.firms, Live(*live_slots(np.ones_like(orders)))
-    sales, _ = deliver(
-        setting.parameters.of_run, everywhere, orders, capacity, 0 * orders, firms.domain,
-        setting.world.domains.count,
-    )  # fmt: skip
-    return sales
 
 
 @FEW

@@ -15,8 +15,8 @@ from ecosystem.maths.kernels import HOURS
 from ecosystem.outcomes import measure
 from ecosystem.quarter.start import HALL_QUARTERS, SERVER_QUARTERS
 from ecosystem.stages.dispatch import class_demand, contract_weights
+from ecosystem.stages.firms import outside_market
 from ecosystem.stages.investment import advance
-from ecosystem.stages.labour import outside_market
 from ecosystem.stages.parks import adoption_outlay
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, Purpose, matrix, select

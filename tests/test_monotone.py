@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers import sales_of
 from moments import Moment, moment
 
 from ecosystem.maths.arrays import Array
 from ecosystem.stages.dispatch import mark_up
+from ecosystem.stages.firms import close_firm
 from ecosystem.stages.investment import finance_limit
-from ecosystem.stages.labour import close_firm, deliver
 from ecosystem.stages.policy import improve_readiness
 
 PROVINCE = 2  # a buyer's third alternative
@@ -142,7 +143,7 @@ def test_a_firm_sells_what_it_is_asked_for_or_what_its_people_can_do() -> None:
     orders[:, row] = 10.0
     for able, sold in ((0.0, 0.0), (4.0, 4.0), (10.0, 10.0), (20.0, 10.0)):
         capacity[:, row] = able
-        np.testing.assert_allclose(deliver(orders, capacity, here.setting)[:, row], sold)
+        np.testing.assert_allclose(sales_of(orders, capacity, here.setting)[:, row], sold)
 
 
 def test_a_firm_closes_the_less_often_the_more_months_its_cash_lasts() -> None:

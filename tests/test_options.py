@@ -1,6 +1,7 @@
 """One table of options: checked once, the same words in every face."""
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from pydantic import Field
 
 from ecosystem import InputError
 from ecosystem.inputs.options import Options, Whole, face
+from ecosystem.inputs.scenario import Scenario
+from experiments import compare, decompose
 
 
 class Asked(Options):
@@ -87,3 +90,47 @@ def test_arguments_by_place_are_those_named() -> None:
         asked("history", 3)
     with pytest.raises(TypeError, match="scenarios twice"):
         asked("history", scenarios="none")
+
+
+# ---- what is wrong with a comparison
+
+SMALL: dict[str, Any] = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
+WRONG_COMPARISON = [
+    ("until", "2024Q4", "a quarter from 2025Q3 to 2035Q4"),
+    ("until", "2025Q2", "a quarter from 2025Q3 to 2035Q4"),
+    ("fixed_parameters", "no", "true or false"),
+    ("replicates", "5", "a whole number of at least 1"),
+    ("parameters", ["hype"], "a table of names and values"),
+    ("outcomes", [], "at least one outcome"),
+    ("outcomes", "patent", "nearest valid name: patents"),
+    ("budget", "much", "a number of million yuan above 0"),
+    ("shock", 0, "one shock as a text"),
+    ("jobs", 0, "a whole number of at least 1"),
+    ("seed", -1, "a whole number of at least 0"),
+]
+
+
+@pytest.mark.parametrize("ask", [compare, decompose])
+@pytest.mark.parametrize(("name", "value", "words"), WRONG_COMPARISON)
+def test_a_wrong_argument_is_one_fault(
+    ask: Callable[..., Any], name: str, value: Any, words: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        ask("article", **{**SMALL, name: value})
+    (fault,) = error.value.faults
+    assert fault.place == name and words in str(fault)
+
+
+def test_all_that_is_wrong_with_a_comparison_is_said_at_once() -> None:
+    wrong: Any = {name: value for name, value, _ in WRONG_COMPARISON}
+    with pytest.raises(InputError) as error:
+        compare(["articl", "demand_cor"], world="teaching", **wrong)
+    assert len(error.value.faults) == len(wrong) + 2
+
+
+def test_what_cannot_be_compared_is_refused() -> None:
+    with pytest.raises(InputError, match="beside the reference"):
+        compare(["history"], **SMALL)
+    twice = [Scenario(["none"], name="x"), Scenario(["capex_only"], name="x")]
+    with pytest.raises(InputError, match="differ"):
+        compare(twice, **SMALL)

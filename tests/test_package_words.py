@@ -116,8 +116,9 @@ def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["shocks", "article"], "packages and the name of one"),
-        (["packages", "--toml"], "packages and the name of one"),
+        (["shocks", "article"], "list shocks: 'article' is not valid; allowed: nothing"),
+        (["instruments", "x"], "packages alone takes the name of one"),
+        (["packages", "--toml"], "'--toml' is not valid; allowed: after packages and the name"),
         (["packages", "article", "--toml", "--json"], "'--toml --json' is not valid; allowed: one"),
         (["packages", "articel"], "nearest valid name: article"),
     ],
@@ -125,3 +126,22 @@ def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
 def test_what_cannot_be_listed(words, message):
     result = CliRunner().invoke(app, ["list", *words])
     assert result.exit_code == 2 and message in result.stderr
+
+
+def test_a_budget_says_that_it_scales_and_a_package_what_it_plans_in_all(tmp_path):
+    """In the list, in the file to start from, and where a file is checked."""
+    call = CliRunner().invoke
+    listed = " ".join(call(app, ["list", "packages", "capex_only"]).stdout.split())
+    assert "Planned beyond History continues: 4,000 M¥ in all" in listed
+    assert "capex_only: [budget] scales the money of its entries" in listed
+    assert json.loads(call(app, ["list", "packages", "capex_only", "--json"]).stdout)[
+        "planned"
+    ] == pytest.approx(4000, rel=1e-6)
+    assert "全部工具终止" in call(app, ["list", "packages", "none", "--lang", "zh"]).stdout
+    path = tmp_path / "mine.toml"
+    written = call(app, ["list", "packages", "capex_only", "--toml"]).stdout
+    assert "# This budget scales every spending and envelope below" in written
+    path.write_text(written, encoding="utf-8")
+    assert "note: mine: [budget] scales" in call(app, ["check", str(path)]).stderr
+    path.write_text(written.replace("[budget]\npresent_value", "# "), encoding="utf-8")
+    assert "budget" not in call(app, ["check", str(path)]).stderr

@@ -373,3 +373,23 @@ def test_every_face_refuses_an_impossible_place():
     ):
         with pytest.raises(InputError, match="'zhangye' is not valid"):
             face()
+
+
+def test_an_impossible_place_is_said_beside_what_else_is_wrong(tmp_path):
+    """Of the file and of one that it extends; a place that is no text is one fault."""
+    below, path = tmp_path / "below.toml", tmp_path / "bad.toml"
+    below.write_text('[[instrument]]\nname = "capital_subsidy"\nplace = "hubb"\n', "utf-8")
+    path.write_text(
+        'extends = "below.toml"\n'
+        '[[instrument]]\nname = "compute_voucher"\nrate = 7\nusers = "lanzho"\n'
+        '[[instrument]]\nname = "equipment_chain"\nplace = ["zhangye", 3]\n'
+        '[[instrument]]\nname = "no_such"\nplace = "nowhere"\n',
+        "utf-8",
+    )
+    found = CliRunner().invoke(app, ["check", str(path)])
+    assert found.exit_code == 2
+    places = [line.split(": ")[2] for line in found.stderr.splitlines()]
+    assert sorted(places) == sorted(
+        ["instrument[0].rate", "instrument[0].users", "instrument[0].place"]
+        + ["instrument[1].place", "instrument[1].place[1]", "instrument[2].name"]
+    )

@@ -15,14 +15,14 @@ from ecosystem.maths.kernels import HOURS, break_even_use, present_value_factor
 from ecosystem.quarter.start import initial_state
 from ecosystem.stages.dispatch import clear_pool
 from ecosystem.stages.drivers import halved
-from ecosystem.stages.location import (
+from ecosystem.stages.location import place_halls
+from ecosystem.stages.policy import advantage
+from ecosystem.stages.prices import (
     expected_support,
     full_cost,
     lowest_price,
     new_unit_costs,
-    place_halls,
 )
-from ecosystem.stages.policy import advantage
 from ecosystem.stages.settlement import operating_cost
 from ecosystem.state.records import BATCH
 from ecosystem.state.setting import Setting
@@ -104,7 +104,7 @@ def test_idle_capacity_is_offered_where_the_price_pays_power_and_operation(share
     width = 1e-3
     here = moment().with_parameters(operating_cost_share=share, merit_order_width=width)
     kind = here.setting.world.centres.kind
-    assert lowest_price(np.array([[4.0]]), here.setting) == pytest.approx(4 / (1 - share))
+    assert lowest_price(here.setting.parameters.of_run[0], 4.0) == pytest.approx(4 / (1 - share))
     quarter = here.quarter("investment")
     reference = spread(quarter.drivers.price, kind)
     pays = here.market().routing.offer.cost / (1 - share) / reference

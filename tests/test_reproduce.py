@@ -308,6 +308,17 @@ def test_a_command_with_failed_runs_ends_with_3_and_is_made_again(
     assert code == 2 and "limit.txt: 'changed' is not valid" in said
 
 
+def test_where_a_file_has_moved_nothing_is_said_to_be_compared(tmp_path: Path, call: Any) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('extends = "history"\n', "utf-8")
+    code, answer, _ = call("run", file, *SMALL, "--out", tmp_path / "runs", "--quiet")
+    file.rename(tmp_path / "moved.toml")
+    code, said, _ = call("reproduce", answer.strip(), "--quiet")
+    assert code == 1 and said.startswith("nothing was compared, since the command cannot be given")
+    assert "mine.toml' is not valid" in said and "nearest valid name: moved.toml" in said
+    assert "values compared" not in said and "as they were then" not in said
+
+
 @pytest.mark.slow
 def test_a_comparison_is_made_again_with_its_tables(tmp_path: Path, call: Any) -> None:
     words = ["compare", "demand_first", *SMALL, "--shock", "ai_winter:0.5:2025Q1", "--quiet"]

@@ -57,6 +57,22 @@ def test_every_row_says_of_how_many_pairs_it_is(pairs: int, lang: str) -> None:
     assert name in found.headline(lang) and "%" in found.headline(lang)
 
 
+def test_the_hardest_shock_is_named_with_what_it_takes_from_every_package() -> None:
+    """What a shock takes from a package is against that package without it, not a rank of it."""
+    found = two_shocks(20)
+    other = found.table.assign(package="none", loss=found.table["loss"] / 2)
+    both = replace(
+        found, table=pd.concat([found.table, other]),
+        titles=found.titles | {"none": {"en": "All end", "zh": "终止"}},
+    )  # fmt: skip
+    hardest = found.table.loc[found.table["loss"].idxmax()]
+    low, high = (f"{100 * value:.1f} %" for value in (hardest["loss"] / 2, hardest["loss"]))
+    words = both.headline("en")
+    assert words.startswith("Hardest shock, ") and "against itself without it" in words
+    assert f"it takes {low} (All end) to {high} (History) of" in words
+    assert f"takes {high} of" in found.headline("en") and "from History" in found.headline("en")
+
+
 def test_two_uses_of_one_shock_are_two_shocks() -> None:
     found = two_shocks(6, ("ai_winter", "ai_winter:0.9"))
     assert found.table["shock"].tolist() == ["ai_winter", "ai_winter:0.9:2027Q1"]

@@ -10,6 +10,7 @@ from matplotlib.text import Text
 
 from ecosystem.runs.result import Result
 from ecosystem.runs.simulate import simulate
+from experiments.comparison.compare import row_dicts
 from experiments.comparison.intervals import ENOUGH, QUANTILES
 from experiments.report.charts import Chart
 from experiments.report.files import write_csv
@@ -74,10 +75,11 @@ def test_bands_are_quantiles_of_the_frame(result: Result) -> None:
 def test_the_90_percent_of_few_runs_hold_them_all(result: Result) -> None:
     """Bounds between two runs would hold one of three runs, and call it nine in ten."""
     one = first(result, 3)
-    table = run_table(one).set_index("outcome")
-    assert len(table) > 5
-    for name, row in table.iterrows():
-        values = one.summaries[str(name)][0, :, 0]
+    table = run_table(one)
+    assert len(table) > 5 and {"core", "ring 1"} <= set(table["tier"])
+    for row in row_dicts(table):
+        entries = one.entries(row["outcome"])[1]
+        values = one.summaries[row["outcome"]][0, :, entries.index(row["tier"])]
         assert (row["low_90"], row["high_90"]) == (values.min(), values.max())
         assert row["median"] == np.median(values) and row["low_50"] == np.quantile(values, 0.25)
 
@@ -142,6 +144,14 @@ def test_text_counts_the_runs_that_did_not_fail(result: Result) -> None:
 def shown(result: Result, lang: str, name: str = "full", columns: int = NARROW) -> str:
     """Return a page of a run as it stands on a terminal."""
     return terminal(run_pages(result, run_table(result), lang)[name], columns)
+
+
+def test_an_outcome_of_which_all_parts_are_asked_for_has_a_row_a_part() -> None:
+    asked = {"replicates": 1, "until": "2026Q1", "world": "teaching", "jobs": 1}
+    found = simulate("history", outcomes="servers_by_tier", **asked)
+    words = shown(found, "zh", columns=200)
+    assert "[核心]" in words and len(run_table(found)) == len(found.entries("servers_by_tier")[1])
+    assert "[ring 1]" in bands(found).alt
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

@@ -23,13 +23,14 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state
 from ecosystem.quarter.step import step
 from ecosystem.stages.accounts import account
+from ecosystem.stages.demand import local_demand
 from ecosystem.stages.drivers import drive
 from ecosystem.stages.firms import local_services, outside_market
 from ecosystem.stages.innovation import affordability
 from ecosystem.stages.investment import finance_limit
 from ecosystem.stages.labour import employ
-from ecosystem.stages.location import full_cost, posted_price
-from ecosystem.stages.routing import local_demand
+from ecosystem.stages.prices import full_cost
+from ecosystem.stages.routing import make_offer
 from ecosystem.stages.settlement import upkeep
 from ecosystem.stages.supply_chain import sell_upstream, supply_equipment
 from ecosystem.state.records import Quarter
@@ -199,7 +200,7 @@ def readings(quarter: Quarter) -> dict[str, Array]:
         "chips": sell_upstream(quarter, made, 1 + 0 * quarter.supply.sales, setting)[0],
         "home share": supply.local_share[:, setting.world.stages.servers],
         "staff": employ(quarter, setting).staff,
-        "posted price": posted_price(quarter, setting, 0 * offer.cost),
+        "posted price": make_offer(quarter, setting).market,
         "cost of a new unit": full_cost(quarter.drivers, setting),
         "finance": finance_limit(quarter, location.lender_index, setting),
         "upkeep": upkeep(quarter, setting),

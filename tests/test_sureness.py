@@ -208,7 +208,11 @@ def test_who_beats_whom_by_hand(outcome: str, wins: tuple[int, int]) -> None:
     below = outcome == LOWER
     assert table.loc[("a", "history"), "share"] == (1 / 4 if below else 3 / 4)
     assert table.loc[("history", "a"), "share"] == (3 / 4 if below else 1 / 4)
-    assert table.loc[("a", "b"), "share_low"] == pytest.approx(lower_bound(wins[0], 4))
+    assert (table["share_low"] >= 0).all()
+    assert table.loc[("a", "b"), "share_low"] == table.loc[("b", "a"), "share_low"]
+    assert table.loc[("a", "b"), "share_low"] == pytest.approx(lower_bound(2, 4))
+    assert table.loc[("a", "b"), "direction"] == "more"  # of the outcome, better or not
+    assert table.loc[("b", "a"), "direction"] == "less"
     words = {NO_VISIBLE_CHANGE if below else "open"}  # a few patents are seen, a few tons are not
     assert set(table["sureness"]) == words and len(table) == 6
     assert beats_table(frame, "history", ["theil"]).empty
@@ -219,15 +223,19 @@ def test_two_that_are_the_same_beat_each_other_never() -> None:
     table = beats_table(differences(HIGHER, a=same, b=same), "history", [HIGHER])
     both = table[(table["package"] != "history") & (table["other"] != "history")]
     assert (both["share"] == 0).all() and set(both["sureness"]) == {NO_VISIBLE_CHANGE}
+    assert set(both["direction"]) == {""}
 
 
 def test_nobody_visibly_beats_who_is_ahead_by_less_than_is_seen() -> None:
     """Ahead in every pair, but by less than one patent; of the reference, by a hundred."""
     ahead = list(np.linspace(100, 200, 50))
     frame = differences(HIGHER, a=list(np.add(ahead, 0.4)), b=ahead)
-    table = beats_table(frame, "history", [HIGHER]).set_index(["package", "other"])["sureness"]
-    assert table["a", "b"] == table["b", "a"] == NO_VISIBLE_CHANGE
-    assert table["a", "history"] == "very_likely" and table["history", "a"] == "open"
+    table = beats_table(frame, "history", [HIGHER]).set_index(["package", "other"])
+    words = table["sureness"]
+    assert words["a", "b"] == words["b", "a"] == NO_VISIBLE_CHANGE
+    assert words["a", "history"] == words["history", "a"] == "very_likely"
+    assert table["direction"]["a", "history"] == "more"
+    assert table["direction"]["history", "a"] == "less"  # the one that loses is as sure to
 
 
 # ---- per cent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -42,7 +43,7 @@ class Watched(Parameters):
         vars(self)["_read"] = set()  # parameters cannot be written to
 
     def __getattribute__(self, name: str) -> Any:
-        if not name.startswith("_") and name != "stack":
+        if not name.startswith("_") and name not in ("stack", "of_run"):
             self._read.add(name)
         return super().__getattribute__(name)
 
@@ -93,7 +94,24 @@ def parameters_read() -> frozenset[str]:
             measure(quarter, setting)
         assert Recorder(setting, (), 0, False).rate is not None
         read |= values._read
-    return frozenset(read)
+    return frozenset(read | read_by_equations())
+
+
+def read_by_equations() -> set[str]:
+    """Return the parameters that compiled functions name, which nothing can watch as they run."""
+    functions = [
+        node
+        for path in Path(ecosystem.__file__).parent.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+        and {ast.unparse(name) for name in node.decorator_list} & {"equation", "kernel"}
+    ]
+    return {
+        read.attr
+        for function in functions
+        for read in ast.walk(function)
+        if isinstance(read, ast.Attribute) and ast.unparse(read.value) == "p"
+    }
 
 
 def excluding() -> set[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import instruments, tiers
-from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.faults import FaultList, collected, nearest
 from ecosystem.inputs.places import HUB, WHO, area, has_subject, named
-from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.scenario import Draft, ResolvedScenario, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import World
+
+Named = tuple[str, str, str]
+"""A place that is named: where it stands, the name, the subject that has to be there."""
 
 
 def check_places(faults: FaultList, scenarios: Iterable[ResolvedScenario], world: World) -> None:
@@ -23,10 +28,33 @@ def check_places(faults: FaultList, scenarios: Iterable[ResolvedScenario], world
     together at most that of the table.
     """
     given = list(scenarios)
+    note_places(faults, (item for one in given for item in _places_of(one)), world)
+    for item in dict.fromkeys(item for one in given for item in _rates_above(one, world)):
+        faults.add(*item)
+
+
+def checked_file(faults: FaultList, file: Path, world: World) -> ResolvedScenario | None:
+    """Return the scenario of a file, or None after noting all that is wrong, places included.
+
+    Where other things are wrong, places are read as they are written.
+    """
+    scenario = collected(faults, partial(resolve, file))
+    if scenario:
+        check_places(faults, [scenario], world)
+    else:
+        draft = Draft()
+        draft.add(file, "scenario")
+        written = draft.written.items()
+        note_places(faults, (item for one in written for item in _places_in(*one)), world)
+    return scenario
+
+
+def note_places(faults: FaultList, places: Iterable[Named], world: World) -> None:
+    """Note the places that a world does not have, or that lack their subject, each once."""
     known = sorted(world.prefectures.prefecture)
     words = f"{HUB}, a tier ({', '.join(tiers())}) or a prefecture ({', '.join(known)})"
     valid = [HUB, *tiers(), *known, *world.prefectures.name_en, *world.prefectures.name_zh]
-    for where, name, subject in dict.fromkeys(item for one in given for item in _places_of(one)):
+    for where, name, subject in dict.fromkeys(places):
         there = named(name, world)
         if not there.any() and name not in (HUB, *tiers()):
             faults.add(where, name, words, nearest(name, valid))
@@ -34,12 +62,22 @@ def check_places(faults: FaultList, scenarios: Iterable[ResolvedScenario], world
             have = sorted(np.array(world.prefectures.prefecture)[has_subject(subject, world)])
             allowed = f"{WHO[subject]}: {', '.join(have) or 'none here'}"
             faults.add(where, name, allowed, nearest(name, have))
-    for item in dict.fromkeys(item for one in given for item in _rates_above(one, world)):
-        faults.add(*item)
 
 
-def _places_of(scenario: ResolvedScenario) -> Iterator[tuple[str, str, str]]:
-    """Yield each place that a scenario names: where it stands, the name, who has to be there."""
+def _places_in(label: str, content: Mapping[str, object]) -> Iterator[Named]:
+    """Yield each place that the entries of a file name, whatever else is wrong with them."""
+    entries = content.get("instrument")
+    for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+        row = instruments().get(str(entry.get("name"))) if isinstance(entry, dict) else None
+        for key, subject in row.places.items() if row else ():
+            names = entry.get(key)
+            for name in names if isinstance(names, list) else [names]:
+                if isinstance(name, str) and name.strip():
+                    yield f"{label}: instrument[{number}].{key}", name, subject
+
+
+def _places_of(scenario: ResolvedScenario) -> Iterator[Named]:
+    """Yield each place that a scenario names."""
     for edit in scenario.edits:
         for key, subject in instruments()[edit.instrument].places.items():
             text = edit.users if key == "users" else edit.place

@@ -210,6 +210,7 @@ class Draft:
         self.parameters: dict[str, float] = {}
         self.hooks: list[Hook] = []
         self.titles: dict[Path, dict[str, str]] = {}
+        self.written: dict[str, Any] = {}  # what stands in each file, by its name in faults
 
     def add(
         self, item: object, place: str, folder: Path = Path(), trail: tuple[Path, ...] = ()
@@ -263,7 +264,7 @@ class Draft:
         package = path.parent == PACKAGES
         reference = package and path.stem == REFERENCE
         label = f"packages/{path.name}" if package else str(path)
-        content = read_toml(path, label, self.faults)
+        content = self.written[label] = read_toml(path, label, self.faults)
         kind = ReferenceFile if reference else ScenarioFile
         file = read_what_fits(kind, content, f"{label}: ", self.faults)
         if not reference:

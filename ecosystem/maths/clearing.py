@@ -7,8 +7,13 @@ agent; both are shared by all runs, and no segment is empty. The last axis is al
 and in a batch.
 """
 
+from math import exp, inf, log
+
 import numpy as np
 from numpy.typing import NDArray
+
+from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.scalars import ratio
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -16,7 +21,6 @@ Integers = NDArray[np.intp]
 _WIDEST = 600.0  # widths above the cheapest offer; exp(+-600) keeps clear of overflow and denormals
 _EDGE = 1e-10  # nearest that a used share comes to 0 or 1 while the marginal offer is sought
 _STEP = 1e-5  # Newton's error is about the square of its last step
-_TINY = np.finfo(np.float64).tiny  # smallest number whose inverse is finite
 _FLAT = 1e-10  # lowest slope, against division by zero between offers far apart
 _MOST_PASSES = 60  # bisection alone would get there; 4 to 7 passes are usual
 
@@ -41,6 +45,7 @@ def spread(values: Floats, segment: Integers) -> Floats:
     return np.take(values, segment, axis=-1)
 
 
+@kernel
 def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats:
     """Share of each agent in its segment's weight.
 
@@ -53,8 +58,14 @@ def segment_share(weights: Floats, start: Integers, segment: Integers) -> Floats
     -------
     (R, N) shares that sum to one in each segment; zeros where a segment has no weight.
     """
-    total = segment_sum(weights, start)
-    return weights * spread(_inverse(total), segment)
+    shares = np.zeros_like(weights)
+    for r in range(len(weights)):
+        total = np.zeros(len(start))
+        for i in range(len(segment)):
+            total[segment[i]] += weights[r, i]
+        for i in range(len(segment)):
+            shares[r, i] = ratio(weights[r, i], total[segment[i]])
+    return shares
 
 
 def match(demand: Floats, capacity: Floats, exponent: Floats | float) -> Floats:
@@ -108,10 +119,24 @@ def softmax(utility: Floats, axis: int = -1) -> Floats:
     -----
     McFadden (1974), "Conditional logit analysis of qualitative choice behavior".
     """
-    best = utility.max(axis=axis, keepdims=True)
-    weight = np.exp(utility - np.where(best > -np.inf, best, 0.0))
-    total = weight.sum(axis=axis, keepdims=True)
-    return weight / np.where(total > 0.0, total, 1.0)
+    rows = np.moveaxis(utility, axis, -1)
+    shares = logit(rows.reshape(-1, rows.shape[-1]))
+    return np.moveaxis(shares.reshape(rows.shape), -1, axis)
+
+
+@kernel
+def logit(utility: Floats) -> Floats:
+    """Return the shares of the alternatives of each row."""
+    shares = np.zeros_like(utility)
+    for i in range(len(utility)):
+        best, whole = utility[i].max(), 0.0
+        if best > -inf:
+            for j in range(utility.shape[1]):
+                shares[i, j] = exp(utility[i, j] - best)
+                whole += shares[i, j]
+            for j in range(utility.shape[1]):
+                shares[i, j] /= whole
+    return shares
 
 
 def clear(
@@ -120,7 +145,6 @@ def clear(
     demand: Floats,
     width: Floats | float,
     start: Integers,
-    segment: Integers,
 ) -> Floats:
     r"""Serve demand in a smooth merit order, segment by segment.
 
@@ -128,16 +152,15 @@ def clear(
     :math:`\sum q = \min(D, \sum C)`. A wide width serves all in proportion to capacity, a narrow
     one the cheapest first. The marginal offer is found by Newton's method on
     :math:`\operatorname{logit}(\sum q/\sum C)`, which is nearly straight in :math:`x/w`, inside a
-    closed-form bracket. Each segment stops when its own step is small, so that its numbers depend
-    on nothing beside it.
+    closed-form bracket.
 
     Parameters
     ----------
     capacity : (R, N) PFh that each centre can still sell, none negative.
     offer : (R, N) offers in ¥/PFh; those more than 600 widths above the cheapest count as tied.
     demand : (R, S) PFh wanted from each segment.
-    width : width of the merit order in ¥/PFh, above zero; scalar or broadcastable to (R, N).
-    start, segment : (S,) first indices; (N,) segment of each centre.
+    width : width of the merit order in ¥/PFh, above zero; a number or one for each run, (R, 1).
+    start : (S,) first index of each segment.
 
     Returns
     -------
@@ -150,83 +173,92 @@ def clear(
     profile. Jensen's inequality gives the bracket: with :math:`M = e^{m/w}` and capacity-weighted
     means E, the root lies between logit(share) - ln E[1/M] and logit(share) + ln E[M].
     """
-    total = segment_sum(capacity, start)
-    wanted = np.clip(demand, 0.0, total)
-    cheapest = np.minimum.reduceat(offer, start, axis=-1)
-    above = np.minimum((offer - spread(cheapest, segment)) / width, _WIDEST)
-    served = capacity * _accepted_share(capacity, np.exp(above), wanted, total, start, segment)
-
-    sold = segment_sum(served, start)
-    less = np.minimum(wanted * _inverse(sold), 1.0)
-    more = np.maximum(wanted - sold, 0.0) * _inverse(total - sold)
-    served = served * spread(less, segment) + (capacity - served) * spread(more, segment)
-    return np.minimum(served, capacity)
+    widths = np.broadcast_to(width, (len(capacity), 1))[:, 0]
+    return cleared(capacity, offer, demand, widths, np.append(start, capacity.shape[1]))
 
 
-def _accepted_share(
-    capacity: Floats,
-    exp_offer: Floats,
-    wanted: Floats,
-    total: Floats,
-    start: Integers,
-    segment: Integers,
+@kernel
+def cleared(
+    capacity: Floats, offer: Floats, demand: Floats, width: Floats, bounds: Integers
 ) -> Floats:
-    """Share of each offer that is accepted at the marginal offer, by bracketed Newton: (R, N)."""
-    whole = _or_one(total)
-    used = np.clip(wanted / whole, _EDGE, 1.0 - _EDGE)
-    target = np.log(used / (1.0 - used))
-    low = target - np.log(_or_one(segment_sum(capacity / exp_offer, start) / whole))
-    high = target + np.log(_or_one(segment_sum(capacity * exp_offer, start) / whole))
+    """Return what is served; segment s has the centres from bounds[s] to bounds[s + 1]."""
+    served = np.zeros_like(capacity)
+    able = np.empty(capacity.shape[1], np.int64)  # who of a segment has anything to sell
+    room, dear, taken = np.empty((3, capacity.shape[1]))
+    for r in range(len(capacity)):
+        for s in range(len(bounds) - 1):
+            cheapest, total, n = inf, 0.0, 0
+            for i in range(bounds[s], bounds[s + 1]):
+                if capacity[r, i] > 0:
+                    able[n], room[n] = i, capacity[r, i]
+                    cheapest = min(cheapest, offer[r, i])
+                    total += capacity[r, i]
+                    n += 1
+            wanted = min(max(demand[r, s], 0.0), total)
+            if wanted <= 0:
+                continue
+            if n == 1:
+                served[r, able[0]] = wanted
+                continue
+            for j in range(n):
+                dear[j] = exp(min((offer[r, able[j]] - cheapest) / width[r], _WIDEST))
+            exp_marginal, sold = exp(marginal_offer(room[:n], dear[:n], wanted, total)), 0.0
+            for j in range(n):
+                taken[j] = room[j] * exp_marginal / (exp_marginal + dear[j])
+                sold += taken[j]
+            less = min(ratio(wanted, sold), 1.0)
+            more = max(ratio(wanted - sold, total - sold), 0.0)
+            for j in range(n):
+                settled = taken[j] * less + (room[j] - taken[j]) * more
+                served[r, able[j]] = min(settled, room[j])
+    return served
+
+
+@equation
+def marginal_offer(capacity: Floats, exp_offer: Floats, wanted: float, total: float) -> float:
+    """Return the offer, in widths, at which a segment sells what is wanted: bracketed Newton."""
+    used = min(max(wanted / total, _EDGE), 1 - _EDGE)
+    target = log(used / (1 - used))
+    cheap = dear = 0.0
+    for i in range(len(capacity)):
+        cheap += capacity[i] / exp_offer[i]
+        dear += capacity[i] * exp_offer[i]
+    low, high = target - log(cheap / total), target + log(dear / total)
     marginal = low + used * (high - low)  # the ends are exact for an idle and for a full segment
-    before = high - low
-    done = (used <= _EDGE) | (used >= 1.0 - _EDGE)
-
-    least = 0.5 * _EDGE * whole
+    before, least = high - low, 0.5 * _EDGE * total
+    if used <= _EDGE or used >= 1 - _EDGE:
+        return marginal
     for _ in range(_MOST_PASSES):
-        if done.all():
+        exp_marginal = exp(marginal)
+        sold = slope = 0.0
+        for i in range(len(capacity)):
+            accepted = exp_marginal / (exp_marginal + exp_offer[i])
+            sold += capacity[i] * accepted
+            slope += capacity[i] * accepted * (1 - accepted)
+        sold = max(sold, least)
+        left = max(total - sold, least)
+        gap = log(sold / left) - target
+        low = marginal if gap < 0 else low
+        high = marginal if gap > 0 else high
+        step = -gap * (sold / total) * left / max(slope, _FLAT * least)
+        if abs(step) > 0.5 * before:  # Newton does not halve its last step
+            step = 0.5 * (low + high) - marginal
+        before = abs(step)
+        marginal = min(max(marginal + step, low), high)
+        if before < _STEP or abs(gap) < _EDGE:
             break
-        accepted = _logistic(marginal, exp_offer, segment)
-        taken = capacity * accepted
-        slope = segment_sum(taken * (1.0 - accepted), start)
-        sold = np.maximum(segment_sum(taken, start), least)
-        left = np.maximum(whole - sold, least)
-        gap = np.log(sold / left) - target
-        low = np.where(gap < 0.0, marginal, low)
-        high = np.where(gap > 0.0, marginal, high)
-        step = -gap * (sold / whole) * left / np.maximum(slope, _FLAT * least)
-        # A step that does not halve the last one is replaced by the middle of the bracket.
-        step = np.where(np.abs(step) > 0.5 * before, 0.5 * (low + high) - marginal, step)
-        before = np.abs(step)
-        marginal = np.where(done, marginal, np.minimum(np.maximum(marginal + step, low), high))
-        done = done | (before < _STEP) | (np.abs(gap) < _EDGE)
-    return _logistic(marginal, exp_offer, segment)
+    return marginal
 
 
-def _logistic(marginal: Floats, exp_offer: Floats, segment: Integers) -> Floats:
-    """Logistic of marginal offer less offer, both in widths; no exponential of an agent."""
-    exp_marginal = spread(np.exp(marginal), segment)
-    return exp_marginal / (exp_marginal + exp_offer)
-
-
-def _inverse(values: Floats) -> Floats:
-    """One over each value, and zero where there is nothing to share or one over it overflows."""
-    return (values >= _TINY) / np.maximum(values, _TINY)
-
-
-def _or_one(values: Floats) -> Floats:
-    """Values above zero, and one in the place of others."""
-    return np.where(values > 0.0, values, 1.0)
-
-
+@kernel
 def redistribute(
     demand: Floats,
     weight: Floats,
     capacity: Floats,
     start: Integers,
     segment: Integers,
-    passes: int = 2,
 ) -> Floats:
-    """Share demand by weight, cap it by capacity and hand the rest to those with slack.
+    """Share demand by weight, cap it by capacity and hand the rest to those with slack, twice.
 
     Parameters
     ----------
@@ -234,40 +266,54 @@ def redistribute(
     weight : (R, N) weights, none negative.
     capacity : (R, N) most that each agent can sell, M¥ a quarter.
     start, segment : (S,) first indices; (N,) segment of each agent.
-    passes : rounds in which the unsold rest is shared in proportion to slack.
 
     Returns
     -------
     (R, N) sales, at most capacity; a segment's sum is at most its demand to rounding.
     """
-    sales = np.minimum(segment_share(weight, start, segment) * spread(demand, segment), capacity)
-    for _ in range(passes):
-        unsold = np.maximum(demand - segment_sum(sales, start), 0.0)
-        slack = capacity - sales
-        rate = np.minimum(unsold * _inverse(segment_sum(slack, start)), 1.0)
-        sales = sales + slack * spread(rate, segment)
-    return np.minimum(sales, capacity)
+    sales = np.zeros_like(capacity)
+    for r in range(len(capacity)):
+        whole = np.zeros(len(start))
+        for i in range(len(segment)):
+            whole[segment[i]] += weight[r, i]
+        for i in range(len(segment)):
+            share = ratio(weight[r, i], whole[segment[i]])
+            sales[r, i] = min(share * demand[r, segment[i]], capacity[r, i])
+        for _ in range(2):
+            sold, slack = np.zeros(len(start)), np.zeros(len(start))
+            for i in range(len(segment)):
+                sold[segment[i]] += sales[r, i]
+                slack[segment[i]] += capacity[r, i] - sales[r, i]
+            for i in range(len(segment)):
+                s = segment[i]
+                rate = min(ratio(max(demand[r, s] - sold[s], 0.0), slack[s]), 1.0)
+                more = sales[r, i] + (capacity[r, i] - sales[r, i]) * rate
+                sales[r, i] = min(more, capacity[r, i])
+    return sales
 
 
-def first_free(
-    active: NDArray[np.bool_], births: Floats, start: Integers, segment: Integers
-) -> tuple[NDArray[np.bool_], Floats]:
+@kernel
+def first_free(active: Floats, births: Floats, start: Integers) -> tuple[Floats, Floats]:
     """Put births on the first free slots of their own cell.
 
     Parameters
     ----------
-    active : (R, F) slots in use.
+    active : (R, F) slots in use, 1 or 0.
     births : (R, S) whole numbers of births in each cell.
-    start, segment : (S,) first slot of each cell; (F,) cell of each slot.
+    start : (S,) first slot of each cell.
 
     Returns
     -------
-    born : (R, F) slots that are filled now.
+    born : (R, F) 1 on slots that are filled now, else 0.
     overflow : (R, S) births that found no slot.
     """
-    free = ~active
-    count = np.cumsum(free, axis=-1, dtype=np.int32)
-    earlier = count[..., start] - free[..., start]
-    last = np.append(start[1:], active.shape[-1]) - 1
-    born = free & (count <= spread(earlier + births, segment))
-    return born, np.maximum(births - (count[..., last] - earlier), 0.0)
+    born, overflow = np.zeros(active.shape), births.copy()
+    slots, cells = active.shape[1], births.shape[1]
+    for r in range(len(active)):
+        for s in range(cells):
+            end = start[s + 1] if s + 1 < cells else slots
+            for f in range(start[s], end):
+                if overflow[r, s] > 0 and active[r, f] == 0:
+                    born[r, f] = 1.0
+                    overflow[r, s] -= 1
+    return born, overflow

@@ -37,6 +37,7 @@ from ecosystem.outcomes import measure
 from ecosystem.quarter.start import initial_state, make_setting
 from ecosystem.quarter.step import step
 from ecosystem.runs.chunk import keep_memory
+from ecosystem.runs.warm import compile_model
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Parameters
 from ecosystem.state.state import State
@@ -122,6 +123,7 @@ class EcosystemModel(mesa.Model):
         super().__init__(rng=asked.seed)
         self._making, self._made = True, 0
         keep_memory()
+        compile_model()
         self.seed = asked.seed
         self.setting = make_setting(
             self.config, tables, asked.seed, [int(replicate)], asked.fixed_parameters
@@ -218,8 +220,9 @@ def outcome(model: EcosystemModel, name: str) -> Any:
 
 
 def reporters() -> dict[str, Any]:
-    """Return what a model's data collector reports: quarter, seed and headline outcomes."""
-    headlines = [name for name, row in outcome_table().items() if row.headline]
+    """Return what a data collector reports: quarter, seed, headline outcomes without parts."""
+    table = outcome_table().items()
+    headlines = [name for name, row in table if row.headline and not row.dimension]
     return {"quarter": "quarter", "seed": "seed"} | {
         name: partial(outcome, name=name) for name in headlines
     }

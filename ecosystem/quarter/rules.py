@@ -16,20 +16,16 @@ from ecosystem.extend import decide
 from ecosystem.inputs.functions import MEAN, Hook
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
+from ecosystem.stages.demand import buy_compute
 from ecosystem.stages.dispatch import mark_up, offer_capacity, offer_idle
 from ecosystem.stages.exits import close_centre
 from ecosystem.stages.firms import close_firm
-from ecosystem.stages.innovation import (
-    accept_offers,
-    adopt_ai,
-    build_servers,
-    choose_partners,
-    divide_effort,
-    spend_on_research,
-)
+from ecosystem.stages.innovation import spend_on_research
 from ecosystem.stages.investment import order_servers
 from ecosystem.stages.labour import want_staff
 from ecosystem.stages.location import bid_for_halls
+from ecosystem.stages.parks import adopt_ai, build_servers
+from ecosystem.stages.partners import accept_offers, choose_partners, divide_effort
 from ecosystem.stages.policy import (
     move_envelopes,
     pay_match,
@@ -37,7 +33,7 @@ from ecosystem.stages.policy import (
     refuse_halls,
     withhold_funding,
 )
-from ecosystem.stages.routing import buy_compute, route_work
+from ecosystem.stages.routing import route_work
 from ecosystem.stages.supply_chain import ask_price, expand_capacity
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Rules, Setting

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log
+from typing import Any
 
 import numpy as np
 
 from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import clear, segment_share, spread
+from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.location import lowest_price, running_pue
+from ecosystem.stages.prices import lowest_price
 from ecosystem.stages.routing import (
-    HOME,
-    RIVAL,
     home_latency,
-    move_anchors,
     route,
     served_quality,
 )
+from ecosystem.stages.sales import (
+    energy_used,
+    help_for_home,
+    home_fulfilment,
+    learn,
+    move_tenants,
+    price_cut,
+    settle_sales,
+)
 from ecosystem.state.records import BATCH, REAL_TIME, Drivers, Market, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 
 @dataclass(frozen=True)
@@ -90,9 +98,10 @@ def sell(quarter: Quarter, setting: Setting) -> Market:
 
 def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispatch:
     """Return what centres do for real-time work and then, with what is left, for batch work."""
-    policy, cells = quarter.policy, setting.world.cells
+    policy, cells, centres = quarter.policy, setting.world.cells, setting.world.centres
     weight = contract_weights(quarter, routing, setting)
     wanted, nowhere = class_demand(routing, weight, policy, setting)
+    won = segment_share(weight, centres.cell_start, centres.cell)
     left = HOURS * quarter.investment.servers * availability(quarter.drivers, setting)
     sold, lost, leaked = [], [], []
     for order in (REAL_TIME, BATCH):
@@ -101,7 +110,7 @@ def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispa
         if order == REAL_TIME:
             offered = offered * (1 - reserve_for_batch(wanted[BATCH], left, policy, setting))
         quantity, unserved, outside = serve_class(
-            quarter, routing, wanted[order], offered, weight, order, setting
+            quarter, routing, wanted[order], offered, won, order, setting
         )
         sold.append(quantity)
         lost.append(unserved + nowhere[order])
@@ -115,45 +124,6 @@ def serve_classes(quarter: Quarter, routing: Routing, setting: Setting) -> Dispa
         leaked=np.stack(leaked, axis=1),
         left=left,
     )
-
-
-def energy_used(quarter: Quarter, use: Array, setting: Setting) -> Array:
-    """Return power drawn by work done and, in part, by idling, MWh (runs, centres)."""
-    p, built = setting.parameters, quarter.investment
-    idle = p.idle_power_share
-    load = idle + (1 - idle) * p.work_per_contract * use
-    pue = running_pue(built.pue, quarter.policy, setting)
-    return np.asarray(built.power * pue * load * built.servers * HOURS / 1000)
-
-
-def move_tenants(state: State, setting: Setting) -> Array:
-    """Return each centre's luck with tenants next quarter, which fades (runs, centres)."""
-    p, centres = setting.parameters, setting.world.centres
-    luck = setting.chance.normal("tenants", state.period, centres.count)
-    return kernels.ar1_step(
-        state.centres.tenants, spread(luck, centres.order), p.tenant_persistence, p.tenant_sd
-    )
-
-
-def help_for_home(helped: Array, routing: Routing, setting: Setting) -> Array:
-    """Return the home region's part of what neighbours take, PFh (runs, workloads)."""
-    work = setting.world.workloads
-    batch = routing.inflow * ~work.real_time
-    whole = work.sum(batch.sum(axis=1), "kind")
-    here = batch[:, setting.world.regions.home_index]
-    return np.asarray(here * spread(safe_ratio(helped, whole), work.kind))
-
-
-def home_fulfilment(
-    routing: Routing, delivered: Array, helped_home: Array, setting: Setting
-) -> Array:
-    """Return the share of the home region's intelligent demand served anywhere, (runs, 1)."""
-    work, home = setting.world.workloads, setting.world.regions.home_index
-    intelligent = work.intelligent
-    rival = spread(safe_ratio(routing.rival_served, routing.rival_demand), work.kind)
-    got = delivered[:, home] + (routing.demand * routing.share[..., RIVAL])[:, home] * rival
-    got = got + helped_home
-    return safe_ratio(total(got * intelligent), total(routing.demand[:, home] * intelligent))
 
 
 def availability(drivers: Drivers, setting: Setting) -> Array:
@@ -174,14 +144,30 @@ def dispatch_rules(policy: Policy, setting: Setting) -> tuple[Array, Array]:
 
 def contract_weights(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
     """Return the pull of each centre on contracts: size * (p/ref)^-e * quality * e^tenants."""
-    state, drivers = quarter.state, quarter.drivers
-    p, kind = setting.parameters, setting.world.centres.kind
-    relative = np.log(routing.offer.price / spread(drivers.price, kind))
-    tenants = state.centres.tenants
-    quality = served_quality(quarter, setting)
-    return np.asarray(
-        routing.offer.size * quality * np.exp(tenants - p.contract_price_sensitivity * relative)
-    )
+    made, c, centres = routing.offer, quarter.state.centres, setting.world.centres
+    lever = quarter.policy.local_lever["second_ring_quality"]
+    return pulls(
+        setting.parameters.of_run, made.size, made.price, c.quality, c.tenants,
+        quarter.drivers.price, lever, centres.kind, centres.prefecture,
+    )  # fmt: skip
+
+
+@kernel
+def pulls(
+    parameters: Any, size: Array, price: Array, quality: Array, tenants: Array, reference: Array,
+    lever: Array, kind: Any, place: Any,
+) -> Array:  # fmt: skip
+    """Return the pull of every centre on contracts, PFLOPS (runs, centres)."""
+    pull = np.zeros_like(size)
+    for r in range(len(size)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            if size[r, i] > 0:
+                relative = log(price[r, i] / reference[r, kind[i]])
+                good = served_quality(quality[r, i], lever[r, place[i]])
+                luck = tenants[r, i] - p.contract_price_sensitivity * relative
+                pull[r, i] = size[r, i] * good * exp(luck)
+    return pull
 
 
 def class_demand(
@@ -193,21 +179,44 @@ def class_demand(
     Real-time work goes only to prefectures within the latency limit of the buyer's region; work
     for a kind of compute of which no centre is left finds none.
     """
-    world = setting.world
-    work, places = world.workloads, world.prefectures
-    cells = world.centres.sum(weight, "cell")
-    cells = cells.reshape(setting.runs, len(world.kinds), places.count)
-    reach = home_latency(policy, setting)[:, :, None] + places.latency_extra_ms
+    work, places = setting.world.workloads, setting.world.prefectures
     limit = np.nanmin(np.where(work.real_time, work.latency_limit_ms, np.nan))
-    masks = ((reach <= limit).astype(float), np.ones_like(reach))
-    wanted, nowhere = [], []
-    for real_time, mask in zip((True, False), masks, strict=True):
-        inflow = work.sum(routing.inflow * (work.real_time == real_time), "kind").swapaxes(1, 2)
-        reachable = np.matvec(mask[:, None], cells)  # (R, K, G)
-        density = safe_ratio(inflow, reachable)
-        spread_out = np.vecmat(density, mask[:, None])
-        wanted.append((cells * spread_out).reshape(setting.runs, -1))
-        nowhere.append((inflow * (reachable <= 0)).sum(axis=2))
+    wanted, nowhere = demand_of_classes(
+        routing.inflow, weight, home_latency(policy, setting), places.latency_extra_ms, limit,
+        work.real_time, work.kind, setting.world.centres.cell, len(setting.world.kinds),
+    )  # fmt: skip
+    return list(wanted), list(nowhere)
+
+
+@kernel
+def demand_of_classes(
+    inflow: Array, weight: Array, latency: Array, extra: Any, limit: float, real_time: Any,
+    kind: Any, cell: Any, kinds: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return demand by class and cell, (2, runs, cells), and by class that reaches no centre."""
+    runs, places = len(inflow), len(extra)
+    wanted, nowhere = np.zeros((2, runs, kinds * places)), np.zeros((2, runs, kinds))
+    for r in range(runs):
+        cells, arrived = np.zeros((kinds, places)), np.zeros((2, kinds))
+        for i in range(len(cell)):
+            cells[cell[i] // places, cell[i] % places] += weight[r, i]
+        for g in range(inflow.shape[1]):
+            arrived[:] = 0
+            for w in range(len(kind)):
+                arrived[REAL_TIME if real_time[w] else BATCH, kind[w]] += inflow[r, g, w]
+            for order in (REAL_TIME, BATCH):
+                for k in range(kinds):
+                    reachable = 0.0
+                    for place in range(places):
+                        if order == BATCH or latency[r, g] + extra[place] <= limit:
+                            reachable += cells[k, place]
+                    if reachable <= 0:
+                        nowhere[order, r, k] += arrived[order, k]
+                        continue
+                    density = arrived[order, k] / reachable
+                    for place in range(places):
+                        if order == BATCH or latency[r, g] + extra[place] <= limit:
+                            wanted[order, r, k * places + place] += cells[k, place] * density
     return wanted, nowhere
 
 
@@ -216,27 +225,25 @@ def serve_class(
     routing: Routing,
     demand: Array,
     free: Array,
-    weight: Array,
+    won: Array,
     order: int,
     setting: Setting,
 ) -> tuple[Array, Array, Array]:
     """Return sales (runs, centres), demand lost and demand leaked (runs, kinds) of one class.
 
-    Contracts first: each centre is matched with its share of demand. What is pooled, and a part of
-    what stayed unserved, then clears in merit order.
+    Contracts first: each centre is matched with the demand that it has `won` in its cell. What is
+    pooled, and a part of what stayed unserved, then clears in merit order.
     """
     world, p = setting.world, setting.parameters
     centres = world.centres
-    cell = centres.cell
     pooled, exponent = dispatch_rules(quarter.policy, setting)
-    own = segment_share(weight, centres.cell_start, cell) * spread((1 - pooled) * demand, cell)
-    contracted = kernels.match(own, free, spread(exponent, cell))
+    contracts = (1 - pooled) * demand
+    own = won * spread(contracts, centres.cell)
+    contracted = kernels.match(own, free, spread(exponent, centres.cell))
     contracted = np.minimum(contracted, np.minimum(own, free))
-    unserved = centres.sum(own - contracted, "cell")
-    unserved = unserved + np.maximum((1 - pooled) * demand - centres.sum(own, "cell"), 0)
+    unserved = np.maximum(contracts - centres.sum(contracted, "cell"), 0)
     pool = pooled * demand + pooled * (1 - p.pool_leak) * unserved
-    idle = np.maximum(free - contracted, 0)
-    sold = contracted + clear_pool(quarter, routing, pool, idle, order, setting)
+    sold = contracted + clear_pool(quarter, routing, pool, free - contracted, order, setting)
     outside = pooled * p.pool_leak * unserved
     lost = world.cells.sum(demand - outside, "kind") - centres.sum(sold, "kind")
     return sold, np.maximum(lost, 0), world.cells.sum(outside, "kind")
@@ -249,23 +256,39 @@ def clear_pool(
 
     The pool of batch work clears in the prefecture or, with linkage, in the whole province.
     """
-    world, p = setting.world, setting.parameters
-    centres, places = world.centres, world.prefectures
-    start, cell, width = centres.cell_start, centres.cell, p.merit_order_width
-    reference = spread(quarter.drivers.price, centres.kind)
-    charge = p.latency_charge * places.latency_extra_ms[centres.prefecture]
-    lowest = lowest_price(routing.offer.cost, setting)
-    offer = lowest / reference + charge * (order == REAL_TIME)
-    margin = (routing.offer.market / reference - offer) / width
+    world, places, made = setting.world, setting.world.prefectures, routing.offer
+    centres, start = world.centres, world.centres.cell_start
+    far = places.latency_extra_ms * (order == REAL_TIME)
+    width = setting.parameters.merit_order_width
+    offer, margin = offers_in_pool(
+        setting.parameters.of_run, made.cost, made.market, quarter.drivers.price, far,
+        centres.kind, centres.prefecture,
+    )  # fmt: skip
     left = idle * setting.rules.offer_idle(quarter, setting, margin)
     linked = linkage(quarter.policy) * (order == BATCH)
-    dispatched = clear(left, offer, (1 - linked) * pool, width, start, cell)
+    dispatched = clear(left, offer, (1 - linked) * pool, width, start)
     if linked.any():
         kinds = start[:: places.count]
         rest = world.cells.sum(linked * pool, "kind")
         left = left - dispatched
-        dispatched = dispatched + clear(left, offer, rest, width, kinds, centres.kind)
+        dispatched = dispatched + clear(left, offer, rest, width, kinds)
     return dispatched
+
+
+@kernel
+def offers_in_pool(
+    parameters: Any, cost: Array, market: Array, price: Array, far: Array, kind: Any, place: Any
+) -> tuple[Array, Array]:
+    """Return what centres ask over the reference, and the margin in widths, (runs, centres)."""
+    offer, margin = np.zeros_like(cost), np.zeros_like(cost)
+    for r in range(len(cost)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            reference = price[r, kind[i]]
+            asked = lowest_price(p, cost[r, i]) / reference
+            offer[r, i] = asked + p.latency_charge * far[place[i]]
+            margin[r, i] = (market[r, i] / reference - offer[r, i]) / p.merit_order_width
+    return offer, margin
 
 
 def linkage(policy: Policy) -> Array:
@@ -319,53 +342,6 @@ def help_from_neighbours(lost: Array, routing: Routing, policy: Policy, setting:
     return np.minimum(lost, shared * np.maximum(idle, 0))
 
 
-def settle_sales(
-    quarter: Quarter,
-    routing: Routing,
-    by_class: Array,
-    stand_in: Array,
-    inflow: Array,
-    served: Array,
-    setting: Setting,
-) -> tuple[Array, Array, Array]:
-    """Return revenue (runs, centres), delivery PFh and payments M¥ (runs, regions, workloads).
-
-    All buyers of a kind and class are served in the same proportion; a centre earns its posted
-    price times the mean multiplier of the workloads it serves.
-    """
-    drivers, policy = quarter.drivers, quarter.policy
-    world = setting.world
-    work, kind = world.workloads, world.centres.kind
-    order = np.where(work.real_time, REAL_TIME, BATCH)
-    ratio = safe_ratio(served, inflow)
-    delivered = routing.inflow * ratio[:, order, work.kind][:, None, :]
-    revenue = np.zeros_like(routing.offer.price)
-    payments = np.zeros_like(delivered)
-    discount = price_cut(policy, setting)
-    for c in (REAL_TIME, BATCH):
-        mine = delivered * (order == c)
-        value = mine * work.price_multiplier
-        by_kind_value = work.sum(value, "kind").sum(axis=1)
-        multiplier = safe_ratio(by_kind_value, work.sum(mine, "kind").sum(axis=1))
-        earned = routing.offer.price * by_class[:, c] * spread(multiplier, kind) * discount / 1e6
-        income = world.centres.sum(earned, "kind")
-        unit = safe_ratio(income, by_kind_value)
-        revenue = revenue + earned
-        payments = payments + value * unit[:, None, work.kind]
-    ratio = setting.parameters.substitution_ratio
-    earned = stand_in * ratio * drivers.price[:, world.kinds.general] * discount / 1e6
-    batch = routing.inflow * (~work.real_time & work.general)
-    whole = batch.sum(axis=(1, 2), keepdims=True)
-    payments = payments + safe_ratio(batch, whole) * total(earned)[:, :, None]
-    return revenue + earned, delivered, payments
-
-
-def price_cut(policy: Policy, setting: Setting) -> Array:
-    """Return what buyers pay of posted prices under the output subsidy, (runs, centres)."""
-    rate = spread(policy.rate["output_subsidy"], setting.world.centres.prefecture)
-    return np.asarray(1 - setting.parameters.output_subsidy_price_share * rate)
-
-
 def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:
     """Return the mark on the reference price of each centre next quarter (runs, centres): a rule.
 
@@ -375,17 +351,3 @@ def mark_up(quarter: Quarter, setting: Setting, use: Array) -> Array:
     p = setting.parameters
     kept = (1 - p.mark_fading) * quarter.state.centres.mark
     return np.asarray(kept + p.mark_speed * (use - p.target_use))
-
-
-def learn(quarter: Quarter, routing: Routing, setting: Setting) -> Array:
-    """Return buyers' experience e' = e + h (s q/(s q + s0) - e), (runs, regions, workloads).
-
-    The share s counts what anchor tenants brought along.
-    """
-    state, policy = quarter.state, quarter.policy
-    p, kind = setting.parameters, setting.world.workloads.kind
-    wide = p.experience_half[:, :, None]
-    share = move_anchors(routing.share, policy, setting)[..., HOME]
-    seen = share * routing.offer.quality[:, None, kind]
-    gap = seen / (seen + wide) - state.buyers.experience
-    return np.asarray(state.buyers.experience + p.experience_speed[:, :, None] * gap)

@@ -291,7 +291,7 @@ def build_nation(
 def national_profit(use: Array, prices: Sequence[Array], setting: Setting) -> Array:
     """Return the profitability of new intelligent compute in the nation, (runs, 1).
 
-    As `location.profit_index`, at the power price and PUE of the rival hubs and without support.
+    As `prices.profit_index`, at the power price and PUE of the rival hubs and without support.
     """
     p = setting.parameters
     price, server_cost, hall_cost, power = prices

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from math import exp, expm1, log, log1p, sqrt
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import HUB_START, QUARTERS_A_YEAR
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, safe_ratio
+from ecosystem.maths.arrays import Array, safe_ratio
 from ecosystem.maths.clearing import segment_share, spread
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.columns import column_area, expected_rate
-from ecosystem.stages.policy import charge_rate, eligible_share, settlement_gap
+from ecosystem.maths.scalars import poisson_count
+from ecosystem.stages.policy import settlement_gap
+from ecosystem.stages.prices import (
+    Support,
+    earned_prices,
+    expected_support,
+    expected_uses,
+    new_unit_costs,
+    profit_index,
+)
 from ecosystem.state.records import Drivers, Location, Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
-
-Index = NDArray[np.intp]
 
 
 def place_halls(quarter: Quarter, setting: Setting) -> Location:
@@ -28,18 +35,18 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     change totals (no red-bus/blue-bus effect).
     """
     state, drivers, policy = quarter.state, quarter.drivers, quarter.policy
-    world = setting.world
-    centres = world.centres
+    p, centres = setting.parameters, setting.world.centres
+    kind, where, growth = centres.kind, centres.prefecture, drivers.growth
     cost = new_unit_costs(quarter, setting)
-    price = earned_price(quarter, setting, cost)
-    growth = spread(drivers.growth, centres.kind)
-    own_use = expected_use(state.centres.use, growth, setting)
+    price = earned_prices(
+        p.of_run, cost, state.centres.mark, drivers.price, drivers.multiplier, kind
+    )
+    own_use = expected_uses(p.of_run, state.centres.use, growth, kind)
     support = expected_support(quarter, setting)
-    where = centres.prefecture
-    index = profit_index(price, cost, own_use, drivers, support, setting, centres.kind, where)
+    index = profit_index(price, cost, own_use, drivers, support, setting, kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
-    full = np.ones_like(setting.parameters.foresight)
-    lender = profit_index(price, cost, cell, drivers, support, setting, centres.kind, where, full)
+    full = np.ones_like(p.foresight)
+    lender = profit_index(price, cost, cell, drivers, support, setting, kind, where, full)
     footloose = footloose_build(drivers, setting)
     share = location_shares(quarter, support, setting, price, cost)
     share = place_anchors(share, policy, setting)
@@ -56,162 +63,26 @@ def bid_for_halls(quarter: Quarter, setting: Setting, index: Array) -> Array:
     Size times `index`, the profitability of a new unit at its own cost, price and use, to the
     power of the profit sensitivity.
     """
-    centres = setting.world.centres
-    size = quarter.state.centres.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    return np.asarray(size * np.exp(setting.parameters.profit_sensitivity * np.log(index)))
+    p, kind = setting.parameters, setting.world.centres.kind
+    servers, least = quarter.state.centres.servers, setting.by_kind("bid_size")
+    return bids(p.of_run, servers, least, index, kind)
+
+
+@kernel
+def bids(parameters: Any, servers: Array, least: Array, index: Array, kind: Any) -> Array:
+    """Return (C + C_0) index^beta of every centre, (runs, centres)."""
+    bid = np.zeros_like(servers)
+    for r in range(len(servers)):
+        p = parameters[r]
+        for i in range(len(kind)):
+            worth = exp(p.profit_sensitivity * log(index[r, i]))
+            bid[r, i] = (servers[r, i] + least[r, kind[i]]) * worth
+    return bid
 
 
 def hall_capacity(halls: Array, drivers: Drivers, setting: Setting) -> Array:
     """Return what halls of given IT power (MW) can carry this quarter, PFLOPS (runs, centres)."""
     return np.asarray(1000 * halls / spread(drivers.power, setting.world.centres.kind))
-
-
-def variable_costs(quarter: Quarter, setting: Setting) -> Array:
-    """Return what an hour on servers in place costs, yuan/PFh (runs, centres)."""
-    c = quarter.state.centres
-    return hour_cost(c.power, running_pue(c.pue, quarter.policy, setting), quarter, setting)
-
-
-def hour_cost(power: Array, pue: Array, quarter: Quarter, setting: Setting) -> Array:
-    """Return c = kW * PUE * (tariff * (1 - relief) + charge) + charge.
-
-    The first charge is on electricity (yuan/MWh), the second on compute, yuan/PFh (runs, centres).
-    """
-    policy = quarter.policy
-    tariff = quarter.drivers.electricity[setting.world.centres.prefecture]
-    where = setting.world.centres.prefecture
-    tariff = tariff * (1 - spread(policy.rate["tariff_discount"], where))
-    power_charge, compute_charge = (
-        np.broadcast_to(charge_rate("centres", base, policy), setting.world.prefectures.count)
-        for base in ("electricity", "compute")
-    )
-    tariff = tariff + power_charge[where] / 1000
-    return np.asarray(power * pue * tariff + compute_charge[where])
-
-
-def running_pue(pue: Array, policy: Policy, setting: Setting) -> Array:
-    """Return the PUE at which centres run, with what the second ring saves (runs, centres)."""
-    lever = spread(policy.local_lever["second_ring_quality"], setting.world.centres.prefecture)
-    saved = setting.parameters.second_ring_pue_gain * lever
-    return np.maximum(pue - saved, 1)
-
-
-def new_unit_costs(quarter: Quarter, setting: Setting) -> Array:
-    """Return the same for a unit built now at each centre, yuan/PFh (runs, centres)."""
-    policy = quarter.policy
-    pue = np.minimum(quarter.state.centres.pue, standard_pue(policy, setting))
-    power = spread(quarter.drivers.power, setting.world.centres.kind)
-    return hour_cost(power, running_pue(pue, policy, setting), quarter, setting)
-
-
-def standard_pue(policy: Policy, setting: Setting) -> Array:
-    """Return the PUE of new halls, lower under the green standard, (runs, centres)."""
-    p = setting.parameters
-    lever = spread(policy.local_lever["green_standard"], setting.world.centres.prefecture)
-    return np.maximum(p.new_pue - p.green_pue_gain * lever, 1)
-
-
-def lowest_price(cost: Array, setting: Setting) -> Array:
-    """Return the price at which an hour pays what it costs: c/(1 - operating cost share)."""
-    return np.asarray(cost / (1 - setting.parameters.operating_cost_share))
-
-
-def posted_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
-    """Return p = max(lowest price, reference * exp(mark)), yuan/PFh (runs, centres)."""
-    state, drivers = quarter.state, quarter.drivers
-    reference = spread(drivers.price, setting.world.centres.kind)
-    return np.maximum(lowest_price(cost, setting), reference * np.exp(state.centres.mark))
-
-
-def earned_price(quarter: Quarter, setting: Setting, cost: Array) -> Array:
-    """Return what an hour earns: the posted price times what the mix of work pays over it."""
-    multiplier = spread(quarter.drivers.multiplier, setting.world.centres.kind)
-    return posted_price(quarter, setting, cost) * multiplier
-
-
-def expected_use(use: Array, growth: Array, setting: Setting) -> Array:
-    """Return own use blended with a common extrapolation of national growth.
-
-    u^e = lambda u + (1 - lambda) min(1, u* (1 + h g)); Lin 2007, expectations in common.
-    """
-    p = setting.parameters
-    hype = np.minimum(1, p.target_use * (1 + p.hype * growth))
-    return np.asarray(p.use_weight * use + (1 - p.use_weight) * hype)
-
-
-def profit_index(
-    price: Array,
-    cost: Array,
-    use: Array,
-    drivers: Drivers,
-    support: Support | None,
-    setting: Setting,
-    kind: Index,
-    place: Index | None = None,
-    foresight: Array | None = None,
-) -> Array:
-    """Return profitability of a new unit by column, floored; 1 just breaks even.
-
-    `kind` gives the kind of compute of each column and `place` its prefecture; rivals have neither
-    a place nor support.
-    Source: docs/model.md, S2 with full cost
-    (servers plus the expected hall) and full depreciation.
-    """
-    p = setting.parameters
-    wear = spread(setting.by_kind("server_depreciation"), kind)
-    decline = (p.foresight if foresight is None else foresight) * spread(
-        drivers.price_decline, kind
-    )
-    output: Array | float = 0.0
-    subsidy: Array | float = 0.0
-    if support is not None and place is not None:
-        output = spread(support.output, place)
-        subsidy = support.capital[:, kind, place] + spread(support.diffusion, place)
-    value = kernels.profitability(
-        price=price * (1 - p.operating_cost_share + output),
-        variable_cost=cost,
-        use=use,
-        capital_cost=spread(full_cost(drivers, setting), kind),
-        maintenance=p.maintenance_share * spread(drivers.trend_server_cost, kind),
-        income_factor=kernels.present_value_factor(p.interest_rate, wear, decline),
-        upkeep_factor=kernels.present_value_factor(p.interest_rate, wear),
-        subsidy=subsidy,
-    )
-    return np.maximum(value, p.profit_floor)
-
-
-def full_cost(drivers: Drivers, setting: Setting) -> Array:
-    """Return the cost of servers plus the hall they are expected to fill, M¥/PFLOPS (runs, K)."""
-    return np.asarray(drivers.server_cost + drivers.hall_cost / setting.parameters.expected_fill)
-
-
-@dataclass(frozen=True)
-class Support:
-    """Expected subsidies as investors see them, by prefecture."""
-
-    output: Array  # of the price, after the cost of operation (runs, prefectures)
-    capital: Array  # share of full cost (runs, kinds, prefectures)
-    diffusion: Array  # the same of diffusion (runs, prefectures)
-
-
-def expected_support(quarter: Quarter, setting: Setting) -> Support:
-    """Return what the transfers of this quarter promise a new unit.
-
-    Of an output subsidy at rate r buyers get the share s off the price, and operation costs less
-    by its share o of that: r (1 - s (1 - o)) is left.
-    """
-    policy, p, area = quarter.policy, setting.parameters, column_area(setting)
-    capital = [
-        eligible_share(quarter, setting, i)[:, :, None]
-        * (expected_rate(quarter.state, setting, i) * area[i])[:, None, :]
-        for i in setting.schedule.of("capital_subsidy")
-    ]
-    return Support(
-        diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share),
-        output=(1 - p.output_subsidy_price_share * (1 - p.operating_cost_share))
-        * policy.rate["output_subsidy"],
-        capital=add_up(capital),
-    )
 
 
 def cell_use(state: State, setting: Setting) -> Array:
@@ -265,7 +136,7 @@ def location_shares(
     market = p.footloose_share / p.national_fill * drivers.capacity
     weight = state.centres.servers + p.use_prior_capacity
     total = world.centres.sum(weight, "cell")
-    use = expected_use(cell_use(state, setting), spread(drivers.growth, kind), setting)
+    use = expected_uses(p.of_run, cell_use(state, setting), drivers.growth, kind)
     index = profit_index(
         world.centres.sum(weight * price, "cell") / total,
         world.centres.sum(weight * cost, "cell") / total,
@@ -339,7 +210,7 @@ def rival_utility(quarter: Quarter, setting: Setting, built: Array, market: Arra
     hubs, every = world.hubs, np.arange(len(world.kinds))
     rivals = np.maximum(market - built, 0)
     tariff = (hubs.share * hubs.electricity_price * hubs.pue).sum()
-    use = expected_use(state.nation.rival_use, drivers.growth, setting)
+    use = expected_uses(p.of_run, state.nation.rival_use, drivers.growth, every)
     index = profit_index(
         drivers.rival_price * drivers.price * drivers.multiplier,
         drivers.power * tariff,
@@ -366,19 +237,37 @@ def draw_projects(quarter: Quarter, footloose: Array, share: Array, setting: Set
     The number is Poisson with mean F s / size; the sum of n lognormal sizes is drawn as one
     lognormal with the same mean and variance (Fenton 1960). Mean size grows with the market.
     """
-    drivers, state = quarter.drivers, quarter.state
-    p, kind = setting.parameters, setting.world.cells.kind
+    drivers, kind, t = quarter.drivers, setting.world.cells.kind, quarter.state.period
     expected = (footloose[:, :, None] * share[:, :, :-1]).reshape(setting.runs, -1)
     scale = drivers.capacity / setting.by_kind("project_size_reference")
-    size = spread(setting.by_kind("project_size") * scale, kind)
-    chance, t = setting.chance, state.period
-    number = kernels.poisson_inverse(
-        by_kind_first(chance.uniform("projects", t, len(kind)), setting), expected / size
-    )
-    variance = np.log1p(np.expm1(p.project_size_log_sd**2) / np.maximum(number, 1))
-    luck = by_kind_first(chance.normal("project sizes", t, len(kind)), setting)
-    lumpy = number * size * np.exp(np.sqrt(variance) * luck - 0.5 * variance)
-    return np.where(p.lumpy_projects > 0, lumpy, expected)
+    fate = by_kind_first(setting.chance.uniform("projects", t, len(kind)), setting)
+    luck = by_kind_first(setting.chance.normal("project sizes", t, len(kind)), setting)
+    size = setting.by_kind("project_size") * scale
+    return projects(setting.parameters.of_run, expected, size, fate, luck, kind)
+
+
+@kernel
+def projects(
+    parameters: Any, expected: Array, size: Array, fate: Array, luck: Array, kind: Any
+) -> Array:
+    """Return the projects of every cell, PFLOPS (runs, cells)."""
+    placed = np.zeros_like(expected)
+    for r in range(len(expected)):
+        p = parameters[r]
+        for c in range(len(kind)):
+            placed[r, c] = expected[r, c]
+            if p.lumpy_projects > 0:
+                mean = size[r, kind[c]]
+                number = poisson_count(fate[r, c], expected[r, c] / mean)
+                placed[r, c] = number * mean * mean_luck(p, number, luck[r, c]) if number else 0.0
+    return placed
+
+
+@equation
+def mean_luck(p: Any, number: float, luck: float) -> float:
+    """Return the mean size of some projects over that of all, lognormal."""
+    variance = log1p(expm1(p.project_size_log_sd**2) / max(number, 1.0))
+    return exp(sqrt(variance) * luck - 0.5 * variance)
 
 
 def by_kind_first(draws: Array, setting: Setting) -> Array:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from math import exp, inf, log, log1p
+from typing import Any
+
 import numpy as np
 
 from ecosystem.inputs.places import area
 from ecosystem.maths import kernels
-from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, sigmoid, total
+from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
+from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.columns import column_area, expected_rate
-from ecosystem.stages.drivers import workload_mix
-from ecosystem.stages.location import posted_price, variable_costs
-from ecosystem.state.records import Drivers, LocalDemand, Offer, Policy, Quarter, Routing
+from ecosystem.stages.demand import by_place, local_demand, park_demand
+from ecosystem.stages.prices import posted_price, variable_costs
+from ecosystem.state.records import Drivers, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import State
 
 OWN, RIVAL, HOME = 0, 1, 2  # alternatives of a buyer
 
@@ -34,19 +39,16 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     servers = world.centres.sum(investment.servers, "kind")
     rival = np.maximum(p.footloose_share * drivers.capacity - servers, 0)
     share, price_paid = routing_shares(quarter, setting, own, rival, offer)
-    flow = move_anchors(demand[..., None] * share, policy, setting)
-    own_demand = work.sum(flow[..., OWN], "kind")
+    anchors = policy.lever["anchor_tenants"]
+    flow, own_demand = choose(demand, share, anchors, work.real_time, work.kind, len(world.kinds))
     own_served = kernels.match(
         own_demand, (p.eastern_usable_share * HOURS)[..., None] * own, p.eastern_matching[..., None]
     )
-    lost = 1 - safe_ratio(own_served, own_demand, empty=1.0)
-    overflow = flow[..., OWN] * lost[:, :, work.kind]
-    capture = np.minimum(1, p.overflow_capture + policy.lever["overflow_takeup"])
-    captured = capture[..., None] * work.movable * overflow
-    west = safe_ratio(share[..., HOME], share[..., HOME] + share[..., RIVAL])
-    rival_demand = work.sum(flow[..., RIVAL] + captured * (1 - west), "kind").sum(axis=1)
+    overflow, captured, arrivals, rival_demand = overflows(
+        p.of_run, flow, own_demand, own_served, policy.lever["overflow_takeup"], share,
+        work.movable, work.kind,
+    )  # fmt: skip
     rival_served = kernels.match(rival_demand, rival * HOURS, p.eastern_matching)
-    arrivals = flow[..., HOME] + captured * west
     unserved = rival_demand - rival_served
     return Routing(
         offer=offer,
@@ -64,6 +66,62 @@ def route(quarter: Quarter, setting: Setting) -> Routing:
     )
 
 
+@kernel
+def choose(
+    demand: Array, share: Array, anchors: Array, real_time: Any, kind: Any, kinds: int
+) -> tuple[Array, Array]:
+    """Return demand by alternative, PFh (runs, regions, workloads, 3), and that for own regions.
+
+    The second is by kind, (runs, regions, kinds).
+    """
+    flow, own_demand = np.zeros_like(share), np.zeros((*demand.shape[:2], kinds))
+    for r in range(len(demand)):
+        for g in range(demand.shape[1]):
+            for w in range(len(kind)):
+                asked, to = demand[r, g, w], share[r, g, w]
+                moved = move_anchors(anchors[r, 0], real_time[w], to[OWN])
+                flow[r, g, w, OWN] = asked * (to[OWN] - moved)
+                flow[r, g, w, RIVAL] = asked * to[RIVAL]
+                flow[r, g, w, HOME] = asked * (to[HOME] + moved)
+                own_demand[r, g, kind[w]] += flow[r, g, w, OWN]
+    return flow, own_demand
+
+
+@equation
+def move_anchors(lever: float, real_time: bool, own: float) -> float:
+    """Return the share of work that anchor tenants move here from own regions: of batch work."""
+    return 0.0 if real_time else lever * own
+
+
+@kernel
+def overflows(
+    parameters: Any, flow: Array, own_demand: Array, own_served: Array, takeup: Array,
+    share: Array, movable: Any, kind: Any,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Return what own regions cannot serve, what of it looks west, and what arrives here.
+
+    All are PFh (runs, regions, workloads); the last result is what rivals are asked for, (runs,
+    kinds).
+    """
+    overflow, captured, arrivals, rival_demand = (
+        np.zeros(flow.shape[:3]), np.zeros(flow.shape[:3]), np.zeros(flow.shape[:3]),
+        np.zeros((len(flow), own_demand.shape[2])),
+    )  # fmt: skip
+    for r in range(len(flow)):
+        p = parameters[r]
+        capture = min(1.0, p.overflow_capture + takeup[r, 0])
+        for g in range(flow.shape[1]):
+            for w in range(len(kind)):
+                k, to, going = kind[w], share[r, g, w], flow[r, g, w]
+                lost = max(own_demand[r, g, k] - own_served[r, g, k], 0.0)
+                overflow[r, g, w] = going[OWN] * ratio(lost, own_demand[r, g, k])
+                captured[r, g, w] = capture * movable[w] * overflow[r, g, w]
+                west = ratio(to[HOME], to[HOME] + to[RIVAL])
+                arrivals[r, g, w] = going[HOME] + captured[r, g, w] * west
+                rival_demand[r, k] += going[RIVAL] + captured[r, g, w] * (1 - west)
+    return overflow, captured, arrivals, rival_demand
+
+
 def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Setting) -> Array:
     """Return batch work that neighbours could not serve and send here, PFh (runs, G, W)."""
     work, regions, p = setting.world.workloads, setting.world.regions, setting.parameters
@@ -71,14 +129,6 @@ def from_neighbours(unserved: Array, demand: Array, policy: Policy, setting: Set
     batch = demand * regions.neighbour[:, None] * ~work.real_time
     part = safe_ratio(batch, spread(work.sum(batch.sum(axis=1), "kind"), work.kind)[:, None])
     return np.asarray(part * spread(shared, work.kind)[:, None, :])
-
-
-def move_anchors(flow: Array, policy: Policy, setting: Setting) -> Array:
-    """Return flows after anchor tenants moved batch work here (runs, regions, workloads, 3)."""
-    work = setting.world.workloads
-    moves = policy.lever["anchor_tenants"][:, :, None] * ~work.real_time
-    moved = moves * flow[..., OWN]
-    return np.stack([flow[..., OWN] - moved, flow[..., RIVAL], flow[..., HOME] + moved], axis=3)
 
 
 def eastern_capacity(drivers: Drivers, setting: Setting) -> Array:
@@ -97,52 +147,76 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
         quarter.policy,
         quarter.investment,
     )
-    p, world, centres = setting.parameters, setting.world, setting.world.centres
+    world, centres = setting.world, setting.world.centres
     cost = variable_costs(quarter, setting)
-    price = posted_price(quarter, setting, cost)
-    empty = np.maximum(investment.capacity - investment.servers, 0)
-    size = investment.servers + p.empty_hall_weight * empty
-    seen = centres.sum(size, "kind")
-    rate = spread(policy.rate["output_subsidy"], centres.prefecture)
-    paid = by_kind_mean(1 - p.output_subsidy_price_share * rate, size * price, setting)
-    mean_price = safe_ratio(centres.sum(size * price, "kind"), seen * drivers.price, empty=1.0)
-    mean_price = mean_price * paid
-    local, abroad = vouchers(quarter, size, setting)
-    voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
+    price, market, size, seen, mean_price, quality = offers(
+        setting.parameters.of_run, cost, state.centres.mark, state.centres.quality,
+        investment.servers, investment.capacity, drivers.price, policy.rate["output_subsidy"],
+        policy.local_lever["second_ring_quality"], centres.kind, centres.prefecture,
+    )  # fmt: skip
+    local, abroad = vouchers(quarter, size, seen, setting)
+    voucher = local[..., 0]
+    if by_place(setting):
+        voucher = mean_over(local, user_weights(quarter, setting), 1.0)[..., 0]
     intelligent = world.kinds.intelligent
-    served = served_quality(quarter, setting)
-    quality = safe_ratio(centres.sum(size * served, "kind"), seen, empty=1.0)
+    export = setting.parameters.voucher_export_share
     return Offer(
         cost=cost,
         price=price,
-        market=spread(drivers.price, centres.kind) * np.exp(state.centres.mark),
+        market=market,
         size=size,
         size_by_kind=seen,
         relative_price=mean_price * (1 - voucher),
         price_by_place=mean_price[:, intelligent] * (1 - local[:, intelligent][:, 0]),
-        outside_price=mean_price * (1 - p.voucher_export_share * abroad),
+        outside_price=mean_price * (1 - export * abroad),
         quality=quality * local_experience(quarter, setting),
     )
 
 
-def by_kind_mean(values: Array, weights: Array, setting: Setting) -> Array:
-    """Return the weighted mean of values of centres by kind, (runs, kinds); 1 where none weighs.
+@kernel
+def offers(
+    parameters: Any, cost: Array, mark: Array, quality: Array, servers: Array, capacity: Array,
+    reference: Array, subsidy: Array, second_ring: Array, kind: Any, place: Any,
+) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return posted price, market price and size of every centre, and what buyers see of a kind.
 
-    Where all are equal it is their value to the last bit.
+    That is its size, its mean price after the output subsidy, over the reference, and its mean
+    quality, (runs, kinds); 1 where nothing stands. Where all rates are equal their mean is so to
+    the last bit.
     """
-    centres, top = setting.world.centres, values.max(axis=1, keepdims=True)
-    part = centres.sum(weights * (values / top), "kind")
-    return np.asarray(top * safe_ratio(part, centres.sum(weights, "kind"), empty=1.0))
+    price, market, size = np.zeros_like(cost), np.zeros_like(cost), np.zeros_like(cost)
+    seen, mean, good = (
+        np.zeros_like(reference), np.ones_like(reference), np.ones_like(reference)
+    )  # fmt: skip
+    for r in range(len(cost)):
+        p = parameters[r]
+        top = 1 - p.output_subsidy_price_share * subsidy[r].min()
+        asked, paid, served = np.zeros_like(seen[r]), np.zeros_like(seen[r]), np.zeros_like(seen[r])
+        for i in range(len(kind)):
+            k, g = kind[i], place[i]
+            market[r, i] = reference[r, k] * exp(mark[r, i])
+            price[r, i] = posted_price(p, cost[r, i], market[r, i])
+            empty = max(capacity[r, i] - servers[r, i], 0.0)
+            size[r, i] = servers[r, i] + p.empty_hall_weight * empty
+            seen[r, k] += size[r, i]
+            weight = size[r, i] * price[r, i]
+            asked[k] += weight
+            paid[k] += weight * ((1 - p.output_subsidy_price_share * subsidy[r, g]) / top)
+            served[k] += size[r, i] * served_quality(quality[r, i], second_ring[r, g])
+        for k in range(len(asked)):
+            if seen[r, k] > 0:
+                mean[r, k] = asked[k] / (seen[r, k] * reference[r, k]) * (top * paid[k] / asked[k])
+                good[r, k] = served[k] / seen[r, k]
+    return price, market, size, seen, mean, good
 
 
-def vouchers(quarter: Quarter, size: Array, setting: Setting) -> tuple[Array, Array]:
+def vouchers(quarter: Quarter, size: Array, seen: Array, setting: Setting) -> tuple[Array, Array]:
     """Return what vouchers take off prices, for users at home (runs, kinds, P) and elsewhere.
 
-    Users find the compute for which there are vouchers by its `size`, (runs, centres). Vouchers
-    for users of some places are for nobody elsewhere, (runs, kinds).
+    Users find the compute for which there are vouchers by its `size`, (runs, centres), of what is
+    `seen` of a kind, (runs, kinds). Vouchers for users of some places are for nobody elsewhere.
     """
     world, schedule, area_of = setting.world, setting.schedule, column_area(setting)
-    seen = world.centres.sum(size, "kind")
     at_home, abroad = [], []
     for i in schedule.of("compute_voucher"):
         there = world.centres.sum(size * area_of[i, world.centres.prefecture], "kind")
@@ -161,19 +235,28 @@ def user_weights(quarter: Quarter, setting: Setting) -> Array:
     state, world = quarter.state, setting.world
     by_park, own = park_demand(quarter, setting)
     funds = world.universities.research_funds * np.ones((setting.runs, 1))
-    firms = world.firms.sum(state.firms.compute, "prefecture")
+    f, places = state.firms, world.prefectures.count
+    firms = sum_by_place(f.live, f.compute, world.firms.prefecture, places)
     parks = world.parks.sum(by_park - own, "prefecture")
     science = world.universities.sum(funds, "prefecture")
     kinds = {"intelligent": firms, "general": parks}
     return np.stack([kinds.get(kind, science) for kind in world.kinds], axis=1)
 
 
-def served_quality(quarter: Quarter, setting: Setting) -> Array:
-    """Return service quality of centres with what the second ring gains (runs, centres)."""
-    state, policy = quarter.state, quarter.policy
-    world = setting.world
-    gain = spread(policy.local_lever["second_ring_quality"], world.centres.prefecture)
-    return np.asarray(state.centres.quality * (1 + gain))
+@kernel
+def sum_by_place(live: Live, values: Array, place: Any, places: int) -> Array:
+    """Return the sum of what firms have, (runs, prefectures)."""
+    whole = np.zeros((len(values), places))
+    for r in range(len(values)):
+        for f in of_run(live, r):
+            whole[r, place[f]] += values[r, f]
+    return whole
+
+
+@equation
+def served_quality(quality: float, lever: float) -> float:
+    """Return service quality of a centre with what the second ring gains."""
+    return quality * (1 + lever)
 
 
 def local_experience(quarter: Quarter, setting: Setting) -> Array:
@@ -192,178 +275,74 @@ def local_experience(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(1 + p.local_experience * -np.expm1(-used / scale))
 
 
-def local_demand(quarter: Quarter, offer: Offer, setting: Setting) -> LocalDemand:
-    """Return demand of the home region's users, PFh; docs/model.md, S4."""
-    state, drivers = quarter.state, quarter.drivers
-    world, p = setting.world, setting.parameters
-    work = world.workloads
-    mix = workload_mix(setting, drivers.real_time_share)
-    intelligent = work.intelligent
-    real_time = intelligent & work.real_time
-    price_here = offer.relative_price[:, world.kinds.intelligent]
-    if any(column.users for column in setting.schedule.columns):
-        price_here = spread(offer.price_by_place, world.firms.prefecture)
-    by_firm = setting.rules.buy_compute(quarter, setting, price_here)
-    adopters = adopters_by_cell(state, setting)
-    by_park, own = park_demand(quarter, setting)
-    government = (
-        p.government_compute_share
-        * world.province.budget_expenditure
-        * np.exp(p.budget_growth * state.period / 4)
-        / 4
-        * drivers.fiscal
-        * 1e6
-        / drivers.price[:, world.kinds.general]
-    )
-    national = state.nation.demand_ratio * setting.national_table[:, state.period]
-    science = (
-        world.regions.demand_share[world.regions.home_index]
-        * national[:, world.kinds.super]
-        * HOURS
-    )
-    general = work.general
-    batch = general & ~work.real_time
-    batch_mix = np.where(batch, work.share_within_kind, 0.0)
-    users = np.stack(
-        [
-            total(by_firm) * mix * intelligent,
-            total(adopters) * drivers.ai_demand * drivers.tasks * p.deployment_compute * real_time,
-            total(by_park - own) * batch_mix / batch_mix.sum(),
-            government * (general & work.real_time),
-            science * work.super,
-            branch_demand(quarter, setting) * mix * intelligent,
-        ],
-        axis=1,
-    )
-    return LocalDemand(users, by_firm, by_park, own)
-
-
-def compute_share(drivers: Drivers, setting: Setting) -> Array:
-    """Return spending on compute over sales, which rises with large models (runs, 1)."""
-    p = setting.parameters
-    known = sigmoid(p.compute_share_speed * (drivers.year - p.compute_share_midpoint))
-    risen = p.compute_share_start + (1 - p.compute_share_start) * known
-    return np.asarray(p.compute_share_of_sales * risen)
-
-
-def compute_of_sales(drivers: Drivers, price: Array | float, setting: Setting) -> Array:
-    """Return the compute wanted for a million yuan of sales, PFh (runs, 1).
-
-    A constant elasticity to its `price` over the reference, (runs, 1), times that over its trend.
-    """
-    p, intelligent = setting.parameters, setting.world.kinds.intelligent
-    dear = price * drivers.rent[:, intelligent]
-    reaction = drivers.tasks * np.exp(-p.firm_compute_elasticity * np.log(dear))
-    bought = compute_share(drivers, setting) * reaction * 1e6
-    return np.asarray(bought / drivers.trend_price[:, intelligent])
-
-
-def branch_demand(quarter: Quarter, setting: Setting) -> Array:
-    """Return compute wanted by recruited branches, PFh (runs, 1); couplings C1 and C6."""
-    drivers, p = quarter.drivers, setting.parameters
-    staff = p.branch_staff * total(quarter.state.society.branches)
-    growth = np.exp(p.productivity_growth * quarter.state.period / 4)
-    sales = p.sales_per_worker * growth * staff * drivers.ai_demand
-    return np.asarray(sales * compute_of_sales(drivers, 1.0, setting))
-
-
-def buy_compute(quarter: Quarter, setting: Setting, price: Array) -> Array:
-    """Return compute that each AI firm wants, PFh (runs, slots): a rule.
-
-    A share of sales that rises with the spread of large models, spent at the local `price` of
-    intelligent compute, over the reference (runs, 1), or (runs, slots) where it differs by place.
-    """
-    return np.asarray(quarter.state.firms.sales * compute_of_sales(quarter.drivers, price, setting))
-
-
-def adopters_by_cell(state: State, setting: Setting) -> Array:
-    """Return users of deployed AI by prefecture and domain, (runs, prefectures, domains)."""
-    return np.asarray(state.society.deployment * potential_adopters(setting))
-
-
-def potential_adopters(setting: Setting) -> Array:
-    """Return organisations that could deploy AI, (runs, prefectures, domains)."""
-    world, p = setting.world, setting.parameters
-    share = world.prefectures.gdp / world.prefectures.gdp.sum()
-    count = len(world.domains.domain)
-    return np.asarray(p.potential_adopters[:, :, None] * share[:, None] / count * np.ones(count))
-
-
-def park_demand(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
-    """Return compute wanted by parks and the part their own centres serve, PFh (runs, parks)."""
-    state, drivers = quarter.state, quarter.drivers
-    p = setting.parameters
-    output = park_output(state, setting)
-    spend = p.park_compute_share * state.parks.adoption * output
-    wanted = spend * 1e6 / drivers.price[:, setting.world.kinds.general]
-    own = np.minimum(wanted, state.parks.servers * HOURS)
-    return wanted, own
-
-
-def park_output(state: State, setting: Setting) -> Array:
-    """Return output of parks, M¥ a quarter (runs, parks); docs/model.md, S5."""
-    return output_of_parks(state.parks.adoption, state.period, setting)
-
-
-def output_of_parks(adoption: Array, period: int, setting: Setting) -> Array:
-    """Return what parks make in a quarter at some `adoption`, M¥ (runs, parks)."""
-    p, parks = setting.parameters, setting.world.parks
-    trend = np.exp(p.park_output_growth * period / 4)
-    gain = (1 + p.park_productivity_gain * adoption) / (
-        1 + p.park_productivity_gain * parks.adoption
-    )
-    return np.asarray(parks.output * trend * gain)
-
-
 def home_latency(policy: Policy, setting: Setting) -> Array:
     """Return the latency from each region to the province's hub, ms (runs, regions)."""
     saved = setting.parameters.corridor_latency_gain * policy.lever["compute_corridor"]
     return np.maximum(setting.world.network.latency_home_ms - saved, 0)
 
 
-def widen(column: Array) -> Array:
-    """Return a (runs, n) array with one axis more, for arrays by region and workload."""
-    return column[:, :, None]
-
-
 def routing_shares(
     quarter: Quarter, setting: Setting, own: Array, rival: Array, offer: Offer
 ) -> tuple[Array, Array]:
-    """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid.
-
-    U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
-    """
-    policy, p, world = quarter.policy, setting.parameters, setting.world
+    """Return shares (runs, regions, workloads, alternatives) and the mean relative price paid."""
+    policy, world = quarter.policy, setting.world
     work, regions, network = world.workloads, world.regions, world.network
-    kind, home = work.kind, regions.home
     price = prices_to_buyers(quarter, offer, setting)
-    sizes = [own[:, :, kind], rival[:, None, kind], offer.size_by_kind[:, None, kind]]
-    latency = [
-        network.latency_own_ms[:, None],
-        network.latency_rival_ms[:, None],
-        home_latency(policy, setting)[:, :, None],
-    ]
-    delay = work.latency_disutility * widen(p.latency_disutility) / 10
-    pairing = policy.lever["regional_pairing"][:, :, None] * regions.paired[:, None]
+    paired = policy.lever["regional_pairing"] * regions.paired
+    imported = policy.lever["scenario_import"] * ~regions.home
     eligible = work.intelligent | (work.general & ~work.real_time)
     moved_west = ~work.real_time & (work.movable == 1) & ~work.super
-    extra = [
-        widen(p.own_region_effect),
-        np.zeros((1, 1, 1)),
-        setting.by_kind("province_effect")[:, None, kind]
-        + pairing * eligible
-        + policy.lever["scenario_import"][:, :, None] * moved_west * ~home[:, None]
-        + widen(p.home_bias) * home[:, None]
-        + widen(p.routing_quality) * np.log(offer.quality)[:, None, kind]
-        + widen(p.routing_experience) * quarter.state.buyers.experience,
-    ]
-    utility = np.empty_like(price)
-    for a in (OWN, RIVAL, HOME):
-        pull = widen(p.routing_size) * np.log1p(sizes[a]) - widen(p.routing_price) * price[..., a]
-        utility[..., a] = pull - delay * np.nan_to_num(latency[a]) + extra[a]
-    utility[:, home, :, OWN] = -np.inf  # for the home region the province is its own region
+    utility = utilities(
+        setting.parameters.of_run, price, own, rival, offer.size_by_kind,
+        np.nan_to_num(network.latency_own_ms), np.nan_to_num(network.latency_rival_ms),
+        np.nan_to_num(home_latency(policy, setting)), work.latency_disutility, paired, imported,
+        offer.quality, setting.by_kind("province_effect"), quarter.state.buyers.experience,
+        eligible, moved_west, regions.home, work.kind,
+    )  # fmt: skip
     share = setting.rules.route_work(quarter, setting, utility, price)
     return share, np.asarray((share * price).sum(axis=3))
+
+
+@kernel
+def utilities(
+    parameters: Any, price: Array, own: Array, rival: Array, here: Array, latency_own: Any,
+    latency_rival: Any, latency_here: Array, disutility: Any, paired: Array, imported: Array,
+    quality: Array, effect: Array, experience: Array, eligible: Any, moved_west: Any, home: Any,
+    kind: Any,
+) -> Array:  # fmt: skip
+    """Return what each alternative is worth to each buyer, (runs, regions, workloads, 3).
+
+    U = b_S ln(1 + size) - b_P price - l latency + pairing + b_q ln quality + b_e experience + FE.
+    For the home region the province is its own region.
+    """
+    utility = np.zeros_like(price)
+    for r in range(len(price)):
+        p = parameters[r]
+        for g in range(len(home)):
+            for w in range(len(kind)):
+                k, each, paid = kind[w], utility[r, g, w], price[r, g, w]
+                delay = disutility[w] * p.latency_disutility / 10
+                each[OWN] = pull(p, own[r, g, k], paid[OWN], delay * latency_own[g])
+                each[OWN] = -inf if home[g] else each[OWN] + p.own_region_effect
+                each[RIVAL] = pull(p, rival[r, k], paid[RIVAL], delay * latency_rival[g])
+                each[HOME] = pull(p, here[r, k], paid[HOME], delay * latency_here[r, g])
+                each[HOME] += (
+                    effect[r, k] + paired[r, g] * eligible[w] + imported[r, g] * moved_west[w]
+                    + p.home_bias * home[g] + p.routing_quality * log(quality[r, k])
+                    + p.routing_experience * experience[r, g, w]
+                )  # fmt: skip
+    return utility
+
+
+@equation
+def pull(p: Any, size: float, price: float, delay: float) -> float:
+    """Return what size, price and delay of an alternative are worth to a buyer."""
+    return p.routing_size * log1p(size) - p.routing_price * price - delay
+
+
+def widen(column: Array) -> Array:
+    """Return a (runs, n) array with one axis more, for arrays by region and workload."""
+    return column[:, :, None]
 
 
 def prices_to_buyers(quarter: Quarter, offer: Offer, setting: Setting) -> Array:

@@ -250,9 +250,11 @@ def list_(
     with exits():
         from experiments.command.listing import listing, package
 
-        if (name or toml) and (topic is not Topic.packages or not name):
-            words = "packages and the name of one, to say what it is"
-            raise InputError([Fault("list", name or "--toml", words)])
+        if name and topic is not Topic.packages:
+            words = f"nothing, since {topic} are listed whole; packages alone takes the name of one"
+            raise InputError([Fault(f"list {topic}", name, words)])
+        if toml and not name:
+            raise InputError([Fault("list", "--toml", "after packages and the name of one")])
         if json and toml:
             raise InputError([Fault("list", "--toml --json", "one of the two")])
         if name:

@@ -6,6 +6,7 @@ import importlib.resources
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ from calibration.targets import load_targets
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
 from ecosystem.inputs.entries import REFERENCE
-from ecosystem.inputs.faults import FaultList, InputError
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
-from ecosystem.inputs.place_faults import check_places
+from ecosystem.inputs.place_faults import checked_file
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
 from experiments.command.resolve import replacements
+from experiments.comparison.budget import own_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import instruments_on
-from experiments.report.messages import pad, percent, text, width, wrap
-from experiments.report.package_words import changes_page, package_file
+from experiments.report.messages import cell_word, pad, percent, text, width, wrap
+from experiments.report.package_words import budget_notes, changes_page, package_file, plan_page
 from experiments.report.tables import terminal
 
 COLUMNS = 100
@@ -127,7 +129,7 @@ TOPICS: dict[str, Callable[[str], Rows]] = {
     "parameters": _catalogue(
         "parameters", ("name", "symbol", "default", "low", "high", "unit", "meaning")
     ),
-    "outcomes": _catalogue("outcomes", ("name", "title", "unit", "time_base", "headline")),
+    "outcomes": _catalogue("outcomes", ("name", "unit", "time_base", "headline", "title")),
     "targets": _targets,
     "worlds": _worlds,
 }
@@ -145,7 +147,7 @@ def listing(topic: str | None, lang: str = "en", *, as_json: bool = False) -> st
         rows.append({"topic": "worlds", "count": len(names), "names": ", ".join(names)})
         return json.dumps(rows, ensure_ascii=False) if as_json else _overview(rows)
     rows = TOPICS[topic](lang)
-    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows)
+    return json.dumps(rows, ensure_ascii=False) if as_json else _columns(rows, lang)
 
 
 def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool = False) -> str:
@@ -172,10 +174,12 @@ def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool
             "title_en": scenario.title_en,
             "title_zh": scenario.title_zh,
             "budget": next((value for value in own if value is not None), None),
+            "planned": own_present_value(scenario),
             "changes": package_changes(scenario, reference),
         }
         return json.dumps(answer, ensure_ascii=False)
-    return terminal(changes_page([scenario], reference, lang), COLUMNS)
+    page = [*changes_page([scenario], reference, lang), "", *plan_page(scenario, reference, lang)]
+    return terminal(page, COLUMNS)
 
 
 def _overview(rows: Rows) -> str:
@@ -189,11 +193,12 @@ def _overview(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def _columns(rows: Rows) -> str:
+def _columns(rows: Rows, lang: str) -> str:
     """Return rows as aligned columns; where they are too wide, the last one stands below."""
     if not rows:
         return ""
-    table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    table = [[text(f"list_{column}", lang) for column in rows[0]]]
+    table += [[cell_word(name, _cell(one), lang) for name, one in row.items()] for row in rows]
     widths = [max(width(line[place]) for line in table) for place in range(len(table[0]))]
     if sum(widths) + 2 * len(widths) <= COLUMNS:
         return "\n".join(_aligned(line, widths) for line in table)
@@ -231,16 +236,12 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     faults, said, reference = FaultList(), [], resolve(REFERENCE)
     tables = load_world(Options.of(world=world).world)
     for file in files:
-        try:
-            if file.is_dir():
-                load_world(file)
-                continue
-            scenario = resolve(file)
-            check_places(faults, [scenario], tables)
+        if file.is_dir():
+            collected(faults, partial(load_world, file))
+        elif scenario := checked_file(faults, file, tables):
             said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
             said += [f"note: {words}" for words in replacements(scenario, reference, lang)]
-        except InputError as error:
-            faults.faults += error.faults
+            said += [f"note: {words}" for words in budget_notes(scenario, lang)]
     faults.raise_if_any()
     for words in said:
         print(words, file=sys.stderr)

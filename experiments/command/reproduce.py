@@ -46,6 +46,8 @@ class Reproduction(Compared):
         Number of files that the manifest lists, and those that are missing or not as listed.
     tables, changed
         Number of CSV files made again, and those that came out otherwise, with what is wrong.
+    stopped
+        Why the command of the run could not be given again; empty if it could.
     reasons
         Code, data, files, versions and machine that differ: name, then, now.
     """
@@ -55,12 +57,13 @@ class Reproduction(Compared):
     altered: list[str] = field(default_factory=list)
     tables: int = 0
     changed: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
     reasons: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
     @property
     def equal(self) -> bool:
         """Whether values are the same, or within rounding, and files as the manifest has them."""
-        return not (self.differing or self.failures or self.altered or self.changed)
+        return not (self.differing or self.failures or self.altered or self.changed or self.stopped)
 
     def table(self) -> pd.DataFrame:
         """Return all rows that differ by more than rounding."""
@@ -71,12 +74,12 @@ class Reproduction(Compared):
     def text(self, lang: str = "en") -> str:
         """Return what was found as lines."""
         table, rows = self.table(), list[str]()
-        lines = [
-            text(
-                "reproduced", lang, values=self.values, same=self.same, close=self.close,
-                far=len(table), runs=table["run"].nunique(),
-            )
-        ]  # fmt: skip
+        compared = text(
+            "reproduced", lang, values=self.values, same=self.same, close=self.close,
+            far=len(table), runs=table["run"].nunique(),
+        )  # fmt: skip
+        stopped = text("reproduce_stopped", lang, error=self.stopped)
+        lines = [stopped if self.stopped else compared]
         if self.finished is False:
             lines.append(text("reproduce_unfinished", lang))
         if self.files:
@@ -96,7 +99,7 @@ class Reproduction(Compared):
         lines += shown(rows)
         if self.reasons:
             lines.append(text("reproduce_why", lang))
-        elif not self.equal:
+        elif not self.equal and not self.stopped:
             lines.append(text("reproduce_no_reason", lang))
         lines += [f"  {place}: {then} → {now}" for place, (then, now) in self.reasons.items()]
         return "\n".join(lines)
@@ -189,7 +192,7 @@ def make_again(
         made = [path.parent for path in Path(folder).glob(f"*/{MANIFEST}")]
         if done.returncode not in (0, 3) or not made:
             said = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            found.changed[plan["command"]] = said[0]
+            found.stopped = f"{plan['command']}: {said[0].removeprefix('error: ')}"
             return len(chunk_paths(directory))
         compare_tables(found, directory, made[0])
         return compare_chunks(found, directory, made[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -21,6 +22,19 @@ class RunOptions(Options):
 
     scenario: OneScenario = Field("history", description="Package name or TOML file.")
     until: PolicyQuarter = Field("2035Q4", description=LAST)
+
+
+def one_by_one(faults: FaultList, given: dict[str, Any]) -> dict[str, Any]:
+    """Return what was given without names that are joined by commas, which are noted."""
+    left = dict(given)
+    for key, between in (("scenarios", " "), ("outcomes", " --outcomes "), ("shock", " --shock ")):
+        names = given.get(key, [])
+        joined = [name for name in names if "," in name and not Path(name).is_file()]
+        for name in joined:
+            words = f"one name; several are written {between.lstrip()}"
+            faults.add(key, name, words + between.join(name.split(",")))
+        left[key] = [name for name in names if name not in joined]
+    return {key: value for key, value in left.items() if value != []}
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,7 @@ class Request:
             With everything that is wrong with its options, and then also with what is laid over.
         """
         faults = FaultList()
+        given = one_by_one(faults, given)
         asked = options.collected(faults, **given)
         if asked is None:
             over = shown["settings"], given.get("shock", ())

@@ -24,7 +24,7 @@ from experiments.comparison.equal_money import equal_money
 from experiments.comparison.options import PLANNED, DecomposeOptions
 from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
 from experiments.report import sensitivity_view
-from experiments.report.compare_view import summary
+from experiments.report.first_screen import summary
 from experiments.report.run_report import run_pages, save_run
 from experiments.sensitivity_analysis.plan import Study, plan_study
 

@@ -14,10 +14,11 @@ from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.intervals import sureness_of
 from experiments.comparison.sureness import lower_bound, visible
 
-COLUMNS = ("package", "other", "share", "share_low", "pairs", "sureness")
+COLUMNS = ("package", "other", "share", "pairs", "direction", "share_low", "sureness")
+DIRECTIONS = {1.0: "more", -1.0: "less", 0.0: ""}
 
 
-def times_better(values: Array) -> tuple[Array, Array]:
+def times_more(values: Array) -> tuple[Array, Array]:
     """Count in how many pairs one package has more than another, and the pairs that both have.
 
     Parameters
@@ -52,9 +53,11 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
     -------
     DataFrame
         One row an outcome, `package` and `other`: the `share` of `pairs` in which the package is
-        better (more where no direction is), its lower 90 % bound `share_low`, and the word for
-        that, `sureness`, or that nothing visible lies between the two. Two packages share luck and
-        draws as a package and the reference do.
+        better (more where no direction is); the `direction` that more pairs have, whether the
+        package has ``more`` of the outcome than the other or ``less``, nothing of a tie; the lower
+        90 % bound `share_low` of the share of that direction, and the word for it, `sureness`, or
+        that nothing visible lies between the two. So "less, likely" reads: the package likely has
+        less than the other. Two packages share luck and draws as a package and the reference do.
     """
     rows: list[dict[str, Any]] = []
     for key, block in differences.groupby(level=["outcome", *DIMENSIONS], sort=False):
@@ -63,14 +66,16 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
             continue
         with_reference = block.assign(**{reference: 0.0})
         names = [str(name) for name in with_reference.columns]
-        values = with_reference.to_numpy() * (-1.0 if outcome.better == "lower" else 1.0)
-        times, pairs = times_better(values)
-        bounds, least = lower_bound(times, pairs), visible(outcome.unit)
+        values = with_reference.to_numpy()
+        more, pairs = times_more(values)
+        better = more.T if outcome.better == "lower" else more
+        bounds, least = lower_bound(np.maximum(more, more.T), pairs), visible(outcome.unit)
         about = dict(zip(("outcome", *DIMENSIONS), key, strict=True))
         rows += [
             about
-            | {"package": name, "other": other, "share": times[i, j] / pairs[i, j]}
-            | {"share_low": bounds[i, j], "pairs": int(pairs[i, j])}
+            | {"package": name, "other": other, "share": better[i, j] / pairs[i, j]}
+            | {"pairs": int(pairs[i, j]), "direction": DIRECTIONS[np.sign(more[i, j] - more[j, i])]}
+            | {"share_low": bounds[i, j]}
             | {"sureness": sureness_of(bounds[i, j], _apart(values[:, i], values[:, j]), least)}
             for i, name in enumerate(names)
             for j, other in enumerate(names)

@@ -13,13 +13,14 @@ import xarray as xr
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.catalogue import outcomes as catalogue
+from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.beats import beats_table
-from experiments.comparison.intervals import ENOUGH, describe, quantile, ratio_of_means
+from experiments.comparison.intervals import ENOUGH, describe, quantile, ratio_of_medians
 from experiments.comparison.keyed import keyed_rows
 from experiments.comparison.package_facts import PAID, UNSPENT, package_facts
 from experiments.comparison.payback import NEEDED, payback_facts
@@ -59,9 +60,13 @@ def scenarios_with_reference(scenarios: Any, reference: Any) -> tuple[list[Resol
     return compared, base.name
 
 
-def headline_outcomes() -> list[str]:
-    """Return the names of the fixed first table of every comparison, in its order."""
-    return [name for name, row in catalogue().items() if row.headline]
+def headline_outcomes(*, whole: bool = False) -> list[str]:
+    """Return the names of the fixed first table of every comparison, in its order.
+
+    Or of these only the `whole` ones, which have no parts such as tiers.
+    """
+    rows = catalogue().items()
+    return [name for name, row in rows if row.headline and not (whole and row.dimension)]
 
 
 def needed_outcomes(wanted: Sequence[str] | None = None) -> list[str]:
@@ -104,7 +109,7 @@ class ComparisonResult:
         pair, with `percent_low_90` and `percent_high_90`; `percent_of_reacting` the same of the
         part that can react, `REACTING`; either is empty where its own base is not above zero in
         every pair. `per_100` with `per_100_low`
-        and `per_100_high` is the ratio of mean effect to mean extra net public cost times 100 M¥
+        and `per_100_high` is the median effect over the median extra net public cost, for 100 M¥,
         with its 90 % bootstrap interval, empty unless the sign is likely, of fewer than 20 pairs,
         or where no extra cost is shown. `reference_median` is of all runs of the reference that
         ended well.
@@ -182,6 +187,12 @@ class ComparisonResult:
             faults.name("outcome", outcome, self.outcomes)
             faults.raise_if_any()
         return rows
+
+    def blocks(self, outcome: str | None = None) -> list[pd.DataFrame]:
+        """Return the rows of each outcome, or of one, one frame for each of its parts."""
+        rows = self.table if outcome is None else self.rows(outcome)
+        keys = ["outcome", *(name for name in DIMENSIONS if name in rows.columns)]
+        return [block for _, block in rows.groupby(keys, sort=False)]
 
     def to_xarray(self) -> xr.Dataset:
         """Return the table and the pairs as one labelled dataset.
@@ -262,7 +273,7 @@ def comparison_table(
             ratio = (float("nan"),) * 3
             enough = sign_shown(facts) and facts["pairs"] >= ENOUGH
             if costs is not None and row.name != NET_COST and enough:
-                ratio = ratio_of_means(pairs, costs[package].to_numpy())
+                ratio = ratio_of_medians(pairs, costs[package].to_numpy())
             rows.append(
                 dict(zip(groups, key, strict=True))
                 | {"package": package, "unit": row.unit, "time_base": row.time_base}
@@ -278,6 +289,8 @@ def comparison_table(
         blocks.append(frame.sort_values("rank", kind="stable"))
     if not blocks:
         return pd.DataFrame(columns=["package", "outcome"])
+    from_core = [row.title_en for row in tiers().values()]
+    blocks.sort(key=lambda rows: [*from_core, ""].index(rows["tier"].iloc[0]))
     table = pd.concat(blocks, ignore_index=True)
     order = {name: place for place, name in enumerate(outcomes)}
     table = table.sort_values("outcome", key=lambda names: names.map(order), kind="stable")

@@ -206,7 +206,7 @@ class DecompositionResult:
             How they are run; its `outcomes` are reported, the headline ones by default.
         """
         check_parts(whole, base)
-        chosen, names = asked.outcomes or headline_outcomes(), parts_of(whole, base)
+        chosen, names = asked.outcomes or headline_outcomes(whole=True), parts_of(whole, base)
         wanted = tuple(dict.fromkeys([OBJECTIVE, NET_COST, *chosen]))
         sets = dict.fromkeys([NOTHING, *wanted_sets(names)])
         plain = [subset(whole, keep, set_name(keep), base) for keep in sets]

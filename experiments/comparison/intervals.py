@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,8 @@ from experiments.comparison.sureness import NO_VISIBLE_CHANGE, lower_bound, word
 
 ENOUGH = 20
 """Pairs below which no ratio is given, and below which the 90 % hold too little."""
+RESAMPLES = 2000
+"""Bootstrap samples behind the interval of a ratio."""
 QUANTILES = {"low_90": 0.05, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_90": 0.95}
 OUTWARD: dict[str, Literal["lower", "higher"]] = {"low_90": "lower", "high_90": "higher"}
 """The outer bounds are the nearest pair outward, never a point between a pair and zero."""
@@ -106,45 +109,63 @@ def sureness_of(bound: float, differences: Array, least: float) -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def _resampled(count: int, resamples: int, seed: int) -> Array:
+def _resampled(count: int) -> Array:
     """Return how often each pair is in each bootstrap sample, (pairs, resamples)."""
-    random = np.random.Generator(np.random.Philox(seed))
-    draws = random.multinomial(count, np.full(count, 1 / count), resamples)
+    random = np.random.Generator(np.random.Philox(1))  # the same runs print the same interval
+    draws = random.multinomial(count, np.full(count, 1 / count), RESAMPLES)
     return draws.T.astype(float)
 
 
-def ratio_of_means(
-    effect: ArrayLike, cost: ArrayLike, *, resamples: int = 2000, seed: int = 1
-) -> tuple[float, float, float]:
-    """Return mean effect over mean cost with its 90 % interval, resampling whole pairs.
+def ratio_of_means(effect: ArrayLike, cost: ArrayLike) -> tuple[float, float, float]:
+    """Return mean effect over mean cost with its 90 % interval; see `_ratio`."""
+    return _ratio(effect, cost, lambda sample, times: sample @ times / sample.size)
 
-    A ratio of means is used because a mean of ratios is ruled by pairs whose cost is near zero.
+
+def ratio_of_medians(effect: ArrayLike, cost: ArrayLike) -> tuple[float, float, float]:
+    """Return median effect over median cost with its 90 % interval; see `_ratio`."""
+    return _ratio(effect, cost, _medians)
+
+
+def _medians(sample: Array, times: Array) -> Array:
+    """Return the median of each sample in which values stand so often, (samples,)."""
+    order = np.argsort(sample)
+    below, middle = times[order].cumsum(axis=0), ((sample.size - 1) // 2, sample.size // 2)
+    places = [(below <= rank).sum(axis=0) for rank in middle]
+    return np.asarray(sample[order][places].mean(axis=0))
+
+
+def _ratio(
+    effect: ArrayLike, cost: ArrayLike, centre: Callable[[Array, Array], Array]
+) -> tuple[float, float, float]:
+    """Return the centre of effects over that of costs with its 90 % interval.
+
+    A centre of ratios would be ruled by pairs whose cost is near zero. The interval is that of
+    bootstrap samples of whole pairs.
 
     Parameters
     ----------
     effect, cost
         Paired differences of the same replicates, shape (pairs,).
-    resamples
-        Number of bootstrap samples of pairs.
-    seed
-        Seed of the resampling; fixed, so that the same runs print the same interval.
+    centre
+        Returns the mean or median of a sample, (pairs,), by how often each pair is in each
+        bootstrap sample, (pairs, resamples).
 
     Returns
     -------
     tuple of float
         Estimate, low, high. NaN throughout where fewer than two pairs are finite, or where the
-        90 % interval of the mean cost holds zero: then the ratio has no meaning.
+        90 % interval of the cost's centre holds zero: then the ratio has no meaning.
     """
     effect_, cost_ = np.asarray(effect, dtype=float), np.asarray(cost, dtype=float)
     keep = np.isfinite(effect_) & np.isfinite(cost_)
-    pairs = np.stack([effect_[keep], cost_[keep]])
-    count = pairs.shape[1]
-    nothing = (float("nan"),) * 3
+    pairs = (effect_[keep], cost_[keep])
+    count, nothing = int(keep.sum()), (float("nan"),) * 3
     if count < 2:
         return nothing
-    effects, costs = pairs @ _resampled(count, resamples, seed) / count
+    effects, costs = (centre(sample, _resampled(count)) for sample in pairs)
     low_cost, high_cost = np.quantile(costs, [0.05, 0.95])
     if low_cost <= 0 <= high_cost:
         return nothing
+    (found,), (price,) = (centre(sample, np.ones((count, 1))) for sample in pairs)
     low, high = np.quantile(effects / costs, [0.05, 0.95])
-    return float(pairs[0].mean() / pairs[1].mean()), float(low), float(high)
+    return float(found / price), float(low), float(high)

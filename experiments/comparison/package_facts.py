@@ -49,8 +49,8 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
         median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
         unplanned and the median of what was planned to the end of the runs and not paid, beyond
         the reference; median public cost `paid`, and `extra`, its median difference from the
-        reference. `share_<level>` is who pays the mean of extra, of the reference who pays the
-        mean of paid.
+        reference. `paid_<level>` is what a level of government pays of extra (of the reference: of
+        paid), its own median; below 0 where it pays less than without the package.
     """
     on = {scenario.name: instruments_on(scenario) for scenario in result.resolved}
     chosen = next(scenario for scenario in result.resolved if scenario.name == reference)
@@ -67,8 +67,7 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
         extra = costs[name] - costs[reference]
         more = 0.0 if base else 1.0
         realised, unspent = (kind[name] - more * kind[reference] for kind in (spent, left))
-        mean = (costs[name] if base else extra).mean()
-        shares = mean / mean.sum() if abs(mean.sum()) > 1e-9 else mean * float("nan")
+        payers = (costs[name] if base else extra).median()
         rows.append(
             {
                 "package": name,
@@ -86,7 +85,7 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
                 "unspent": schedule.unplanned + float(unspent.median()),
                 "paid": float(costs[name].sum(axis=1, skipna=False).median()),
                 "extra": float(extra.sum(axis=1, skipna=False).median()),
-                **{f"share_{level}": float(share) for level, share in shares.items()},
+                **{f"paid_{level}": float(money) for level, money in payers.items()},
             }
         )
     return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,8 +11,6 @@ from typing import Any
 import pandas as pd
 
 from ecosystem.inputs.catalogue import instruments
-from ecosystem.runs.result import Result
-from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.compare import (
     REACTING,
     ComparisonResult,
@@ -26,18 +25,11 @@ from experiments.comparison.regret import OBJECTIVE
 from experiments.comparison.sureness import sign_shown
 from experiments.report import money_view, notes
 from experiments.report.charts import Chart, figure_language
-from experiments.report.figures import ranked_differences, shown, standing_out
+from experiments.report.figures import ranked_differences, shown
 from experiments.report.messages import display_unit, number, percent, plain, text, title, whole
 from experiments.report.package_words import changes_page
 from experiments.report.scoreboard_view import scoreboard_page
-from experiments.report.tables import NARROW, Page, Table, terminal
-
-LINES = 24
-"""Lines of a first screen; it is longer where what is above and below its table is."""
-NAMES = 6
-"""So many outcomes are named on it in which nothing stands out."""
-BOTH = 2
-"""So many packages stand side by side on the first screen; of more, the one that stands out."""
+from experiments.report.tables import Page, Table
 
 
 def full(found: ComparisonResult, lang: str = "en") -> Page:
@@ -46,147 +38,23 @@ def full(found: ComparisonResult, lang: str = "en") -> Page:
     base = next(one for one in result.resolved if one.name == found.reference)
     changes = changes_page(result.resolved, base, lang)
     blocks = [_packages(found, lang), changes, money_view.equal_page(found, lang)]
-    blocks += [_payback(found, lang), _beats(found, lang)]
-    blocks += [_outcome(found, rows, lang) for rows in _blocks(found)]
+    blocks.append(_payback(found, lang))
+    blocks += [_outcome(found, rows, lang) for rows in found.blocks()]
     blocks.append(scoreboard_page(found, lang))
     blocks.append(regret_page(found.regret, result.titles, lang, "regret_head"))
-    page = _heading(found, lang)
+    page = heading(found, lang)
     for block in blocks:
         page += ["", *block] if block else []
     pairs = notes.pairs_words(found.pairs.values())
     return [
         *page, "", text("how_to_read_table", lang, pairs=pairs), notes.scale_words(lang),
-        *notes.few_notes(found.table, lang), text("ratio_note", lang),
+        *notes.few_notes(found.table, lang), text("ratio_note", lang), text("beats_note", lang),
         *notes.run_notes(result, lang), *notes.varied_notes(result, lang),
     ]  # fmt: skip
 
 
-def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ()) -> Page:
-    """Return the first screen: what was run, what stands out, caveats, where the rest is.
-
-    Parameters
-    ----------
-    found
-        The comparison.
-    lang
-        Language.
-    more
-        Sentences about what was run beside it.
-    """
-    both = len(found.pairs) == BOTH
-    rows: list[list[str]] = []
-    quiet: dict[str, list[str]] = {"open": [], "unseen": []}
-    for block in _blocks(found):
-        outcome = notes.outcome_row(str(block["outcome"].iloc[0]))
-        name = title(outcome, lang) + _part(block)
-        block = shown(block, lang, "effect_short")
-        key, row = standing_out(block, outcome.better)
-        if key == "unseen":
-            quiet[key].append(name)
-        elif row["sureness"] == "open" and len(found.pairs) > BOTH:
-            quiet[key].append(f"{name} (≥ {notes.bound(row)} %)")
-        elif outcome.name not in PAID.values():  # who pays is in the table of packages
-            name = ", ".join(filter(None, (name, row["unit"])))
-            rows.append(
-                [name, *_side_by_side(found, block, lang)]
-                if both
-                else _standing_out(found, name, key, row, lang)
-            )
-    below: list[str | Table] = [
-        text(f"summary_{key}", lang, names=_few_names(names, lang))
-        for key, names in quiet.items()
-        if names
-    ]
-    below += [*money_view.equal_note(found, lang), *money_view.uneven_note(found, lang)]
-    below += [*_leader(found, lang), *notes.few_notes(found.table, lang), *more]
-    below += [*caveats(found.result, lang), text("summary_files", lang, tables="comparison.csv")]
-    heads = [found.title(name, lang) for name in found.pairs]
-    if not both:
-        heads = [text(key, lang) for key in ("summary_effect", "summary_sure")]
-    first = "summary_both" if both else "outcome" if len(found.pairs) < BOTH else "summary_largest"
-    return fitted(
-        _heading(found, lang, "summary_head"), Table([text(first, lang), *heads], rows), below, lang
-    )
-
-
-def _few_names(names: Sequence[str], lang: str) -> str:
-    """Return the first names of a list, and how many more there are."""
-    words, gone = ("、" if lang == "zh" else ", ").join(names[:NAMES]), len(names) - NAMES
-    return text("and_more", lang, names=words, count=gone) if gone > 0 else words
-
-
-def _standing_out(
-    found: ComparisonResult, name: str, key: str, row: pd.Series, lang: str
-) -> list[str]:
-    """Return an outcome with the package that stands out in it, its effect, and how sure it is."""
-    if len(found.pairs) > BOTH:
-        name += f" – {found.title(row['package'], lang)}"
-    name = text("summary_worse", lang, package=name) if key == "worse" else name
-    effect = f"{number(row['median'], signed=True)} ({notes.interval(row, '90')})"
-    return [name, effect, notes.sure(row, lang, short=True)]
-
-
-def _side_by_side(found: ComparisonResult, block: pd.DataFrame, lang: str) -> list[str]:
-    """Return the median of every package, and how sure its sign is."""
-    rows = {row["package"]: row for row in row_dicts(block)}
-    return [
-        f"{number(rows[name]['median'], signed=True)}, {notes.sure(rows[name], lang, short=True)}"
-        if name in rows
-        else "–"
-        for name in found.pairs
-    ]
-
-
-def _leader(found: ComparisonResult, lang: str) -> list[str]:
-    """Return how often the best package of the first outcome beats the next one.
-
-    Nothing where the two share no pair.
-    """
-    blocks = _blocks(found)
-    if not blocks or len(blocks[0]) < BOTH:
-        return []
-    first, second = row_dicts(blocks[0].iloc[:BOTH])
-    wanted = (first["outcome"], part_of(first), first["package"], second["package"])
-    rows = [
-        row
-        for row in row_dicts(found.beats)
-        if (row["outcome"], part_of(row), row["package"], row["other"]) == wanted
-    ]
-    return [
-        text(
-            "beats_line", lang, first=found.title(row["package"], lang),
-            second=found.title(row["other"], lang), sure=notes.sure(row, lang, short=True),
-            outcome=title(notes.outcome_row(row["outcome"]), lang) + _part(blocks[0]),
-            times=round(row["share"] * row["pairs"]), pairs=row["pairs"],
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-def fitted(
-    above: Sequence[str | Table], table: Table, below: Sequence[str | Table], lang: str
-) -> Page:
-    """Return a page of at most `LINES` lines, without the last rows of its table if need be."""
-    for left in range(len(table.rows), -1, -1):
-        gone = len(table.rows) - left
-        rest = [text("summary_rest", lang, count=gone)] if gone else []
-        body: Page = [replace(table, rows=table.rows[:left])] if left else []
-        page = [*above, "", *body, *rest, *([""] if body else []), *below]
-        if len(terminal(page, NARROW).split("\n")) <= LINES:
-            break
-    return page
-
-
-def caveats(result: Result, lang: str) -> list[str]:
-    """Return in short what the numbers of a result rest on."""
-    varied = len(result.varied)
-    words = [text("summary_varied" if varied else "summary_fixed", lang, count=varied)]
-    if result.world.name == "teaching":
-        words.append(text("teaching_note", lang))
-    return words
-
-
-def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> Page:
+def heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> Page:
+    """Return what was compared, how often, under which shocks, and what failed."""
     result = found.result
     words = text(
         key, lang, packages=len(result.scenarios) - 1,
@@ -197,19 +65,6 @@ def _heading(found: ComparisonResult, lang: str, key: str = "compare_head") -> P
     common = set.intersection(*(set(item.shocks) for item in result.resolved))
     under = [replace(result.resolved[0], shocks=tuple(common))]
     return [words, *notes.shock_notes(under, lang), *notes.failure_notes(result, lang, found.pairs)]
-
-
-def _blocks(found: ComparisonResult, outcome: str | None = None) -> list[pd.DataFrame]:
-    """Return the rows of each outcome, or of one, one frame for each of its parts."""
-    rows = found.table if outcome is None else found.rows(outcome)
-    keys = ["outcome", *(name for name in DIMENSIONS if name in rows.columns)]
-    return [block for _, block in rows.groupby(keys, sort=False)]
-
-
-def _part(rows: pd.DataFrame) -> str:
-    """Return the part of an outcome, such as a tier, in brackets; nothing for a whole."""
-    part = part_of(rows.iloc[0])
-    return f" {part}" if part else ""
 
 
 def _packages(found: ComparisonResult, lang: str) -> Page:
@@ -224,7 +79,7 @@ def _packages(found: ComparisonResult, lang: str) -> Page:
             continue
         cost = "paid" if fact["package"] == base else "extra"
         keys = ("planned_own", "realised", "unspent", cost)
-        payers = " / ".join(percent(fact[f"share_{level}"]) for level in LEVELS)
+        payers = " / ".join(whole(fact[f"paid_{level}"]) for level in LEVELS)
         rows.append([name, *(whole(fact[key]) for key in keys), payers])
     heads = [text(f"packages_{key}", lang) for key in ("own", "realised", "unspent", "extra")]
     heads = [text("package", lang), *heads, text("packages_payers", lang)]
@@ -286,29 +141,9 @@ def _payback(found: ComparisonResult, lang: str) -> Page:
     ]  # fmt: skip
 
 
-def _beats(found: ComparisonResult, lang: str) -> Page:
-    """Return in what share of pairs one package beats another in the first outcome."""
-    blocks = _blocks(found)
-    if not blocks or len(blocks[0]) < BOTH:
-        return []
-    first = blocks[0].iloc[0]
-    matrix = pd.DataFrame.from_dict(
-        found.beats_matrix[str(first["outcome"]) + part_of(first)], orient="index"
-    )
-    order = matrix.mean(axis=1).sort_values(ascending=False, kind="stable").index
-    lines = [
-        [str(place), found.title(name, lang)]
-        + ["–" if name == other else whole(100 * matrix.loc[name, other]) for other in order]
-        for place, name in enumerate(order, start=1)
-    ]
-    heads = ["", text("package", lang), *(str(place) for place in range(1, len(order) + 1))]
-    words = title(notes.outcome_row(str(first["outcome"])), lang) + _part(blocks[0])
-    return [text("beats_head", lang, outcome=words), Table(heads, lines, names=2)]
-
-
 def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
-    """Return the block of one outcome: how large effects are, how sure, and against what."""
-    outcome = notes.outcome_row(str(rows["outcome"].iloc[0]))
+    """Return the block of one outcome: how large effects are, how sure, and who beats whom."""
+    outcome = notes.outcome_of(rows)
     factor, level_unit = display_unit(outcome.unit, lang)
     level = number(rows["reference_median"].iloc[0] / factor)
     rows = shown(rows, lang)
@@ -323,7 +158,7 @@ def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
             + [notes.interval(row, "90"), notes.ends_error(row)]
         )
         shares = [row["percent_of_reference"], *([row["percent_of_reacting"]] if part else [])]
-        cells = [f"{number(share, signed=True, figures=2)} %" for share in shares]
+        cells = [f"{number(share, signed=True, figures=2, finest=0.01)} %" for share in shares]
         cells = ["–" if cell.startswith("–") else cell for cell in cells]
         sure.append([name, notes.sure(row, lang), *cells, _ratio(row)])
     names = text("package", lang)
@@ -331,10 +166,28 @@ def _outcome(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
     shares = [text(f"column_{key}", lang) for key in ("reference", *(["reacting"] if part else []))]
     below = [names, text("column_sure", lang), *shares, text("per_100", lang)]
     return [
-        notes.heading(outcome, _part(rows), rows["unit"].iloc[0], found.result.until, lang),
+        notes.heading(outcome, rows["unit"].iloc[0], found.result.until, lang),
         text("reference_level", lang, level=f"{level} {level_unit}", reference=reference) + named,
-        Table(["", *heads], sizes, names=2), Table(below, sure),
+        Table(["", *heads], sizes, names=2), Table(below, sure), *_beats(found, rows, lang),
     ]  # fmt: skip
+
+
+def _beats(found: ComparisonResult, rows: pd.DataFrame, lang: str) -> Page:
+    """Return in what share of pairs one package beats another in an outcome."""
+    if len(rows) < 2:
+        return []
+    first = rows.iloc[0]
+    matrix = pd.DataFrame.from_dict(
+        found.beats_matrix[str(first["outcome"]) + part_of(first)], orient="index"
+    )
+    order = matrix.mean(axis=1).sort_values(ascending=False, kind="stable").index
+    lines = [
+        [str(place), found.title(name, lang)]
+        + ["–" if name == other else whole(100 * matrix.loc[name, other]) for other in order]
+        for place, name in enumerate(order, start=1)
+    ]
+    heads = [text("beats_head", lang), *(str(place) for place in range(1, len(order) + 1))]
+    return [Table(["", *heads], lines, names=2)]
 
 
 def _ratio(row: Mapping[str, Any]) -> str:
@@ -343,8 +196,9 @@ def _ratio(row: Mapping[str, Any]) -> str:
         return "–"
     if row["per_100"] * row["median"] < 0:  # money saved: no effect of spending
         return "–"
-    low, high = (number(row[key], signed=True) for key in ("per_100_low", "per_100_high"))
-    return f"{number(row['per_100'], signed=True)} ({low} … {high})"
+    keys = ("per_100", "per_100_low", "per_100_high")
+    found, low, high = (number(row[key], signed=True, figures=2) for key in keys)
+    return f"{found} ({low} … {high})"
 
 
 def regret_page(
@@ -354,16 +208,17 @@ def regret_page(
     if table.empty:
         return []
     row = notes.outcome_row(OBJECTIVE)
-    factor, unit = display_unit(row.unit, lang)
+    (factor, unit), fine = display_unit(row.unit, lang), notes.finest({"outcome": OBJECTIVE})
+    columns = ("median", "percentile_90", "maximum")
     rows = [
         [
             str(place), plain(titles[fact["package"]][lang]),
-            *(number(fact[key] / factor) for key in ("median", "percentile_90", "maximum")),
+            *(number(fact[key] / factor, finest=fine) for key in columns),
             percent(fact["best"]),
         ]
         for place, fact in enumerate(row_dicts(table), start=1)
     ]  # fmt: skip
-    heads = [text(f"regret_{key}", lang) for key in ("median", "percentile_90", "maximum", "best")]
+    heads = [text(f"regret_{key}", lang) for key in (*columns, "best")]
     draws = int(table["draws"].max())
     return [
         text(head, lang, outcome=title(row, lang), unit=unit, draws=draws),
@@ -372,11 +227,10 @@ def regret_page(
     ]
 
 
-def difference_chart(found: ComparisonResult, outcome: str, lang: str = "en") -> Chart:
-    """Draw the ranked paired differences of one outcome; of its first part, where it has parts."""
+def difference_chart(found: ComparisonResult, rows: pd.DataFrame, lang: str = "en") -> Chart:
+    """Draw the ranked paired differences of one block of a comparison."""
     lang = figure_language(lang)
-    rows, result = _blocks(found, outcome)[0], found.result
-    row = notes.outcome_row(outcome)
+    row, result = notes.outcome_of(rows), found.result
     reading = text("how_to_read", lang, pairs=notes.pairs_words(rows["pairs"]))
     return ranked_differences(
         rows, {name: found.title(name, lang) for name in result.scenarios}, outcome=row,
@@ -406,8 +260,15 @@ def tables(found: ComparisonResult, lang: str = "en") -> dict[str, pd.DataFrame]
 
 
 def charts(found: ComparisonResult, lang: str = "en") -> dict[str, Callable[[], Chart]]:
-    """Return what draws the ranked differences of each outcome."""
+    """Return what draws the ranked differences of each outcome, or part of one."""
     return {
-        f"difference_{outcome}": partial(difference_chart, found, outcome, lang)
-        for outcome in dict.fromkeys(found.table["outcome"])
+        f"difference_{rows['outcome'].iloc[0]}{_file_part(rows)}": partial(
+            difference_chart, found, rows, lang
+        )
+        for rows in found.blocks()
     }
+
+
+def _file_part(rows: pd.DataFrame) -> str:
+    """Return the part of an outcome as a piece of a file name, ``_ring_1``; nothing for a whole."""
+    return re.sub(r"\W+", "_", part_of(rows.iloc[0])).rstrip("_")

@@ -104,7 +104,7 @@ def _blocks(found: DecompositionResult, outcome: str, names: dict[str, str], lan
         for row in row_dicts(rows.reset_index())
     ]
     row, unit = notes.outcome_row(outcome), rows["unit"].iloc[0]
-    return [notes.heading(row, "", unit, found.runs["until"], lang), Table(heads, lines)]
+    return [notes.heading(row, unit, found.runs["until"], lang), Table(heads, lines)]
 
 
 def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -> Page:
@@ -121,7 +121,7 @@ def _instruments(found: DecompositionResult, names: dict[str, str], lang: str) -
     first = text("packages_instruments", lang)
     keys = ("value_added", "value_added_less_cost")
     return [
-        notes.heading(row, "", unit, found.runs["until"], lang),
+        notes.heading(row, unit, found.runs["until"], lang),
         Table([first, "", *notes.difference_heads(lang)], rows, names=2), "",
         Table([first, *(text(f"decompose_{key}", lang) for key in keys)], even),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from experiments.comparison.intervals import ERRORS, QUANTILES
 from experiments.comparison.sureness import NO_VISIBLE_CHANGE, sign_shown, visible
 from experiments.report.charts import BETTER, INK, QUIET, WORSE, Chart, canvas, dot, from_zero
 from experiments.report.messages import display_unit, number, plain, text, title
-from experiments.report.notes import sure, with_error
+from experiments.report.notes import sure, value, with_error
 
 BESIDE = (1.2, 3.35)
 """Where the two columns of numbers end, in inches to the right of the axes."""
@@ -62,9 +62,9 @@ def standing_out(rows: pd.DataFrame, better: str) -> tuple[str, pd.Series]:
     return ("worse", likely.iloc[-1]) if good.empty else ("best", good.iloc[0])
 
 
-def _is_better(value: Any, better: str) -> Any:
+def _is_better(difference: Any, better: str) -> Any:
     """Return where a difference goes in the wanted direction; up where no direction is wanted."""
-    return value < 0 if better == "lower" else value > 0
+    return difference < 0 if better == "lower" else difference > 0
 
 
 def ranked_differences(
@@ -102,8 +102,8 @@ def ranked_differences(
     key, row = standing_out(rows, outcome.better)
     sentence = text(
         f"finding_{key}", lang, outcome=title(outcome, lang), unit=unit, reference=reference,
-        package=labels[row["package"]], median=number(row["median"], signed=True),
-        low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
+        package=labels[row["package"]], median=value(row),
+        low=value(row, "low_90"), high=value(row, "high_90"),
         sure=sure(row, lang), visible=number(visible(outcome.unit) / factor),
     )  # fmt: skip
     below = " · ".join([unit, base, text(outcome.better or "neither", lang)])
@@ -122,7 +122,7 @@ def ranked_differences(
     alt = [
         text(
             "alt_row", lang, package=labels[row["package"]], unit=unit, sure=sure(row, lang),
-            **{name: number(row[name], signed=True) for name in QUANTILES},
+            **{name: value(row, name) for name in QUANTILES},
         )
         for _, row in rows.iterrows()
     ]  # fmt: skip

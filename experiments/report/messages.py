@@ -60,17 +60,19 @@ def title(row: object, lang: str = "en") -> str:
     return plain(str(getattr(row, f"title_{lang}")))
 
 
-def number(value: float, *, signed: bool = False, figures: int = 3) -> str:
+def number(value: float, *, signed: bool = False, figures: int = 3, finest: float = 1e-9) -> str:
     """Return a number to so many significant digits, with thousands apart and no exponent.
 
-    Digits before the point are never rounded away; a value below 1e-9 is printed as 0.
+    Digits before the point are never rounded away, and none is finer than `finest`, a power of
+    ten: what is less than half of that is printed as 0.
     """
     if value != value:
         return "–"
-    if abs(value) < 1e-9:
+    if abs(value) <= finest / 2:
         return "0"
     power = math.floor(math.log10(abs(float(f"{value:.{figures - 1}e}"))))
-    return f"{value:{'+' if signed else ''},.{max(figures - 1 - power, 0)}f}"
+    digits = max(min(figures - 1 - power, round(-math.log10(finest))), 0)
+    return f"{value:{'+' if signed else ''},.{digits}f}"
 
 
 def whole(value: float) -> str:
@@ -109,6 +111,17 @@ def display_unit(unit: str, lang: str = "en", form: str = "") -> tuple[float, st
     return float(row["factor"]), words or row[f"short_{lang}" if "short" in form else lang]
 
 
+def cell_word(column: str, cell: str, lang: str = "en") -> str:
+    """Return a cell of a list in one language: words of the table and units; names stay."""
+    row = keyed_rows("experiments.report", "messages.csv", "key").get(f"list_{column}_{cell}")
+    if row:
+        return row[lang]
+    if lang == "zh" and column in ("unit", "default"):
+        for words in keyed_rows("experiments.report", "unit_words.csv", "en").values():
+            cell = re.sub(rf"(?<![A-Za-z]){words['en']}(?![A-Za-z])", words["zh"], cell)
+    return cell
+
+
 def width(line: str) -> int:
     """Return how many terminal columns a line takes; Chinese characters take two."""
     return cell_len(line)
@@ -125,7 +138,7 @@ def pad(cell: str, columns: int, *, right: bool = False) -> str:
 def wrap(line: str, columns: int) -> str:
     """Break a line into lines of at most so many terminal columns; Chinese breaks anywhere."""
     lines, current = [], ""
-    for piece in _pieces(line):
+    for piece in pieces(line):
         if current and width(current + piece.rstrip()) > columns:
             lines.append(current.rstrip())
             current = ""
@@ -133,15 +146,18 @@ def wrap(line: str, columns: int) -> str:
     return "\n".join([*lines, current.rstrip()])
 
 
-def _pieces(line: str) -> list[str]:
-    """Return the places at which a line may break: after a blank or a wide character."""
-    pieces = [""]
-    for letter in line:
+def pieces(line: str) -> list[str]:
+    """Return what a line may break between: after a blank or a wide character.
+
+    But not between a number and the sign that belongs to it, as in ``± 3`` and ``≥ 89 %``.
+    """
+    found = [""]
+    for place, letter in enumerate(line):
         closing = unicodedata.category(letter) in ("Po", "Pe") and width(letter) == 2
         wide = width(letter) == 2 and not closing
-        if wide and pieces[-1]:
-            pieces.append("")
-        pieces[-1] += letter
-        if letter == " ":
-            pieces.append("")
-    return [piece for piece in pieces if piece]
+        if wide and found[-1]:
+            found.append("")
+        found[-1] += letter
+        if letter == " " and line[place + 1 : place + 2] != "%" and line[place - 1] not in "±≥…":
+            found.append("")
+    return [piece for piece in found if piece]

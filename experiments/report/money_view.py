@@ -65,6 +65,11 @@ def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
     return [words + text("uneven_hint", lang)]
 
 
+def uneven_hint(found: ComparisonResult, lang: str) -> list[str]:
+    """Return the same in short, where the costs themselves stand above."""
+    return [text("uneven_short", lang)] if uneven_note(found, lang) else []
+
+
 def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:
     """Return the table of plans by the name of its file, if plans were sought."""
     return {} if found.equal_money.empty else {"equal_money.csv": found.equal_money}

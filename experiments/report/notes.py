@@ -10,12 +10,13 @@ from typing import Any
 import pandas as pd
 
 from ecosystem.inputs.calendar import period_label
-from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks
+from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks, tiers
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
+from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.intervals import ENOUGH
-from experiments.comparison.sureness import LEAST
-from experiments.report.messages import number, sure_word, text, title
+from experiments.comparison.sureness import LEAST, visible
+from experiments.report.messages import display_unit, number, sure_word, text, title
 
 NAMED = 20
 """So many varied parameters are named; of more, the groups are."""
@@ -28,14 +29,25 @@ def outcome_row(name: str) -> Outcome:
     return outcomes()[name]
 
 
+def outcome_of(rows: pd.DataFrame) -> Outcome:
+    """Return the catalogue row of the outcome of some rows, the part they are of in its titles."""
+    outcome, first = outcome_row(str(rows["outcome"].iloc[0])), rows.iloc[0]
+    part = ", ".join(str(first[name]) for name in DIMENSIONS if first.get(name))
+    if not part:
+        return outcome
+    chinese = next((row.title_zh for row in tiers().values() if row.title_en == part), part)
+    titles = (f"{outcome.title_en} [{part}]", f"{outcome.title_zh} [{chinese}]")
+    return outcome.model_copy(update=dict(zip(("title_en", "title_zh"), titles, strict=True)))
+
+
 def base_words(row: Outcome, until: str, lang: str) -> str:
     """Return the time base of an outcome in words."""
     return text(row.time_base, lang, first=FIRST, until=until)
 
 
-def heading(outcome: Outcome, part: str, unit: str, until: str, lang: str) -> str:
-    """Return title, part, unit and time base of an outcome, and which direction is better."""
-    words = [title(outcome, lang) + part, unit, base_words(outcome, until, lang)]
+def heading(outcome: Outcome, unit: str, until: str, lang: str) -> str:
+    """Return title, unit and time base of an outcome, and which direction is better."""
+    words = [title(outcome, lang), unit, base_words(outcome, until, lang)]
     return " · ".join([*words, text(outcome.better or "neither", lang)])
 
 
@@ -127,21 +139,35 @@ def failure_notes(result: Result, lang: str, pairs: Mapping[str, int] | None = N
     return notes
 
 
+def finest(row: Any) -> float:
+    """Return the last digit worth showing of an outcome in the unit in which it is shown.
+
+    It is a tenth of the least difference that is seen.
+    """
+    unit = outcome_row(row["outcome"]).unit
+    return visible(unit) / display_unit(unit)[0] / 10
+
+
+def value(row: Any, name: str = "median", *, signed: bool = True, figures: int = 3) -> str:
+    """Return one statistic of an outcome in words."""
+    return number(row[name], signed=signed, figures=figures, finest=finest(row))
+
+
 def with_error(row: Any) -> str:
     """Return a median with its Monte Carlo error in words."""
-    error = number(row["monte_carlo_error"], figures=2)
-    return f"{number(row['median'], signed=True)} ± {error}"
+    return f"{value(row)} ± {value(row, 'monte_carlo_error', signed=False, figures=2)}"
 
 
 def interval(row: Any, reach: str, *, signed: bool = True) -> str:
     """Return the ends of the interval that holds so many percent, ``50`` or ``90``, in words."""
-    low, high = (number(row[f"{end}_{reach}"], signed=signed) for end in ("low", "high"))
+    low, high = (value(row, f"{end}_{reach}", signed=signed) for end in ("low", "high"))
     return f"{low} … {high}"
 
 
 def ends_error(row: Any) -> str:
     """Return the sampling errors of the two ends of the 90 % in words."""
-    return " / ".join(number(row[f"{end}_90_error"], figures=2) for end in ("low", "high"))
+    ends = ("low_90_error", "high_90_error")
+    return " / ".join(value(row, end, signed=False, figures=2) for end in ends)
 
 
 def bound(row: Any) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ecosystem.inputs.calendar import HORIZON, period_label
@@ -11,9 +12,15 @@ from ecosystem.inputs.catalogue import Instrument, instruments
 from ecosystem.inputs.entries import MONEY_UNIT, Edit
 from ecosystem.inputs.faults import number_in_words
 from ecosystem.inputs.scenario import ResolvedScenario
+from ecosystem.inputs.schedule import public_discount_rate
+from experiments.comparison.budget import own_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.report.messages import number, percent, text, title, whole
 from experiments.report.tables import Page, Table
+
+BUDGET = """\
+This budget scales every spending and envelope below, yours too, never rates, so that their present
+value is the one named here. Without the next two lines entries plan what they say."""
 
 
 def changes_page(
@@ -62,6 +69,30 @@ def replaced_words(record: Mapping[str, Any], reference: str, lang: str = "en") 
     )  # fmt: skip
 
 
+def plan_page(scenario: ResolvedScenario, reference: ResolvedScenario, lang: str = "en") -> Page:
+    """Return what a scenario plans in all beyond the reference, and what a budget does to it."""
+    name = getattr(reference, f"title_{lang}")
+    total = text(
+        "plan_total", lang, reference=name, money=whole(own_present_value(scenario)),
+        rate=percent(public_discount_rate(scenario)),
+    )  # fmt: skip
+    return [total, *budget_notes(scenario, lang)]
+
+
+def budget_notes(scenario: ResolvedScenario, lang: str = "en") -> list[str]:
+    """Return a line for each file of a scenario whose budget scales the money of its entries."""
+    notes = []
+    for layer in scenario.layers:
+        if layer.present_value is None:
+            continue
+        as_written = replace(layer, present_value=None)
+        layers = tuple(as_written if one is layer else one for one in scenario.layers)
+        before = own_present_value(replace(scenario, layers=layers))
+        money, name = whole(layer.present_value), layer.name
+        notes.append(text("plan_budget", lang, name=name, money=money, before=whole(before)))
+    return notes
+
+
 def _entry_words(entry: Mapping[str, Any], row: Instrument, lang: str) -> str:
     """Return one entry of a plan in words: how much, for whom, where, when."""
     words, money = {}, entry.get("spending", entry.get("envelope"))
@@ -95,8 +126,8 @@ def package_file(scenario: ResolvedScenario, reference: ResolvedScenario) -> str
     lines += [f"en = {_toml(scenario.title_en)}", f"zh = {_toml(scenario.title_zh)}"]
     for layer in own:
         if layer.present_value is not None:
-            lines += ["", "[budget]", f"present_value = {_toml(layer.present_value)}"]
-            lines[-1] += "  # million yuan; scales spending and envelopes, never rates"
+            lines += ["", *(f"# {line}" for line in BUDGET.splitlines())]
+            lines += ["[budget]", f"present_value = {_toml(layer.present_value)}  # million yuan"]
     for edit in (edit for layer in own for edit in layer.edits):
         lines += ["", "[[instrument]]", *_written(edit)]
         lines += _left_out(edit, planned.get(edit.instrument, ()))
@@ -141,7 +172,7 @@ def _left_out(edit: Edit, planned: Sequence[Mapping[str, Any]]) -> list[str]:
             words = number_in_words(low, high, unit="" if key == "rate" else MONEY_UNIT)
             lines.append(f"# {key} = {_toml(default)}  # of the table; {words}")
             made = {entry[key] for entry in planned if key in entry} - {default}
-            lines[-1] += "".join(f"; the budget makes it {value:.4g}" for value in sorted(made))
+            lines[-1] += "".join(f"; the budget makes it {number(value)}" for value in sorted(made))
     return lines
 
 

@@ -45,14 +45,19 @@ def full(found: ResilienceResult, lang: str = "en") -> Page:
 
 
 def headline(found: ResilienceResult, lang: str = "en") -> str:
-    """Return the largest median loss as a sentence."""
+    """Return the shock with the largest median loss, and what it takes from which package."""
     if found.table["loss"].isna().all() if len(found.table) else True:
         return text("resilience_none", lang)
-    row = found.table.sort_values("loss", kind="stable", na_position="first").iloc[-1]
+    ordered = found.table.sort_values("loss", kind="stable", na_position="first")
+    hardest = ordered.iloc[-1]
+    same = (ordered[["outcome", "shock"]] == hardest[["outcome", "shock"]]).all(axis=1)
+    known = ordered[same & ordered["loss"].notna()]
+    first, last = known.iloc[0], known.iloc[-1]
     return text(
-        "summary_resilience", lang, package=found.titles[row["package"]][lang],
-        loss=_share(row["loss"]), outcome=_outcome(row["outcome"], lang),
-        shock=_shock(row["shock"], lang),
+        "summary_resilience" if len(known) > 1 else "summary_resilience_one", lang,
+        low=_share(first["loss"]), first=found.titles[first["package"]][lang],
+        high=_share(last["loss"]), last=found.titles[last["package"]][lang],
+        outcome=_outcome(hardest["outcome"], lang), shock=_shock(hardest["shock"], lang),
     )  # fmt: skip
 
 

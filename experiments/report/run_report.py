@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ecosystem.inputs.catalogue import Outcome
 from ecosystem.inputs.catalogue import outcomes as catalogue
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.result import Result
+from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.compare import headline_outcomes, row_dicts
 from experiments.comparison.intervals import ENOUGH, OUTWARD, QUANTILES
 from experiments.report import notes
@@ -29,8 +30,8 @@ from experiments.report.charts import (
     figure_language,
     save,
 )
-from experiments.report.compare_view import caveats, fitted
 from experiments.report.figures import shown
+from experiments.report.first_screen import caveats, fitted
 from experiments.report.messages import display_unit, number, text, title, wrap
 from experiments.report.tables import Page, Table
 
@@ -40,8 +41,8 @@ START = FIRST_YEAR + period_index(notes.FIRST) / 4
 """When packages start, marked by a dotted line."""
 
 
-def _quantiles(name: str, values: Array) -> pd.DataFrame:
-    """Return the quantiles over the runs of an outcome, (runs, times), one row a time.
+def _quantiles(about: Mapping[str, str], values: Array) -> pd.DataFrame:
+    """Return the quantiles over the runs of an outcome or part, (runs, times), one row a time.
 
     The outer bounds are runs that were seen, as those of paired differences are pairs.
     """
@@ -50,24 +51,39 @@ def _quantiles(name: str, values: Array) -> pd.DataFrame:
         key: runs.quantile(level, interpolation=OUTWARD.get(key, "linear"))
         for key, level in QUANTILES.items()
     }
-    return pd.DataFrame({"outcome": name, "unit": notes.outcome_row(name).unit, **wide})
+    row = notes.outcome_row(about["outcome"])
+    return pd.DataFrame({**about, "unit": row.unit, "time_base": row.time_base, **wide})
 
 
-def _headline(found: Mapping[str, Array], result: Result) -> dict[str, Array]:
-    """Return the outcomes of the first scenario that have no parts: headline ones where all ran."""
+def _headline(found: Mapping[str, Array], result: Result) -> Iterator[tuple[dict[str, str], Array]]:
+    """Yield outcomes of the first scenario, each part by itself: headline ones where all ran."""
     names = [name for name in headline_outcomes() if name in found]
     if len(found) < len(catalogue()):  # some were asked for
         names = list(found)
-    return {name: found[name][0, ..., 0] for name in names if not result.entries(name)[0]}
+    for name in names:
+        column, entries = result.entries(name)
+        for place, entry in enumerate(entries):
+            about = {"outcome": name, **({column: entry} if column else {})}
+            yield about, found[name][0, ..., place]
+
+
+def _joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return tables below each other; an outcome without parts has none of any kind."""
+    table = pd.concat(tables, ignore_index=True)
+    parts = [name for name in DIMENSIONS if name in table]
+    return table.fillna(dict.fromkeys(parts, ""))
+
+
+def _each(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the rows of each outcome, or part of one."""
+    keys = ["outcome", *(name for name in DIMENSIONS if name in table)]
+    return [rows for _, rows in table.groupby(keys, sort=False)]
 
 
 def run_table(result: Result) -> pd.DataFrame:
-    """Return the level of every headline outcome over its own time base, one row an outcome."""
+    """Return the level of every headline outcome over its own time base, one row a part."""
     found = _headline(result.summaries, result)
-    tables = [_quantiles(name, values[:, None]) for name, values in found.items()]
-    table = pd.concat(tables, ignore_index=True)
-    table.insert(2, "time_base", [notes.outcome_row(name).time_base for name in found])
-    return table
+    return _joined([_quantiles(about, values[:, None]) for about, values in found])
 
 
 def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]:
@@ -83,10 +99,10 @@ def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]
         *notes.failure_notes(result, lang),
     ]  # fmt: skip
     rows, brief = [], []
-    for place in range(len(table)):
-        row = row_dicts(shown(table.iloc[[place]], lang, ""))[0]
-        outcome = notes.outcome_row(row["outcome"])
-        cells = [number(row["median"])]
+    for part in _each(table):
+        (row,) = row_dicts(shown(part, lang, ""))
+        outcome = notes.outcome_of(part)
+        cells = [notes.value(row, signed=False)]
         cells += [notes.interval(row, reach, signed=False) for reach in ("50", "90")]
         base = f"{row['unit']} · {notes.base_words(outcome, result.until, lang)}"
         rows.append([title(outcome, lang), base, *cells])
@@ -106,13 +122,14 @@ def run_pages(result: Result, table: pd.DataFrame, lang: str) -> dict[str, Page]
 
 
 def bands_table(result: Result) -> pd.DataFrame:
-    """Return quantiles over the runs of the first scenario, one row an outcome and quarter."""
+    """Return quantiles over the runs of the first scenario, one row a part and quarter."""
     tables = []
-    for name, values in _headline(result.series, result).items():
-        table = _quantiles(name, values)
-        table.insert(2, "period", [period_label(quarter) for quarter in range(len(table))])
+    for about, values in _headline(result.series, result):
+        table = _quantiles(about, values).drop(columns="time_base")
+        periods = [period_label(quarter) for quarter in range(len(table))]
+        table.insert(list(table).index("unit") + 1, "period", periods)
         tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    return _joined(tables)
 
 
 def bands(result: Result, lang: str = "en") -> Chart:
@@ -120,8 +137,8 @@ def bands(result: Result, lang: str = "en") -> Chart:
     lang = figure_language(lang)
     name, table = result.scenarios[0], bands_table(result)
     table["year"] = [FIRST_YEAR + period_index(str(period)) / 4 for period in table["period"]]
-    parts = [shown(part, lang, "") for _, part in table.groupby("outcome", sort=False)]
-    first = notes.outcome_row(str(parts[0]["outcome"].iloc[0]))
+    parts = [shown(part, lang, "") for part in _each(table)]
+    first = notes.outcome_of(parts[0])
     last, used = parts[0].iloc[-1], result.used_runs(0)
     head = text(
         "run_title" if used > 1 else "run_title_one", lang,
@@ -138,7 +155,7 @@ def bands(result: Result, lang: str = "en") -> Chart:
     with canvas(2.1 * rows + 0.2, head, foot, lang, WIDTH + 1) as figure:
         panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True).ravel()
         for panel, band in zip(panels, parts, strict=False):
-            row = notes.outcome_row(str(band["outcome"].iloc[0]))
+            row = notes.outcome_of(band)
             unit = _panel_unit(str(band["unit"].iloc[0]), row, lang)
             _panel(panel, band, title(row, lang), unit)
             alt.append(_panel_words(band, title(row, lang), unit, used, lang))

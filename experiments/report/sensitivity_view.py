@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 
 from experiments.report.charts import Chart
-from experiments.report.compare_view import fitted
+from experiments.report.first_screen import fitted
 from experiments.report.messages import number, text
 from experiments.report.sensitivity_figures import (
     heat_head,

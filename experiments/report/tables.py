@@ -7,22 +7,19 @@ shows it, and no name or number is ever cut.
 from __future__ import annotations
 
 import html
-import io
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+from rich.cells import chop_cells
 
-from experiments.report.messages import plain, width, wrap
+from experiments.report.messages import pad, pieces, plain, width, wrap
 
 WIDE, NARROW = 100, 80
 """Terminal columns of a page in a file, and of a first screen that fits any terminal."""
-NAME = 14
-"""Columns that names need at least; where numbers leave fewer, they are broken, too."""
+NAME, GAP = 14, 2
+"""Columns that names need at least, and between two columns of a table."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +61,49 @@ def screen() -> int:
 
 
 def _laid_out(table: Table, columns: int) -> str:
-    """Return a table as lines; names give way first, then numbers."""
-    grid = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    numbers = [
-        max(width(row[place]) for row in [table.columns, *table.rows]) + 2
-        for place in range(table.names, len(table.columns))
-    ]
-    fits = sum(numbers) + NAME <= columns
-    for place, head in enumerate(table.columns):
-        name = place < table.names
-        grid.add_column(
-            Text(head), justify="left" if name else "right", overflow="fold",
-            no_wrap=fits and not name,
-        )  # fmt: skip
-    for row in table.rows:
-        grid.add_row(*(Text(plain(cell)) for cell in row))
-    out = io.StringIO()
-    Console(file=out, width=columns, color_system=None, legacy_windows=False).print(grid)
-    return "\n".join(line.rstrip() for line in out.getvalue().rstrip("\n").split("\n"))
+    """Return a table as lines, a heading on the line above its column, names to the left."""
+    rows = [[plain(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = _widths(rows, table.names, columns)
+    lines = []
+    for place, row in enumerate(rows):
+        cells = [_folded(cell, wide) for cell, wide in zip(row, widths, strict=True)]
+        high = max(map(len, cells))
+        for number, (cell, wide) in enumerate(zip(cells, widths, strict=True)):
+            blank, right = [""] * (high - len(cell)), number >= table.names
+            filled = [*cell, *blank] if place else [*blank, *cell]
+            cells[number] = [pad(line, wide, right=right) for line in filled]
+        lines += [(" " * GAP).join(parts).rstrip() for parts in zip(*cells, strict=True)]
+    return "\n".join(lines)
+
+
+def _widths(rows: Sequence[Sequence[str]], names: int, columns: int) -> list[int]:
+    """Return the width of each column of a table of at most so many columns of a terminal.
+
+    Headings of numbers give way first, then names, then numbers, at first without a break inside
+    a word or number.
+    """
+    cells = list(zip(*rows, strict=True))
+    widths = [max(1, *map(width, own)) for own in cells]
+    words = [max(width(word.rstrip()) for cell in own for word in [*pieces(cell), ""])
+             for own in cells]  # fmt: skip
+    whole = [max(word, *map(width, own[1:]), 0) for word, own in zip(words, cells, strict=True)]
+    short = [max(word, min(NAME, wide)) for word, wide in zip(words, widths, strict=True)]
+    for least in (
+        widths[:names] + whole[names:], short[:names] + whole[names:], words,
+        [1] * names + words[names:], [1] * len(cells),
+    ):  # fmt: skip
+        while sum(widths) + GAP * (len(widths) - 1) > columns:
+            able = [place for place, wide in enumerate(widths) if wide > least[place]]
+            if not able:
+                break
+            widths[max(able, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _folded(cell: str, columns: int) -> list[str]:
+    """Return a cell as lines of at most so many columns; only a word longer than that is broken."""
+    lines = wrap(cell, columns).split("\n")
+    return [part for line in lines for part in chop_cells(line, columns)] or [""]
 
 
 def as_html(page: Page) -> str:

@@ -162,7 +162,7 @@ def plan_study(
     faults.raise_if_any()
     names = [factor.name for factor in factors]
     sample = draw(asked.method, names, count, asked.seed, asked.second_order)
-    outcomes = tuple(asked.outcomes or headline_outcomes()) if asked.model is None else ()
+    outcomes = tuple(asked.outcomes or headline_outcomes(whole=True)) if asked.model is None else ()
     return Study(asked, tuple(scenarios), reference, factors, sample, outcomes)
 
 
