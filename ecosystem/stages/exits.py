@@ -89,6 +89,7 @@ def taken_over(
     """Return shares of heirs, and whose halls and servers are taken over, (3, runs, centres)."""
     over = np.zeros((3, *left.shape))
     for r in range(len(left)):
+        p = parameters[r]
         for c in range(len(cell)):
             if not left[r, c]:
                 continue
@@ -100,7 +101,7 @@ def taken_over(
                 for other in range(first, last):
                     over[0, r, other] = size[r, other] * (1 - left[r, other]) / stay
                 over[1, r, c] = 1
-                over[2, r, c] = luck[r, c] >= parameters[r].scrap_probability
+                over[2, r, c] = luck[r, c] >= p.scrap_probability
     return over
 
 
@@ -137,7 +138,7 @@ def hand_over(
     goods = np.empty((9, *built.servers.shape))
     server_pipeline, halls_pipeline = built.server_pipeline.copy(), built.halls_pipeline.copy()
     for r in range(len(built.servers)):
-        recovered = parameters[r].recovery_share
+        p = parameters[r]
         goods[0, r] = built.servers[r]
         goods[1, r], goods[2, r] = built.power[r] * goods[0, r], built.pue[r] * goods[0, r]
         goods[3, r], goods[4, r] = assets.servers[r], books.book_servers[r]
@@ -149,16 +150,9 @@ def hand_over(
             first, last = bounds(cell[c], start, len(cell))
             heir, servers, halls = over.heir[r], over.servers[r, c], over.halls[r, c]
             parts = (
-                servers,
-                servers,
-                servers,
-                servers,
-                servers * recovered,
-                halls,
-                halls,
-                halls,
-                halls * recovered,
-            )
+                servers, servers, servers, servers, servers * p.recovery_share,
+                halls, halls, halls, halls * p.recovery_share,
+            )  # fmt: skip
             for i in range(len(parts)):
                 pass_on(goods[i, r], c, parts[i], heir, first, last)
             for lag in server_pipeline[r]:
@@ -194,14 +188,14 @@ def settle_debts(
     """
     lines = np.zeros((8, *book.shape))
     for r in range(len(book)):
-        left, received, paid = over.left[r], lines[0, r], lines[1, r]
+        p, left, received, paid = parameters[r], over.left[r], lines[0, r], lines[1, r]
         for c in range(len(cell)):
             if not left[c]:
                 continue
             first, last = bounds(cell[c], start, len(cell))
             halls, servers = over.halls[r, c], over.servers[r, c]
             worth = books.book_servers[r, c] * servers + books.book_halls[r, c] * halls
-            received[c] = parameters[r].recovery_share * settled[r, 0] * worth
+            received[c] = p.recovery_share * settled[r, 0] * worth
             for other in range(first, last):
                 paid[other] += received[c] * over.heir[r, other]
         for c in range(len(cell)):
