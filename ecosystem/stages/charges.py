@@ -35,9 +35,10 @@ def charge_due(row: Instrument, quarter: Quarter, setting: Setting) -> Array:
 
 def charges_due(payer: str, quarter: Quarter, setting: Setting) -> Array:
     """Return what a sector owes for all charges on it, M¥ (runs, members); 0 without any."""
-    none = np.zeros((setting.runs, getattr(setting.world, payer).count))
-    due = (charge_due(row, quarter, setting) for row in charges() if row.payer == payer)
-    return add_up([none, *due])
+    shape = setting.runs, getattr(setting.world, payer).count
+    none = setting.once(f"no charges on {payer}", lambda: np.zeros(shape))
+    rows = [row for row in charges() if row.payer == payer]
+    return add_up(charge_due(row, quarter, setting) for row in rows) if rows else none
 
 
 def charge_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, safe_ratio, total
+from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.bills import BUYERS, Compute, compute_bills
 from ecosystem.stages.books import centre_books, centre_costs
 from ecosystem.stages.charges import charges_due
@@ -45,8 +46,9 @@ def compute_flows(
         ledger.add(Purpose.SALE, "compute local use", sector, here, "centres", total(here) * part)
         ledger.add(Purpose.SALE, "compute imports", sector, there, "world")
     voucher = settlement.payers["compute_voucher"]
+    paid_for = safe_ratio(voucher, total(voucher))
     for sector, got in bought.vouchers.items():
-        payer = voucher * safe_ratio(total(got), total(voucher))
+        payer = paid_for * total(got)
         ledger.add(Purpose.SUBSIDY, "vouchers", "government", payer, sector, got)
     return bought
 
@@ -161,23 +163,45 @@ def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement
     return result
 
 
+USERS = {"packaging": ("communications", "servers"), "materials": ("packaging",)}
+"""Upstream stages of the chain and who buys of them."""
+
+
 def intermediate_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Array:
     """List what makers sell each other and outside; return what each buys, M¥ (runs, makers)."""
-    makers, stages, supply = setting.world.makers, setting.world.stages, quarter.supply
-    sales, whole = supply.sales, supply.intermediate + supply.exports
-    inside = spread(safe_ratio(supply.intermediate, whole), makers.stage)
-    users = {"packaging": ("communications", "servers"), "materials": ("packaging",)}
-    bought = np.zeros_like(sales)
-    for name, buying in users.items():
-        weight = sales * np.isin(makers.stage, [stages.index(b) for b in buying])
-        paid = split_evenly(supply.intermediate[:, [stages.index(name)]], weight)
-        seller = sales * (makers.stage == stages.index(name)) * inside
-        ledger.add(Purpose.SALE, "intermediates", "makers", paid, "makers", seller)
-        bought = bought + paid
-    upstream = np.isin(makers.stage, [stages.index(name) for name in users])
-    exports = sales * (1 - inside) * upstream
+    stages, supply = setting.world.stages, quarter.supply
+    seller = np.array([stages.index(name) for name in USERS])
+    buys = np.array([[stage in buyers for stage in stages] for buyers in USERS.values()])
+    traded, exports = intermediates_traded(
+        supply.sales, supply.intermediate, supply.exports, setting.world.makers.stage, seller, buys
+    )
+    for paid, sold in traded:
+        ledger.add(Purpose.SALE, "intermediates", "makers", paid, "makers", sold)
     ledger.add(Purpose.SALE, "equipment exports", "world", None, "makers", exports)
-    return bought
+    return add_up(paid for paid, _ in traded)
+
+
+@kernel
+def intermediates_traded(
+    sales: Array, intermediate: Array, exports: Array, stage: Any, seller: Any, buys: Any
+) -> tuple[Array, Array]:
+    """Return what makers pay and get for each upstream stage, M¥, and what they sell outside.
+
+    (upstream, 2, runs, makers) and (runs, makers); `buys` says which stages buy, by upstream stage.
+    """
+    traded, outside = np.zeros((len(seller), 2, *sales.shape)), np.zeros_like(sales)
+    for r in range(len(sales)):
+        for k in range(len(seller)):
+            at_home, weight = intermediate[r, seller[k]], 0.0
+            for m in range(len(stage)):
+                weight += sales[r, m] * buys[k, stage[m]]
+            inside = ratio(at_home, at_home + exports[r, seller[k]])
+            for m in range(len(stage)):
+                traded[k, 0, r, m] = sales[r, m] * buys[k, stage[m]] * ratio(at_home, weight)
+                if stage[m] == seller[k]:
+                    traded[k, 1, r, m] = sales[r, m] * inside
+                    outside[r, m] = sales[r, m] * (1 - inside)
+    return traded, outside
 
 
 def contract_flow(ledger: Ledger, payer: str, paid: Array, setting: Setting) -> None:
