@@ -38,9 +38,10 @@ from ecosystem.inputs.catalogue import outcomes, parameters
 from ecosystem.inputs.draws import varied_parameters
 from ecosystem.mesa.model import EcosystemModel
 from ecosystem.runs import chunk
-from ecosystem.runs.chunk import Task, run_chunk
+from ecosystem.runs.chunk import run_chunk
 from ecosystem.runs.design import Design
 from ecosystem.runs.runner import Ensemble
+from ecosystem.runs.task import Task
 
 HEADLINE = [name for name, row in outcomes().items() if row.headline]
 FEW = ["local_value_added_net", "patents"]

@@ -21,11 +21,13 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from benchmarks.record import Row, command, ratio
 from ecosystem.inputs.calendar import HORIZON
 from ecosystem.inputs.catalogue import outcomes
-from ecosystem.inputs.scenario import Scenario
+from ecosystem.inputs.scenario import Scenario, package_names
 from ecosystem.mesa.model import EcosystemModel
-from ecosystem.runs.chunk import Task, run_chunk
+from ecosystem.runs.chunk import run_chunk, run_task
 from ecosystem.runs.design import cross
+from ecosystem.runs.pool import bare, run_listed
 from ecosystem.runs.runner import run_design
+from ecosystem.runs.task import Task
 
 ROOT = Path(__file__).parents[1]
 MICRO = 1e6
@@ -64,6 +66,28 @@ def core(
         return (time.process_time() - start) / (measured * HORIZON) * MICRO
 
     return label, sample
+
+
+def packages(replicates: int) -> dict[str, Callable[[], float]]:
+    """Return two cases: µs a run and quarter of all packages, each with its past, and with one."""
+    headline = [name for name, row in outcomes().items() if row.headline]
+    names = package_names()
+    tasks = list(run_design(cross(names, replicates=replicates), outcomes=headline).tasks)
+
+    def timed(action: Callable[[], object]) -> Callable[[], float]:
+        def sample() -> float:
+            start = time.process_time()
+            action()
+            taken = time.process_time() - start
+            return taken / (len(names) * replicates * HORIZON) * MICRO
+
+        return sample
+
+    label = f"{len(names)} packages x {replicates} runs"
+    return {
+        f"{label}, a past each": timed(lambda: [run_task(task) for task in tasks]),
+        f"{label}, one past": timed(lambda: run_listed(tasks, bare)),
+    }
 
 
 def steps(model: EcosystemModel, quarters: int) -> float:
@@ -125,6 +149,9 @@ def rows(quick: bool) -> list[Row]:
         ratio("those asked for over headline outcomes", name, measured[name], measured[many[0]])
         for name in asked
     ]
+    apart, together = interleave(packages(2 if quick else 30), 1 if quick else 4).values()
+    shared = ratio("a past each over one past", together.case, apart, together)
+    ratios += [apart, together, shared]
     whole = [teaching_world()] if quick else [teaching_world(), compare_command()]
     return [*measured.values(), *ratios, *whole]
 

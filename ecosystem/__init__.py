@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from ecosystem.runs.design import cross
     from ecosystem.runs.runner import read_frames, run_design
     from ecosystem.runs.simulate import simulate
+    from ecosystem.runs.stored import past, read_past
 
 __all__ = [
-    "EcosystemModel", "InputError", "Scenario", "cross", "read_frames", "run_design", "simulate",
+    "EcosystemModel", "InputError", "Scenario", "cross", "past", "read_frames", "read_past",
+    "run_design", "simulate",
 ]  # fmt: skip
 
 HOMES = {
@@ -20,7 +22,9 @@ HOMES = {
     "InputError": "ecosystem.inputs.faults",
     "Scenario": "ecosystem.inputs.scenario",
     "cross": "ecosystem.runs.design",
+    "past": "ecosystem.runs.stored",
     "read_frames": "ecosystem.runs.runner",
+    "read_past": "ecosystem.runs.stored",
     "run_design": "ecosystem.runs.runner",
     "simulate": "ecosystem.runs.simulate",
 }

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import ensemble_models as models
 import numpy as np
 
 from ecosystem import cross, run_design
+from ecosystem.runs.pool import SerialExecutor
 from ecosystem.runs.runner import Ensemble
 
 ROOT = Path(__file__).parents[1]
@@ -43,3 +47,23 @@ def script(code: str, folder: Path, *words: str, stdin: bool = False) -> str:
     )  # fmt: skip
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout
+
+
+KILLS = Callable[[set[int]], bool]
+
+
+class Frail(SerialExecutor):
+    """A worker that dies, in words, of some sets of runs."""
+
+    def __init__(self, kills: KILLS, deaths: list[set[int]]) -> None:
+        self.kills, self.deaths = kills, deaths
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        tasks = args[0] if isinstance(args[0], list) else args
+        runs = {run for task in tasks for run in task.runs.tolist()}
+        if not self.kills(runs):
+            return super().submit(fn, *args, **kwargs)
+        self.deaths.append(runs)
+        future: Future[Any] = Future()
+        future.set_exception(BrokenProcessPool("dead. And more"))
+        return future

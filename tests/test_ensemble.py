@@ -180,12 +180,14 @@ def test_what_is_kept() -> None:
     np.testing.assert_array_equal(kinds_of["2020"], kinds_of["2020Q4"])
 
 
-def test_frames_stream_in_order_and_do_not_depend_on_chunks() -> None:
+def test_frames_stream_past_by_past_and_do_not_depend_on_chunks() -> None:
     design = cross(["history", "article"], replicates=3)
     whole = run(design).frame()
     frames = list(run(design, chunk_runs=1))
-    assert [sorted(set(frame["run"])) for frame in frames] == [[number] for number in range(6)]
-    pd.testing.assert_series_equal(by_key(pd.concat(frames)), by_key(whole))
+    assert [set(frame["run"]) for frame in frames] == [{0}, {3}, {1}, {4}, {2}, {5}]
+    for one in (pd.concat(frames), run(design, chunk_runs=2).frame()):
+        pd.testing.assert_series_equal(by_key(one), by_key(whole))
+    assert run(design, chunk_runs=1).frame()["run"].is_monotonic_increasing
 
 
 def test_chunks_are_what_is_streamed(tmp_path: Path) -> None:
@@ -296,6 +298,6 @@ def test_the_examples_of_the_page_run(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     page = (root / "docs/ensembles.md").read_text("utf-8")
     blocks = re.findall(r"```python\n(.*?)```", page, re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         assert script(block, tmp_path)

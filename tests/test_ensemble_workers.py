@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -18,31 +18,13 @@ import ensemble_models as models
 import numpy as np
 import pandas as pd
 import pytest
-from ensemble_runs import ROOT, chunks, own, script
+from ensemble_runs import KILLS, ROOT, Frail, chunks, own, script
 
 from ecosystem import Scenario, cross, run_design, simulate
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.functions import HookError
 from ecosystem.runs import chunk, pool
 from ecosystem.runs.runner import Ensemble, read_frame
-
-KILLS = Callable[[set[int]], bool]
-
-
-class Frail(pool.SerialExecutor):
-    """A worker that dies, in words, of some sets of runs."""
-
-    def __init__(self, kills: KILLS, deaths: list[set[int]]) -> None:
-        self.kills, self.deaths = kills, deaths
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        runs = set(args[0].runs.tolist())
-        if not self.kills(runs):
-            return super().submit(fn, *args, **kwargs)
-        self.deaths.append(runs)
-        future: Future[Any] = Future()
-        future.set_exception(BrokenProcessPool("dead. And more"))
-        return future
 
 
 @pytest.fixture
@@ -110,20 +92,20 @@ def test_workers_that_always_die_are_not_laid_to_the_runs(frail: Any, tmp_path: 
 class Shrinking(pool.Pool):
     """Four workers at first; once one of them has died, a single one."""
 
-    depth, ahead = 4, 8
+    depth, ahead, kind = 4, 8, "processes"
 
     def __init__(self) -> None:
         self.dead = False
 
     def submit(self, *call: Any) -> Future[Any]:
         future: Future[Any] = Future()
-        if call[1] == 3 and not self.dead:
+        if 3 in call[1] and not self.dead:
             future.set_exception(BrokenProcessPool("dead"))
-        elif call[1] != 0 or self.dead:  # the first is not done as the last dies
+        elif 0 not in call[1] or self.dead:  # the first is not done as the last dies
             future.set_result(call[1])
         return future
 
-    def done(self, waiting: dict[Future[Any], int]) -> set[Future[Any]]:
+    def done(self, waiting: Iterable[Future[Any]]) -> set[Future[Any]]:
         assert waiting, "waits for nothing, for ever"
         return {future for future in waiting if future.done()}
 
@@ -132,9 +114,10 @@ class Shrinking(pool.Pool):
 
 
 def test_a_pool_that_shrinks_goes_on() -> None:
-    tasks: Any = range(6)
-    found = pool.in_order(Shrinking(), tasks, lambda task: task, tasks, lambda _, result: result)
-    assert list(found) == [(number, number) for number in range(6)]
+    tasks: Any = range(7)
+    jobs = [[0], [1], [2, 3], [4], [5, 6]]
+    found = pool.in_order(Shrinking(), tasks, pool.bare, jobs, lambda _, result: result)
+    assert list(found) == [(number, number) for number in tasks]
 
 
 class Mute(Exception):

@@ -11,9 +11,9 @@ import pytest
 from moments import Moment, moment
 
 from ecosystem.stages.firms import close_firm, compete
-from ecosystem.stages.innovation import accept_offers, divide_effort, partner_knowledge
 from ecosystem.stages.investment import finance_limit
 from ecosystem.stages.location import place_halls, place_utility
+from ecosystem.stages.partners import accept_offers, divide_effort, partner_knowledge
 from ecosystem.stages.policy import push_readiness
 
 

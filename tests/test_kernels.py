@@ -211,14 +211,14 @@ def test_redistribution_follows_weights_until_capacity_binds() -> None:
 def test_births_take_the_first_free_slots_of_their_cell(seed: int, sizes: list[int]) -> None:
     rng = np.random.default_rng(seed)
     start, segment = segments(sizes)
-    active = rng.random((3, len(segment))) < 0.5
+    active = (rng.random((3, len(segment))) < 0.5).astype(float)
     births = rng.integers(0, 6, (3, len(sizes))).astype(float)
-    born, overflow = kernels.first_free(active, births, start, segment)
+    born, overflow = kernels.first_free(active, births, start)
     for run in range(3):
         for cell in range(len(sizes)):
-            free = np.flatnonzero((segment == cell) & ~active[run])
+            free = np.flatnonzero((segment == cell) & (active[run] == 0))
             expected = free[: int(births[run, cell])]
-            np.testing.assert_array_equal(np.flatnonzero(born[run] & (segment == cell)), expected)
+            np.testing.assert_array_equal(np.flatnonzero(born[run] * (segment == cell)), expected)
             assert overflow[run, cell] == births[run, cell] - len(expected)
 
 
@@ -373,9 +373,7 @@ def batch_calls(rows: slice) -> dict[str, Any]:
         "clear": kernels.clear(capacity, offer, demand, 0.2 + numbers(1), start),
         "match": kernels.match(capacity, offer, exponent),
         "redistribute": kernels.redistribute(demand, offer, capacity, start, segment),
-        "first_free": kernels.first_free(
-            uniform < 0.5, np.floor(4 * numbers(8)), start, segment
-        ),
+        "first_free": kernels.first_free(np.rint(uniform), np.floor(4 * numbers(8)), start),
         "softmax": kernels.softmax(numbers(5, 15, 3), axis=2),
         "poisson": kernels.poisson_inverse(uniform, 60 * numbers(1) ** 3 * numbers(count)),
         "bass": kernels.bass_step(uniform, numbers(count), numbers(1)),

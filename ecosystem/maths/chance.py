@@ -9,18 +9,17 @@ futures.
 """
 
 from collections.abc import Sequence
-from typing import Any
 from zlib import crc32
 
 import numpy as np
-from numpy.random import Generator, Philox, SeedSequence
+from numpy.random import SeedSequence
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from ecosystem.maths.philox import Words, keys_of_rounds, uniform_numbers
+
 Floats = NDArray[np.float64]
-Key = NDArray[np.unsignedinteger]
 OPEN_UNIT = (1e-12, 1 - 1e-12)  # uniform numbers are kept inside before they are inverted
-_BUFFER = 4  # Philox makes four numbers at a time; position 4 says that none is left over
 
 
 def normal_inverse(uniform: Floats) -> Floats:
@@ -41,8 +40,7 @@ class Chance:
 
     Notes
     -----
-    Counter-based generator: Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as
-    easy as 1, 2, 3". A process is keyed by the CRC-32 of its name, which no hash seed changes.
+    A process is keyed by the CRC-32 of its name, which no hash seed changes.
     """
 
     def __init__(
@@ -59,9 +57,7 @@ class Chance:
         distinct, row = np.unique(runs, axis=1, return_inverse=True)
         self._row = None if np.array_equal(row, np.arange(len(row))) else row
         self._runs = [(int(replicate), int(future)) for replicate, future in distinct.T]
-        self._keys: dict[tuple[str, bool], list[Key]] = {}
-        self._philox = Philox(key=0)
-        self._generator = Generator(self._philox)
+        self._keys: dict[tuple[str, bool], Words] = {}
 
     def uniform(self, process: str, period: int, count: int) -> Floats:
         """Uniform numbers in [0, 1) of a process and period: (runs, count).
@@ -79,35 +75,19 @@ class Chance:
         return drawn if self._row is None else drawn[self._row]
 
     def _draw(self, process: str, period: int, count: int) -> Floats:
-        """Turn the kept generator to each distinct run's stream and let it fill a row.
-
-        Setting the state is several times faster than a new Philox(key, counter=[0, 0, period, 0])
-        and gives the same numbers.
-        """
-        state: Any = {
-            "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, period, 0], dtype=np.uint64), "key": None},
-            "buffer": np.zeros(_BUFFER, dtype=np.uint64),
-            "buffer_pos": _BUFFER,
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
+        """Return the numbers of each distinct run's stream."""
         future = self.future_from is not None and period >= self.future_from
-        rows = np.empty((len(self._runs), count))
-        for row, key in zip(rows, self._keys_of(process, future), strict=True):
-            state["state"]["key"] = key
-            self._philox.state = state
-            self._generator.random(out=row)
-        return rows
+        return uniform_numbers(self._keys_of(process, future), period, count)
 
-    def _keys_of(self, process: str, of_future: bool) -> list[Key]:
-        """Key of each distinct run's stream of a process before or in the future, made once."""
+    def _keys_of(self, process: str, of_future: bool) -> Words:
+        """Keys of each distinct run's stream of a process before or in the future, made once."""
         if (process, of_future) not in self._keys:
             name = crc32(process.encode())
-            self._keys[process, of_future] = [
+            keys = [
                 SeedSequence(
                     [self.seed, replicate, name, *([1 + future] if of_future else [])]
                 ).generate_state(2, np.uint64)
                 for replicate, future in self._runs
             ]
+            self._keys[process, of_future] = keys_of_rounds(np.array(keys))
         return self._keys[process, of_future]

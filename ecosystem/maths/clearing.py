@@ -292,25 +292,28 @@ def redistribute(
     return sales
 
 
-def first_free(
-    active: NDArray[np.bool_], births: Floats, start: Integers, segment: Integers
-) -> tuple[NDArray[np.bool_], Floats]:
+@kernel
+def first_free(active: Floats, births: Floats, start: Integers) -> tuple[Floats, Floats]:
     """Put births on the first free slots of their own cell.
 
     Parameters
     ----------
-    active : (R, F) slots in use.
+    active : (R, F) slots in use, 1 or 0.
     births : (R, S) whole numbers of births in each cell.
-    start, segment : (S,) first slot of each cell; (F,) cell of each slot.
+    start : (S,) first slot of each cell.
 
     Returns
     -------
-    born : (R, F) slots that are filled now.
+    born : (R, F) 1 on slots that are filled now, else 0.
     overflow : (R, S) births that found no slot.
     """
-    free = ~active
-    count = np.cumsum(free, axis=-1, dtype=np.int32)
-    earlier = count[..., start] - free[..., start]
-    last = np.append(start[1:], active.shape[-1]) - 1
-    born = free & (count <= spread(earlier + births, segment))
-    return born, np.maximum(births - (count[..., last] - earlier), 0.0)
+    born, overflow = np.zeros(active.shape), births.copy()
+    slots, cells = active.shape[1], births.shape[1]
+    for r in range(len(active)):
+        for s in range(cells):
+            end = start[s + 1] if s + 1 < cells else slots
+            for f in range(start[s], end):
+                if overflow[r, s] > 0 and active[r, f] == 0:
+                    born[r, f] = 1.0
+                    overflow[r, s] -= 1
+    return born, overflow

@@ -29,6 +29,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 COMPILED: dict[str, Any] = {}
 """Compiled form of every equation and kernel, by module and name."""
 SOURCE = Path(__file__).parents[1]
+ROOMS = ("maths", "inputs", "state", "stages", "quarter", "outcomes")
+"""Rooms whose source compiled code may come from."""
 
 
 @cache
@@ -38,7 +40,7 @@ def code_folder() -> Path | None:
     ``NUMBA_CACHE_DIR`` names another place than the user's cache.
     """
     content = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()}".encode())
-    for path in sorted(SOURCE.rglob("*.py")):
+    for path in sorted(p for room in ROOMS for p in (SOURCE / room).rglob("*.py")):
         content.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("compute-ecosystem")
     folder = Path(base) / content.hexdigest()[:16]
@@ -92,18 +94,18 @@ def kernel(function: Function) -> Function:
 
 def as_given(value: Any) -> Any:
     """Return an array as one read-only block, a record as a named tuple of such, others as is."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return columns_of(type(value))(*(as_given(getattr(value, f.name)) for f in fields(value)))
+    if isinstance(value, np.ndarray):
+        if value.flags.c_contiguous and not value.flags.writeable:
+            return value
+        block = value.view() if value.flags.c_contiguous else np.ascontiguousarray(value)
+        block.setflags(write=False)
+        return block
     if isinstance(value, tuple):
         return type(value)(*map(as_given, value))
-    if not isinstance(value, np.ndarray):
-        return value
-    block = value if value.flags.c_contiguous else np.ascontiguousarray(value)
-    if not block.flags.writeable:
-        return block
-    view = block.view()
-    view.flags.writeable = False
-    return view
+    if is_dataclass(value) and not isinstance(value, type):
+        made = columns_of(type(value))
+        return made(*[as_given(getattr(value, name)) for name in made._fields])
+    return value
 
 
 @cache

@@ -6,7 +6,6 @@ axis only, so a run gives the same bits alone and in a batch of any size.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from ecosystem.maths.clearing import (
     clear,
@@ -19,6 +18,8 @@ from ecosystem.maths.clearing import (
     softmax,
     spread,
 )
+from ecosystem.maths.compiled import kernel
+from ecosystem.maths.scalars import poisson_count
 
 __all__ = [
     "HOURS",
@@ -52,8 +53,6 @@ Floats = NDArray[np.float64]
 HOURS = 2190.0  # hours in a quarter
 _QUARTER = 0.25  # years
 _YUAN = 1e6  # ¥ in a million ¥
-_LARGE_MEAN = 50.0  # Poisson numbers above this mean come from the normal approximation
-_MOST_EVENTS = 160  # beyond every count that a double can ask for at the largest mean
 
 
 def poisson_inverse(uniform: Floats, mean: Floats) -> Floats:
@@ -75,39 +74,17 @@ def poisson_inverse(uniform: Floats, mean: Floats) -> Floats:
     -----
     Devroye (1986), "Non-uniform random variate generation", X.3.3; Cornish and Fisher (1938).
     """
-    shape = np.broadcast_shapes(uniform.shape, np.shape(mean))
-    draw = np.broadcast_to(uniform, shape).ravel()
-    rate = np.broadcast_to(mean, shape).ravel()
-    none = np.exp(-rate)
-    counts = np.zeros(draw.shape)
-
-    # Few numbers pass each further term, so only those are carried on.
-    left = np.flatnonzero(~(draw < none))
-    large = rate[left] > _LARGE_MEAN
-    if large.any():
-        at = left[large]
-        counts[at] = _poisson_normal(draw[at], rate[at])
-        left = left[~large]
-    draw, rate, term = draw[left], rate[left], none[left]
-    cumulative = term
-    for count in range(1, _MOST_EVENTS):
-        if not left.size:
-            break
-        term = term * rate / count
-        cumulative = cumulative + term
-        counts[left] = count
-        stay = np.flatnonzero(~(draw < cumulative))
-        left, draw, rate = left[stay], draw[stay], rate[stay]
-        term, cumulative = term[stay], cumulative[stay]
-    counts[left] += 0.0 * rate
-    return counts.reshape(shape)
+    draw, rate = np.broadcast_arrays(uniform, mean)
+    return poisson_counts(draw.ravel(), rate.ravel()).reshape(draw.shape)
 
 
-def _poisson_normal(uniform: Floats, mean: Floats) -> Floats:
-    """Poisson counts of large means from the normal quantile and the skewness."""
-    normal = ndtri(np.maximum(uniform, np.finfo(float).tiny))
-    count = mean + np.sqrt(mean) * normal + (normal**2 - 1.0) / 6.0
-    return np.maximum(np.rint(count), 0.0)
+@kernel
+def poisson_counts(uniform: Floats, mean: Floats) -> Floats:
+    """Return the `poisson_count` of each pair of numbers."""
+    counts = np.zeros_like(uniform)
+    for i in range(len(uniform)):
+        counts[i] = poisson_count(uniform[i], mean[i])
+    return counts
 
 
 def bass_step(

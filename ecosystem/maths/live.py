@@ -23,9 +23,11 @@ def live_slots(active: Array) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the slots in use, (runs, slots) with the rest behind, and their number, (runs,)."""
     slots, number = np.zeros(active.shape, np.int32), np.zeros(len(active), np.int64)
     for r in range(len(active)):
+        found = 0
         for f in range(active.shape[1]):
-            slots[r, number[r]] = f
-            number[r] += active[r, f] > 0
+            slots[r, found] = f
+            found += active[r, f] > 0
+        number[r] = found
     return slots, number
 
 

@@ -10,7 +10,7 @@ from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.outcomes.shared import Equations, base_park_output, by_tier
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import close_statement
+from ecosystem.stages.finance import close_statements
 from ecosystem.stages.parks import adoption_wear, value_added_gain
 from ecosystem.state.ledger import Purpose, amount, public_cost, receipts, select, split_evenly
 from ecosystem.state.records import Quarter
@@ -143,5 +143,6 @@ def tax_receipts(quarter: Quarter, setting: Setting) -> Array:
 def park_taxes(quarter: Quarter, setting: Setting) -> Array:
     """Return what parks would pay in taxes without wear and without charges, M¥ (runs, 1)."""
     added = quarter.accounts.value_added["parks"] + charges_due("parks", quarter, setting)
-    free, _ = close_statement(added, quarter.accounts.wages["parks"], 0.0, setting)
-    return total(free.value_added_tax + free.income_tax)
+    wages = quarter.accounts.wages["parks"]
+    free, _ = close_statements("parks", added, wages, np.zeros_like(added), setting)
+    return total(free.taxes)

@@ -20,17 +20,12 @@ from ecosystem.stages.demand import buy_compute
 from ecosystem.stages.dispatch import mark_up, offer_capacity, offer_idle
 from ecosystem.stages.exits import close_centre
 from ecosystem.stages.firms import close_firm
-from ecosystem.stages.innovation import (
-    accept_offers,
-    adopt_ai,
-    build_servers,
-    choose_partners,
-    divide_effort,
-    spend_on_research,
-)
+from ecosystem.stages.innovation import spend_on_research
 from ecosystem.stages.investment import order_servers
 from ecosystem.stages.labour import want_staff
 from ecosystem.stages.location import bid_for_halls
+from ecosystem.stages.parks import adopt_ai, build_servers
+from ecosystem.stages.partners import accept_offers, choose_partners, divide_effort
 from ecosystem.stages.policy import (
     move_envelopes,
     pay_match,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -130,6 +131,22 @@ def initial_governments(setting: Setting) -> agents.Governments:
         diffusion=zeros(setting, 1),
         cash=zeros(setting, places.count + 2),
     )
+
+
+COLUMNS = ("paid_share", "envelope_weight", "claimed", "paid")
+"""What governments remember of each column of the schedule."""
+
+
+def with_columns(state: agents.State, setting: Setting) -> agents.State:
+    """Return a past's state with all columns of a schedule: of those not in it nothing is known."""
+    old, new = state.governments, initial_governments(setting)
+    wider = {
+        name: np.concatenate(
+            [getattr(old, name), getattr(new, name)[:, getattr(old, name).shape[1] :]], axis=1
+        )
+        for name in COLUMNS
+    }
+    return replace(state, governments=replace(old, **wider))
 
 
 def initial_centres(setting: Setting) -> agents.Centres:

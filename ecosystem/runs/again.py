@@ -26,12 +26,12 @@ from ecosystem.inputs.fingerprint import digest_of_file
 from ecosystem.inputs.functions import MEAN, Hook
 from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
-from ecosystem.runs.chunk import Model, Plan, Task, answer
 from ecosystem.runs.directory import MANIFEST, PLAN, read_json, read_plan
 from ecosystem.runs.identity import digest, model_digests, versions
-from ecosystem.runs.pool import Pool, in_order
+from ecosystem.runs.pool import Pool, bare, in_order
 from ecosystem.runs.store import chunk_paths, read_chunk
 from ecosystem.runs.table import GIVEN, frame_of, meta_of, piece_of, runs_of, tidy_of
+from ecosystem.runs.task import Model, Plan, Task
 
 CLOSE = 1e-9
 """Relative to the largest value of the outcome: rounding that differs between machines."""
@@ -126,7 +126,8 @@ def run_again(
     tasks = Stored(chunk_paths(directory), run)
     pool.limit(len(tasks))
     try:
-        for number, piece in in_order(pool, tasks, answer, range(len(tasks)), lambda _, one: one):
+        each = [[number] for number in range(len(tasks))]
+        for number, piece in in_order(pool, tasks, bare, each, lambda _, one: one):
             stored, task = read_chunk(tasks.paths[number]), tasks[number]
             then = frame_of(stored)
             then = then if run is None else then[then["run"] == run]

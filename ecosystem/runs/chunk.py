@@ -1,18 +1,15 @@
-"""Chunks: runs of one scenario that are stepped together, and what becomes of them.
-
-A task is everything a worker needs to run a chunk; it holds no array that grows with the design.
-"""
+"""Chunks: runs of one scenario that are stepped together, and what becomes of them."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ecosystem.extend import words_of
 from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR, period_label
@@ -27,16 +24,17 @@ from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance
 from ecosystem.maths.kernels import discount_factor
 from ecosystem.outcomes import measure
-from ecosystem.quarter.start import initial_state, make_setting
+from ecosystem.quarter.start import initial_state, make_setting, with_columns
 from ecosystem.quarter.step import step
-from ecosystem.runs.design import Integers, digests_of, scenario_name, shock_label
-from ecosystem.runs.identity import digest, model_digests
-from ecosystem.runs.own import check_same_outcomes, own_outcomes
+from ecosystem.runs.design import scenario_name, shock_label
+from ecosystem.runs.identity import model_digests
+from ecosystem.runs.own import own_outcomes
+from ecosystem.runs.past import Past, early_part
+from ecosystem.runs.task import Kept, Piece, Plan, Task, joined
+from ecosystem.runs.warm import compile_model
 from ecosystem.state.setting import Setting
+from ecosystem.state.state import State
 
-KEEP = ("summary", "end", "yearly", "quarterly")
-"""What can be kept of a run: each outcome over its own time base, in the last quarter, by year
-(flows summed, shares averaged, stocks at the end), by quarter."""
 SLOTS_A_CHUNK = 102_400
 """AI-firm slots of a chunk of runs: a firm column of a chunk then stays below 1 MB."""
 OWN_CHUNK = 1000
@@ -45,115 +43,6 @@ WARM_UP = 3_900_000
 """Numbers in the block that is allocated once, see `keep_memory`."""
 LOOKED_AT = 5
 """Runs of a chunk that are looked at alone before a hook is said to fail in all of them."""
-Model = Callable[[Any], Any]
-Kept = dict[str, dict[str, Array]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all chunks of a design have in common.
-
-    Parameters
-    ----------
-    world, world_digest, code
-        Name or folder of the world, and what its tables and the model's code must be.
-    seed, until, fixed, outcomes
-        As `ecosystem.inputs.options.Options` has them; `until` is the index of the last quarter.
-    keep
-        What is kept of each run, some of `KEEP`.
-    model
-        A user's own model, or None.
-    listens
-        Note which files the user's functions read, since results are stored.
-    repeat
-        Words that repeat a run, followed by its number.
-    strict
-        Raise the first error instead of listing the run as failed.
-    """
-
-    world: str
-    world_digest: str
-    code: str
-    seed: int
-    until: int
-    fixed: bool
-    outcomes: tuple[str, ...]
-    keep: tuple[str, ...]
-    model: Model | None = None
-    listens: bool = False
-    repeat: tuple[str, ...] = ()
-    strict: bool = False
-
-
-@dataclass(frozen=True)
-class Task:
-    """One chunk: some runs of one scenario.
-
-    Parameters
-    ----------
-    plan
-        What it has in common with the other chunks.
-    scenario
-        The scenario of all its runs.
-    runs, point, replicate
-        Number, parameter point and luck of each run, (runs,).
-    values
-        Parameter values by name, (runs,) each.
-    question
-        All else that determines the results, as JSON, where these are stored.
-    """
-
-    plan: Plan
-    scenario: ResolvedScenario | str
-    runs: NDArray[np.int64]
-    point: Integers
-    replicate: Integers
-    values: Mapping[str, Array]
-    question: str = ""
-
-    def __len__(self) -> int:
-        """Return the number of runs."""
-        return len(self.runs)
-
-    def part(self, places: slice) -> Task:
-        """Return some of the runs as a task of their own."""
-        values = {name: column[places] for name, column in self.values.items()}
-        keys = self.point[places], self.replicate[places]
-        return Task(self.plan, self.scenario, self.runs[places], *keys, values, self.question)
-
-    def singles(self) -> list[Task]:
-        """Return each run as a task of its own."""
-        return [self.part(slice(place, place + 1)) for place in range(len(self))]
-
-    @property
-    def identity(self) -> str:
-        """SHA-256 of all that determines the results."""
-        columns: dict[str, NDArray[Any]] = {
-            "run": self.runs, "point": self.point, "replicate": self.replicate, **self.values
-        }  # fmt: skip
-        return digest([self.question, digests_of(columns)])
-
-
-@dataclass(frozen=True)
-class Piece:
-    """What came of a chunk.
-
-    Parameters
-    ----------
-    runs
-        Numbers of the runs that ended well.
-    values
-        What was kept, by kind and outcome, (runs, periods, entries) each.
-    failures
-        One row each of the others: run, error, parameters and the command that repeats it.
-    files
-        SHA-256 of the files that the user's functions read, by path.
-    """
-
-    runs: NDArray[np.int64]
-    values: Kept
-    failures: tuple[dict[str, Any], ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_task(task: Task, whole: bool = True) -> Piece:
@@ -184,9 +73,17 @@ def run_task(task: Task, whole: bool = True) -> Piece:
     return Piece(piece.runs, piece.values, piece.failures, heard.files)
 
 
-def answer(task: Task, piece: Piece | None = None) -> Piece:
-    """Run a chunk, unless it has been run in parts already, of which this piece came."""
-    return run_task(task) if piece is None else piece
+def run_tasks(tasks: Sequence[Task], make: Callable[[Task, Piece], Any]) -> Iterator[Any]:
+    """Run chunks of a common past and give what `make` makes of each.
+
+    Where the past itself fails, every chunk comes upon that on its own.
+    """
+    past = None
+    if len(tasks) > 1:
+        with suppress(Exception):
+            past = make_past(tasks[0])
+    for task in tasks:
+        yield make(task, run_task(replace(task, past=past) if past else task))
 
 
 def run_part(task: Task) -> Piece:
@@ -231,7 +128,7 @@ def given_up(task: Task, death: str) -> Piece:
 
 
 def check_place(plan: Plan) -> None:
-    """Raise InputError where this process has other code or other tables than the plan."""
+    """Make ready to run here; InputError where this process has other code or other tables."""
     faults = FaultList()
     if plan.code != model_digests()["code"]:
         faults.add(
@@ -240,6 +137,8 @@ def check_place(plan: Plan) -> None:
     if plan.model is None and load_world(plan.world).digest != plan.world_digest:
         faults.add("world", plan.world, f"the tables the runs began with: {plan.world_digest[:12]}")
     faults.raise_if_any()
+    if plan.model is None:
+        compile_model()
 
 
 def run_whole(task: Task) -> Kept:
@@ -265,23 +164,66 @@ def run_chunk(task: Task) -> tuple[dict[str, Array], dict[str, Array]]:
     FloatingPointError
         If an outcome is not finite; names the scenario, outcome, quarter and replicate.
     """
+    past = task.past or make_past(task)
+    assert isinstance(task.scenario, ResolvedScenario)
+    setting = setting_of(task, task.scenario)
+    recorder = Recorder.of(task.plan, setting)
+    for t in past.quarters:
+        recorder.add(t, past.outcomes(t))
+    state = with_columns(past.state, setting)
+    run_quarters(task, setting, state, task.plan.until, recorder.wanted, recorder.add)
+    series = {name: np.stack(rows, axis=1) for name, rows in (recorder.series or {}).items()}
+    return series, {name: recorder.summary[name] for name in task.plan.outcomes}
+
+
+def make_past(task: Task) -> Past:
+    """Return the past of the runs of a chunk: the same for all scenarios with an equal early part.
+
+    Raises
+    ------
+    FloatingPointError
+        As `run_chunk`.
+    """
     keep_memory()
-    plan, scenario = task.plan, task.scenario
-    assert isinstance(scenario, ResolvedScenario)
-    setting = make_setting(
+    assert isinstance(task.scenario, ResolvedScenario)
+    setting, measured = setting_of(task, early_part(task.scenario)), dict[str, list[Array]]()
+
+    def take(_: int, values: Mapping[str, Array]) -> None:
+        for name, value in values.items():
+            measured.setdefault(name, []).append(value)
+
+    last, wanted = min(POLICY_START - 1, task.plan.until), Recorder.of(task.plan, setting).wanted
+    state = run_quarters(task, setting, initial_state(setting), last, wanted, take)
+    return Past(state, {name: np.stack(rows, axis=1) for name, rows in measured.items()})
+
+
+def run_quarters(
+    task: Task,
+    setting: Setting,
+    state: State,
+    last: int,
+    wanted: Callable[[int], Iterable[str]],
+    take: Callable[[int, Mapping[str, Array]], None],
+) -> State:
+    """Step runs to a last quarter and return the state after it.
+
+    `wanted` names the outcomes that are needed of a quarter, `take` is given them.
+    """
+    for t in range(state.period, last + 1):
+        state, quarter = step(state, setting)
+        values = measure(quarter, setting, wanted(t))
+        check_finite(values, task, t)
+        take(t, values)
+    return state
+
+
+def setting_of(task: Task, scenario: ResolvedScenario) -> Setting:
+    """Return what the runs of a chunk are given from outside under a scenario."""
+    plan = task.plan
+    return make_setting(
         scenario, load_world(plan.world), plan.seed, task.replicate.tolist(), plan.fixed,
         task.values,
     )  # fmt: skip
-    wants_series = plan.keep != ("summary",)
-    recorder = Recorder(setting, plan.outcomes, plan.until, wants_series)
-    state = initial_state(setting)
-    for t in range(plan.until + 1):
-        state, quarter = step(state, setting)
-        values = measure(quarter, setting, recorder.wanted(t))
-        check_finite(values, task, t)
-        recorder.add(t, values)
-    series = {name: np.stack(rows, axis=1) for name, rows in (recorder.series or {}).items()}
-    return series, {name: recorder.summary[name] for name in plan.outcomes}
 
 
 def keep_memory() -> None:
@@ -303,6 +245,11 @@ class Recorder:
         self.rate = setting.parameters.public_discount_rate
         self.summary: dict[str, Array] = {}
         self.series: dict[str, list[Array]] | None = {n: [] for n in names} if series else None
+
+    @classmethod
+    def of(cls, plan: Plan, setting: Setting) -> Recorder:
+        """Return the recorder of what a plan keeps."""
+        return cls(setting, plan.outcomes, plan.until, plan.keep != ("summary",))
 
     def wanted(self, t: int) -> Iterable[str]:
         """Return the outcomes that are needed of quarter `t`."""
@@ -401,30 +348,3 @@ def failure(task: Task, error: Exception) -> dict[str, Any]:
         "command": shlex.join([*plan.repeat, str(run)]) if plan.repeat else "",
         "parameters": values,
     }
-
-
-def joined(pieces: Sequence[Piece]) -> Piece:
-    """Return the pieces of a chunk that was run in parts as one.
-
-    Raises
-    ------
-    InputError
-        A user's own model returned other outcomes for some runs than for others.
-    """
-    whole = [piece for piece in pieces if len(piece.runs)]
-    check_same_outcomes(
-        {int(piece.runs[0]): list(values) for piece in whole for values in piece.values.values()}
-    )
-    values: Kept = {
-        kind: {
-            name: np.concatenate([piece.values[kind][name] for piece in whole])
-            for name in whole[0].values[kind]
-        }
-        for kind in (whole[0].values if whole else ())
-    }
-    return Piece(
-        np.concatenate([piece.runs for piece in pieces]),
-        values,
-        tuple(row for piece in pieces for row in piece.failures),
-        {path: found for piece in pieces for path, found in piece.files.items()},
-    )

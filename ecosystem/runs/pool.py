@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager, nullcontext, suppress
@@ -26,7 +26,8 @@ from loky.backend import resource_tracker as loky_tracker
 
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.options import SCHEDULER, Options
-from ecosystem.runs.chunk import Piece, Task, given_up, joined, run_part
+from ecosystem.runs.chunk import given_up, run_part, run_tasks
+from ecosystem.runs.task import Piece, Task, joined
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 PATIENCE = 30
@@ -37,6 +38,20 @@ somebody else's making, such as the system's when memory is short."""
 HOPELESS = 3, 20
 """So many runs in a row that kill their workers are the workers' fault: before any chunk has ended
 well, and after that."""
+
+
+Make = Callable[[Task, Piece], Any]
+"""What becomes of a chunk's piece in the process that ran it."""
+
+
+def bare(task: Task, piece: Piece) -> Piece:
+    """Return the piece itself."""
+    return piece
+
+
+def run_listed(tasks: Sequence[Task], make: Make) -> list[Any]:
+    """Run chunks of a common past and return what `make` makes of each: `run_tasks` at once."""
+    return list(run_tasks(tasks, make))
 
 
 class SerialExecutor(Executor):
@@ -129,13 +144,25 @@ class Pool:
 
     @property
     def depth(self) -> int:
-        """Number of chunks that are submitted at once: a worker has its next one at hand."""
+        """Number of jobs that are submitted at once: a worker has its next one at hand."""
         return 1 if self.kind == "serial" else 2 * self.workers
 
     @property
     def ahead(self) -> int:
-        """Number of chunks that may be run before the first of them: this bounds memory."""
+        """Number of jobs that may be run before the first of them: this bounds memory."""
         return 4 * self.workers
+
+    @property
+    def call(self) -> Callable[[Sequence[Task], Make], Iterable[Any]]:
+        """What runs a job: in this process chunk by chunk as they are asked for."""
+        return run_tasks if self.kind == "serial" else run_listed
+
+    @property
+    def width(self) -> int:
+        """Number of workers: a cluster, or an executor of the user's, tells it once it is open."""
+        if self.executor is None and self.kind not in ("serial", "processes"):
+            self.executor = self.open()
+        return 1 if self.kind == "serial" else self.workers
 
     def limit(self, chunks: int) -> None:
         """Have no more processes than chunks; a design of a single one is run in this process."""
@@ -171,7 +198,7 @@ class Pool:
         except (OSError, TimeoutError, RuntimeError, ValueError):  # the scheduler is gone
             return 0
 
-    def done(self, waiting: dict[Future[Any], int]) -> set[Future[Any]]:
+    def done(self, waiting: Iterable[Future[Any]]) -> set[Future[Any]]:
         """Wait until something is done and return it.
 
         Raises
@@ -270,8 +297,8 @@ def silent() -> Iterator[None]:
 def in_order(
     pool: Pool,
     tasks: Sequence[Task],
-    call: Callable[..., Any],
-    numbers: Sequence[int],
+    make: Make,
+    jobs: Sequence[Sequence[int]],
     keep: Callable[[int, Any], Any],
 ) -> Iterator[tuple[int, Any]]:
     """Run tasks on a pool and give in order what `keep` made of each as soon as it was done.
@@ -282,50 +309,53 @@ def in_order(
     ----------
     pool, tasks
         Where, and what.
-    call
-        ``call(task)`` runs a chunk, ``call(task, piece)`` takes the piece that came of its parts.
-    numbers
-        Which of the tasks.
+    make
+        What becomes of the piece of a task where it was run.
+    jobs
+        Numbers of the tasks that are run one after the other, as they have a past in common.
     keep
-        What becomes of the result of a call.
+        What becomes of that here.
 
     Raises
     ------
     ChildProcessError
         Workers died whatever they were given, or none is left.
     """
-    todo = deque(numbers)
-    waiting: dict[Future[Any], int] = {}
+    todo = deque(jobs)
+    waiting: dict[Future[Any], Sequence[int]] = {}
     ready: dict[int, Any] = {}
     suspects = Suspects(pool)
+    longest = max(map(len, jobs), default=1)
 
     def fill() -> None:
         while todo and (
             not waiting  # a pool that has shrunk may be ahead of itself
-            or (len(waiting) < pool.depth and len(waiting) + len(ready) < pool.ahead)
+            or (len(waiting) < pool.depth and len(waiting) + len(ready) / longest < pool.ahead)
         ):
-            future = pool.submit(call, tasks[todo[0]])
+            future = pool.submit(pool.call, [tasks[number] for number in todo[0]], make)
             waiting[future] = todo.popleft()
 
     def take() -> None:
         for future in sorted(pool.done(waiting), key=ended_badly):  # what ended well comes first
-            result = future.result()
-            number = waiting.pop(future)
-            suspects.ended_well()
-            ready[number] = keep(number, result)
+            results = future.result()
+            job = waiting.pop(future)
+            for number, result in zip(job, results, strict=True):
+                suspects.ended_well()
+                ready[number] = keep(number, result)
 
     def bury(error: BaseException) -> None:
-        lost = [number for future, number in waiting.items() if ended_badly(future)]
-        todo.extendleft(sorted(set(waiting.values()) - set(lost), reverse=True))
+        lost = [number for future, job in waiting.items() if ended_badly(future) for number in job]
+        others = [list(job) for future, job in waiting.items() if not ended_badly(future)]
+        todo.extendleft(sorted(others, reverse=True))
         for future in waiting:
             future.cancel()
         waiting.clear()
         pool.mourn(error)
         for number in sorted(lost):
-            ready[number] = keep(number, suspects.tried(call, tasks[number]))
+            ready[number] = keep(number, suspects.tried(make, tasks[number]))
 
     try:
-        for wanted in numbers:
+        for wanted in (number for job in jobs for number in job):
             while wanted not in ready:
                 try:
                     fill()
@@ -355,13 +385,13 @@ class Suspects:
         """Note that workers live long enough to finish something."""
         self.alive, self.in_a_row = True, 0
 
-    def tried(self, call: Callable[..., Any], task: Task) -> Any:
+    def tried(self, make: Make, task: Task) -> Any:
         """Return what comes of a chunk; runs of it that kill their worker have failed."""
         try:
-            return self.alone(call, task)
+            return list(self.alone(self.pool.call, [task], make))[0]
         except self.pool.broken as error:
             self.pool.mourn(error)
-        return call(task, joined([self.single(one) for one in task.singles()]))
+        return make(task, joined([self.single(one) for one in task.singles()]))
 
     def single(self, task: Task) -> Piece:
         """Return what comes of a single run, which has failed once it has killed its workers."""
@@ -379,10 +409,10 @@ class Suspects:
             )
         return given_up(task, f"its worker died {DEATHS} times with this run alone ({words})")
 
-    def alone(self, call: Callable[..., Any], task: Task) -> Any:
+    def alone(self, *call: Any) -> Any:
         """Return the result of a call while the workers have nothing else to do."""
-        future = self.pool.submit(call, task)
-        self.pool.done({future: 0})
+        future = self.pool.submit(*call)
+        self.pool.done([future])
         found = future.result()
         self.ended_well()
         return found

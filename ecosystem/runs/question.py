@@ -20,9 +20,9 @@ from ecosystem.inputs.options import Options
 from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World, load_world
-from ecosystem.runs.chunk import KEEP, Model, Plan
 from ecosystem.runs.design import Design
 from ecosystem.runs.identity import model_digests
+from ecosystem.runs.task import KEEP, Model, Plan
 
 NAMED_WORLDS = ("full", "teaching")
 TYPED = """a function that stands under its name in a file of its own: what is typed into a script

@@ -18,9 +18,9 @@ from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance
-from ecosystem.runs.chunk import Piece
 from ecosystem.runs.design import shock_label
 from ecosystem.runs.table import outcome_entries, tidy
+from ecosystem.runs.task import Piece
 
 
 def titles_of(scenarios: Sequence[ResolvedScenario]) -> dict[str, dict[str, str]]:

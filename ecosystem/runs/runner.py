@@ -4,7 +4,7 @@
 
     design = cross(["history", "article"], points={"hype": [0.2, 0.8]}, replicates=50)
     for frame in run_design(design, keep=("summary", "yearly"), outcomes=["patents"]):
-        ...                                   # one tidy frame a chunk, in the order of the design
+        ...                                   # one tidy frame a chunk, past by past
 
     runs = run_design(design, out="runs")     # runs/<hash>/, chunk by chunk; killed, it resumes
     whole = runs.frame()                      # everything at once, if it fits into memory
@@ -42,20 +42,12 @@ import pandas as pd
 
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.options import Options
-from ecosystem.runs.chunk import (
-    OWN_CHUNK,
-    SLOTS_A_CHUNK,
-    Kept,
-    Model,
-    Piece,
-    Plan,
-    Task,
-    answer,
-)
+from ecosystem.runs.chunk import OWN_CHUNK, SLOTS_A_CHUNK
 from ecosystem.runs.design import Design
 from ecosystem.runs.identity import plain, short_digest
 from ecosystem.runs.own import check_same_outcomes
-from ecosystem.runs.pool import Pool, in_order
+from ecosystem.runs.past import Past
+from ecosystem.runs.pool import Make, Pool, bare, in_order
 from ecosystem.runs.question import checked_plan, shared_question
 from ecosystem.runs.store import (
     failures_of,
@@ -66,55 +58,15 @@ from ecosystem.runs.store import (
     read_frames,
 )
 from ecosystem.runs.table import encoded, one_frame, piece_of, tidy_of, wide
+from ecosystem.runs.task import Kept, Model, Piece, Task
+from ecosystem.runs.tasks import Tasks
+from ecosystem.runs.warm import compile_model
 
 __all__ = ["Ensemble", "read_frame", "read_frames", "run_design", "start"]
 
 
-class Tasks(Sequence[Task]):
-    """The chunks of a design: of one scenario each, of equal size, and fitting the cache.
-
-    A task is made when it is asked for, so that parameter values are not held twice.
-
-    Parameters
-    ----------
-    design, plan
-        What is cut, and what its chunks have in common.
-    largest
-        Most runs of a chunk.
-    questions
-        What determines the results beside a chunk's own columns, as JSON, a text a scenario; none
-        where nothing is stored.
-    """
-
-    def __init__(
-        self, design: Design, plan: Plan, largest: int, questions: Sequence[str] = ()
-    ) -> None:
-        self.design, self.plan, self.largest, self.questions = design, plan, largest, questions
-        self.parts = [
-            (place, runs)
-            for place in range(len(design.scenarios))
-            if len(rows := np.flatnonzero(design.scenario == place))
-            for runs in np.array_split(rows, -(-len(rows) // largest))
-        ]
-
-    def __len__(self) -> int:
-        """Return the number of chunks."""
-        return len(self.parts)
-
-    def __getitem__(self, number: Any) -> Any:
-        """Return a chunk; several of them for a slice."""
-        if isinstance(number, slice):
-            return [self[place] for place in range(*number.indices(len(self)))]
-        place, runs = self.parts[number]
-        design = self.design
-        return Task(
-            self.plan, design.scenarios[place], runs, design.point[runs], design.replicate[runs],
-            design.values(runs), self.questions[place] if self.questions else "",
-        )  # fmt: skip
-
-
 class Ensemble:
-    """A design together with how it is run; iterating runs it and gives its frames in order.
+    """A design together with how it is run; iterating runs it and gives its frames.
 
     Attributes
     ----------
@@ -143,7 +95,7 @@ class Ensemble:
         self.failures: list[dict[str, Any]] = []
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """Run what is missing and give one tidy frame a chunk, in the order of the design.
+        """Run what is missing and give one tidy frame a chunk, those of a common past together.
 
         Warns of failed runs, which no frame has; FloatingPointError where every run failed.
         """
@@ -152,7 +104,7 @@ class Ensemble:
         self._tell_failures()
 
     def frame(self) -> pd.DataFrame:
-        """Run what is missing and return everything as one frame.
+        """Run what is missing and return everything as one frame, in the order of the design.
 
         Warns of failed runs, which the frame lacks; FloatingPointError where every run failed.
         """
@@ -218,10 +170,8 @@ class Ensemble:
         self.failures = []
         every = range(len(self.tasks))
         if self.directory is None:
-            tasks = self.tasks
-            if strict:
-                tasks = Tasks(self.design, replace(self.plan, strict=True), tasks.largest)
-            for number, piece in self._run(tasks, answer, every, lambda _, piece: piece):
+            tasks = self.tasks.under(replace(self.plan, strict=strict))
+            for number, piece in self._run(tasks, bare, every, lambda _, piece: piece):
                 self.failures += piece.failures
                 yield number, piece
             return
@@ -251,11 +201,13 @@ class Ensemble:
     def _run(
         self,
         tasks: Tasks,
-        call: Callable[..., Any],
+        make: Make,
         numbers: Sequence[int],
         keep: Callable[[int, Any], Any],
     ) -> Generator[tuple[int, Any], None, None]:
         """Run tasks and give in their order what `keep` makes of them as soon as they are done."""
+        if numbers and tasks.plan.model is None:
+            compile_model()
         every = len(self.design)
         done = every - sum(len(tasks.parts[number][1]) for number in numbers)
         show = self.progress or (lambda done, every: None)
@@ -270,14 +222,14 @@ class Ensemble:
 
         self.pool.limit(len(tasks))
         try:
-            yield from in_order(self.pool, tasks, call, numbers, kept)
+            jobs = tasks.jobs(numbers, self.pool.width) if numbers else []
+            yield from in_order(self.pool, tasks, make, jobs, kept)
         finally:
             self.pool.close()
 
 
-def work(task: Task, piece: Piece | None = None) -> tuple[bytes, Mapping[str, str]]:
-    """Run a chunk and return the content of its file, and the files it read, in a worker."""
-    piece = answer(task, piece)
+def work(task: Task, piece: Piece) -> tuple[bytes, Mapping[str, str]]:
+    """Return the content of a chunk's file, and the files that its runs read."""
     return encoded(wide(task, piece)), piece.files
 
 
@@ -360,6 +312,7 @@ def start(
     keep: str | Sequence[str] = "summary",
     chunk_runs: int | None = None,
     command: str | None = None,
+    past: Past | None = None,
 ) -> Ensemble:
     """Return a design ready to run, under options that have been checked (`run_design`).
 
@@ -369,6 +322,8 @@ def start(
         What has been asked for; None where that was wrong.
     faults
         What was wrong with it.
+    past
+        A past that all runs go on from, a row a replicate; it changes no number.
 
     Raises
     ------
@@ -380,7 +335,7 @@ def start(
     largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
     pool, largest = Pool(kind, asked), chunk_runs or largest
     if asked.out is None:
-        return Ensemble(design, Tasks(design, plan, largest), pool, asked.progress)
+        return Ensemble(design, Tasks(design, plan, largest, past=past), pool, asked.progress)
     shared = shared_question(design, plan)
     configuration = {
         "command": "design",
@@ -398,6 +353,6 @@ def start(
         json.dumps({**shared, "scenario": plain(one)}, sort_keys=True) for one in design.scenarios
     ]
     return Ensemble(
-        design, Tasks(design, plan, largest, questions), pool, asked.progress, directory,
+        design, Tasks(design, plan, largest, questions, past), pool, asked.progress, directory,
         configuration, command or shlex.join(repeat[:-1]), inside,
     )  # fmt: skip

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.draws import varied_parameters
+from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options, Truth, face
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
+from ecosystem.inputs.translate import read_by
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.design import cross
 from ecosystem.runs.result import Result
 from ecosystem.runs.runner import start
+from ecosystem.runs.stored import FILE, StoredPast, checked_past, read_past
+
+
+def _past(faults: FaultList, value: Any) -> Any:
+    if isinstance(value, str | Path):
+        return collected(faults, lambda: read_past(value))
+    if not isinstance(value, StoredPast):
+        faults.add("", value, FILE)
+    return value
 
 
 class SimulateOptions(Options):
@@ -25,6 +37,11 @@ class SimulateOptions(Options):
     )
     series: Truth = Field(
         True, description="Keep every quarter; otherwise only each outcome's own time base."
+    )
+    start: Annotated[StoredPast, read_by(_past)] | None = Field(
+        None,
+        description="A past of `ecosystem.past`, or the file it was saved in: the same numbers, "
+        "without running the quarters to 2025Q2 again.",
     )
 
 
@@ -61,7 +78,10 @@ def simulate(asked: SimulateOptions) -> Result:
     """
     scenarios = [with_overrides(resolve(one), (), asked.shock) for one in listed(asked.scenarios)]
     design = cross(scenarios, replicates=asked.replicates, parameters=asked.parameters)
-    runs = start(design, asked, keep=("summary", "quarterly") if asked.series else "summary")
+    resolved = tuple(one for one in design.scenarios if not isinstance(one, str))
+    past = checked_past(asked.start, resolved, asked)
+    keep = ("summary", "quarterly") if asked.series else "summary"
+    runs = start(design, asked, keep=keep, past=past)
     kept = runs.arrays()
     if len(runs.failures) == len(design):
         raise FloatingPointError(
@@ -75,7 +95,6 @@ def simulate(asked: SimulateOptions) -> Result:
         }
         for kind in ("summary", "quarterly")
     )
-    resolved = tuple(one for one in design.scenarios if not isinstance(one, str))
     given = held_by_all(resolved)
     return Result(
         resolved=resolved,

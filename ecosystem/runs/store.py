@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import changed_files
-from ecosystem.runs.chunk import Task
 from ecosystem.runs.directory import (
     ANEW,
     BAD,
@@ -48,6 +47,7 @@ from ecosystem.runs.directory import (
 )
 from ecosystem.runs.identity import digest
 from ecosystem.runs.table import decoded, frame_of, meta_of, one_frame
+from ecosystem.runs.task import Task
 
 CHUNKS, FAILED = "chunks", "failed.csv"
 NAME = re.compile(r"([0-9a-f]{12})-(\d+)-[0-9a-f]{16}\.parquet")
@@ -266,7 +266,7 @@ def read_chunk(path: Path) -> pa.Table:
 
 
 def read_frames(directory: str | Path, design: str | None = None) -> Iterator[pd.DataFrame]:
-    """Give the chunks of a run directory as tidy frames, in the order of the design.
+    """Give the chunks of a run directory as tidy frames, those of a common past together.
 
     Warns where the run is not finished, as only some of its chunks are there then, and of runs
     that failed, which are in no frame.

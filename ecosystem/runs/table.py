@@ -22,8 +22,9 @@ from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.catalogue import tiers
 from ecosystem.inputs.world.loader import World, load_world
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.chunk import Kept, Piece, Task, periods
+from ecosystem.runs.chunk import periods
 from ecosystem.runs.design import scenario_name, shock_label
+from ecosystem.runs.task import Kept, Piece, Task
 
 META = b"ecosystem"
 DIMENSIONS = ("region", "tier", "kind", "domain")
@@ -244,8 +245,8 @@ def category(column: Any) -> pd.Categorical:
 
 
 def one_frame(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return tidy frames as one, with the categories of all."""
-    found = list(frames)
+    """Return tidy frames as one, in the order of their runs, with the categories of all."""
+    found = sorted(frames, key=lambda frame: frame["run"].iloc[0] if len(frame) else -1)
     for name in found[0].columns:
         if isinstance(found[0][name].dtype, pd.CategoricalDtype):
             ordered = found[0][name].cat.ordered

@@ -25,7 +25,7 @@ def account(quarter: Quarter, setting: Setting) -> Accounts:
     results = {
         "centres": centres,
         "makers": flows.maker_flows(ledger, quarter, setting),
-        "firms": flows.firm_flows(ledger, quarter, compute.firms, setting),
+        "firms": flows.firm_flows(ledger, quarter, compute, setting),
         "parks": flows.park_flows(ledger, quarter, settlement, setting),
     }
     flows.branch_flows(ledger, quarter, setting)

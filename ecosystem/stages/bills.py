@@ -9,6 +9,9 @@ import numpy as np
 from ecosystem.inputs.places import area
 from ecosystem.maths.arrays import Array, add_up, safe_ratio, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import kernel
+from ecosystem.maths.live import Live, of_run
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.routing import RIVAL
 from ecosystem.state.ledger import province_alone, split_evenly
 from ecosystem.state.records import Quarter, Settlement
@@ -35,11 +38,6 @@ class Compute:
     exports: Array  # paid by other regions (runs, 1)
     vouchers: dict[str, Array]  # sector -> received for it (runs, members)
 
-    @property
-    def firms(self) -> Array:
-        """What firms pay net of vouchers, M¥ (runs, slots)."""
-        return np.asarray(self.here["firms"] - self.vouchers["firms"] + self.there["firms"])
-
 
 def compute_bills(quarter: Quarter, settlement: Settlement, setting: Setting) -> Compute:
     """Return what each sector pays for compute, and the vouchers it gets back.
@@ -47,7 +45,7 @@ def compute_bills(quarter: Quarter, settlement: Settlement, setting: Setting) ->
     A voucher lowers the bills of all who may use it alike.
     """
     here, there = bills_at_home(quarter, setting)
-    eligible = {i: eligible_bills(i, quarter, setting) for i in voucher_columns(setting)}
+    eligible = {i: eligible_bills(i, here, quarter, setting) for i in voucher_columns(setting)}
     share = {
         i: safe_ratio(settlement.paid[:, [i]], voucher_base(i, quarter, setting)) for i in eligible
     }
@@ -62,8 +60,10 @@ def bills_at_home(quarter: Quarter, setting: Setting) -> tuple[dict[str, Array],
 
     Users within a sector share its bill by what they asked for, by output or by funds.
     """
-    here, there = (by_buyer(bill, quarter, setting) for bill in bills_of_users(quarter, setting))
-    return here, there
+    here, there = bills_of_users(quarter, setting)
+    firms, live = quarter.market.routing.local.by_firm, quarter.state.firms.live
+    of_firms = shared_by_firms(live, firms, bills_of(here, "firms"), bills_of(there, "firms"))
+    return by_buyer(here, of_firms[0], setting), by_buyer(there, of_firms[1], setting)
 
 
 def bills_of_users(quarter: Quarter, setting: Setting) -> tuple[Array, ...]:
@@ -101,20 +101,22 @@ def voucher_base(column: int, quarter: Quarter, setting: Setting) -> Array:
     some places, what these pay.
     """
     if setting.schedule.columns[column].users:
-        return add_up(total(bill) for bill in eligible_bills(column, quarter, setting).values())
+        here, _ = bills_at_home(quarter, setting)
+        return add_up(map(total, eligible_bills(column, here, quarter, setting).values()))
     payments = quarter.market.payments
     at_home = total(payments[:, setting.world.regions.home_index])
     elsewhere = total(payments) - at_home
     return np.asarray(at_home + setting.parameters.voucher_export_share * elsewhere)
 
 
-def eligible_bills(column: int, quarter: Quarter, setting: Setting) -> dict[str, Array]:
+def eligible_bills(
+    column: int, here: dict[str, Array], quarter: Quarter, setting: Setting
+) -> dict[str, Array]:
     """Return the bills for which vouchers of a column can be claimed, by sector (runs, members).
 
-    Where users of some places are named, the provincial government and users elsewhere are none.
+    They are among those paid `here`. Where users of some places are named, the provincial government and users elsewhere are none.
     """
     world, p = setting.world, setting.parameters
-    here, _ = bills_at_home(quarter, setting)
     text = setting.schedule.columns[column].users
     if not text:
         exports = bills_elsewhere(quarter, setting)
@@ -130,18 +132,34 @@ def eligible_bills(column: int, quarter: Quarter, setting: Setting) -> dict[str,
     return found
 
 
-def by_buyer(bills: Array, quarter: Quarter, setting: Setting) -> dict[str, Array]:
+def by_buyer(bills: Array, of_firms: Array, setting: Setting) -> dict[str, Array]:
     """Return bills of users (runs, users) by sector that pays, M¥ (runs, members)."""
     world = setting.world
     weights = {
-        "firms": quarter.market.routing.local.by_firm,
         "parks": world.parks.output,
         "government": province_alone(world.prefectures.count),
         "universities": world.universities.research_funds,
         "world": np.ones(1),
     }
-    columns = {sector: [USERS.index(user) for user in users] for sector, users in BUYERS.items()}
-    return {
-        sector: split_evenly(bills[:, column].sum(axis=1, keepdims=True), weights[sector])
-        for sector, column in columns.items()
-    }
+    others = {name: split_evenly(bills_of(bills, name), share) for name, share in weights.items()}
+    return {"firms": of_firms, **others}
+
+
+def bills_of(bills: Array, sector: str) -> Array:
+    """Return what a sector pays of the bills of users (runs, users), M¥ (runs, 1)."""
+    columns = [USERS.index(user) for user in BUYERS[sector]]
+    return bills[:, columns].sum(axis=1, keepdims=True)
+
+
+@kernel
+def shared_by_firms(live: Live, wanted: Array, here: Array, there: Array) -> Array:
+    """Share two bills, here and there, among firms by what they asked for, (2, runs, slots)."""
+    shared = np.empty((2, *wanted.shape))
+    for r in range(len(wanted)):
+        shared[:, r], whole = 0, 0.0
+        for f in of_run(live, r):
+            whole += wanted[r, f]
+        at_home, away = ratio(here[r, 0], whole), ratio(there[r, 0], whole)
+        for f in of_run(live, r):
+            shared[0, r, f], shared[1, r, f] = wanted[r, f] * at_home, wanted[r, f] * away
+    return shared

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ecosystem.inputs.catalogue import Instrument, charges
 from ecosystem.maths.arrays import Array, add_up, total
 from ecosystem.maths.clearing import spread
@@ -31,10 +33,11 @@ def charge_due(row: Instrument, quarter: Quarter, setting: Setting) -> Array:
     return base * spread(scale * quarter.policy.promised[row.name], where)
 
 
-def charges_due(payer: str, quarter: Quarter, setting: Setting) -> Array | float:
+def charges_due(payer: str, quarter: Quarter, setting: Setting) -> Array:
     """Return what a sector owes for all charges on it, M¥ (runs, members); 0 without any."""
-    rows = [row for row in charges() if row.payer == payer]
-    return add_up(charge_due(row, quarter, setting) for row in rows) if rows else 0.0
+    none = np.zeros((setting.runs, getattr(setting.world, payer).count))
+    due = (charge_due(row, quarter, setting) for row in charges() if row.payer == payer)
+    return add_up([none, *due])
 
 
 def charge_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, safe_ratio
-from ecosystem.maths.clearing import segment_share, segment_sum, spread
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.finance import equity
-from ecosystem.state.records import Books, Exits, Quarter, RealAssets
+from ecosystem.state.records import Books, Exits, Investment, Quarter, RealAssets
 from ecosystem.state.setting import Setting
 
 YUAN = 1e-6  # M¥; rounding below one yuan is never insolvency
 
 
-@dataclass(frozen=True)
-class Takeover:
+class Takeover(NamedTuple):
     """Who leaves and what becomes of it, (runs, centres)."""
 
     left: Array  # 1 where a centre leaves
-    heir: Array  # share of those who stay in what their cell takes over
+    heir: Array  # share of those who stay in what their cell takes over, if it does
     halls: Array  # 1 where the halls of a centre that leaves are taken over
     servers: Array  # 1 where its servers are, rather than scrapped
 
@@ -34,59 +35,77 @@ def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Se
     the probability of its soft budget. The others of its cell take its halls over at recovery
     value, and its servers too unless they are scrapped.
     """
-    p, built, cell = setting.parameters, quarter.investment, setting.world.centres.cell
-    settled, start = quarter.policy.local_settlement, setting.world.centres.cell_start
+    p, centres, state = setting.parameters.of_run, setting.world.centres, quarter.state.centres
     over = take_over(quarter, setting)
-    left = over.left
-    goods = hand_over(quarter, books, assets, over, setting)
-    worth = books.book_servers * over.servers + books.book_halls * over.halls
-    received = p.recovery_share * settled * worth
-    paid = over.heir * spread(segment_sum(received, start), cell)
-    cash = books.cash + received - paid
-    repaid = left * np.minimum(books.loan, np.maximum(cash, 0))
-    overdraft = np.maximum(-cash, 0)
-    loan = (books.loan + overdraft) * (1 - left)
-    book = goods["book_servers"] + goods["book_halls"]
-    own = equity((cash + overdraft) * (1 - left), book, loan, settled)
-    default = (own < -YUAN) & (books.overdraft > YUAN)
-    servers = goods["servers"]
+    goods, server_pipeline, halls_pipeline = hand_over(
+        p, over, quarter.investment, books, assets, centres.cell, centres.cell_start
+    )
+    servers, power, pue, real_servers, book_servers, halls, nameplate, real_halls, book_halls = goods
+    received, paid, repaid, left_over, overdraft, loan, written_off, insolvent = settle_debts(
+        p, over, books, book_servers + book_halls, quarter.policy.local_settlement,
+        state.insolvent, centres.cell, centres.cell_start,
+    )  # fmt: skip
     return Exits(
-        left=left,
+        left=over.left,
         servers=servers,
-        server_pipeline=goods["server_pipeline"],
-        halls=goods["halls"],
-        halls_pipeline=goods["halls_pipeline"],
-        nameplate=goods["nameplate"],
-        power=np.where(servers > 0, safe_ratio(goods["power"], servers), built.power),
-        pue=np.where(servers > 0, safe_ratio(goods["pue"], servers), built.pue),
-        book_servers=goods["book_servers"],
-        book_halls=goods["book_halls"],
-        real_servers=goods["real_servers"],
-        real_halls=goods["real_halls"],
+        server_pipeline=server_pipeline,
+        halls=halls,
+        halls_pipeline=halls_pipeline,
+        nameplate=nameplate,
+        power=power,
+        pue=pue,
+        book_servers=book_servers,
+        book_halls=book_halls,
+        real_servers=real_servers,
+        real_halls=real_halls,
         paid=paid,
         received=received,
         repaid=repaid,
-        left_over=left * (np.maximum(cash, 0) - repaid),
+        left_over=left_over,
         overdraft=overdraft,
         loan=loan,
-        written_off=left * books.loan - repaid,
-        insolvent=np.where(default, (quarter.state.centres.insolvent + 1) * (1 - left), 0.0),
+        written_off=written_off,
+        insolvent=insolvent,
     )
 
 
 def take_over(quarter: Quarter, setting: Setting) -> Takeover:
     """Draw who leaves and whose servers are scrapped; the others of a cell share by size."""
-    p, centres = setting.parameters, setting.world.centres
-    start, cell = centres.cell_start, centres.cell
+    p, centres = setting.parameters.of_run, setting.world.centres
     leave_draw, scrap_draw = (
         spread(setting.chance.uniform(process, quarter.state.period, centres.count), centres.order)
         for process in ("owners that leave", "servers scrapped")
     )
     left = setting.rules.close_centre(quarter, setting, leave_draw)
     size = quarter.investment.servers + spread(setting.by_kind("bid_size"), centres.kind)
-    heir = segment_share(size * (1 - left), start, cell)
-    halls = left * (spread(segment_sum(heir, start), cell) > 0)
-    return Takeover(left, heir, halls, halls * (scrap_draw >= p.scrap_probability))
+    others = taken_over(p, left, size, scrap_draw, centres.cell, centres.cell_start)
+    return Takeover(left, *others)
+
+
+@kernel
+def taken_over(
+    parameters: Any, left: Array, size: Array, luck: Array, cell: Any, start: Any
+) -> Array:
+    """Return shares of heirs, and whose halls and servers are taken over, (3, runs, centres)."""
+    over = np.zeros((3, *left.shape))
+    for r in range(len(left)):
+        for c in np.flatnonzero(left[r]):
+            first, last = bounds(cell[c], start, len(cell))
+            stay = 0.0
+            for other in range(first, last):
+                stay += size[r, other] * (1 - left[r, other])
+            if stay > 0:
+                for other in range(first, last):
+                    over[0, r, other] = size[r, other] * (1 - left[r, other]) / stay
+                over[1, r, c] = 1
+                over[2, r, c] = luck[r, c] >= parameters[r].scrap_probability
+    return over
+
+
+@equation
+def bounds(cell: int, start: Any, count: int) -> tuple[int, int]:
+    """Return the first of a cell's centres, and the first that is none of them."""
+    return start[cell], start[cell + 1] if cell + 1 < len(start) else count
 
 
 def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
@@ -101,36 +120,99 @@ def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
     return (insolvent & (luck >= soft)).astype(float)
 
 
+@kernel
 def hand_over(
-    quarter: Quarter, books: Books, assets: RealAssets, over: Takeover, setting: Setting
-) -> dict[str, Array]:
-    """Return what centres have after takeovers, by name (runs, ..., centres).
+    parameters: Any, over: Takeover, built: Investment, books: Books, assets: RealAssets,
+    cell: Any, start: Any,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return what centres have after takeovers: goods (9, runs, centres), and both pipelines.
 
-    Heirs book what they take over at the price paid. Real assets pass on in full, since a change
-    of owner shrinks no capital; what nobody takes over is written off. `power` and `pue` are
-    times servers.
+    Servers, their power and PUE, real assets and books of servers; halls, what they were planned
+    to carry, real assets and books of halls. Heirs book what they take over at the price paid.
+    Real assets pass on in full, since a change of owner shrinks no capital; what nobody takes over
+    is written off.
     """
-    built, p, centres = quarter.investment, setting.parameters, setting.world.centres
-    halls, servers = over.halls[:, None], over.servers[:, None]
-    goods = {  # what there is, whether it is taken over, and at which share
-        "servers": (built.servers[:, None], servers, 1.0),
-        "power": ((built.servers * built.power)[:, None], servers, 1.0),
-        "pue": ((built.servers * built.pue)[:, None], servers, 1.0),
-        "book_servers": (books.book_servers[:, None], servers, p.recovery_share[:, None]),
-        "halls": (built.halls[:, None], halls, 1.0),
-        "nameplate": (built.nameplate[:, None], halls, 1.0),
-        "book_halls": (books.book_halls[:, None], halls, p.recovery_share[:, None]),
-        "real_servers": (assets.servers[:, None], servers, 1.0),
-        "real_halls": (assets.halls[:, None], halls, 1.0),
-        "server_pipeline": (built.server_pipeline, servers, 1.0),
-        "halls_pipeline": (built.halls_pipeline, halls, 1.0),
-    }
-    given = np.concatenate([what * taken * share for what, taken, share in goods.values()], axis=1)
-    gained = over.heir[:, None] * spread(segment_sum(given, centres.cell_start), centres.cell)
-    after, row = {}, 0
-    for name, (what, _, _) in goods.items():
-        rows = what.shape[1]
-        kept = what * (1 - over.left)[:, None] + gained[:, row : row + rows]
-        after[name] = kept if name.endswith("pipeline") else kept[:, 0]
-        row += rows
-    return after
+    goods = np.empty((9, *built.servers.shape))
+    server_pipeline, halls_pipeline = built.server_pipeline.copy(), built.halls_pipeline.copy()
+    for r in range(len(built.servers)):
+        recovered = parameters[r].recovery_share
+        goods[0, r], goods[3, r] = built.servers[r], assets.servers[r]
+        goods[1, r] = built.servers[r] * built.power[r]
+        goods[2, r] = built.servers[r] * built.pue[r]
+        goods[4, r], goods[5, r] = books.book_servers[r], built.halls[r]
+        goods[6, r], goods[7, r], goods[8, r] = built.nameplate[r], assets.halls[r], books.book_halls[r]
+        for c in np.flatnonzero(over.left[r]):
+            first, last = bounds(cell[c], start, len(cell))
+            heir, servers, halls = over.heir[r], over.servers[r, c], over.halls[r, c]
+            parts = (servers, servers, servers, servers, servers * recovered,
+                     halls, halls, halls, halls * recovered)
+            for i in range(len(parts)):
+                pass_on(goods[i, r], c, parts[i], heir, first, last)
+            for lag in server_pipeline[r]:
+                pass_on(lag, c, servers, heir, first, last)
+            for lag in halls_pipeline[r]:
+                pass_on(lag, c, halls, heir, first, last)
+        for c in range(len(cell)):
+            if goods[0, r, c] > 0:
+                goods[1, r, c] /= goods[0, r, c]
+                goods[2, r, c] /= goods[0, r, c]
+            else:
+                goods[1, r, c], goods[2, r, c] = built.power[r, c], built.pue[r, c]
+    return goods, server_pipeline, halls_pipeline
+
+
+@equation
+def pass_on(goods: Array, c: int, part: float, heir: Array, first: int, last: int) -> None:
+    """Take goods from a centre that leaves and give a part of them to its heirs, in place."""
+    given, goods[c] = part * goods[c], 0.0
+    for other in range(first, last):
+        goods[other] += given * heir[other]
+
+
+@kernel
+def settle_debts(
+    parameters: Any, over: Takeover, books: Books, book: Array, settled: Array, insolvent: Array,
+    cell: Any, start: Any,
+) -> Array:  # fmt: skip
+    """Return what sales of centres that leave do to accounts, M¥ (8, runs, centres).
+
+    What sellers receive and buyers pay, and the `closing` of every centre. `book` is the book value
+    after takeovers, `insolvent` counts the quarters in default before.
+    """
+    lines = np.zeros((8, *book.shape))
+    for r in range(len(book)):
+        left, received, paid = over.left[r], lines[0, r], lines[1, r]
+        for c in np.flatnonzero(left):
+            first, last = bounds(cell[c], start, len(cell))
+            halls, servers = over.halls[r, c], over.servers[r, c]
+            worth = books.book_servers[r, c] * servers + books.book_halls[r, c] * halls
+            received[c] = parameters[r].recovery_share * settled[r, 0] * worth
+            for other in range(first, last):
+                paid[other] += received[c] * over.heir[r, other]
+        for c in range(len(cell)):
+            cash = books.cash[r, c] + received[c] - paid[c]
+            lines[2:, r, c] = closing(
+                left[c], cash, books.loan[r, c], books.overdraft[r, c], book[r, c], settled[r, 0],
+                insolvent[r, c],
+            )  # fmt: skip
+    return lines
+
+
+@equation
+def closing(
+    left: float, cash: float, loan: float, borrowed: float, book: float, settled: float,
+    insolvent: float,
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
+    """Return the last lines of a centre's quarter, M¥.
+
+    Repayment of who leaves, what is left to its owners, overdraft of who buys, loan, what banks
+    lose; quarters in default. `borrowed` is the overdraft without takeovers.
+    """
+    stays, overdraft = 1 - left, max(-cash, 0.0)
+    repaid = left * min(loan, max(cash, 0.0))
+    left_over, written_off = left * max(cash, 0.0) - repaid, left * loan - repaid
+    owed = (loan + overdraft) * stays
+    own = equity((cash + overdraft) * stays, book, owed, settled)
+    default = own < -YUAN and borrowed > YUAN
+    quarters = (insolvent + 1) * stays if default else 0.0
+    return repaid, left_over, overdraft, owed, written_off, quarters

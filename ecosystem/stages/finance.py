@@ -1,90 +1,116 @@
-"""Income statements: the books of a data centre, and the taxes and profit of the other sectors.
-
-Every line works on arrays of any shape, so that one centre can be followed by hand.
-"""
+"""Income statements: the books of a data centre, and the taxes and profit of the other sectors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ecosystem.maths.arrays import Array, safe_ratio
-from ecosystem.state.records import Books, RealAssets
+from ecosystem.maths.arrays import Array
+from ecosystem.maths.compiled import equation, kernel
 from ecosystem.state.setting import Setting
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What the income statement of a sector says, M¥ (runs, members)."""
+    """What the income statement of a sector says, M¥."""
 
-    value_added: Array  # gross
-    value_added_tax: Array
-    income_tax: Array
-    wages: Array
+    value_added: Array  # gross (runs, members)
+    wages: Array  # (runs, members)
+    taxes: Array  # on value added and on income (runs, members)
+    local_taxes: Array  # the part of them that stays in the province (runs, prefectures)
 
 
-def close_statement(
-    added: Array, wages: Array, deducted: Array | float, setting: Setting
+def close_statements(
+    sector: str, added: Array, wages: Array, deducted: Array, setting: Setting
 ) -> tuple[Statement, Array]:
-    """Return the statement of a sector that pays its taxes here, and its profit after tax, M¥.
+    """Return the statement of a sector that pays its taxes here, and its profit after tax, M¥."""
+    world = setting.world
+    taxes, local, profit = statements_closed(
+        setting.parameters.of_run, added, wages, deducted, getattr(world, sector).prefecture,
+        world.prefectures.count,
+    )  # fmt: skip
+    return Statement(added, wages, taxes, local), profit
+
+
+@kernel
+def statements_closed(
+    parameters: Any, added: Array, wages: Array, deducted: Array, place: Any, prefectures: int
+) -> tuple[Array, Array, Array]:
+    """Return taxes by member, their local part by prefecture, and profit by member."""
+    taxes, profit = np.zeros_like(added), np.zeros_like(added)
+    local = np.zeros((len(added), prefectures))
+    for r in range(len(added)):
+        p = parameters[r]
+        for i in range(len(place)):
+            vat, tax, profit[r, i] = close_statement(p, added[r, i], wages[r, i], deducted[r, i])
+            taxes[r, i] = vat + tax
+            local[r, place[i]] += local_part(p, vat, tax)
+    return taxes, local, profit
+
+
+@equation
+def close_statement(
+    p: Any, added: float, wages: float, deducted: float
+) -> tuple[float, float, float]:
+    """Return value-added tax, income tax and profit after both, M¥.
 
     VAT is due on value added, income tax on what is left after wages and what else is `deducted`:
     interest, wear and contracts, less grants.
     """
-    p = setting.parameters
-    vat = p.value_added_tax * np.maximum(added, 0)
+    vat = p.value_added_tax * max(added, 0.0)
     before = added - wages - deducted - vat
-    tax = p.income_tax * np.maximum(before, 0)
-    return Statement(added, vat, tax, wages), before - tax
+    tax = p.income_tax * max(before, 0.0)
+    return vat, tax, before - tax
 
 
-def equity(cash: Array, book: Array, loan: Array, local_settlement: Array) -> Array:
+@equation
+def local_part(p: Any, value_added_tax: float, income_tax: float) -> float:
+    """Return what of taxes prefectures and province get, M¥."""
+    return p.vat_local_share * value_added_tax + p.income_tax_local_share * income_tax
+
+
+@equation
+def equity(cash: float, book: float, loan: float, settled: float) -> float:
     """Return what a centre is worth to its local owners, E = cash + local share * book - loan."""
-    return np.asarray(cash + local_settlement * book - loan)
+    return cash + settled * book - loan
 
 
-@dataclass(frozen=True)
-class Rates:
-    """Rates of one quarter that the books need, broadcastable to the centres."""
-
-    local_settlement: Array  # share of surplus and capital that is booked here
-    loan_share: Array  # of local capital outlay
-    interest: Array  # a quarter
-    server_decline: Array  # depreciation and price fall of servers, a quarter
-    hall_decline: Array  # depreciation of halls, a quarter
-    value_added_tax: Array
-    income_tax: Array
-    payout: Array  # share of free profit paid as dividend
-    reserve_quarters: Array  # of costs and interest kept before a dividend
-
-
+@equation
 def keep_books(
-    *,
-    cash: Array,
-    loan: Array,
-    book_servers: Array,
-    book_halls: Array,
-    income: Array,
-    costs: Array,
-    server_capital: Array,
-    hall_capital: Array,
-    scrapped_share: Array,
-    injected: Array,
-    rates: Rates,
-) -> Books:
-    """Close the books of a quarter.
+    p: Any,
+    settled: float,
+    decline: float,
+    scrapped: float,
+    cash: float,
+    loan: float,
+    book_servers: float,
+    book_halls: float,
+    income: float,
+    costs: float,
+    server_capital: float,
+    hall_capital: float,
+    injected: float,
+) -> tuple[float, ...]:
+    """Close the books of a quarter; return the lines of `Books` in their order, M¥.
 
     Parameters
     ----------
+    p
+        Parameters of the run.
+    settled
+        Share lambda of surplus and capital that is booked here.
+    decline
+        Depreciation and price fall of servers, a quarter.
+    scrapped
+        Share of servers cut in the quarter; their book value is written off.
     cash, loan, book_servers, book_halls
         Opening balance, M¥.
     income, costs
-        Revenue with support; power, upkeep, operation and wages, M¥.
+        Revenue with support; power, upkeep, operation, wages and charges, M¥.
     server_capital, hall_capital
         Capital outlay net of subsidy, M¥.
-    scrapped_share
-        Share of servers cut in the quarter; their book value is written off.
     injected
         Equity that owners put in, M¥.
 
@@ -94,67 +120,52 @@ def keep_books(
     take that share of a positive surplus. The loan runs off with the book value, a shortfall
     becomes an overdraft loan. Source: docs/model.md, S7.
     """
-    r = rates
-    outside = 1 - r.local_settlement
-    surplus = income - costs
-    take = outside * np.maximum(surplus, 0)
-    capital = server_capital + hall_capital
-    depreciation = book_servers * r.server_decline + book_halls * r.hall_decline
+    surplus, capital = income - costs, server_capital + hall_capital
+    take = (1 - settled) * max(surplus, 0.0)
+    depreciation = book_servers * decline + book_halls * p.hall_depreciation
     book = book_servers + book_halls
-    run_off = np.minimum(safe_ratio(depreciation, book, empty=1.0), 1)
-    interest = r.interest * loan
-    repayment = loan * run_off
-    borrowed = r.loan_share * r.local_settlement * capital
-    vat = r.value_added_tax * r.local_settlement * np.maximum(surplus, 0)
-    before_tax = r.local_settlement * surplus - vat - r.local_settlement * depreciation - interest
-    tax = r.income_tax * np.maximum(before_tax, 0)
-    profit = before_tax - tax
-    balance = (
-        cash
-        + injected
-        + surplus
-        - take
-        - r.local_settlement * capital
-        + borrowed
-        - interest
-        - repayment
-        - vat
-        - tax
-    )
-    spare = balance - r.reserve_quarters * (costs + interest)
-    dividend = r.payout * np.maximum(np.minimum(profit, spare), 0)
-    balance = balance - dividend
-    overdraft = np.maximum(-balance, 0)
-    return Books(
-        surplus=surplus,
-        headquarters_take=take,
-        headquarters_pay=outside * capital,
-        depreciation=depreciation,
-        interest=interest,
-        repayment=repayment,
-        borrowed=borrowed,
-        overdraft=overdraft,
-        value_added_tax=vat,
-        income_tax=tax,
-        dividend=dividend,
-        cash=balance + overdraft,
-        loan=loan - repayment + borrowed + overdraft,
-        book_servers=book_servers * (1 - r.server_decline) * (1 - scrapped_share) + server_capital,
-        book_halls=book_halls * (1 - r.hall_decline) + hall_capital,
+    run_off = min(depreciation / book, 1.0) if book > 0 else 1.0
+    interest, repayment = p.interest_rate / 4 * loan, loan * run_off
+    borrowed = p.loan_share * settled * capital
+    vat = p.value_added_tax * settled * max(surplus, 0.0)
+    before_tax = settled * surplus - vat - settled * depreciation - interest
+    tax = p.income_tax * max(before_tax, 0.0)
+    balance = cash + injected + surplus - take - settled * capital + borrowed
+    balance = balance - interest - repayment - vat - tax
+    spare = balance - p.reserve_quarters * (costs + interest)
+    dividend = p.payout * max(min(before_tax - tax, spare), 0.0)
+    overdraft = max(dividend - balance, 0.0)
+    return (
+        surplus,
+        take,
+        (1 - settled) * capital,
+        depreciation,
+        interest,
+        repayment,
+        borrowed,
+        overdraft,
+        vat,
+        tax,
+        dividend,
+        balance - dividend + overdraft,
+        loan - repayment + borrowed + overdraft,
+        book_servers * (1 - decline) * (1 - scrapped) + server_capital,
+        book_halls * (1 - p.hall_depreciation) + hall_capital,
     )
 
 
+@equation
 def renew_assets(
-    *,
-    servers: Array,
-    halls: Array,
-    server_outlay: Array,
-    hall_outlay: Array,
-    server_price: Array,
-    scrapped_share: Array,
-    rates: Rates,
-) -> RealAssets:
-    """Return real assets after a quarter, at gross cost whoever paid for them.
+    p: Any,
+    decline: float,
+    scrapped: float,
+    servers: float,
+    halls: float,
+    server_outlay: float,
+    hall_outlay: float,
+    server_price: float,
+) -> tuple[float, float, float]:
+    """Return real assets after a quarter, at gross cost whoever paid for them, as `RealAssets`.
 
     R^s' = R^s (1 - delta - gamma/4)(1 - scrapped) + I^s/p_s and R^h' = R^h (1 - delta_h) + I^h;
     their wear is W = p_s R^s (delta + gamma/4) + R^h delta_h, the consumption of fixed capital at
@@ -163,18 +174,22 @@ def renew_assets(
 
     Parameters
     ----------
+    p
+        Parameters of the run.
+    decline
+        Depreciation and price fall of servers, delta + gamma/4.
+    scrapped
+        Share of servers cut in the quarter.
     servers, halls
         Opening real assets, M¥; servers at the trend of their price.
     server_outlay, hall_outlay
         Capital outlay before any subsidy, M¥.
     server_price
         Price of servers over its trend.
-    scrapped_share
-        Share of servers cut in the quarter.
     """
-    worn = servers * rates.server_decline
-    return RealAssets(
-        servers=(servers - worn) * (1 - scrapped_share) + server_outlay / server_price,
-        halls=halls * (1 - rates.hall_decline) + hall_outlay,
-        wear=server_price * worn + halls * rates.hall_decline,
+    worn, worn_halls = servers * decline, halls * p.hall_depreciation
+    return (
+        (servers - worn) * (1 - scrapped) + server_outlay / server_price,
+        halls - worn_halls + hall_outlay,
+        server_price * worn + worn_halls,
     )

@@ -6,21 +6,18 @@ from math import exp, log
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import mid_year
-from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, total
-from ecosystem.maths.chance import normal_inverse
-from ecosystem.maths.clearing import first_free, power, spread
+from ecosystem.maths.clearing import first_free, power
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.live import Live, of_run
-from ecosystem.maths.scalars import logistic, normal_quantile, ratio
+from ecosystem.maths.scalars import logistic, normal_quantile, poisson_count, ratio
 from ecosystem.stages.demand import potential_adopters
 from ecosystem.stages.drivers import open_source_floor
-from ecosystem.state.records import Business, Innovation, Quarter
+from ecosystem.state.records import Business, Quarter
 from ecosystem.state.setting import Setting
-from ecosystem.state.state import Firms, State
+from ecosystem.state.state import Firms, Society, State
 
 
 def trade(
@@ -37,15 +34,15 @@ def trade(
     local, share_outside = local_services(quarter, setting), outside_share(quarter, setting)
     pool = local + outside_market(quarter, setting) * share_outside
     won = compete(state, setting)
-    producers = labour.staff - labour.researchers
-    orders = won * spread(pool, world.firms.domain)
-    capacity = capacity_of_firms(p.of_run, f, f.live, producers, t / 4)
+    orders, capacity = orders_and_capacity(
+        p.of_run, f, f.live, pool, won, labour.staff, labour.researchers, world.firms.domain, t / 4
+    )
     sales, share = deliver(
         p.of_run, f.live, orders, capacity, won, world.firms.domain, world.domains.count
     )
-    fate = spread(setting.chance.uniform("firm fates", t, world.firms.count), world.firms.order)
+    fate = setting.chance.uniform("firm fates", t, world.firms.count)
     born, overflow, founders = found_firms(quarter, fate, setting)
-    exits = (fate < setting.rules.close_firm(quarter, setting)) * f.active
+    exits = closed(f.live, setting.rules.close_firm(quarter, setting), fate, world.firms.order)
     return Business(
         pool=pool,
         local_pool=local,
@@ -143,6 +140,22 @@ def moved_share(p: Any, share: float, ahead: float, luck: float) -> float:
 
 
 @kernel
+def orders_and_capacity(
+    parameters: Any, firms: Firms, live: Live, pool: Array, won: Array, staff: Array,
+    researchers: Array, domain: Any, years: float,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Return the orders that firms win and what their people in production can deliver, M¥."""
+    orders, capacity = np.zeros_like(won), np.zeros_like(won)
+    for r in range(len(won)):
+        p = parameters[r]
+        for f in of_run(live, r):
+            output = output_per_worker(p, firms.knowledge[r, f], years)
+            capacity[r, f] = (staff[r, f] - researchers[r, f]) * output
+            orders[r, f] = won[r, f] * pool[r, domain[f]]
+    return orders, capacity
+
+
+@kernel
 def deliver(
     parameters: Any, live: Live, orders: Array, capacity: Array, won: Array, domain: Any,
     domains: int,
@@ -170,20 +183,6 @@ def deliver(
     return sales, share
 
 
-@kernel
-def capacity_of_firms(
-    parameters: Any, firms: Firms, live: Live, producers: Array, years: float
-) -> Array:
-    """Return what the people of each firm in production can deliver, M¥ (runs, slots)."""
-    capacity = np.zeros_like(producers)
-    for r in range(len(capacity)):
-        p = parameters[r]
-        for f in of_run(live, r):
-            output = output_per_worker(p, firms.knowledge[r, f], years)
-            capacity[r, f] = producers[r, f] * output
-    return capacity
-
-
 @equation
 def output_per_worker(p: Any, knowledge: float, years: float) -> float:
     """Return what a worker in production can deliver, M¥ a quarter.
@@ -191,48 +190,77 @@ def output_per_worker(p: Any, knowledge: float, years: float) -> float:
     pi = pi_0 e^(g y) kappa^eta; knowledge raises output as research capital does (Hall, Mairesse
     & Mohnen 2010).
     """
-    known = max(knowledge, p.knowledge_floor) ** p.knowledge_productivity
-    return p.sales_per_worker * exp(p.productivity_growth * years) * known
+    known = p.knowledge_productivity * log(max(knowledge, p.knowledge_floor))
+    return p.sales_per_worker * exp(p.productivity_growth * years + known)
 
 
 def found_firms(quarter: Quarter, fate: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return births by slot, births without a slot, and entrants' knowledge.
 
-    Poisson with mean b H^a (1 + C/C_0)^c (1 + A)^k (1 + y) by cell (Audretsch & Feldman 1996).
-    C_0 grows with the national market, else calendar time alone would multiply births.
+    The number in each cell is Poisson with the mean of `births_expected`. C_0 grows with the
+    national market, else calendar time alone would multiply births.
     """
-    state, policy, innovation = quarter.state, quarter.policy, quarter.innovation
+    state, innovation = quarter.state, quarter.innovation
     p, world, f = setting.parameters, setting.world, state.firms
-    domains = len(world.domains.domain)
-    talent = np.exp(p.birth_talent_elasticity * np.log(state.society.talent))
     idle = state.centres.servers * (1 - state.centres.use) * world.centres.intelligent
-    idle = world.cells.sum(world.centres.sum(idle, "cell"), "prefecture")
+    idle = world.centres.sum(idle, "prefecture")
     market = state.nation.capacity / setting.national_table[:, 0]
     size = p.birth_compute_size * market[:, world.kinds.intelligent]
-    compute = np.exp(p.birth_compute_elasticity * np.log1p(idle / size))
-    quality = np.exp(p.birth_quality_elasticity * np.log1p(innovation.quality))
-    mean = p.birth_rate[:, :, None] * (talent * compute)[:, :, None] * quality[:, None, :]
-    nursery = 1 + policy.local_lever["ecosystem_incubation"]
-    mean = (mean * (1 + state.society.deployment) * nursery[:, :, None]).reshape(setting.runs, -1)
-    draw = setting.chance.uniform("births", state.period, world.prefectures.count * domains)
-    number = kernels.poisson_inverse(draw, mean)
-    born, overflow = first_free(f.active > 0, number, world.firms.cell_start, world.firms.cell)
-    return born.astype(float), total(overflow), endow(born, fate, innovation, setting)
+    nursery = 1 + quarter.policy.local_lever["ecosystem_incubation"]
+    draw = setting.chance.uniform("births", state.period, len(world.firms.cell_start))
+    number = births(p.of_run, state.society, idle / size, innovation.quality, nursery, draw)
+    born, overflow = first_free(f.active, number, world.firms.cell_start)
+    founders = endow(
+        p.of_run, born, fate, innovation.quality, innovation.frontier, world.firms.order,
+        world.firms.domain,
+    )  # fmt: skip
+    return born, total(overflow), founders
 
 
-def endow(born: NDArray[np.bool_], fate: Array, innovation: Innovation, setting: Setting) -> Array:
+@kernel
+def births(
+    parameters: Any, society: Society, idle: Array, quality: Array, nursery: Array, draw: Array
+) -> Array:
+    """Return the number of firms that are founded in each cell, (runs, cells)."""
+    number, (runs, places, domains) = np.zeros_like(draw), society.deployment.shape
+    for r in range(runs):
+        p = parameters[r]
+        for i in range(places):
+            for j in range(domains):
+                mean = births_expected(p, society.talent[r, i], idle[r, i], quality[r, j])
+                mean *= (1 + society.deployment[r, i, j]) * nursery[r, i]
+                cell = i * domains + j
+                number[r, cell] = poisson_count(draw[r, cell], mean)
+    return number
+
+
+@equation
+def births_expected(p: Any, talent: float, idle: float, quality: float) -> float:
+    """Return b H^a (1 + C/C_0)^c (1 + A)^k, before (1 + y) (Audretsch & Feldman 1996)."""
+    return p.birth_rate * exp(
+        p.birth_talent_elasticity * log(talent)
+        + p.birth_compute_elasticity * log(1 + idle)
+        + p.birth_quality_elasticity * log(1 + quality)
+    )
+
+
+@kernel
+def endow(
+    parameters: Any, born: Array, fate: Array, quality: Array, frontier: Array, order: Any,
+    domain: Any,
+) -> Array:  # fmt: skip
     """Return entrants' knowledge, lognormal around what local quality teaches (runs, slots).
 
     A slot that was free has no use for its draw of fate, so its entrant takes it.
     """
-    p = setting.parameters
-    run, slot = np.nonzero(born)
-    luck = normal_inverse(fate[run, slot])
-    level = 1 + p.founder_learning * innovation.quality
-    knowledge = np.exp(p.founder_log_sd[run, 0] * luck)
-    founders = np.zeros(born.shape)
-    wisdom = knowledge * level[run, setting.world.firms.domain[slot]]
-    founders[run, slot] = np.minimum(wisdom, innovation.frontier[run, 0])
+    founders = np.zeros_like(born)
+    for r in range(len(born)):
+        p = parameters[r]
+        for f in range(born.shape[1]):
+            if born[r, f] > 0:
+                luck = exp(p.founder_log_sd * normal_quantile(fate[r, order[f]]))
+                wisdom = luck * (1 + p.founder_learning * quality[r, domain[f]])
+                founders[r, f] = min(wisdom, frontier[r, 0])
     return founders
 
 
@@ -261,6 +289,16 @@ def entrant_shares(
             usual = max(known[j] / before[j], p.knowledge_floor) if before[j] else own
             share[r, f] = p.entrant_share / after[j] * (own / usual) ** p.competition_exponent
     return share
+
+
+@kernel
+def closed(live: Live, chance: Array, fate: Array, order: Any) -> Array:
+    """Return 1 for the firms that close, by their chance to and their fate (runs, slots)."""
+    exits = np.zeros_like(chance)
+    for r in range(len(chance)):
+        for f in of_run(live, r):
+            exits[r, f] = 1.0 if fate[r, order[f]] < chance[r, f] else 0.0
+    return exits
 
 
 def close_firm(quarter: Quarter, setting: Setting) -> Array:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ecosystem.maths.arrays import Array, safe_ratio, total
 from ecosystem.maths.clearing import spread
+from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.live import Live, of_run
 from ecosystem.stages.bills import BUYERS, Compute, compute_bills
-from ecosystem.stages.books import centre_books, centre_costs, owners_equity
+from ecosystem.stages.books import centre_books, centre_costs
 from ecosystem.stages.charges import charges_due
-from ecosystem.stages.finance import Statement, close_statement
+from ecosystem.stages.finance import Statement, close_statement, close_statements, local_part
 from ecosystem.stages.parks import adoption_outlay, adoption_support, adoption_wear, server_wear
 from ecosystem.stages.policy import readiness_part
 from ecosystem.stages.settlement import park_energy, park_outlay
@@ -24,6 +28,7 @@ from ecosystem.state.ledger import (
 )
 from ecosystem.state.records import Books, Exits, Quarter, Settlement
 from ecosystem.state.setting import Setting
+from ecosystem.state.state import Firms
 
 
 def compute_flows(
@@ -32,12 +37,12 @@ def compute_flows(
     """List sales of compute and vouchers."""
     income = quarter.market.revenue
     bought = compute_bills(quarter, settlement, setting)
-    from_outside = split_evenly(bought.exports, income)
+    part = safe_ratio(income, total(income))
+    from_outside = bought.exports * part
     ledger.add(Purpose.SALE, "compute exports", "world", bought.exports, "centres", from_outside)
     for sector in BUYERS:
         here, there = bought.here[sector], bought.there[sector]
-        sold = split_evenly(total(here), income)
-        ledger.add(Purpose.SALE, "compute local use", sector, here, "centres", sold)
+        ledger.add(Purpose.SALE, "compute local use", sector, here, "centres", total(here) * part)
         ledger.add(Purpose.SALE, "compute imports", sector, there, "world")
     voucher = settlement.payers["compute_voucher"]
     for sector, got in bought.vouchers.items():
@@ -53,8 +58,7 @@ def centre_flows(
     p, built, supply = setting.parameters, quarter.investment, quarter.supply
     payers, received = settlement.payers, settlement.received
     costs = centre_costs(quarter, settlement, setting)
-    injected = owners_equity(quarter, costs, setting)
-    books = centre_books(quarter, costs, injected, received, setting)
+    books, injected, local_taxes = centre_books(quarter, costs, received, setting)
     at_home = safe_ratio(total(supply.to_centres), total(supply.orders))
     home, part = p.upkeep_home_share, 1 - readiness_part(setting)
     pay = ledger.add
@@ -82,21 +86,39 @@ def centre_flows(
     pay(Purpose.LOAN, "new loans", "bank", None, "centres", books.borrowed + books.overdraft)
     dividend_flows(ledger, books.dividend, setting)
     added = quarter.policy.local_settlement * books.surplus + costs.wages
-    return Statement(added, books.value_added_tax, books.income_tax, costs.wages), books
+    taxes = books.value_added_tax + books.income_tax
+    return Statement(added, costs.wages, taxes, local_taxes), books
 
 
 def by_owner(values: Array, setting: Setting) -> tuple[Array, Array, Array]:
     """Return values of centres that households own, that the state owns, and by government.
 
-    The nation stands behind telecom operators, the prefecture behind local state firms.
     (runs, centres) twice and (runs, prefectures + 2).
     """
-    centres, owners = setting.world.centres, setting.world.owners
-    national = values * (centres.owner == owners.index("telecom"))
-    local = values * (centres.owner == owners.index("local_soe"))
-    whole = total(national)
-    governments = by_level(whole, np.zeros_like(whole), centres.sum(local, "prefecture"))
-    return values - national - local, national + local, governments
+    world = setting.world
+    telecom, local = world.owners.index("telecom"), world.owners.index("local_soe")
+    owner, place = world.centres.owner, world.centres.prefecture
+    return split_by_owner(values, owner, telecom, local, place, world.prefectures.count)
+
+
+@kernel
+def split_by_owner(
+    values: Array, owner: Any, telecom: int, local: int, place: Any, prefectures: int
+) -> tuple[Array, Array, Array]:
+    """Return values of private centres, of state centres, and by government.
+
+    The nation stands behind telecom operators, the prefecture behind local state firms.
+    """
+    private, public = np.zeros_like(values), np.zeros_like(values)
+    governments = np.zeros((len(values), prefectures + 2))
+    for r in range(len(values)):
+        for c in range(len(owner)):
+            if owner[c] == telecom or owner[c] == local:
+                public[r, c] = values[r, c]
+                governments[r, place[c] if owner[c] == local else -1] += values[r, c]
+            else:
+                private[r, c] = values[r, c]
+    return private, public, governments
 
 
 def dividend_flows(ledger: Ledger, paid: Array, setting: Setting) -> None:
@@ -126,7 +148,9 @@ def maker_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> Statement
     interest = p.interest_rate / 4 * np.maximum(-m.cash, 0)
     wear = p.maker_depreciation * p.maker_capital_intensity * m.capacity
     added = sales - bought - inputs - power - charges_due("makers", quarter, setting)
-    result, profit = close_statement(added, wages, contracts + interest + wear, setting)
+    result, profit = close_statements(
+        "makers", added, wages, contracts + interest + wear, setting
+    )
     left = m.cash + profit + wear - supply.investment
     dividend = p.payout * np.maximum(np.minimum(profit, left), 0)
     ledger.add(Purpose.SALE, "inputs bought outside", "makers", inputs, "world")
@@ -164,51 +188,122 @@ def contract_flow(ledger: Ledger, payer: str, paid: Array, setting: Setting) -> 
     ledger.add(Purpose.SALE, "research contracts", payer, paid, "universities", got)
 
 
-def firm_flows(ledger: Ledger, quarter: Quarter, compute: Array, setting: Setting) -> Statement:
-    """List what AI firms pay and receive beside compute (runs, slots), births included."""
-    p, f, business = setting.parameters, quarter.state.firms, quarter.business
-    innovation, sales = quarter.innovation, quarter.business.sales
-    wage = spread(quarter.state.society.wage, setting.world.firms.prefecture)
-    wages = quarter.labour.staff * wage / 1000
-    bought = p.research_purchase_share * (innovation.research_spending + innovation.grants)
-    contracts = p.research_contract_share * bought
-    interest = p.interest_rate / 4 * np.maximum(-f.cash, 0)
-    added = sales - compute - bought - charges_due("firms", quarter, setting)
-    result, profit = close_statement(added, wages, interest - innovation.grants, setting)
-    spare = f.cash + profit - p.reserve_quarters * (wages + compute)
-    dividend = p.payout * np.maximum(np.minimum(profit, spare), 0)
-    founding = p.founding_capital * business.born
-    service_flows(ledger, quarter, setting)
-    ledger.add(Purpose.WAGE, "wages", "firms", wages, "households")
-    contract_flow(ledger, "firms", contracts, setting)
-    ledger.add(Purpose.SALE, "research purchases", "firms", bought - contracts, "world")
-    ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank")
-    ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households")
-    ledger.add(Purpose.EQUITY, "equity", "households", None, "firms", founding)
-    return result
+def firm_flows(ledger: Ledger, quarter: Quarter, compute: Compute, setting: Setting) -> Statement:
+    """List what AI firms receive, and what they pay beside compute, births included."""
+    state, business, world = quarter.state, quarter.business, setting.world
+    innovation, firms = quarter.innovation, world.firms
+    lines, sums, local = statements_of_firms(
+        setting.parameters.of_run, state.firms, state.firms.live, business.newborn, business.sales,
+        safe_ratio(business.local_pool, business.pool), compute.here["firms"],
+        compute.there["firms"], compute.vouchers["firms"], charges_due("firms", quarter, setting),
+        innovation.research_spending, innovation.grants, quarter.labour.staff, state.society.wage,
+        firms.domain, firms.prefecture, world.prefectures.count,
+    )  # fmt: skip
+    to_state, to_parks, outside, wages, contracts, bought, interest, dividend = lines[:8]
+    founding, net, added, taxes = lines[8:]
+    with ledger.at_once("firms", net):
+        province = province_alone(world.prefectures.count)
+        for buyer, got, weight in (
+            ("government", to_state, province),
+            ("parks", to_parks, world.parks.output),
+        ):
+            paid = split_evenly(total(got), weight)
+            ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", got)
+        ledger.add(Purpose.SALE, "AI services", "world", sums[2], "firms", outside)
+        ledger.add(Purpose.WAGE, "wages", "firms", wages, "households", sums[3])
+        contract_flow(ledger, "firms", contracts, setting)
+        ledger.add(Purpose.SALE, "research purchases", "firms", bought, "world", sums[5])
+        ledger.add(Purpose.INTEREST, "interest", "firms", interest, "bank", sums[6])
+        ledger.add(Purpose.DIVIDEND, "dividends", "firms", dividend, "households", sums[7])
+        ledger.add(Purpose.EQUITY, "equity", "households", sums[8], "firms", founding)
+    return Statement(added, wages, taxes, local)
 
 
-def service_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
-    """List sales of AI services to the province, to parks and to the market outside."""
-    business, by_state = quarter.business, setting.parameters.deployment_government_share
-    local = safe_ratio(business.local_pool, business.pool)
-    at_home = business.sales * spread(local, setting.world.firms.domain)
-    province = province_alone(setting.world.prefectures.count)
-    for buyer, share, weight in (
-        ("government", by_state, province),
-        ("parks", 1 - by_state, setting.world.parks.output),
-    ):
-        paid = split_evenly(total(at_home) * share, weight)
-        ledger.add(Purpose.SALE, "AI services", buyer, paid, "firms", at_home * share)
-    ledger.add(Purpose.SALE, "AI services", "world", None, "firms", business.sales - at_home)
+@kernel
+def statements_of_firms(
+    parameters: Any, firms: Firms, live: Live, newborn: Live, sales: Array, local_market: Array,
+    here: Array, there: Array, vouchers: Array, charges: Array, research: Array, grants: Array,
+    staff: Array, wage: Array, domain: Any, place: Any, prefectures: int,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return the lines of every firm's quarter, M¥ (12, runs, slots), and their local taxes.
+
+    Sales to the province, to parks and outside, wages, research contracts, other purchases for
+    research, interest, dividend, founding capital; all these receipts less payments; value added,
+    taxes. `local_market` is the part of each domain's market that is here, (runs, domains).
+    """
+    lines, sums = np.empty((12, *sales.shape)), np.zeros((12, len(sales), 1))
+    local = np.zeros((len(sales), prefectures))
+    for r in range(len(sales)):
+        p = parameters[r]
+        lines[:, r] = 0  # here, not for all runs at once, so that the row is at hand
+        for f in of_run(live, r):
+            at_home = sales[r, f] * local_market[r, domain[f]]
+            to_state = p.deployment_government_share * at_home
+            wages = staff[r, f] * wage[r, place[f]] / 1000
+            compute = here[r, f] - vouchers[r, f] + there[r, f]
+            contracts, bought, interest, dividend, added, vat, tax = firm_statement(
+                p, firms.cash[r, f], sales[r, f], compute, charges[r, f], research[r, f],
+                grants[r, f], wages,
+            )  # fmt: skip
+            net = sales[r, f] - wages - contracts - bought - interest - dividend
+            for i, value in enumerate((
+                to_state, at_home - to_state, sales[r, f] - at_home, wages, contracts, bought,
+                interest, dividend, 0.0, net, added, vat + tax,
+            )):  # fmt: skip
+                lines[i, r, f] = value
+                sums[i, r, 0] += value
+            local[r, place[f]] += local_part(p, vat, tax)
+        for f in of_run(newborn, r):
+            lines[8, r, f] = p.founding_capital
+            lines[9, r, f] += p.founding_capital
+            sums[8, r, 0] += p.founding_capital
+    return lines, sums, local
+
+
+@equation
+def firm_statement(
+    p: Any, cash: float, sales: float, compute: float, charges: float, research: float,
+    grants: float, wages: float,
+) -> tuple[float, float, float, float, float, float, float]:  # fmt: skip
+    """Return what a firm pays and earns in a quarter, M¥.
+
+    Research contracts, other purchases for research, interest, dividend, value added, its tax,
+    income tax. A dividend is paid out of profit and of what is above the reserve.
+    """
+    purchases = p.research_purchase_share * (research + grants)
+    contracts = p.research_contract_share * purchases
+    interest = p.interest_rate / 4 * max(-cash, 0.0)
+    added = sales - compute - purchases - charges
+    vat, tax, profit = close_statement(p, added, wages, interest - grants)
+    spare = cash + profit - p.reserve_quarters * (wages + compute)
+    dividend = p.payout * max(min(profit, spare), 0.0)
+    return contracts, purchases - contracts, interest, dividend, added, vat, tax
 
 
 def wind_up(ledger: Ledger, quarter: Quarter) -> None:
     """Close the accounts of firms that exit: owners take what is left, the bank bears debts."""
-    left = ledger.balance["firms"] * quarter.business.exits
-    debt = np.maximum(-left, 0)
-    ledger.add(Purpose.DIVIDEND, "dividends", "firms", np.maximum(left, 0), "households")
-    ledger.add(Purpose.WRITE_OFF, "loans written off", "bank", None, "firms", debt)
+    live, exits = quarter.state.firms.live, quarter.business.exits
+    closed, sums = balances_closed(live, exits, ledger.balance["firms"])
+    left, debt, net = closed
+    with ledger.at_once("firms", net):
+        ledger.add(Purpose.DIVIDEND, "dividends", "firms", left, "households", sums[0])
+        ledger.add(Purpose.WRITE_OFF, "loans written off", "bank", sums[1], "firms", debt)
+
+
+@kernel
+def balances_closed(live: Live, exits: Array, balance: Array) -> tuple[Array, Array]:
+    """Return deposits and debts of firms that exit, M¥, and debts less deposits; their sums.
+
+    (3, runs, slots) and (3, runs, 1).
+    """
+    closed, sums = np.empty((3, *balance.shape)), np.zeros((3, len(balance), 1))
+    for r in range(len(balance)):
+        closed[:, r] = 0
+        for f in of_run(live, r):
+            if exits[r, f]:
+                closed[:, r, f] = max(balance[r, f], 0.0), max(-balance[r, f], 0.0), -balance[r, f]
+                sums[:, r, 0] += closed[:, r, f]
+    return closed, sums
 
 
 def park_flows(
@@ -227,7 +322,7 @@ def park_flows(
     support = granted + adoption_support(quarter, setting)  # the programme pays it, see below
     bought = quarter.state.parks.cash - ledger.balance["parks"]  # compute, net, and AI services
     added = output - goods - power - bought - charges_due("parks", quarter, setting)
-    result, profit = close_statement(added, wages, wear, setting)
+    result, profit = close_statements("parks", added, wages, wear, setting)
     dividend = p.park_payout * np.maximum(profit + wear - servers - adoption + support, 0)
     ledger.add(Purpose.SALE, "manufactures sold", "world", None, "parks", output)
     ledger.add(Purpose.SALE, "inputs bought outside", "parks", goods, "world")
@@ -275,7 +370,8 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     payer = by_level(levels[:, [0]], levels[:, [1]], policy.prefecture_paid)
     extra = policy.fiscal_extra
     loop = by_level(0 * extra, extra, np.zeros_like(policy.prefecture_paid))
-    granted = total(innovation.grants) + total(innovation.university_grants)
+    to_firms = total(innovation.grants)
+    granted = to_firms + total(innovation.university_grants)
     loop_grants = setting.parameters.fiscal_loop_grant_share * extra
     support = adoption_support(quarter, setting)
     in_programmes = safe_ratio(granted - loop_grants, total(payer))
@@ -283,7 +379,7 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
     in_loop = safe_ratio(loop_grants, extra)
     grants = payer * in_programmes + loop * in_loop
     rest = payer * (1 - in_programmes - to_parks) + loop * (1 - in_loop)
-    firms = safe_ratio(total(innovation.grants), granted)
+    firms = safe_ratio(to_firms, granted)
     for part, sector, got in (
         (firms, "firms", innovation.grants),
         (1 - firms, "universities", innovation.university_grants),
@@ -295,17 +391,12 @@ def programme_flows(ledger: Ledger, quarter: Quarter, setting: Setting) -> None:
 
 def tax_flows(ledger: Ledger, results: dict[str, Statement], setting: Setting) -> None:
     """List taxes; the local part goes to the payer's prefecture and to the province."""
-    p = setting.parameters
+    share = setting.parameters.prefecture_tax_share
     for sector, result in results.items():
-        paid = result.value_added_tax + result.income_tax
-        local = p.vat_local_share * result.value_added_tax
-        local = local + p.income_tax_local_share * result.income_tax
-        got = by_level(
-            total(paid) - total(local),
-            (1 - p.prefecture_tax_share) * total(local),
-            p.prefecture_tax_share * getattr(setting.world, sector).sum(local, "prefecture"),
-        )
-        ledger.add(Purpose.TAX, "taxes", sector, paid, "government", got)
+        local = total(result.local_taxes)
+        nation, province = total(result.taxes) - local, (1 - share) * local
+        got = by_level(nation, province, share * result.local_taxes)
+        ledger.add(Purpose.TAX, "taxes", sector, result.taxes, "government", got)
 
 
 def generation_flows(ledger: Ledger, setting: Setting) -> None:

@@ -1,10 +1,12 @@
-"""S5 and S7: what adopting AI costs parks, who pays for it, and what they gain by it."""
+"""S5 and S7: how parks adopt AI, what it costs them, who pays for it, what they gain by it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from ecosystem.maths import kernels
 from ecosystem.maths.arrays import Array, add_up, safe_ratio
+from ecosystem.maths.clearing import spread
 from ecosystem.stages.bills import USERS, bills_of_users
 from ecosystem.stages.columns import column_area
 from ecosystem.stages.demand import output_of_parks, park_output
@@ -12,6 +14,50 @@ from ecosystem.stages.settlement import park_energy
 from ecosystem.state.ledger import split_evenly
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting
+
+
+def modernise(
+    quarter: Quarter, affordable: Array, relative: Array, setting: Setting
+) -> tuple[Array, Array, Array]:
+    """Return parks' adoption, own servers (P) and server orders (P) next quarter, (runs, parks).
+
+    Adoption is logistic, the faster the more of the wanted servers a park has of its own;
+    what support buys comes on top. A park builds towards C* = adoption * output * intensity.
+    """
+    state, policy = quarter.state, quarter.policy
+    p, k = setting.parameters, state.parks
+    where = setting.world.parks.prefecture
+    here = spread(affordable.mean(axis=2), where)
+    target = setting.rules.build_servers(quarter, setting)
+    own = 1 + p.own_centre_bonus * np.minimum(1, safe_ratio(k.servers, target))
+    rate = p.park_adoption_rate * relative.mean(axis=1, keepdims=True) * here * own
+    adoption = setting.rules.adopt_ai(quarter, setting, k.adoption, rate)
+    adoption_next = adoption + (1 - adoption) * adoption_bought(quarter, setting)
+    decay = setting.by_kind("server_depreciation")[:, setting.world.kinds.general]
+    kept = k.servers * (1 - decay)
+    support = 1 + p.industrial_subsidy_response * spread(policy.rate["industrial_centres"], where)
+    order = p.park_build_speed * support * np.maximum(target - kept, 0)
+    return adoption_next, kept + order, order
+
+
+def adopt_ai(quarter: Quarter, setting: Setting, adoption: Array, rate: Array) -> Array:
+    """Return the share of its work in which each park uses AI next quarter (runs, parks): a rule.
+
+    Logistic growth from `adoption` at `rate` a year, (runs, parks) each. The rate rises with the
+    quality of algorithms, with cheap compute and with servers of its own.
+    """
+    return kernels.logistic_step(adoption, rate)
+
+
+def build_servers(quarter: Quarter, setting: Setting) -> Array:
+    """Return the servers that each park wants of its own, PFLOPS (runs, parks): a rule.
+
+    In proportion to adoption and output; what work needs grows with capacity in the nation.
+    """
+    p, state, general = setting.parameters, quarter.state, setting.world.kinds.general
+    wanted = p.park_compute_intensity * state.parks.adoption * park_output(state, setting)
+    now, first = setting.national_table[:, state.period], setting.national_table[:, 0]
+    return np.asarray(wanted * (now[:, general] / first[:, general]))
 
 
 def adoption_support(quarter: Quarter, setting: Setting) -> Array:
@@ -65,7 +111,7 @@ def adoption_outlay(quarter: Quarter, setting: Setting) -> Array:
     state = quarter.state
     before = adoption_capital(state.parks.adoption, state.period, setting)
     after = adoption_capital(quarter.innovation.adoption_next, state.period + 1, setting)
-    return np.maximum(after - before + adoption_wear(quarter, setting), 0)
+    return np.maximum(after - (1 - setting.parameters.park_adoption_wear) * before, 0)
 
 
 def server_wear(quarter: Quarter, setting: Setting) -> Array:

@@ -32,35 +32,36 @@ def settle(quarter: Quarter, setting: Setting) -> Settlement:
     The paid share is min(1, envelope/claims), and the same for the prefecture's and the
     province's cash; so cost never exceeds the envelope.
     """
-    policy, schedule = quarter.policy, setting.schedule
-    columns = [(i, name) for name in TRANSFERS for i in schedule.of(name)]
+    policy, schedule, world = quarter.policy, setting.schedule, setting.world
+    sector = {name: getattr(world, claimant) for name, claimant in TRANSFERS.items()}
     observed = schedule.observed[quarter.state.period]
-    sector = {i: getattr(setting.world, TRANSFERS[name]) for i, name in columns}
     claims = claims_by_member(quarter, setting)
-    by_place = {i: sector[i].sum(claim, "prefecture") for i, claim in claims.items()}
+    by_place = {i: sector[name].sum(claim, "prefecture") for (name, i), claim in claims.items()}
     within = {
-        i: np.minimum(1, safe_ratio(policy.envelope[:, [i]], total(by_place[i]), empty=1.0))
-        for i in claims
+        i: np.minimum(1, safe_ratio(policy.envelope[:, [i]], total(due), empty=1.0))
+        for i, due in by_place.items()
     }
     met = local_match(within, by_place, quarter, setting)
-    received: dict[str, Array] = {}
-    payers: dict[str, Array] = {}
+    asked, received = (
+        {name: np.zeros((setting.runs, members.count)) for name, members in sector.items()}
+        for _ in range(2)
+    )
+    payers = {name: np.zeros((setting.runs, world.prefectures.count + 2)) for name in TRANSFERS}
     claimed = policy.programme_claimed * schedule.programme
     paid = policy.programme_paid * schedule.programme
-    for i, name in columns:
+    for (name, i), claim in claims.items():
         parts = transfer_parts(
             schedule.split[i], within[i], met, policy.co_funding, bool(observed[i])
         )
         nation, province, prefecture = (part * by_place[i] for part in parts)
         payer = by_level(total(nation), total(province), prefecture)
-        got = claims[i] * spread(add_up(parts), sector[i].prefecture)
-        payers[name] = payers[name] + payer if name in payers else payer
-        received[name] = received[name] + got if name in received else got
-        here = np.arange(len(schedule.columns)) == i
-        claimed = claimed + total(by_place[i]) * here
-        paid = paid + total(payer) * here
+        asked[name] += claim
+        received[name] += claim * spread(add_up(parts), sector[name].prefecture)
+        payers[name] += payer
+        claimed[:, [i]] += total(by_place[i])
+        paid[:, [i]] += total(payer)
     return Settlement(
-        claims={name: add_up(claims[i] for i in schedule.of(name)) for name in TRANSFERS},
+        claims=asked,
         received=received,
         claimed=claimed,
         paid=paid,
@@ -74,8 +75,9 @@ def local_match(
 ) -> tuple[Array, Array]:
     """Return the share of dues that prefectures (runs, P) and the province (runs, 1) can pay."""
     policy, split = quarter.policy, setting.schedule.split
-    prefectures = add_up(split[i][2] * within[i] * by_place[i] for i in within)
-    province = add_up(split[i][1] * within[i] * total(by_place[i]) for i in within)
+    none = np.zeros((setting.runs, 1))
+    prefectures = add_up([none, *(split[i][2] * within[i] * by_place[i] for i in within)])
+    province = add_up([none, *(split[i][1] * within[i] * total(by_place[i]) for i in within)])
     return (
         np.minimum(1, safe_ratio(policy.prefecture_left, prefectures, empty=1.0)),
         np.minimum(1, safe_ratio(policy.province_left, province, empty=1.0)),
@@ -94,10 +96,11 @@ def transfer_parts(
     return [split[0] * share * co_funding, split[1] * share, split[2] * share]
 
 
-def claims_by_member(quarter: Quarter, setting: Setting) -> dict[int, Array]:
-    """Return what each column of a transfer is asked for, M¥ (runs, members), by column.
+def claims_by_member(quarter: Quarter, setting: Setting) -> dict[tuple[str, int], Array]:
+    """Return what each column of a transfer is asked for, M¥ (runs, members).
 
-    Its rate on paper times the base of those who stand where it acts.
+    By transfer and column, for columns in force. It is their rate on paper times the base of those
+    who stand where they act.
     """
     p, schedule, t = setting.parameters, setting.schedule, quarter.state.period
     market, built, area = quarter.market, quarter.investment, column_area(setting)
@@ -116,10 +119,11 @@ def claims_by_member(quarter: Quarter, setting: Setting) -> dict[int, Array]:
         "industrial_centres": lambda i: park_outlay(quarter, setting),
     }
     return {
-        i: schedule.rate[t, i]
+        (name, i): schedule.rate[t, i]
         * (base[name](i) * spread(area[i], getattr(setting.world, sector).prefecture))
         for name, sector in TRANSFERS.items()
         for i in schedule.of(name)
+        if schedule.rate[t, i] > 0
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,8 +75,10 @@ class Ledger:
 
     def __init__(self, state: State) -> None:
         self.flows: list[Flow] = []
-        self.balance: dict[str, Array] = {
-            name: getattr(getattr(state, part), field) for name, (part, field) in SECTORS.items()
+        self._moved: str | None = None
+        self.balance: dict[str, Array] = {  # own copies, moved in place
+            name: np.array(getattr(getattr(state, part), field))
+            for name, (part, field) in SECTORS.items()
         }
 
     def add(
@@ -99,8 +102,22 @@ class Ledger:
     def book(self, flow: Flow) -> None:
         """List a flow and move deposits."""
         self.flows.append(flow)
-        self.balance[flow.payer] = self.balance[flow.payer] - flow.paid
-        self.balance[flow.receiver] = self.balance[flow.receiver] + flow.received
+        if flow.payer != self._moved:
+            self.balance[flow.payer] -= flow.paid
+        if flow.receiver != self._moved:
+            self.balance[flow.receiver] += flow.received
+
+    @contextmanager
+    def at_once(self, sector: str, net: Array) -> Iterator[None]:
+        """Move the deposits of a sector once, not by each of the flows that are listed meanwhile.
+
+        `net` is what the sector receives in all of them less what it pays, (runs, members): a loop
+        over many members that has each of them at hand adds up faster than the ledger.
+        """
+        self.balance[sector] += net
+        self._moved = sector
+        yield
+        self._moved = None
 
 
 def select(
