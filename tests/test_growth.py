@@ -9,7 +9,7 @@ import pytest
 from helpers import quarters, setting_of
 
 from ecosystem.maths.arrays import Array, total
-from ecosystem.stages.policy import fiscal_cash
+from ecosystem.stages.programmes import fiscal_cash
 from ecosystem.state.ledger import amount
 from ecosystem.state.records import Quarter
 from ecosystem.state.setting import Setting

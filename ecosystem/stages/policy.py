@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import charges, instruments
-from ecosystem.maths.arrays import Array, add_up, combine, mean_over, safe_ratio
+from ecosystem.maths.arrays import Array, add_up, mean_over, safe_ratio
 from ecosystem.maths.clearing import spread
 from ecosystem.stages.columns import (
     column_area,
@@ -18,22 +16,10 @@ from ecosystem.stages.columns import (
     local_rate,
     promised_rate,
 )
+from ecosystem.stages.programmes import pay_programmes
 from ecosystem.state.records import Policy, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
-
-
-@dataclass(frozen=True)
-class Programmes:
-    """What programmes are paid in a quarter, M¥."""
-
-    paid: Array  # (runs, columns of the schedule)
-    by_level: Array  # (runs, 3): nation, province, prefectures
-    by_prefecture: Array  # (runs, prefectures)
-    prefecture_left: Array  # cash of prefectures after them (runs, prefectures)
-    province_left: Array  # (runs, 1)
-    match: Array  # share of its dues that each prefecture meets (runs, prefectures)
-    co_funding: Array  # paid part of the national share (runs, prefectures)
 
 
 def govern(quarter: Quarter, setting: Setting) -> Policy:
@@ -227,19 +213,6 @@ def move_envelopes(quarter: Quarter, setting: Setting) -> Array:
     return np.asarray(weight * np.maximum(cut, p.envelope_floor))
 
 
-def fiscal_cash(quarter: Quarter, setting: Setting) -> tuple[Array, Array]:
-    """Return cash for programmes this quarter: prefectures (runs, P), province (runs, 1), M¥.
-
-    A share of budgets, which grow; a fiscal shock cuts it.
-    """
-    p, world = setting.parameters, setting.world
-    growth = np.exp(p.budget_growth * quarter.state.period / 4)
-    available = growth * quarter.drivers.fiscal / QUARTERS_A_YEAR
-    prefectures = p.prefecture_programme_share * world.prefectures.budget_expenditure
-    province = p.province_programme_share * world.province.provincial_budget_expenditure
-    return prefectures * available, province * available
-
-
 def routine_maintenance(state: State, setting: Setting) -> Array:
     """Return what hub prefectures pay to hold their readiness, M¥ (runs, P).
 
@@ -251,46 +224,6 @@ def routine_maintenance(state: State, setting: Setting) -> Array:
     ready = np.minimum(state.governments.readiness, p.readiness_ceiling)
     need = p.readiness_depreciation * p.readiness_investment_scale * ready / (1 - ready)
     return np.asarray(need * world.prefectures.hub)
-
-
-def pay_programmes(quarter: Quarter, setting: Setting, due: Array, envelope: Array) -> Programmes:
-    """Pay programmes as far as the local match allows.
-
-    Where the province cannot pay all that is planned, programmes and the envelopes of transfers
-    are cut alike. `due` and `envelope` in M¥ (runs, instruments).
-    """
-    schedule = setting.schedule
-    observed = schedule.observed[quarter.state.period]
-    cash = fiscal_cash(quarter, setting)
-    place = column_place(setting)  # (I, P): whose prefecture share it is
-    nation, province, prefecture = schedule.split.T  # (I,) each: who pays which share
-    due = due * schedule.programme
-    free = due * ~observed
-    met = setting.rules.pay_match(quarter, setting, cash[0], combine(free * prefecture, place))
-    province_due = ((free + envelope * ~observed) * province).sum(axis=1, keepdims=True)
-    province_met = np.minimum(1, safe_ratio(cash[1], province_due, empty=1.0))
-    by_prefecture = np.where(prefecture[:, None] > 0, met[:, None], 1.0)  # (R, I, P)
-    by_province = np.where(province[:, None] > 0, province_met[:, None], 1.0)
-    matched = np.where(observed[:, None], 1.0, np.minimum(by_prefecture, by_province)) * place
-    share = matched.sum(axis=2)
-    funded = setting.rules.withhold_funding(quarter, setting)
-    national = np.where(observed, 1.0, combine(funded, place.T))
-    from_nation = due * share * nation * national
-    from_province = due * share * province
-    from_prefectures = due * share * prefecture
-    by_place = (due * prefecture)[:, :, None] * matched
-    spent = (by_place * ~observed[:, None]).sum(axis=1)
-    spent_province = (from_province * ~observed).sum(axis=1, keepdims=True)
-    levels = (from_nation, from_province, from_prefectures)
-    return Programmes(
-        paid=from_nation + from_province + from_prefectures,
-        by_level=np.stack([level.sum(axis=1) for level in levels], axis=1),
-        by_prefecture=by_place.sum(axis=1),
-        prefecture_left=np.maximum(cash[0] - spent, 0),
-        province_left=np.maximum(cash[1] - spent_province, 0),
-        match=met,
-        co_funding=funded,
-    )
 
 
 def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:
@@ -369,10 +302,10 @@ def advantage(quarter: Quarter, setting: Setting) -> Array:
     The mean over the halls for it; a subsidy for some places counts by their part of them.
     """
     state, p, world = quarter.state, setting.parameters, setting.world
-    halls = state.centres.halls * world.centres.intelligent
+    halls = world.centres.sum(state.centres.halls * world.centres.intelligent, "prefecture")
 
     def mean(rate: Array, empty: float = 1.0) -> Array:
-        return mean_over(spread(rate, world.centres.prefecture), halls, empty)
+        return mean_over(rate, halls, empty)
 
     output = mean(local_rate(state, setting, "output_subsidy"))
     capital = add_up(
