@@ -214,6 +214,7 @@ def run_quarters(
         values = measure(quarter, setting, wanted(t))
         check_finite(values, task, t)
         take(t, values)
+        del quarter  # before the next is made, which then finds its memory free and at hand
     return state
 
 
