@@ -9,6 +9,7 @@ import numpy as np
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.clearing import spread
 from ecosystem.maths.compiled import equation, kernel
+from ecosystem.maths.scalars import ratio
 from ecosystem.stages.finance import worth
 from ecosystem.state.records import Books, Exits, Investment, Quarter, RealAssets
 from ecosystem.state.setting import Setting
@@ -36,11 +37,10 @@ def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Se
     """
     p, centres, state = setting.parameters.of_run, setting.world.centres, quarter.state.centres
     over = take_over(quarter, setting)
-    goods, server_pipeline, halls_pipeline = hand_over(
+    goods, power, pue, server_pipeline, halls_pipeline = hand_over(
         p, over, quarter.investment, books, assets, centres.cell, centres.cell_start
     )
-    servers, power, pue, real_servers, book_servers = goods[:5]
-    halls, nameplate, real_halls, book_halls = goods[5:]
+    servers, real_servers, book_servers, halls, nameplate, real_halls, book_halls = goods
     received, paid, repaid, left_over, overdraft, loan, written_off, insolvent = settle_debts(
         p, over, books, book_servers + book_halls, quarter.policy.local_settlement,
         state.insolvent, centres.cell, centres.cell_start,
@@ -127,30 +127,34 @@ def close_centre(quarter: Quarter, setting: Setting, luck: Array) -> Array:
 def hand_over(
     parameters: Any, over: Takeover, built: Investment, books: Books, assets: RealAssets,
     cell: Any, start: Any,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Return what centres have after takeovers: goods (9, runs, centres), and both pipelines.
+) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
+    """Return what centres have after takeovers: goods (7, runs, centres), power, PUE, pipelines.
 
-    Servers, their power and PUE, real assets and books of servers; halls, what they were planned
-    to carry, real assets and books of halls. Heirs book what they take over at the price paid.
-    Real assets pass on in full, since a change of owner shrinks no capital; what nobody takes over
-    is written off.
+    Goods are servers, real assets and books of servers; halls, what they were planned to carry,
+    real assets and books of halls. Heirs book what they take over at the price paid. Real assets
+    pass on in full, since a change of owner shrinks no capital; what nobody takes over is written
+    off. Power and PUE of an heir are means of its servers and of those it takes over.
     """
-    goods = np.empty((9, *built.servers.shape))
+    goods, power, pue = np.empty((7, *over.left.shape)), built.power.copy(), built.pue.copy()
     server_pipeline, halls_pipeline = built.server_pipeline.copy(), built.halls_pipeline.copy()
-    for r in range(len(built.servers)):
+    for r in range(len(over.left)):
         p = parameters[r]
-        goods[0, r] = built.servers[r]
-        goods[1, r], goods[2, r] = built.power[r] * goods[0, r], built.pue[r] * goods[0, r]
-        goods[3, r], goods[4, r] = assets.servers[r], books.book_servers[r]
-        goods[5, r], goods[6, r] = built.halls[r], built.nameplate[r]
-        goods[7, r], goods[8, r] = assets.halls[r], books.book_halls[r]
+        goods[0, r], goods[1, r] = built.servers[r], assets.servers[r]
+        goods[2, r], goods[3, r] = books.book_servers[r], built.halls[r]
+        goods[4, r], goods[5, r] = built.nameplate[r], assets.halls[r]
+        goods[6, r] = books.book_halls[r]
         for c in range(len(cell)):
             if not over.left[r, c]:
                 continue
             first, last = bounds(cell[c], start, len(cell))
             heir, servers, halls = over.heir[r], over.servers[r, c], over.halls[r, c]
+            for other in range(first, last):
+                gained = servers * heir[other] * goods[0, r, c]
+                part = ratio(gained, gained + goods[0, r, other])
+                power[r, other] += part * (power[r, c] - power[r, other])
+                pue[r, other] += part * (pue[r, c] - pue[r, other])
             parts = (
-                servers, servers, servers, servers, servers * p.recovery_share,
+                servers, servers, servers * p.recovery_share,
                 halls, halls, halls, halls * p.recovery_share,
             )  # fmt: skip
             for i in range(len(parts)):
@@ -159,13 +163,7 @@ def hand_over(
                 pass_on(lag, c, servers, heir, first, last)
             for lag in halls_pipeline[r]:
                 pass_on(lag, c, halls, heir, first, last)
-        for c in range(len(cell)):
-            if goods[0, r, c] > 0:
-                goods[1, r, c] /= goods[0, r, c]
-                goods[2, r, c] /= goods[0, r, c]
-            else:
-                goods[1, r, c], goods[2, r, c] = built.power[r, c], built.pue[r, c]
-    return goods, server_pipeline, halls_pipeline
+    return goods, power, pue, server_pipeline, halls_pipeline
 
 
 @equation
