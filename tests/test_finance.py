@@ -125,20 +125,10 @@ class Centre:
         none, whole = 0.0, self.cost * self.size
         injected = self.paid_in(whole, none)
         books = kept(
-            rates,
-            settled=self.local_settlement,
-            decline=self.decline,
-            cash=none,
-            loan=none,
-            book_servers=none,
-            book_halls=none,
-            income=none,
-            costs=none,
-            server_capital=whole,
-            hall_capital=none,
-            scrapped=none,
-            injected=injected,
-        )
+            rates, settled=self.local_settlement, decline=self.decline, scrapped=none,
+            cash=none, loan=none, book_servers=none, book_halls=none, income=none, costs=none,
+            server_capital=whole, hall_capital=none, injected=injected,
+        )  # fmt: skip
         history = [(books, injected)]
         size = self.size
         for t in range(until):
@@ -150,20 +140,13 @@ class Centre:
             capital = fallen * self.cost * order
             injected = self.paid_in(capital, float(books.cash))
             books = kept(
-                rates,
-                settled=self.local_settlement,
-                decline=self.decline,
-                cash=books.cash,
-                loan=books.loan,
-                book_servers=books.book_servers,
-                book_halls=books.book_halls,
+                rates, settled=self.local_settlement, decline=self.decline, scrapped=none,
+                cash=books.cash, loan=books.loan,
+                book_servers=books.book_servers, book_halls=books.book_halls,
                 income=fallen * self.price * sold,
                 costs=fallen * (self.power * sold + upkeep),
-                server_capital=capital,
-                hall_capital=none,
-                scrapped=none,
-                injected=injected,
-            )
+                server_capital=capital, hall_capital=none, injected=injected,
+            )  # fmt: skip
             history.append((books, injected))
             size = after + order
         return history
