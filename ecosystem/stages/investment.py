@@ -281,26 +281,26 @@ def finance_limit(quarter: Quarter, index: Array, setting: Setting) -> Array:
     market = (market * drivers.trend_server_cost)[:, world.kinds.intelligent]
     base = p.finance_scale * p.stack("finance_base", world.owners)
     soft = p.soft_budget * p.stack("soft_owner", world.owners)
-    c, settled = quarter.state.centres, quarter.policy.local_settlement
-    worth = equity(c.cash, c.book_servers + c.book_halls, c.loan, settled)
     return limits(
-        c.cash, worth, index, p.stack("leverage", world.owners),
-        base * market / p.finance_reference_cost, setting.by_kind("finance_factor"), soft,
-        world.centres.owner, world.centres.kind,
+        quarter.state.centres, quarter.policy.local_settlement, index,
+        p.stack("leverage", world.owners), base * market / p.finance_reference_cost,
+        setting.by_kind("finance_factor"), soft, world.centres.owner, world.centres.kind,
     )  # fmt: skip
 
 
 @kernel
 def limits(
-    cash: Array, worth: Array, index: Array, leverage: Array, base: Array, factor: Array,
+    c: Centres, settled: Array, index: Array, leverage: Array, base: Array, factor: Array,
     soft: Array, owner: Any, kind: Any,
 ) -> Array:  # fmt: skip
     """Return what every operator can spend, M¥ (runs, centres)."""
-    limit = np.zeros_like(cash)
-    for r in range(len(cash)):
+    limit = np.zeros_like(c.cash)
+    for r in range(len(limit)):
         for i in range(len(owner)):
             o, strict = owner[i], min(1.0, index[r, i] ** 3)
-            lent = leverage[r, o] * max(worth[r, i], 0.0)
+            book = c.book_servers[r, i] + c.book_halls[r, i]
+            worth = equity(c.cash[r, i], book, c.loan[r, i], settled[r, 0])
+            lent = leverage[r, o] * max(worth, 0.0)
             given = base[r, o] * factor[r, kind[i]] * (soft[r, o] + (1 - soft[r, o]) * strict)
-            limit[r, i] = max(cash[r, i], 0.0) + lent + given
+            limit[r, i] = max(c.cash[r, i], 0.0) + lent + given
     return limit
