@@ -19,6 +19,7 @@ import numpy as np
 
 from ecosystem.inputs.calendar import POLICY_START, period_label
 from ecosystem.inputs.faults import FaultList
+from ecosystem.inputs.functions import MEAN
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import ResolvedScenario, resolve, with_overrides
 from ecosystem.inputs.world.loader import load_world
@@ -56,7 +57,7 @@ class StoredPast:
     runs: Past
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file, which `read_past` and `simulate` read; some 200 kB a replicate."""
+        """Write it to a file, which `read_past` and `simulate` read; some 160 kB a replicate."""
         known = {"format": FORMAT, "replicates": self.replicates, **self.known}
         arrays: dict[str, Any] = {
             KNOWN: np.array(json.dumps(known)),
@@ -105,6 +106,12 @@ def past(
         parameters=parameters or {}, fixed_parameters=fixed_parameters,
     )  # fmt: skip
     resolved = with_overrides(resolve(scenario), (), asked.shock)
+    faults = FaultList()
+    for hook in early_part(resolved).hooks:
+        if hook.name != MEAN:
+            allowed = "the model's own or its mean: what yours reads leaves no trace in a past"
+            faults.add(f"rules, {hook.stage}", hook.name, allowed)
+    faults.raise_if_any()
     design = cross(resolved, replicates=asked.replicates, parameters=asked.parameters)
     tasks = start(design, asked, keep="quarterly").tasks
     runs = joined_pasts([make_past(task) for task in tasks])

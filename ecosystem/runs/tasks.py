@@ -15,7 +15,7 @@ from ecosystem.runs.design import Design, digests_of
 from ecosystem.runs.past import Past, early_part
 from ecosystem.runs.task import Plan, Task
 
-LONGEST = 16
+LONGEST = 7
 """Most chunks of a job: with more, all would hardly be done sooner, and a kill would lose more."""
 
 

@@ -30,10 +30,11 @@ def exit_centres(quarter: Quarter, books: Books, assets: RealAssets, setting: Se
     """Return centres after exits; docs/model.md, S6.
 
     A centre is in default where its debts exceed its assets and it cannot pay what is due -
-    interest, instalments, taxes - without a new overdraft (both tests of article 2 of the
-    Enterprise Bankruptcy Law, 2006). After a year in default it leaves; a state owner stays with
-    the probability of its soft budget. The others of its cell take its halls over at recovery
-    value, and its servers too unless they are scrapped.
+    running costs, taxes, interest, instalments - without a new overdraft: insolvency by cash flow
+    and by balance sheet, the narrower case of article 2 of the Enterprise Bankruptcy Law (2006),
+    which is also met by one that cannot pay and evidently never will. After a year in default it
+    leaves; a state owner stays with the probability of its soft budget. The others of its cell take
+    its halls over at recovery value, and its servers too unless they are scrapped.
     """
     p, centres, state = setting.parameters.of_run, setting.world.centres, quarter.state.centres
     over = take_over(quarter, setting)

@@ -13,7 +13,7 @@ from ecosystem.maths.compiled import equation, kernel
 from ecosystem.maths.kernels import HOURS
 from ecosystem.maths.scalars import ratio
 from ecosystem.stages.drivers import new_power
-from ecosystem.stages.finance import equity
+from ecosystem.stages.finance import worth
 from ecosystem.stages.location import cell_fill, place_halls
 from ecosystem.stages.prices import standard_pue
 from ecosystem.state.records import Investment, Quarter
@@ -299,8 +299,8 @@ def limits(
         for i in range(len(owner)):
             o, strict = owner[i], min(1.0, index[r, i] ** 3)
             book = c.book_servers[r, i] + c.book_halls[r, i]
-            worth = equity(c.cash[r, i], book, c.loan[r, i], settled[r, 0])
-            lent = leverage[r, o] * max(worth, 0.0)
+            own = worth(c.cash[r, i], book, c.loan[r, i], settled[r, 0])
+            lent = leverage[r, o] * max(own, 0.0)
             given = base[r, o] * factor[r, kind[i]] * (soft[r, o] + (1 - soft[r, o]) * strict)
             limit[r, i] = max(c.cash[r, i], 0.0) + lent + given
     return limit

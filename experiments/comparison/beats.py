@@ -14,7 +14,7 @@ from ecosystem.runs.table import DIMENSIONS
 from experiments.comparison.intervals import sureness_of
 from experiments.comparison.sureness import lower_bound, visible
 
-COLUMNS = ("package", "other", "share", "pairs", "direction", "share_low", "sureness")
+COLUMNS = ("package", "other", "better_share", "pairs", "direction", "share_low", "sureness")
 DIRECTIONS = {1.0: "more", -1.0: "less", 0.0: ""}
 
 
@@ -52,7 +52,7 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
     Returns
     -------
     DataFrame
-        One row an outcome, `package` and `other`: the `share` of `pairs` in which the package is
+        One row an outcome, `package` and `other`: the `better_share` of `pairs` in which the package is
         better (more where no direction is); the `direction` that more pairs have, whether the
         package has ``more`` of the outcome than the other or ``less``, nothing of a tie; the lower
         90 % bound `share_low` of the share of that direction, and the word for it, `sureness`, or
@@ -73,7 +73,7 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
         about = dict(zip(("outcome", *DIMENSIONS), key, strict=True))
         rows += [
             about
-            | {"package": name, "other": other, "share": better[i, j] / pairs[i, j]}
+            | {"package": name, "other": other, "better_share": better[i, j] / pairs[i, j]}
             | {"pairs": int(pairs[i, j]), "direction": DIRECTIONS[np.sign(more[i, j] - more[j, i])]}
             | {"share_low": bounds[i, j]}
             | {"sureness": sureness_of(bounds[i, j], _apart(values[:, i], values[:, j]), least)}

@@ -168,7 +168,7 @@ class ComparisonResult:
         found: dict[str, dict[str, dict[str, float]]] = {}
         for row in row_dicts(self.beats):
             own = found.setdefault(row["outcome"] + part_of(row), {})
-            own.setdefault(row["package"], {})[row["other"]] = row["share"]
+            own.setdefault(row["package"], {})[row["other"]] = row["better_share"]
         return found
 
     @property

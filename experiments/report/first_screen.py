@@ -81,7 +81,9 @@ def _cost_and_effect(found: ComparisonResult, lang: str) -> Page:
     costs = pd.DataFrame(found.differences.xs(NET_COST, level="outcome")).median() / factor
     lines = [
         [
-            found.title(row["package"], lang), number(costs[row["package"]], signed=True),
+            found.title(row["package"], lang), number(
+                costs[row["package"]], signed=True, finest=notes.finest({"outcome": NET_COST})
+            ),
             notes.value(row), notes.interval(row, "90"), notes.sure(row, lang, short=True),
         ]
         for row in row_dicts(rows)
@@ -141,9 +143,9 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
             "beats_line", lang, first=found.title(row["package"], lang),
             second=found.title(row["other"], lang), sure=notes.sure(row, lang, short=True),
             outcome=title(notes.outcome_of(blocks[0]), lang),
-            times=round(row["share"] * row["pairs"]), pairs=row["pairs"],
+            times=round(row["better_share"] * row["pairs"]), pairs=row["pairs"],
         )
-        for row in sorted(rows, key=lambda row: -row["share"])[:1]
+        for row in sorted(rows, key=lambda row: -row["better_share"])[:1]
     ]  # fmt: skip
 
 
