@@ -228,7 +228,7 @@ def test_of_a_long_list_the_first_names_stand(lang: str, few: str, many: str) ->
 def test_who_beats_whom_is_in_the_page_and_in_the_files(
     comparison: Comparison, tmp_path: Path
 ) -> None:
-    beats = comparison.beats.set_index(["outcome", "package", "other"])["share"]
+    beats = comparison.beats.set_index(["outcome", "package", "other"])["better_share"]
     assert (beats.loc[(slice(None), "twin", "history")] == 0).all()
     row = comparison.rows(HIGHER).set_index("package").loc["demand_first"]
     assert beats[(HIGHER, "demand_first", "history")] == row["share_above_zero"]
