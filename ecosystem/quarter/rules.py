@@ -28,11 +28,10 @@ from ecosystem.stages.parks import adopt_ai, build_servers
 from ecosystem.stages.partners import accept_offers, choose_partners, divide_effort
 from ecosystem.stages.policy import (
     move_envelopes,
-    pay_match,
     push_readiness,
     refuse_halls,
-    withhold_funding,
 )
+from ecosystem.stages.programmes import pay_match, withhold_funding
 from ecosystem.stages.routing import route_work
 from ecosystem.stages.supply_chain import ask_price, expand_capacity
 from ecosystem.state.records import Quarter

@@ -226,23 +226,6 @@ def routine_maintenance(state: State, setting: Setting) -> Array:
     return np.asarray(need * world.prefectures.hub)
 
 
-def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:
-    """Return the share of its dues that each prefecture meets (runs, prefectures): a rule.
-
-    It pays as far as its own `cash` for programmes goes; `cash` and `due` in M¥.
-    """
-    return np.minimum(1, safe_ratio(cash, due, empty=1.0))
-
-
-def withhold_funding(quarter: Quarter, setting: Setting) -> Array:
-    """Return the paid part of the national share by prefecture (runs, prefectures): a rule.
-
-    The nation pays in full where last year's local match reached the threshold.
-    """
-    last_year = quarter.state.governments.match_last_year
-    return np.minimum(1, last_year / setting.parameters.match_threshold)
-
-
 def push_readiness(quarter: Quarter, setting: Setting) -> Array:
     """Return the share of its free programme cash that each prefecture puts into its own readiness.
 

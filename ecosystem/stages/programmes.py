@@ -108,3 +108,20 @@ def pay_levels(
             levels[PROVINCE, r, i] = done * split[i, PROVINCE]
             levels[PREFECTURES, r, i] = done * split[i, PREFECTURES]
     return levels, by_prefecture, spent
+
+
+def pay_match(quarter: Quarter, setting: Setting, cash: Array, due: Array) -> Array:
+    """Return the share of its dues that each prefecture meets (runs, prefectures): a rule.
+
+    It pays as far as its own `cash` for programmes goes; `cash` and `due` in M¥.
+    """
+    return np.minimum(1, safe_ratio(cash, due, empty=1.0))
+
+
+def withhold_funding(quarter: Quarter, setting: Setting) -> Array:
+    """Return the paid part of the national share by prefecture (runs, prefectures): a rule.
+
+    The nation pays in full where last year's local match reached the threshold.
+    """
+    last_year = quarter.state.governments.match_last_year
+    return np.minimum(1, last_year / setting.parameters.match_threshold)
