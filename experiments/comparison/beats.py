@@ -53,9 +53,10 @@ def beats_table(differences: pd.DataFrame, reference: str, outcomes: Sequence[st
     -------
     DataFrame
         One row an outcome, `package` and `other`: the `better_share` of `pairs` in which the
-        package is better (more where no direction is); the `direction` that more pairs have, whether the
-        package has ``more`` of the outcome than the other or ``less``, nothing of a tie; the lower
-        90 % bound `share_low` of the share of that direction, and the word for it, `sureness`, or
+        package is better (more where no direction is); the `direction` that more pairs have,
+        whether the package has ``more`` of the outcome than the other or ``less``, nothing of a
+        tie; the lower 90 % bound `share_low` of the share of that direction, and the word for it,
+        `sureness`, or
         that nothing visible lies between the two. So "less, likely" reads: the package likely has
         less than the other. Two packages share luck and draws as a package and the reference do.
     """
