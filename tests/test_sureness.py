@@ -202,12 +202,12 @@ def test_who_beats_whom_by_hand(outcome: str, wins: tuple[int, int]) -> None:
     """Of four pairs a has more in two, b in one, and one is a tie; in a fifth a run failed."""
     frame = differences(outcome, a=[2, 3, 1, -1, np.nan], b=[1, 1, 2, -1, 9])
     table = beats_table(frame, "history", [outcome]).set_index(["package", "other"])
-    assert table.loc[("a", "b"), "share"] == wins[0] / 4
-    assert table.loc[("b", "a"), "share"] == wins[1] / 4
+    assert table.loc[("a", "b"), "better_share"] == wins[0] / 4
+    assert table.loc[("b", "a"), "better_share"] == wins[1] / 4
     assert table.loc[("a", "b"), "pairs"] == 4 and table.loc[("b", "history"), "pairs"] == 5
     below = outcome == LOWER
-    assert table.loc[("a", "history"), "share"] == (1 / 4 if below else 3 / 4)
-    assert table.loc[("history", "a"), "share"] == (3 / 4 if below else 1 / 4)
+    assert table.loc[("a", "history"), "better_share"] == (1 / 4 if below else 3 / 4)
+    assert table.loc[("history", "a"), "better_share"] == (3 / 4 if below else 1 / 4)
     assert (table["share_low"] >= 0).all()
     assert table.loc[("a", "b"), "share_low"] == table.loc[("b", "a"), "share_low"]
     assert table.loc[("a", "b"), "share_low"] == pytest.approx(lower_bound(2, 4))
@@ -222,7 +222,7 @@ def test_two_that_are_the_same_beat_each_other_never() -> None:
     same = list(philox().normal(size=50))
     table = beats_table(differences(HIGHER, a=same, b=same), "history", [HIGHER])
     both = table[(table["package"] != "history") & (table["other"] != "history")]
-    assert (both["share"] == 0).all() and set(both["sureness"]) == {NO_VISIBLE_CHANGE}
+    assert (both["better_share"] == 0).all() and set(both["sureness"]) == {NO_VISIBLE_CHANGE}
     assert set(both["direction"]) == {""}
 
 

@@ -113,8 +113,8 @@ def overflows(
         for g in range(flow.shape[1]):
             for w in range(len(kind)):
                 k, to, going = kind[w], share[r, g, w], flow[r, g, w]
-                lost = max(own_demand[r, g, k] - own_served[r, g, k], 0.0)
-                overflow[r, g, w] = going[OWN] * ratio(lost, own_demand[r, g, k])
+                asked, served = own_demand[r, g, k], own_served[r, g, k]
+                overflow[r, g, w] = going[OWN] * (1 - served / asked) if asked > 0 else 0.0
                 captured[r, g, w] = capture * movable[w] * overflow[r, g, w]
                 west = ratio(to[HOME], to[HOME] + to[RIVAL])
                 arrivals[r, g, w] = going[HOME] + captured[r, g, w] * west
