@@ -14,6 +14,7 @@ from ecosystem.inputs.entries import Edit
 from ecosystem.inputs.places import area, has_subject
 from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import World
+from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import discount_factor
 
 Array = NDArray[np.float64]
@@ -359,20 +360,25 @@ def ramp(target: Array, quarters: Counts, observed: Mask) -> Array:
     observed : Mask
         (quarters, columns): values that do not ramp.
     """
-    quarters = np.broadcast_to(quarters, target.shape)
-    whole = quarters[0]
+    return ramped_targets(target, np.broadcast_to(quarters, target.shape), observed)
+
+
+@kernel
+def ramped_targets(target: Array, quarters: Counts, observed: Mask) -> Array:
+    """Return `ramp` column by column, (quarters, columns)."""
     level = np.empty_like(target)
-    goal = last = base = np.zeros(target.shape[1])
-    age = np.zeros(target.shape[1])
-    for t in range(len(target)):
-        rises = target[t] > goal
-        goal = target[t]
-        base, age = np.where(rises, last, base), np.where(rises, 1.0, age + 1.0)
-        whole = np.where(rises, quarters[t], whole)
-        share = age / np.maximum(whole, 1)
-        path = np.clip(base + (goal - base) * np.minimum(share, 1.0), last, None)
-        last = np.where(observed[t] | (share >= 1.0), goal, np.minimum(path, goal))
-        level[t] = last
+    for c in range(target.shape[1]):
+        goal = last = base = age = 0.0
+        whole = quarters[0, c]
+        for t in range(len(target)):
+            age += 1
+            if target[t, c] > goal:
+                base, age, whole = last, 1.0, quarters[t, c]
+            goal = target[t, c]
+            share = age / max(whole, 1)
+            path = max(base + (goal - base) * min(share, 1.0), last)
+            last = goal if observed[t, c] or share >= 1 else min(path, goal)
+            level[t, c] = last
     return level
 
 
