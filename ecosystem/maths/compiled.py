@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import warnings
 from collections import namedtuple
 from collections.abc import Callable
@@ -39,7 +40,8 @@ def code_folder() -> Path | None:
 
     ``NUMBA_CACHE_DIR`` names another place than the user's cache.
     """
-    content = hashlib.sha256(f"{numba.__version__} {get_host_cpu_name()}".encode())
+    place = [numba.__version__, sys.version_info[:2], get_host_cpu_name(), SOURCE]
+    content = hashlib.sha256(repr(place).encode())
     for path in sorted(p for room in ROOMS for p in (SOURCE / room).rglob("*.py")):
         content.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
     base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("compute-ecosystem")
