@@ -14,6 +14,7 @@ from scipy.special import ndtri
 from scipy.stats import poisson
 
 import ecosystem
+from ecosystem.inputs.fingerprint import is_users
 from ecosystem.maths import compiled
 from ecosystem.maths.compiled import kernel
 from ecosystem.maths.scalars import normal_quantile, poisson_count
@@ -107,6 +108,11 @@ def test_a_folder_that_cannot_be_written_to_is_said_and_the_model_still_runs(
         twice = kernel(lambda values: values + values)
     assert twice(np.ones(3)).tolist() == [2, 2, 2]
     compiled.code_folder.cache_clear()
+
+
+def test_compiled_code_is_no_input_of_the_user() -> None:
+    folder = compiled.code_folder()
+    assert folder is not None and not is_users(str(next(folder.rglob("*.nbi"))))
 
 
 def test_normal_quantile_is_scipys() -> None:

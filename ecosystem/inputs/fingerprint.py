@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.inputs.faults import FaultList
+from ecosystem.maths.compiled import code_folder
 
 OWN = Path(__file__).resolve().parents[1]
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -119,7 +120,8 @@ def is_users(path: str | None) -> bool:
     """Return whether a path is a file of the user's."""
     if not path or not os.path.isfile(path):
         return False
-    return not os.path.realpath(path).startswith(ELSEWHERE)
+    compiled = os.path.realpath(code_folder() or OWN) + os.sep
+    return not os.path.realpath(path).startswith((*ELSEWHERE, compiled))
 
 
 def home_of(function: Callable[..., Any]) -> str | None:
