@@ -34,7 +34,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; from experiments.command.cli import app; from typer.main import get_command; "
         "get_command(app); "
-        "heavy = {'pandas', 'mesa', 'seaborn', 'matplotlib', 'scipy', 'pyarrow'}; "
+        "heavy = {'pandas', 'mesa', 'numba', 'seaborn', 'matplotlib', 'scipy', 'pyarrow'}; "
         "sys.exit(str(heavy & {*sys.modules}))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

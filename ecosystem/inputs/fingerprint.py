@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ecosystem.inputs.faults import FaultList
-from ecosystem.maths.compiled import code_folder
+from ecosystem.maths.cache import cache_folder
 
 OWN = Path(__file__).resolve().parents[1]
 LIBRARIES = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
@@ -120,7 +120,7 @@ def is_users(path: str | None) -> bool:
     """Return whether a path is a file of the user's."""
     if not path or not os.path.isfile(path):
         return False
-    compiled = os.path.realpath(code_folder() or OWN) + os.sep
+    compiled = os.path.realpath(cache_folder()) + os.sep
     return not os.path.realpath(path).startswith((*ELSEWHERE, compiled))
 
 

@@ -23,7 +23,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 from llvmlite.binding import get_host_cpu_name
-from platformdirs import user_cache_path
+
+from ecosystem.maths.cache import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -36,16 +37,12 @@ ROOMS = ("maths", "inputs", "state", "stages", "quarter", "outcomes")
 
 @cache
 def code_folder() -> Path | None:
-    """Return the folder of compiled code of this source, or None where none can be written to.
-
-    ``NUMBA_CACHE_DIR`` names another place than the user's cache.
-    """
+    """Return the folder of compiled code of this source, or None where none can be written to."""
     place = [numba.__version__, sys.version_info[:2], get_host_cpu_name(), SOURCE]
     content = hashlib.sha256(repr(place).encode())
     for path in sorted(p for room in ROOMS for p in (SOURCE / room).rglob("*.py")):
         content.update(path.relative_to(SOURCE).as_posix().encode() + path.read_bytes())
-    base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("compute-ecosystem")
-    folder = Path(base) / content.hexdigest()[:16]
+    folder = cache_folder() / content.hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
