@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ecosystem.maths.philox import Words, keys_of_rounds, uniform_numbers
+from ecosystem.maths.scalars import INSIDE
 
 Floats = NDArray[np.float64]
-OPEN_UNIT = (1e-12, 1 - 1e-12)  # uniform numbers are kept inside before they are inverted
 
 
 def normal_inverse(uniform: Floats) -> Floats:
     """Return the standard normal numbers that uniform numbers in [0, 1) stand for, by inversion."""
-    return np.asarray(ndtri(np.clip(uniform, *OPEN_UNIT)))
+    return np.asarray(ndtri(np.clip(uniform, INSIDE, 1 - INSIDE)))
 
 
 class Chance:

@@ -7,10 +7,9 @@ from math import exp, log, sqrt
 from ecosystem.maths.compiled import equation
 
 _LARGEST = 700.0  # exp of more would overflow
-_INSIDE = 1e-12  # uniform numbers are kept so far from 0 and 1 before they are inverted
+INSIDE = 1e-12  # uniform numbers are kept so far from 0 and 1 before they are inverted
 _LARGE_MEAN = 50.0  # Poisson numbers above this mean come from the normal approximation
 _MOST_EVENTS = 160  # beyond every count that a double can ask for at the largest mean
-_TINY = 2.2250738585072014e-308
 
 
 @equation
@@ -41,7 +40,7 @@ def normal_quantile(uniform: float) -> float:
     Right to about 1 in 10^16: Wichura (1988), "The percentage points of the normal distribution",
     algorithm AS 241.
     """
-    u = min(max(uniform, _INSIDE), 1 - _INSIDE)
+    u = min(max(uniform, INSIDE), 1 - INSIDE)
     centred = u - 0.5
     if abs(centred) <= 0.425:
         r = 0.180625 - centred * centred
@@ -104,7 +103,7 @@ def poisson_count(uniform: float, mean: float) -> float:
     if uniform < term:
         return 0.0
     if mean > _LARGE_MEAN:
-        normal = normal_quantile(max(uniform, _TINY))
+        normal = normal_quantile(uniform)
         return max(float(round(mean + sqrt(mean) * normal + (normal**2 - 1) / 6)), 0.0)
     cumulative = term
     for count in range(1, _MOST_EVENTS):
