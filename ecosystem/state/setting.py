@@ -42,7 +42,8 @@ class Parameters:
 
     def __init__(self, values: Mapping[str, Array]) -> None:
         columns = {name: read_only(np.asarray(v)[:, None]) for name, v in values.items()}
-        rows = np.rec.fromarrays([v[:, 0] for v in columns.values()], names=list(columns))
+        row = np.dtype([(name, float) for name in columns])
+        rows = np.rec.fromarrays([v[:, 0] for v in columns.values()], dtype=row)
         rows.flags.writeable = False
         # so that a read is a plain attribute
         vars(self).update(columns, _columns=columns, _stacked={}, of_run=rows)
