@@ -1,6 +1,7 @@
 """Rents: drawn with cost, the mean over all work, and what investors count on."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from ecosystem.stages.policy import advantage
 from ecosystem.stages.prices import (
     expected_support,
     full_cost,
+    kept_subsidy,
     lowest_price,
     new_unit_costs,
 )
@@ -104,7 +106,9 @@ def test_idle_capacity_is_offered_where_the_price_pays_power_and_operation(share
     width = 1e-3
     here = moment().with_parameters(operating_cost_share=share, merit_order_width=width)
     kind = here.setting.world.centres.kind
-    assert lowest_price(here.setting.parameters.of_run[0], 4.0) == pytest.approx(4 / (1 - share))
+    assert lowest_price(here.setting.parameters.of_run[0], 4.0, 0.0) == pytest.approx(
+        4 / (1 - share)
+    )
     quarter = here.quarter("investment")
     reference = spread(quarter.drivers.price, kind)
     pays = here.market().routing.offer.cost / (1 - share) / reference
@@ -115,6 +119,22 @@ def test_idle_capacity_is_offered_where_the_price_pays_power_and_operation(share
         pool = np.full((at.setting.runs, at.setting.world.cells.count), 1e9)
         sold = clear_pool(seen, seen.market.routing, pool, idle, BATCH, at.setting)
         np.testing.assert_allclose(sold, offered * idle, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("rate", "lowest"), [(0.0, 16 / 3), (0.2, 4.571428571428571)])
+def test_at_the_lowest_price_receipts_pay_the_cost_of_an_hour(rate: float, lowest: float) -> None:
+    """By hand: 4 yuan of power, a quarter for operation, half of a subsidy off the price.
+
+    At 4.57 and a rate of a fifth buyers pay 4.11, operation takes 1.03 of it, the subsidy adds .91.
+    """
+    here = moment().with_parameters(operating_cost_share=0.25, output_subsidy_price_share=0.5)
+    setting, p = here.setting, here.setting.parameters.of_run[0]
+    policy = SimpleNamespace(rate={"output_subsidy": np.full((setting.runs, 14), rate)})
+    kept = float(kept_subsidy(policy, setting)[0, 0])  # type: ignore[arg-type]
+    price = lowest_price(p, 4.0, kept)
+    assert price == pytest.approx(lowest)
+    paid = price * (1 - 0.5 * rate)
+    assert paid - 0.25 * paid + rate * price == pytest.approx(4.0)
 
 
 def test_the_index_counts_on_what_an_output_subsidy_leaves_after_operation() -> None:

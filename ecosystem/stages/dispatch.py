@@ -13,7 +13,7 @@ from ecosystem.maths.arrays import Array, add_up, safe_ratio, sigmoid, total
 from ecosystem.maths.clearing import clear, segment_share, spread
 from ecosystem.maths.compiled import kernel
 from ecosystem.maths.kernels import HOURS
-from ecosystem.stages.prices import lowest_price
+from ecosystem.stages.prices import kept_subsidy, lowest_price
 from ecosystem.stages.routing import (
     home_latency,
     route,
@@ -262,7 +262,7 @@ def clear_pool(
     width = setting.parameters.merit_order_width
     offer, margin = offers_in_pool(
         setting.parameters.of_run, made.cost, made.market, quarter.drivers.price, far,
-        centres.kind, centres.prefecture,
+        kept_subsidy(quarter.policy, setting), centres.kind, centres.prefecture,
     )  # fmt: skip
     left = idle * setting.rules.offer_idle(quarter, setting, margin)
     linked = linkage(quarter.policy) * (order == BATCH)
@@ -277,15 +277,16 @@ def clear_pool(
 
 @kernel
 def offers_in_pool(
-    parameters: Any, cost: Array, market: Array, price: Array, far: Array, kind: Any, place: Any
-) -> tuple[Array, Array]:
+    parameters: Any, cost: Array, market: Array, price: Array, far: Array, kept: Array,
+    kind: Any, place: Any,
+) -> tuple[Array, Array]:  # fmt: skip
     """Return what centres ask over the reference, and the margin in widths, (runs, centres)."""
     offer, margin = np.zeros_like(cost), np.zeros_like(cost)
     for r in range(len(cost)):
         p = parameters[r]
         for i in range(len(kind)):
             reference = price[r, kind[i]]
-            asked = lowest_price(p, cost[r, i]) / reference
+            asked = lowest_price(p, cost[r, i], kept[r, place[i]]) / reference
             offer[r, i] = asked + p.latency_charge * far[place[i]]
             margin[r, i] = (market[r, i] / reference - offer[r, i]) / p.merit_order_width
     return offer, margin

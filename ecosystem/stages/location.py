@@ -38,11 +38,12 @@ def place_halls(quarter: Quarter, setting: Setting) -> Location:
     p, centres = setting.parameters, setting.world.centres
     kind, where, growth = centres.kind, centres.prefecture, drivers.growth
     cost = new_unit_costs(quarter, setting)
-    price = earned_prices(
-        p.of_run, cost, state.centres.mark, drivers.price, drivers.multiplier, kind
-    )
-    own_use = expected_uses(p.of_run, state.centres.use, growth, kind)
     support = expected_support(quarter, setting)
+    price = earned_prices(
+        p.of_run, cost, state.centres.mark, drivers.price, drivers.multiplier, support.output,
+        kind, where,
+    )  # fmt: skip
+    own_use = expected_uses(p.of_run, state.centres.use, growth, kind)
     index = profit_index(price, cost, own_use, drivers, support, setting, kind, where)
     cell = spread(cell_use(state, setting), centres.cell)
     full = np.ones_like(p.foresight)

@@ -14,7 +14,7 @@ from ecosystem.maths.arrays import Array, add_up
 from ecosystem.maths.compiled import equation, kernel
 from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.policy import charge_rate, eligible_share
-from ecosystem.state.records import Drivers, Quarter
+from ecosystem.state.records import Drivers, Policy, Quarter
 from ecosystem.state.setting import Setting
 
 Index = NDArray[np.intp]
@@ -87,29 +87,42 @@ def standard_pue(p: Any, lever: float) -> float:
     return max(p.new_pue - p.green_pue_gain * lever, 1.0)
 
 
-@equation
-def lowest_price(p: Any, cost: float) -> float:
-    """Return the price at which an hour pays what it costs: c/(1 - operating cost share)."""
-    return cost / (1 - p.operating_cost_share)
+def kept_subsidy(policy: Policy, setting: Setting) -> Array:
+    """Return what centres keep of an output subsidy, over the posted price (runs, prefectures).
+
+    Of a rate r buyers get the share s off the price, and operation costs less by its share o of
+    that: z = r (1 - s (1 - o)).
+    """
+    p = setting.parameters
+    kept = 1 - p.output_subsidy_price_share * (1 - p.operating_cost_share)
+    return np.asarray(kept * policy.rate["output_subsidy"])
 
 
 @equation
-def posted_price(p: Any, cost: float, market: float) -> float:
+def lowest_price(p: Any, cost: float, kept: float) -> float:
+    """Return the price at which an hour pays what it costs: c/(1 - o + z), z the kept subsidy."""
+    return cost / (1 - p.operating_cost_share + kept)
+
+
+@equation
+def posted_price(p: Any, cost: float, market: float, kept: float) -> float:
     """Return p = max(lowest price, reference * exp(mark)), yuan/PFh; `market` is the second."""
-    return max(lowest_price(p, cost), market)
+    return max(lowest_price(p, cost, kept), market)
 
 
 @kernel
 def earned_prices(
-    parameters: Any, cost: Array, mark: Array, price: Array, multiplier: Array, kind: Any
-) -> Array:
+    parameters: Any, cost: Array, mark: Array, price: Array, multiplier: Array, kept: Array,
+    kind: Any, place: Any,
+) -> Array:  # fmt: skip
     """Return what an hour earns: the posted price times what the mix of work pays over it."""
     earned = np.zeros_like(cost)
     for r in range(len(cost)):
         p = parameters[r]
         for i in range(len(kind)):
             market = price[r, kind[i]] * exp(mark[r, i])
-            earned[r, i] = posted_price(p, cost[r, i], market) * multiplier[r, kind[i]]
+            posted = posted_price(p, cost[r, i], market, kept[r, place[i]])
+            earned[r, i] = posted * multiplier[r, kind[i]]
     return earned
 
 
@@ -216,11 +229,7 @@ class Support:
 
 
 def expected_support(quarter: Quarter, setting: Setting) -> Support:
-    """Return what the transfers of this quarter promise a new unit.
-
-    Of an output subsidy at rate r buyers get the share s off the price, and operation costs less
-    by its share o of that: r (1 - s (1 - o)) is left.
-    """
+    """Return what the transfers of this quarter promise a new unit."""
     policy, p, area = quarter.policy, setting.parameters, column_area(setting)
     capital = [
         eligible_share(quarter, setting, i)[:, :, None]
@@ -229,7 +238,6 @@ def expected_support(quarter: Quarter, setting: Setting) -> Support:
     ]
     return Support(
         diffusion=policy.rate["even_diffusion"] * (1 - p.diffusion_readiness_share),
-        output=(1 - p.output_subsidy_price_share * (1 - p.operating_cost_share))
-        * policy.rate["output_subsidy"],
+        output=kept_subsidy(policy, setting),
         capital=add_up(capital),
     )

@@ -17,7 +17,7 @@ from ecosystem.maths.live import Live, of_run
 from ecosystem.maths.scalars import ratio
 from ecosystem.stages.columns import column_area, expected_rate
 from ecosystem.stages.demand import by_place, local_demand, park_demand
-from ecosystem.stages.prices import posted_price, variable_costs
+from ecosystem.stages.prices import kept_subsidy, posted_price, variable_costs
 from ecosystem.state.records import Drivers, Offer, Policy, Quarter, Routing
 from ecosystem.state.setting import Setting
 
@@ -152,7 +152,8 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
     price, market, size, seen, mean_price, quality = offers(
         setting.parameters.of_run, cost, state.centres.mark, state.centres.quality,
         investment.servers, investment.capacity, drivers.price, policy.rate["output_subsidy"],
-        policy.local_lever["second_ring_quality"], centres.kind, centres.prefecture,
+        kept_subsidy(policy, setting), policy.local_lever["second_ring_quality"],
+        centres.kind, centres.prefecture,
     )  # fmt: skip
     local, abroad = vouchers(quarter, size, seen, setting)
     voucher = local[..., 0]
@@ -176,7 +177,7 @@ def make_offer(quarter: Quarter, setting: Setting) -> Offer:
 @kernel
 def offers(
     parameters: Any, cost: Array, mark: Array, quality: Array, servers: Array, capacity: Array,
-    reference: Array, subsidy: Array, second_ring: Array, kind: Any, place: Any,
+    reference: Array, subsidy: Array, kept: Array, second_ring: Array, kind: Any, place: Any,
 ) -> tuple[Array, Array, Array, Array, Array, Array]:  # fmt: skip
     """Return posted price, market price and size of every centre, and what buyers see of a kind.
 
@@ -195,7 +196,7 @@ def offers(
         for i in range(len(kind)):
             k, g = kind[i], place[i]
             market[r, i] = reference[r, k] * exp(mark[r, i])
-            price[r, i] = posted_price(p, cost[r, i], market[r, i])
+            price[r, i] = posted_price(p, cost[r, i], market[r, i], kept[r, g])
             empty = max(capacity[r, i] - servers[r, i], 0.0)
             size[r, i] = servers[r, i] + p.empty_hall_weight * empty
             seen[r, k] += size[r, i]

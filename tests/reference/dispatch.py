@@ -193,7 +193,7 @@ def serve(
             signed, pool, leaked[cell] = contract(agents, policy, kind, pull, demand[cell], room)
             for i, own in zip(centres, signed, strict=True):
                 sold[i] = own
-                offers[i], willing = pool_offer(agents, drivers, routing, i, order)
+                offers[i], willing = pool_offer(agents, drivers, policy, routing, i, order)
                 idle[i] = max(free[i] - own, 0.0) * willing
             province += linked * pool
             local = [idle[i] for i in centres], [offers[i] for i in centres]
@@ -232,11 +232,12 @@ def contract(
 
 
 def pool_offer(
-    agents: Agents, drivers: Record, routing: Record, i: int, order: int
+    agents: Agents, drivers: Record, policy: Record, routing: Record, i: int, order: int
 ) -> tuple[float, float]:
     """Return a centre's offer to the pool over the reference price, and how willing it is."""
     p, centre = agents.p, agents.centres[i]
-    offer = lowest_price(agents, routing["offer"]["cost"][i]) / drivers["price"][centre.kind]
+    lowest = lowest_price(agents, policy, centre, routing["offer"]["cost"][i])
+    offer = lowest / drivers["price"][centre.kind]
     if order == REAL_TIME:
         offer += p.latency_charge * agents.prefectures[centre.prefecture].latency_extra_ms
     margin = (math.exp(centre.mark) - offer) / p.merit_order_width

@@ -68,19 +68,31 @@ def new_unit_cost(
     return drivers["power"][centre.kind] * pue * tariff * (1 - relief)
 
 
-def lowest_price(agents: Agents, cost: float) -> float:
-    """Return the price that pays an hour's cost and the share of it that operation takes."""
-    return cost / (1 - agents.p.operating_cost_share)
+def lowest_price(agents: Agents, policy: dict[str, Any], centre: Centre, cost: float) -> float:
+    """Return the price at which an hour pays its cost.
+
+    Buyers pay a part of it, operation takes its share of what they pay, and the state adds the
+    subsidy.
+    """
+    rate, p = policy["rate"]["output_subsidy"][centre.prefecture], agents.p
+    paid_by_buyers = 1 - p.output_subsidy_price_share * rate
+    return cost / (paid_by_buyers * (1 - p.operating_cost_share) + rate)
 
 
-def posted_price(agents: Agents, drivers: dict[str, Any], centre: Centre, cost: float) -> float:
+def posted_price(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre, cost: float
+) -> float:
     """Return max(lowest price, reference * e^mark), yuan/PFh."""
-    return max(lowest_price(agents, cost), drivers["price"][centre.kind] * math.exp(centre.mark))
+    market = drivers["price"][centre.kind] * math.exp(centre.mark)
+    return max(lowest_price(agents, policy, centre, cost), market)
 
 
-def earned_price(agents: Agents, drivers: dict[str, Any], centre: Centre, cost: float) -> float:
+def earned_price(
+    agents: Agents, drivers: dict[str, Any], policy: dict[str, Any], centre: Centre, cost: float
+) -> float:
     """Return what an hour earns: the posted price times what the mix of work pays over it."""
-    return posted_price(agents, drivers, centre, cost) * drivers["multiplier"][centre.kind]
+    posted = posted_price(agents, drivers, policy, centre, cost)
+    return posted * drivers["multiplier"][centre.kind]
 
 
 def full_cost(agents: Agents, drivers: dict[str, Any], kind: int) -> float:
@@ -156,7 +168,7 @@ def centre_index(
         use = expected_use(p, centre.use, drivers["growth"][centre.kind])
         foresight = p.foresight
     cost = new_unit_cost(agents, drivers, policy, centre)
-    price = earned_price(agents, drivers, centre, cost)
+    price = earned_price(agents, drivers, policy, centre, cost)
     place = centre.prefecture
     return index(agents, drivers, support, centre.kind, price, cost, use, foresight, place)
 
@@ -257,7 +269,7 @@ def place_utility(
     price = cost = 0.0
     for weight, centre in zip(weights, centres, strict=True):
         own = new_unit_cost(agents, drivers, policy, centre)
-        price += weight * earned_price(agents, drivers, centre, own)
+        price += weight * earned_price(agents, drivers, policy, centre, own)
         cost += weight * own
     use = expected_use(p, cell_use(agents, kind, place), drivers["growth"][kind])
     profit = index(agents, drivers, support, kind, price, cost, use, p.foresight, place)

@@ -146,7 +146,7 @@ def make_offer(
         empty = max(investment["capacity"][i] - investment["servers"][i], 0.0)
         size.append(investment["servers"][i] + p.empty_hall_weight * empty)
         cost.append(variable_cost(agents, drivers, policy, centre))
-        price.append(posted_price(agents, drivers, centre, cost[i]))
+        price.append(posted_price(agents, drivers, policy, centre, cost[i]))
         seen[centre.kind] += size[i]
         subsidy = p.output_subsidy_price_share * policy["rate"]["output_subsidy"][centre.prefecture]
         value[centre.kind] += size[i] * price[i] * (1 - subsidy)
