@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import Generator, Philox, SeedSequence
 
-from ecosystem.maths.chance import Chance, normal_inverse
+from ecosystem.maths.chance import Chance, PastLuck, normal_inverse
 
 DRAWS = ("uniform", "normal")
 
@@ -52,6 +52,22 @@ def test_one_past_has_many_futures(draw: str) -> None:
     np.testing.assert_array_equal(future[1], alone[0])
     apart = getattr(Chance(1, [4]), draw)("births", 22, 6)  # no quarter of the past has its keys
     assert not np.isin(future[0], apart[0]).any()
+
+
+def test_a_past_is_put_together_from_numbered_luck() -> None:
+    """Each piece has the keys of its number alone; the future those of seed and replicate."""
+    past = PastLuck((0, 15), np.array([[7, 9], [7, 8], [2**40, 9], [7, 9]]))
+    chance = Chance(1, [4, 5, 6, 4], future_from=22, past=past)
+
+    def of_number(number: int, period: int) -> np.ndarray:
+        key = SeedSequence([number, crc32(b"births")]).generate_state(2, np.uint64)
+        return Generator(Philox(key=key, counter=[0, 0, period, 0])).random(6)
+
+    for period, numbers in ((0, (7, 7, 2**40, 7)), (14, (7, 7, 2**40, 7)), (15, (9, 8, 9, 9))):
+        expected = [of_number(number, period) for number in numbers]
+        np.testing.assert_array_equal(chance.uniform("births", period, 6), expected)
+    usual = Chance(1, [4, 5, 6, 4], future_from=22).uniform("births", 22, 6)
+    np.testing.assert_array_equal(chance.uniform("births", 22, 6), usual)
 
 
 def test_normal_numbers_are_normal() -> None:

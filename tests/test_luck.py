@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import (
     LAST,
@@ -25,8 +26,10 @@ from ecosystem import simulate
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.calendar import POLICY_START, period_label
 from ecosystem.inputs.catalogue import Instrument, Parameter
+from ecosystem.inputs.scenario import resolve
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.outcomes import measure
+from ecosystem.quarter.start import make_setting
 from ecosystem.runs import chunk as core
 from ecosystem.runs.result import Result
 from ecosystem.state.setting import Setting
@@ -100,6 +103,26 @@ def test_kept_parameters_and_luck_are_apart() -> None:
     for process in ("demand", "tenants", "firm fates", "patents", "births"):
         luck = [setting.chance.uniform(process, 5, 40) for setting in (drawn, kept)]
         np.testing.assert_array_equal(*luck)
+
+
+def test_a_draw_is_values_and_luck_whatever_seed_and_replicate() -> None:
+    """One past for one row; what the table does not know is drawn by seed and replicate."""
+    names = ["hype", "agglomeration"]
+    values = {"hype": [0.2, 0.2, 0.3], "agglomeration": [0.5, 0.5, 0.5]}
+    luck = {"luck_2020Q1": [5, 5, 5], "luck_2023Q4": [6, 6, 6]}
+    table = pd.DataFrame({**values, **luck})
+    scenario, world = resolve("history"), load_world("teaching")
+    setting = make_setting(scenario, world, 3, (0, 1, 1), draws=table)
+    alone = make_setting(scenario, world, 3, (0, 1, 1))
+    for name in names:
+        np.testing.assert_array_equal(setting.parameters[name][:, 0], table[name])
+    np.testing.assert_array_equal(setting.parameters["foresight"], alone.parameters["foresight"])
+    for period, same in ((3, True), (21, True), (POLICY_START, False)):
+        births = setting.chance.uniform("births", period, 9)
+        assert np.array_equal(births[0], births[1]) is same
+        assert np.array_equal(births[1], births[2])
+    above = make_setting(scenario, world, 3, (0, 1, 1), points={"hype": np.ones(3)}, draws=table)
+    assert (above.parameters["hype"] == 1).all()
 
 
 @pytest.mark.slow

@@ -1,14 +1,37 @@
-"""Parameter values of each run: its own draw of every uncertain parameter, or the defaults."""
+"""Parameter values of each run: its own draw of every uncertain parameter, or the defaults.
+
+A table of draws has a column for each uncertain parameter that it knows, and luck columns
+``luck_2020Q1``, ``luck_2023Q4``, …: the number of the luck from that quarter to the next of them,
+or to 2025Q2.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 
+from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import Parameter, parameters
 from ecosystem.maths.arrays import Array
-from ecosystem.maths.chance import Chance
+from ecosystem.maths.chance import Chance, PastLuck
+
+LUCK = "luck_"
+"""What the name of a luck column begins with; its quarter follows."""
+
+
+def drawn_values(draws: pd.DataFrame) -> dict[str, Array]:
+    """Return the parameter values of a table of draws, (rows,) each."""
+    names = [name for name in draws.columns if not name.startswith(LUCK)]
+    return {name: draws[name].to_numpy(dtype=float) for name in names}
+
+
+def drawn_luck(draws: pd.DataFrame) -> PastLuck | None:
+    """Return the luck of a table of draws, None where it has no luck columns."""
+    names = sorted(name for name in draws.columns if name.startswith(LUCK))
+    starts = tuple(period_index(name.removeprefix(LUCK)) for name in names)
+    return PastLuck(starts, draws[names].to_numpy(dtype=np.int64)) if names else None
 
 
 def varied_parameters(fixed: bool, given: Mapping[str, object]) -> tuple[str, ...]:

@@ -5,10 +5,13 @@ draw is addressed by (period, id) and made from one uniform number by inversion.
 horizon nor one more agent, another policy or more workers changes anybody's luck, nothing is stored
 beyond a period, and all policies of a replicate share their draws (common random numbers). Luck
 from the first quarter of the policies on has keys of its own, so that one past can have many
-futures.
+futures. A past can also be put together from numbered pieces of luck, each from one period to the
+next, whatever the seed: so draws of a posterior bring their luck along.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -20,6 +23,17 @@ from ecosystem.maths.philox import Words, keys_of_rounds, uniform_numbers
 from ecosystem.maths.scalars import INSIDE
 
 Floats = NDArray[np.float64]
+
+
+FUTURE = -1
+"""The part of time whose luck depends on the future, among `Chance`'s own."""
+
+
+class PastLuck(NamedTuple):
+    """Luck of the past by number, one from each start to the next; the first start is 0."""
+
+    starts: tuple[int, ...]
+    numbers: NDArray[np.int64]  # (runs, starts)
 
 
 def normal_inverse(uniform: Floats) -> Floats:
@@ -37,6 +51,7 @@ class Chance:
     futures : future of each run, in row order, 0 where none is given; runs of one replicate share
         their numbers before ``future_from`` whatever their futures.
     future_from : first period whose luck depends on the future; none by default.
+    past : luck before `future_from` by number, in place of that of seed and replicate.
 
     Notes
     -----
@@ -49,15 +64,18 @@ class Chance:
         replicates: Sequence[int],
         futures: Sequence[int] | None = None,
         future_from: int | None = None,
+        past: PastLuck | None = None,
     ) -> None:
         self.seed = int(seed)
         self.future_from = future_from
+        self.starts = () if past is None else past.starts
         given = np.zeros(len(replicates)) if futures is None else futures
-        runs = np.array([replicates, given], dtype=np.int64)
+        numbers = () if past is None else past.numbers.T
+        runs = np.array([replicates, given, *numbers], dtype=np.int64)
         distinct, row = np.unique(runs, axis=1, return_inverse=True)
         self._row = None if np.array_equal(row, np.arange(len(row))) else row
-        self._runs = [(int(replicate), int(future)) for replicate, future in distinct.T]
-        self._keys: dict[tuple[str, bool], Words] = {}
+        self._runs = distinct.T.tolist()
+        self._keys: dict[tuple[str, int], Words] = {}
 
     def uniform(self, process: str, period: int, count: int) -> Floats:
         """Uniform numbers in [0, 1) of a process and period: (runs, count).
@@ -76,18 +94,24 @@ class Chance:
 
     def _draw(self, process: str, period: int, count: int) -> Floats:
         """Return the numbers of each distinct run's stream."""
-        future = self.future_from is not None and period >= self.future_from
-        return uniform_numbers(self._keys_of(process, future), period, count)
+        in_future = self.future_from is not None and period >= self.future_from
+        part = FUTURE if in_future else bisect(self.starts, period)
+        return uniform_numbers(self._keys_of(process, part), period, count)
 
-    def _keys_of(self, process: str, of_future: bool) -> Words:
-        """Keys of each distinct run's stream of a process before or in the future, made once."""
-        if (process, of_future) not in self._keys:
-            name = crc32(process.encode())
-            keys = [
-                SeedSequence(
-                    [self.seed, replicate, name, *([1 + future] if of_future else [])]
-                ).generate_state(2, np.uint64)
-                for replicate, future in self._runs
-            ]
-            self._keys[process, of_future] = keys_of_rounds(np.array(keys))
-        return self._keys[process, of_future]
+    def _keys_of(self, process: str, part: int) -> Words:
+        """Keys of each distinct run's stream of a process in a part of time, made once.
+
+        The parts are the past of seed and replicate, 0, its numbered pieces from 1 on, and the
+        future.
+        """
+        if (process, part) not in self._keys:
+            name, keys = crc32(process.encode()), []
+            for replicate, future, *numbers in self._runs:
+                words = [self.seed, replicate, name]
+                if part == FUTURE:
+                    words += [1 + future]
+                elif part:
+                    words = [numbers[part - 1], name]
+                keys.append(SeedSequence(words).generate_state(2, np.uint64))
+            self._keys[process, part] = keys_of_rounds(np.array(keys))
+        return self._keys[process, part]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ecosystem.inputs.calendar import POLICY_START, mid_year
-from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.draws import draw_parameters, drawn_luck, drawn_values
 from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import build_schedule
@@ -37,15 +38,18 @@ def make_setting(
     replicates: Sequence[int],
     fixed_parameters: bool = False,
     points: Mapping[str, Array] | None = None,
+    draws: pd.DataFrame | None = None,
 ) -> Setting:
     """Return what the runs of a chunk are given from outside.
 
-    Run r carries the parameter draw and the luck of its replicate, whatever the scenario; values
-    of `points`, (runs,) each, stand above scenario and draw.
+    Run r carries the parameter draw and the luck of its replicate, whatever the scenario, or those
+    of row r of `draws`; values of `points`, (runs,) each, stand above scenario and draw.
     """
-    chance = Chance(seed, replicates, future_from=POLICY_START)
-    given: dict[str, float | Array] = {**scenario.parameters, **(points or {})}
-    parameters = Parameters(draw_parameters(chance, fixed_parameters, given))
+    drawn, past = ({}, None) if draws is None else (drawn_values(draws), drawn_luck(draws))
+    chance = Chance(seed, replicates, future_from=POLICY_START, past=past)
+    given: dict[str, float | Array] = {**drawn, **scenario.parameters, **(points or {})}
+    luck = Chance(seed, replicates)
+    parameters = Parameters(draw_parameters(luck, fixed_parameters, given))
     return Setting(
         world=world,
         parameters=parameters,
