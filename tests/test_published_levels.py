@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calibration.levels import OBSERVED, RECORD, at, growth, inside, levels, modelled, year
-from calibration.levels import year_to_date as so_far
+from calibration.levels import RECORD, inside, levels
+from calibration.likelihood import at
 from calibration.observe import observation_model
+from calibration.simulated import OBSERVED, growth, observed, prior_draws, year
+from calibration.simulated import year_to_date as so_far
 from calibration.targets import CLASSES, load_targets, observables
 from ecosystem.maths.arrays import Array
 
@@ -20,7 +22,7 @@ MODEL = ["low", "median", "high", "inside"]
 
 @cache
 def teaching() -> Mapping[str, Array]:
-    return modelled(3, world="teaching")
+    return observed(prior_draws(3), "teaching", jobs=1)
 
 
 def test_every_observable_is_measured_or_says_why_not() -> None:
@@ -81,7 +83,7 @@ def test_band_and_ratio_of_made_runs() -> None:
 def test_what_is_watched_fits_together() -> None:
     found = teaching()
     first = observation_model().break_period
-    assert {values.shape for values in found.values()} == {(3, 21)}
+    assert {values.shape for values in found.values()} == {(3, 22)}
     assert (found["nameplate"] <= found["nameplate_province"] + 1e-9).all()
     assert (found["centres_running_hub"] <= found["centres_running_province"]).all()
     assert (found["racks_running"] <= found["racks_built"] * (1 + 1e-9)).all()

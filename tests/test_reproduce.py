@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from ensemble_runs import chunks, own
 from typer.testing import CliRunner
 
+from calibration.simulated import watched
 from ecosystem import Scenario, cross, run_design
 from ecosystem.inputs.draws import draw_parameters
 from ecosystem.inputs.faults import InputError
@@ -23,6 +25,7 @@ from ecosystem.maths.chance import Chance
 from ecosystem.runs import identity
 from ecosystem.runs.again import reasons
 from ecosystem.runs.identity import digest
+from ecosystem.runs.question import model_home
 from ecosystem.runs.store import read_chunk
 from ecosystem.runs.table import encoded
 from experiments.command.cli import app
@@ -266,6 +269,14 @@ def test_what_no_other_process_can_load_runs_but_is_not_stored(model: Any, tmp_p
     with pytest.raises(InputError, match="out: .*a function that stands under its name in a file"):
         own(tmp_path, model)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_partial_of_plain_values_is_known_by_them() -> None:
+    homes = [model_home(partial(watched, world="full", seed=seed)) for seed in (1, 1, 2)]
+    assert homes[0] == homes[1] != homes[2]
+    assert homes[0] == 'calibration.simulated:watched {"seed": 1, "world": "full"}'
+    assert model_home(partial(watched, world=object())) is None
+    assert model_home(partial(watched, "full")) is None
 
 
 HOOK = """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 import cloudpickle
@@ -26,7 +28,8 @@ from ecosystem.runs.task import KEEP, Model, Plan
 
 NAMED_WORLDS = ("full", "teaching")
 TYPED = """a function that stands under its name in a file of its own: what is typed into a script
-or a notebook, a closure, a partial or the method of an object runs, but is not stored"""
+or a notebook, a closure or the method of an object runs, but is not stored, nor is a partial of
+anything but plain values by name"""
 
 
 def checked_plan(
@@ -131,10 +134,19 @@ def shared_question(design: Design, plan: Plan) -> dict[str, Any]:
         "until": plan.until,
         "world": plan.world,
         "fixed_parameters": plan.fixed,
-        "model": home_of(plan.model) if plan.model else None,
+        "model": model_home(plan.model) if plan.model else None,
         "functions": places,
         "data": {"world": plan.world_digest, **model_digests(), "files": files},
     }
+
+
+def model_home(model: Model) -> str | None:
+    """Return ``module:name`` of a user's own model, with the values by name of a partial of it."""
+    if not isinstance(model, partial):
+        return home_of(model)
+    named = all(isinstance(one, str | int | float | None) for one in model.keywords.values())
+    home = home_of(model.func) if named and not model.args else None
+    return home and f"{home} {json.dumps(model.keywords, sort_keys=True)}"
 
 
 def function_places(hooks: Sequence[Hook], model: Model | None) -> dict[str, str]:
@@ -148,7 +160,7 @@ def function_places(hooks: Sequence[Hook], model: Model | None) -> dict[str, str
     found = {str(hook): hook.place for hook in hooks}
     if model is not None:
         name = getattr(model, "__qualname__", type(model).__name__)
-        found[name] = (home_of(model) or "").partition(":")[0] or None
+        found[name] = (model_home(model) or "").partition(":")[0] or None
     faults = FaultList()
     for name, place in found.items():
         if place is None:
