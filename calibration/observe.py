@@ -10,16 +10,12 @@ power per PFLOPS of the hub is not one number, so none follows from another.
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ecosystem.inputs.catalogue import Row, read_rows
-
-Variant = Literal["break", "all_shells", "lagged_shells"]
-"""``break``: servers, then shells. ``all_shells``: shells all along (the second fit).
-``lagged_shells``: as ``break``, but in operation are the shells of some quarters earlier."""
 
 COMPUTE = ("published_compute", "nameplate", "nameplate_province")
 """Observables whose error follows from this model."""
@@ -44,8 +40,6 @@ class ObservationModel:
         First quarter whose published figure is shells.
     log_sd_before, log_sd_after : float
         Standard deviation of the log of a published figure before and from the break on.
-    lead : int
-        Quarters from a hall to its servers, for ``lagged_shells``.
     weight_a, weight_b, weight_c : float
         Weight of a target by its grade.
     """
@@ -53,7 +47,6 @@ class ObservationModel:
     break_period: int
     log_sd_before: float
     log_sd_after: float
-    lead: int
     weight_a: float
     weight_b: float
     weight_c: float
@@ -75,63 +68,30 @@ def observation_model() -> ObservationModel:
     text = (files("calibration") / "observation.csv").read_text(encoding="utf-8-sig")
     rows = read_rows(text, Constant, "observation.csv").values()
     value: dict[str, Any] = {row.name: row.value for row in rows}
-    value |= {name: int(value[name]) for name in ("break_period", "lead")}
+    value["break_period"] = int(value["break_period"])
     return ObservationModel(**value)
 
 
 def published_compute(
-    servers: ArrayLike,
-    shells: ArrayLike,
-    periods: ArrayLike,
-    model: ObservationModel,
-    variant: Variant = "break",
+    servers: ArrayLike, shells: ArrayLike, periods: ArrayLike, model: ObservationModel
 ) -> Floats:
-    """Return what would be published, without error: C + s(t)·(S - C).
+    """Return what would be published, without error: servers, from the break on shells.
 
     Parameters
     ----------
     servers, shells : array_like, shape (runs, periods)
-        Compute in operation C and nameplate of halls S, in PFLOPS. ``lagged_shells``
-        needs consecutive quarters.
+        Compute in operation and nameplate of halls, in PFLOPS.
     periods : array_like of int, shape (periods,)
         Quarter of each column.
     model : ObservationModel
-        Where the break lies and how long servers lag.
-    variant : {"break", "all_shells", "lagged_shells"}
-        Which of the readings of the series.
+        Where the break lies.
 
     Returns
     -------
     ndarray, shape (runs, periods)
         PFLOPS.
     """
-    shells = np.asarray(shells, dtype=float)
-    in_operation = np.asarray(servers, dtype=float)
-    if variant == "lagged_shells":
-        in_operation = earlier(shells, model.lead)
-    switched = np.asarray(periods) >= model.break_period
-    share = np.where(switched | (variant == "all_shells"), 1.0, 0.0)
-    return in_operation + share * (shells - in_operation)
-
-
-def earlier(levels: ArrayLike, quarters: int) -> Floats:
-    """Return the levels of some quarters earlier; the first level stands for all before it.
-
-    Parameters
-    ----------
-    levels : array_like, shape (runs, periods)
-        Levels in consecutive quarters.
-    quarters : int
-        How much earlier.
-
-    Returns
-    -------
-    ndarray, shape (runs, periods)
-        In the unit of ``levels``.
-    """
-    levels = np.asarray(levels, dtype=float)
-    source = np.maximum(np.arange(levels.shape[-1]) - quarters, 0)
-    return levels[..., source]
+    return np.where(np.asarray(periods) >= model.break_period, shells, servers)
 
 
 def log_error_sd(periods: ArrayLike, model: ObservationModel) -> Floats:

@@ -74,6 +74,7 @@ OBSERVED: dict[str, Callable[[Series], Array]] = {
     "published_compute": published,
     "nameplate": lambda s: s["nameplate_hub"],
     "nameplate_province": lambda s: s["nameplate_province"],
+    "nameplate_outside_hub": lambda s: s["nameplate_province"] - s["nameplate_hub"],
     "racks_running": lambda s: s["racks_running_hub"],
     "racks_built": lambda s: s["racks_built_hub"],
     "racks_ordered_province": lambda s: s["racks_ordered"],

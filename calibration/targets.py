@@ -16,15 +16,13 @@ from calibration.records import Statistic, quarter_of, statistics
 from ecosystem.inputs.catalogue import Row, read_rows
 from ecosystem.inputs.faults import FaultList, nearest
 
-Use = Literal["fit", "in_view", "input", "hold_out", "comparison"]
+Use = Literal["fit", "input", "comparison"]
 CLASSES: dict[Use, str] = {
     "fit": "fitted",
-    "in_view": "fitted",
     "input": "input",
-    "hold_out": "comparison",
     "comparison": "comparison",
 }
-"""What a level tells: only a comparison was neither given nor in view when a number was set."""
+"""What a level tells: only a comparison was neither given nor fitted."""
 
 
 class Observable(Row):
@@ -79,9 +77,8 @@ class Target:
         By grade, times the share of the row.
     grade : str
         Of the figure: A, B or C.
-    use : {"fit", "in_view", "input", "hold_out", "comparison"}
-        Scored by the search; in view when a parameter was set; source of a parameter; drawn and
-        not used; or set beside the model without any of these.
+    use : {"fit", "input", "comparison"}
+        Fitted; source of a parameter; or set beside the model and neither.
     note : str
         What to beware of.
     """

@@ -1,6 +1,6 @@
 """The published figures, the targets and the observation model."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.observe import earlier, log_error_sd, observation_model, published_compute
+from calibration.likelihood import Ceiling, ceilings, log_likelihood, within_ceilings
+from calibration.observe import log_error_sd, observation_model, published_compute
 from calibration.records import INFORMATION_END, quarter_of, sources, statistics
 from calibration.targets import load_targets, observables
 from ecosystem.inputs.faults import InputError
@@ -68,29 +69,48 @@ def test_what_is_no_date_is_refused(date: str) -> None:
         quarter_of(date)
 
 
-def test_fit_ends_where_the_definition_changes() -> None:
-    """The hub's path is fitted on four readings before the break and drawn after it."""
+def test_the_fitted_compute_changes_its_meaning_at_the_break() -> None:
+    """Servers before it, halls after; two readings a week apart share one weight."""
     model = observation_model()
-    fitted = [target for target in load_targets() if target.use == "fit"]
-    held_out = [target for target in load_targets() if target.use == "hold_out"]
-    assert [(target.period, target.value) for target in fitted] == [
-        (15, 5000),
-        (17, 12000),
-        (18, 19000),
-        (18, 21000),
-    ]
-    assert all(target.period < model.break_period for target in fitted)
-    assert all(target.period >= model.break_period for target in held_out)
-    assert {target.value for target in held_out} == {51000, 50000, 55000}
-    weight: dict[int, float] = defaultdict(float)
-    for target in fitted:
-        weight[target.period] += target.weight
-    assert set(weight.values()) == {1.0}
+    fitted = [t for t in load_targets() if t.use == "fit" and t.region == "qingyang"]
+    servers = [t for t in fitted if t.observable == "published_compute"]
+    halls = [t for t in fitted if t.observable == "nameplate"]
+    assert [(t.period, t.value) for t in servers] == [
+        (15, 5000), (17, 12000), (18, 19000), (18, 21000)
+    ]  # fmt: skip
+    assert [(t.period, t.value, t.bound) for t in halls] == [(19, 51000, ""), (20, 50000, "lower")]
+    assert servers[-1].period < model.break_period <= halls[0].period
+    assert sum(t.weight for t in servers if t.period == 18) == 1
+
+
+def test_a_figure_is_likely_where_a_run_shows_it_and_a_bound_counts_on_one_side() -> None:
+    """By hand: a log error of .1, weights 1 and .5, twice the figure, half of it, and nothing."""
+    one = next(t for t in load_targets() if t.name == "hub_compute_2024q3_early")
+    bound = replace(one, bound="lower")
+    shown = {"published_compute": one.value * np.array([[1.0], [2], [0.5], [0]]) * np.ones((4, 22))}
+    found = log_likelihood([one, bound], shown)
+    off = -0.25 * (np.log(2) / 0.1) ** 2
+    nothing = -0.25 * (np.log(1000) / 0.1) ** 2
+    np.testing.assert_allclose(found[:, 0], [0, off, off, nothing])
+    np.testing.assert_allclose(found[:, 1], [0, 0, off, nothing])
+
+
+def test_no_run_exceeds_a_ceiling() -> None:
+    most = {name: np.full((2, 22), row.limit) for name, row in by_observable().items()}
+    assert within_ceilings(most).all()
+    for name, values in most.items():
+        above = values * np.array([[1.0], [1.001]])
+        assert within_ceilings({**most, name: above}).tolist() == [True, False]
+
+
+def by_observable() -> dict[str, Ceiling]:
+    return {row.observable: row for row in ceilings().values()}
 
 
 def test_every_observable_is_used_and_grade_c_counts_less() -> None:
     targets = load_targets()
-    assert {target.observable for target in targets} == set(observables())
+    used = {target.observable for target in targets} | set(by_observable())
+    assert used == set(observables())
     assert next(t for t in targets if t.name == "province_compute_2024q4").weight == 0.3
 
 
@@ -136,20 +156,7 @@ def test_published_compute_is_servers_and_from_the_break_on_shells() -> None:
     model = observation_model()
     periods = np.arange(model.break_period - 2, model.break_period + 2)
     servers, shells = np.array([[1.0, 2, 3, 4]]), np.array([[10.0, 20, 30, 40]])
-    read = {
-        variant: published_compute(servers, shells, periods, model, variant).tolist()
-        for variant in ("break", "all_shells", "lagged_shells")
-    }
-    assert read["break"] == [[1, 2, 30, 40]]
-    assert read["all_shells"] == [[10, 20, 30, 40]]
-    assert read["lagged_shells"] == [[10, 10, 30, 40]]
-
-
-def test_earlier_shifts_and_keeps_the_first_level() -> None:
-    levels = np.arange(12.0).reshape(2, 6)
-    assert np.array_equal(earlier(levels, 0), levels)
-    assert np.array_equal(earlier(levels, 2)[:, 2:], levels[:, :-2])
-    assert np.array_equal(earlier(levels, 2)[:, :2], levels[:, [0, 0]])
+    assert published_compute(servers, shells, periods, model).tolist() == [[1, 2, 30, 40]]
 
 
 @given(

@@ -33,7 +33,7 @@ def test_every_observable_is_measured_or_says_why_not() -> None:
 
 def test_every_level_has_a_class_and_says_what_to_beware_of() -> None:
     assert {target.use for target in TARGETS.values()} == set(CLASSES)
-    assert [use for use, kind in CLASSES.items() if kind == "fitted"] == ["fit", "in_view"]
+    assert [use for use, kind in CLASSES.items() if kind == "fitted"] == ["fit"]
     for target in TARGETS.values():
         assert target.note or target.use == "fit" or observables()[target.observable].not_measured
 

@@ -12,12 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.campaigns import repairs
-from calibration import fit_hub, hub_search, levels, patterns
+from calibration import levels, patterns
+from calibration.likelihood import ceilings
 from calibration.targets import load_targets, observables
 from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
-from ecosystem.inputs.calendar import period_label
 from experiments.comparison.scoreboard import aims
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -67,10 +67,8 @@ def contents() -> dict[str, Any]:
             row | {"target": target, "observable": observables()[target.observable]}
             for row, target in zip(record(levels.RECORD), load_targets(), strict=True)
         ],
-        "search": hub_search,
-        "candidates": record(fit_hub.RECORD),
-        "path": record(fit_hub.FIGURE.with_suffix(".csv")),
-        "period_label": period_label,
+        "targets": load_targets(),
+        "ceilings": list(ceilings().values()),
         "table": before_and_after,
         "step_by_step": step_by_step,
         "repairs_pairs": {row["section"]: int(row["pairs"]) for row in record(repairs.RECORD)},
