@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from calibration.observe import COMPUTE, log_error_sd, observation_model
-from calibration.records import Statistic, quarter_of, statistics
+from calibration.records import Statistic, quarter_of, sources, statistics
 from ecosystem.inputs.catalogue import Row, read_rows
 from ecosystem.inputs.faults import FaultList, nearest
 
@@ -42,6 +42,7 @@ class TargetRow(Row):
     base_date: str = ""
     observable: str
     log_sd: float | None = Field(default=None, gt=0)
+    part: float = Field(default=1, gt=0, le=1)
     share: float = Field(gt=0, le=1)
     use: Use
     note: str = ""
@@ -66,7 +67,8 @@ class Target:
     base_period : int or None
         Where only growth is compared, the quarter it is counted from.
     value : float
-        In ``unit``; the ratio to the figure of ``base_period`` where there is one.
+        In ``unit``, of the part of the figure that the model holds; the ratio to the figure of
+        ``base_period`` where there is one.
     unit : str
         Unit of ``value``; ``ratio`` for growth.
     bound : str
@@ -79,8 +81,10 @@ class Target:
         Of the figure: A, B or C.
     use : {"fit", "input", "comparison"}
         Fitted; source of a parameter; or set beside the model and neither.
+    published : str
+        Year, month or day on which it came out; empty where the source has no date.
     note : str
-        What to beware of.
+        Why it is used so, and what to beware of.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Target:
     weight: float
     grade: str
     use: Use
+    published: str
     note: str
 
 
@@ -158,13 +163,14 @@ def _resolve(row: TargetRow, place: str, faults: FaultList) -> Target | None:
         observable=row.observable,
         period=period,
         base_period=quarter_of(base.date) if base else None,
-        value=figure.value / base.value if base else figure.value,
+        value=row.part * figure.value / (base.value if base else 1),
         unit="ratio" if base else figure.unit,
         bound=figure.bound,
         log_sd=row.log_sd or float(log_error_sd(period, model)),
         weight=model.weight(figure.grade) * row.share,
         grade=figure.grade,
         use=row.use,
+        published=sources()[figure.source].published,
         note=row.note,
     )
 

@@ -114,6 +114,14 @@ def test_every_observable_is_used_and_grade_c_counts_less() -> None:
     assert next(t for t in targets if t.name == "province_compute_2024q4").weight == 0.3
 
 
+def test_a_target_is_the_part_of_a_figure_that_the_model_holds_and_knows_its_day() -> None:
+    target = next(t for t in load_targets() if t.name == "province_patents_2023")
+    assert target.value == pytest.approx(0.07 * 3568)
+    fitted = [t for t in load_targets() if t.use == "fit"]
+    assert all(t.published <= INFORMATION_END for t in fitted)
+    assert {t.published for t in fitted if t.name.startswith("hubs_")} == {"2024-09"}
+
+
 def test_growth_is_the_ratio_of_two_figures() -> None:
     target = next(t for t in load_targets() if t.name == "province_high_technology_growth")
     assert (target.unit, target.base_period, target.period) == ("ratio", 3, 19)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from calibration.read import read_data
 from calibration.targets import load_targets
 from ecosystem.inputs import catalogue
 from ecosystem.inputs.catalogue import instruments
@@ -224,7 +225,7 @@ def _cell(value: Any) -> str:
 
 
 def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
-    """Check scenario files and folders of world tables, and return that they are right.
+    """Check scenario files, folders of world tables and files of figures; say they are right.
 
     Places are those of a `world`.
 
@@ -238,6 +239,8 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     for file in files:
         if file.is_dir():
             collected(faults, partial(load_world, file))
+        elif file.suffix.lower() == ".csv":
+            collected(faults, partial(read_data, file))
         elif scenario := checked_file(faults, file, tables):
             said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
             said += [f"note: {words}" for words in replacements(scenario, reference, lang)]
