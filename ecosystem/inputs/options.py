@@ -28,11 +28,21 @@ from pathlib import Path
 from textwrap import indent, wrap
 from typing import Annotated, Any, Protocol, Self, TypeVar
 
+import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, check_period, period_index, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
+from ecosystem.inputs.draws import (
+    POSTERIOR,
+    POSTERIOR_FILE,
+    PRIOR,
+    Draws,
+    check_draws,
+    posterior_of,
+    read_draws,
+)
 from ecosystem.inputs.faults import FaultList, collected, nearest
 from ecosystem.inputs.translate import read_by, translate, whole_from
 from ecosystem.inputs.world.loader import load_world
@@ -108,6 +118,21 @@ def _world(faults: FaultList, value: Any) -> str:
     return place
 
 
+def _draws(faults: FaultList, value: Any) -> Any:
+    """Return draws by name, or a table of them, given or read from a file."""
+    if value is None or isinstance(value, Draws):
+        return value
+    if isinstance(value, pd.DataFrame):
+        return Draws(check_draws(value, faults))
+    allowed = f"{POSTERIOR}, {PRIOR}, a table of draws, or its file (.parquet, .csv)"
+    if isinstance(value, str) and not Path(value).suffix:
+        if value not in (POSTERIOR, PRIOR):
+            faults.add("", value, allowed, nearest(value, (POSTERIOR, PRIOR)))
+        return value
+    path = _path(faults, value, allowed)
+    return None if faults.faults else collected(faults, lambda: read_draws(path))
+
+
 def _quarter(faults: FaultList, value: Any, first: int) -> Any:
     check_period(faults, "", value, first)
     return value
@@ -155,6 +180,12 @@ class Options(BaseModel):
     fixed_parameters: Truth = Field(
         False, description="Keep parameters at their defaults; luck alone then differs."
     )
+    draws: Annotated[Any, read_by(_draws)] = Field(
+        None,
+        description="Where uncertain parameters and luck to 2025Q2 come from: posterior (of the "
+        "world, learned from data), prior (assumed ranges), a table of draws, or its file; by "
+        "default the posterior if the world has one.",
+    )
     outcomes: Outcomes = Field(None, description="Names of the outcome table; all by default.")
     jobs: Whole | None = Field(None, description="Workers; one a core by default.")
     executor: Annotated[str | Executor, read_by(_executor)] | None = Field(
@@ -201,7 +232,24 @@ class Options(BaseModel):
         if found.place == "dask" and not found.cluster:
             allowed = f"dask with cluster=tcp://HOST:PORT of a scheduler: {SCHEDULER}"
             faults.add("executor", found.place, allowed)
+        if found.fixed_parameters and not (found.draws is None or found.draws == PRIOR):
+            faults.add("draws", found.draws, f"{PRIOR} beside fixed_parameters")
+            return found
+        known = len(faults.faults)
+        drawn = collected(faults, lambda: found.drawn_from)
+        if found.draws == POSTERIOR and drawn is None and len(faults.faults) == known:
+            allowed = f"{PRIOR}, or a table of draws: world {found.world} has no {POSTERIOR_FILE}"
+            faults.add("draws", POSTERIOR, allowed)
         return found
+
+    @property
+    def drawn_from(self) -> Draws | None:
+        """The table of draws that replicates take theirs from, None for the prior's."""
+        if isinstance(self.draws, Draws):
+            return self.draws
+        if self.draws == PRIOR or self.fixed_parameters:
+            return None
+        return posterior_of(load_world(self.world))
 
     @property
     def place(self) -> str | Executor:
