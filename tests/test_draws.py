@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import copied_world
+from typer.testing import CliRunner
 
 from ecosystem import EcosystemModel, InputError, cross, past, run_design, simulate
 from ecosystem.inputs.catalogue import parameters
@@ -26,6 +27,7 @@ from ecosystem.quarter.start import make_setting
 from ecosystem.runs.again import Compared, run_again
 from ecosystem.runs.pool import Pool
 from experiments import compare
+from experiments.command.cli import app
 from experiments.command.reproduce import reproduce
 from experiments.sensitivity_analysis.options import SensitivityOptions
 from experiments.sensitivity_analysis.plan import plan_study
@@ -145,9 +147,9 @@ def test_which_parameters_vary() -> None:
 @pytest.mark.slow
 def test_a_replicate_has_the_values_and_the_luck_of_its_row(tmp_path: Path) -> None:
     """Also on its own under another seed, after a stored past, and as a Mesa model."""
-    frame = table().assign(
-        **{name: parameters()[name].default for name in varied_parameters(False, {"hype": 0})}
-    )
+    others = varied_parameters(False, {"hype": 0})
+    defaults = pd.DataFrame({name: np.full(3, parameters()[name].default) for name in others})
+    frame = pd.concat([table(), defaults], axis=1)
     whole = simulate("history", replicates=4, draws=frame, seed=5, **SHORT)
     rows = Draws(frame).of_replicates(5, range(4))
     assert whole.varied == ("hype",)
@@ -159,7 +161,7 @@ def test_a_replicate_has_the_values_and_the_luck_of_its_row(tmp_path: Path) -> N
     assert np.array_equal(alone.series["patents"][0, 0, :22], patents[2, :22])
     model = EcosystemModel(rng=5, replicate=2, world="teaching", draws=frame, until="2020Q2")
     model.step()
-    assert model.outcomes["power_draw"] == whole.series["power_draw"][0, 2, 0, 0]
+    assert model.outcomes["patents"] == whole.series["patents"][0, 2, 0, 0]
     start = past("history", replicates=4, seed=5, world="teaching", draws=frame)
     on = simulate("history", replicates=4, draws=frame, seed=5, start=start, **SHORT)
     assert np.array_equal(on.series["patents"], whole.series["patents"])
@@ -202,11 +204,38 @@ def test_chunks_workers_and_stores_carry_draws(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_command_takes_draws_and_is_reproduced_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file that is gone by then; a posterior of the world is taken without being asked."""
+    table().to_csv(tmp_path / "mine.csv", index=False)
+    words = ["run", "history", "--replicates", "2", "--until", "2025Q4", "--jobs", "1", "--json"]
+    folder = copied_world(tmp_path / "own")
+    learned = Draws(table(4), information="2025-06-30").content()
+    for number, more in enumerate((["--draws", str(tmp_path / "mine.csv")], [])):
+        out = ["--world", str(folder), "--out", str(tmp_path / f"runs{number}")]
+        monkeypatch.setattr("sys.argv", ["ecosystem", *words, *out, *more])
+        found = CliRunner().invoke(app, [*words, *out, *more])
+        assert found.exit_code == 0, found.output
+        (directory,) = (tmp_path / f"runs{number}").iterdir()
+        about = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+        assert about["configuration"]["draws"]["file"] == ("mine.csv", POSTERIOR_FILE)[number]
+        said = ("Draws: mine.csv, 3.", "Draws: posterior, 4, information to 2025-06-30.")[number]
+        assert said in found.stderr.split("\n")[0] and said in (directory / "full.txt").read_text(
+            encoding="utf-8"
+        )
+        (tmp_path / "mine.csv").unlink(missing_ok=True)
+        (folder / POSTERIOR_FILE).write_bytes(learned)
+        again = CliRunner().invoke(app, ["reproduce", str(directory), "--jobs", "1"])
+        assert again.exit_code == 0, again.output
+
+
+@pytest.mark.slow
 def test_studies_say_which_draws(tmp_path: Path) -> None:
     folder = copied_world(tmp_path / "own")
     asked: dict[str, Any] = {"replicates": 2, "until": "2025Q4", "jobs": 1}
     found = compare("article", world=str(folder), **asked)
-    for words, lang in (("Draws: prior (assumed", "en"), ("抽样：先验", "zh")):
+    for words, lang in (("Draws: prior", "en"), ("抽样：先验", "zh")):
         assert words in found.text(lang, 200) and words in found.summary(lang, 200)
     (folder / POSTERIOR_FILE).write_bytes(Draws(table(), information="2025-06-30").content())
     found = compare("article", world=str(folder), **asked)

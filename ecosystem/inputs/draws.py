@@ -23,15 +23,12 @@ from pyarrow import parquet
 
 from ecosystem.inputs.calendar import POLICY_START, period_index, period_label
 from ecosystem.inputs.catalogue import Parameter, parameters
-from ecosystem.inputs.faults import FaultList, nearest, number_in_words, real_number
-from ecosystem.inputs.world.loader import World
+from ecosystem.inputs.faults import FaultList, collected, nearest, number_in_words, real_number
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import Chance, PastLuck
 
 LUCK = "luck_"
 """What the name of a luck column begins with; its quarter follows."""
-PRIOR, POSTERIOR = "prior", "posterior"
-"""Draws by name: of the assumed ranges, and those that a world has of its own."""
 POSTERIOR_FILE = "posterior.parquet"
 """In the folder of a world."""
 ABOUT = b"calibration"
@@ -130,7 +127,19 @@ def read_draws(path: str | Path) -> Draws:
     return Draws(frame, path.name, str(about.get("information_end", "")))
 
 
-def posterior_of(world: World) -> Draws | None:
+def draws_from(faults: FaultList, value: Any, allowed: str) -> Draws | None:
+    """Return draws from a table or the path of its file, noting all that is wrong with it."""
+    if isinstance(value, Draws):
+        return value
+    if isinstance(value, pd.DataFrame):
+        return Draws(check_draws(value, faults))
+    if isinstance(value, str | Path) and str(value):
+        return collected(faults, lambda: read_draws(value))
+    faults.add("", value, allowed)
+    return None
+
+
+def posterior_of(world: Path) -> Draws | None:
     """Return the posterior that lies in the folder of a world, None where there is none.
 
     Raises
@@ -138,7 +147,7 @@ def posterior_of(world: World) -> Draws | None:
     InputError
         As `read_draws`.
     """
-    path = world.path / POSTERIOR_FILE
+    path = world / POSTERIOR_FILE
     if not path.is_file():
         return None
     found = path.stat()

@@ -26,30 +26,26 @@ from concurrent.futures import Executor
 from functools import partial, wraps
 from pathlib import Path
 from textwrap import indent, wrap
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar
 
-import pandas as pd
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ecosystem.inputs.arguments import checked_parameters, listed
 from ecosystem.inputs.calendar import HORIZON, check_period, period_index, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.draws import (
-    POSTERIOR,
-    POSTERIOR_FILE,
-    PRIOR,
-    Draws,
-    check_draws,
-    posterior_of,
-    read_draws,
-)
 from ecosystem.inputs.faults import FaultList, collected, nearest
 from ecosystem.inputs.translate import read_by, translate, whole_from
 from ecosystem.inputs.world.loader import load_world
 
+if TYPE_CHECKING:
+    from ecosystem.inputs.draws import Draws
+
 T = TypeVar("T")
 PLACES = ("jobs", "executor", "cluster", "out", "progress")
 """Options that say where runs take place, and change no number."""
+PRIOR, POSTERIOR = "prior", "posterior"
+"""Draws by name: of the assumed ranges, and those that a world has of its own."""
+DRAWS = f"{POSTERIOR}, {PRIOR}, a table of draws, or its file (.parquet, .csv)"
 EXECUTORS = ("processes", "serial", "dask")
 SCHEDULER = "dask scheduler, then dask worker tcp://HOST:8786 --nthreads 1 on each machine"
 """What starts a scheduler and its workers."""
@@ -120,17 +116,13 @@ def _world(faults: FaultList, value: Any) -> str:
 
 def _draws(faults: FaultList, value: Any) -> Any:
     """Return draws by name, or a table of them, given or read from a file."""
-    if value is None or isinstance(value, Draws):
+    if value is None or isinstance(value, str) and value in (POSTERIOR, PRIOR):
         return value
-    if isinstance(value, pd.DataFrame):
-        return Draws(check_draws(value, faults))
-    allowed = f"{POSTERIOR}, {PRIOR}, a table of draws, or its file (.parquet, .csv)"
+    from ecosystem.inputs.draws import draws_from
+
     if isinstance(value, str) and not Path(value).suffix:
-        if value not in (POSTERIOR, PRIOR):
-            faults.add("", value, allowed, nearest(value, (POSTERIOR, PRIOR)))
-        return value
-    path = _path(faults, value, allowed)
-    return None if faults.faults else collected(faults, lambda: read_draws(path))
+        faults.add("", value, DRAWS, nearest(value, (POSTERIOR, PRIOR)))
+    return draws_from(faults, value, DRAWS) if not faults.faults else None
 
 
 def _quarter(faults: FaultList, value: Any, first: int) -> Any:
@@ -238,18 +230,20 @@ class Options(BaseModel):
         known = len(faults.faults)
         drawn = collected(faults, lambda: found.drawn_from)
         if found.draws == POSTERIOR and drawn is None and len(faults.faults) == known:
-            allowed = f"{PRIOR}, or a table of draws: world {found.world} has no {POSTERIOR_FILE}"
+            allowed = f"{PRIOR}, or a table of draws: world {found.world} has no posterior.parquet"
             faults.add("draws", POSTERIOR, allowed)
         return found
 
     @property
     def drawn_from(self) -> Draws | None:
         """The table of draws that replicates take theirs from, None for the prior's."""
+        from ecosystem.inputs.draws import Draws, posterior_of
+
         if isinstance(self.draws, Draws):
             return self.draws
         if self.draws == PRIOR or self.fixed_parameters:
             return None
-        return posterior_of(load_world(self.world))
+        return posterior_of(load_world(self.world).path)
 
     @property
     def place(self) -> str | Executor:

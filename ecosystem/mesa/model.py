@@ -18,9 +18,9 @@ from mesa.datacollection import DataCollector
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import HORIZON, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.draws import PRIOR, Draws
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.options import Options
+from ecosystem.inputs.options import PRIOR, Options
 from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve
 from ecosystem.inputs.world.loader import World, load_world
@@ -259,9 +259,11 @@ def checked(
     if rng is not None and seed is not None:
         faults.add("seed", seed, "nothing beside `rng`, for which it is another name")
     faults.whole("replicate", replicate, 0)
-    place = tried(faults, lambda: Options.of(world=world, draws=PRIOR).world)
+    of_world = FaultList()
+    place = tried(of_world, lambda: Options.of(world=world, draws=PRIOR).world)
     tables = load_world(place) if place else None
     asked = Options.collected(faults, **options, **({"world": place} if place else {}))
+    faults.faults += of_world.faults
     values = asked.parameters if asked else {}
     resolved = tried(faults, lambda: resolve(with_additions(config, values, shocks)))
     if tables and resolved:
