@@ -42,6 +42,7 @@ USERS = ("docs", "benchmarks", "notebooks", "tests")
 """What uses the house; nothing in it may use them."""
 WAIT = {
     "experiments/command/cli.py": "help and completion answer before NumPy is loaded",
+    "ecosystem/inputs/options.py": "of which help is made, so that a table of draws can wait",
 }
 """Files that import inside functions, and why."""
 FACES = {

@@ -26,7 +26,7 @@ from concurrent.futures import Executor
 from functools import partial, wraps
 from pathlib import Path
 from textwrap import indent, wrap
-from typing import Annotated, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -37,9 +37,15 @@ from ecosystem.inputs.faults import FaultList, collected, nearest
 from ecosystem.inputs.translate import read_by, translate, whole_from
 from ecosystem.inputs.world.loader import load_world
 
+if TYPE_CHECKING:
+    from ecosystem.inputs.draws import Draws
+
 T = TypeVar("T")
 PLACES = ("jobs", "executor", "cluster", "out", "progress")
 """Options that say where runs take place, and change no number."""
+PRIOR, POSTERIOR = "prior", "posterior"
+"""Draws by name: of the assumed ranges, and those that a world has of its own."""
+DRAWS = f"{POSTERIOR}, {PRIOR}, a table of draws, or its file (.parquet, .csv)"
 EXECUTORS = ("processes", "serial", "dask")
 SCHEDULER = "dask scheduler, then dask worker tcp://HOST:8786 --nthreads 1 on each machine"
 """What starts a scheduler and its workers."""
@@ -108,6 +114,17 @@ def _world(faults: FaultList, value: Any) -> str:
     return place
 
 
+def _draws(faults: FaultList, value: Any) -> Any:
+    """Return draws by name, or a table of them, given or read from a file."""
+    if value is None or isinstance(value, str) and value in (POSTERIOR, PRIOR):
+        return value
+    from ecosystem.inputs.draws import draws_from
+
+    if isinstance(value, str) and not Path(value).suffix:
+        faults.add("", value, DRAWS, nearest(value, (POSTERIOR, PRIOR)))
+    return draws_from(faults, value, DRAWS) if not faults.faults else None
+
+
 def _quarter(faults: FaultList, value: Any, first: int) -> Any:
     check_period(faults, "", value, first)
     return value
@@ -155,6 +172,12 @@ class Options(BaseModel):
     fixed_parameters: Truth = Field(
         False, description="Keep parameters at their defaults; luck alone then differs."
     )
+    draws: Annotated[Any, read_by(_draws)] = Field(
+        None,
+        description="Where uncertain parameters and luck to 2025Q2 come from: posterior (of the "
+        "world, learned from data), prior (assumed ranges), a table of draws, or its file; by "
+        "default the posterior if the world has one.",
+    )
     outcomes: Outcomes = Field(None, description="Names of the outcome table; all by default.")
     jobs: Whole | None = Field(None, description="Workers; one a core by default.")
     executor: Annotated[str | Executor, read_by(_executor)] | None = Field(
@@ -201,7 +224,26 @@ class Options(BaseModel):
         if found.place == "dask" and not found.cluster:
             allowed = f"dask with cluster=tcp://HOST:PORT of a scheduler: {SCHEDULER}"
             faults.add("executor", found.place, allowed)
+        if found.fixed_parameters and not (found.draws is None or found.draws == PRIOR):
+            faults.add("draws", found.draws, f"{PRIOR} beside fixed_parameters")
+            return found
+        known = len(faults.faults)
+        drawn = collected(faults, lambda: found.drawn_from)
+        if found.draws == POSTERIOR and drawn is None and len(faults.faults) == known:
+            allowed = f"{PRIOR}, or a table of draws: world {found.world} has no posterior.parquet"
+            faults.add("draws", POSTERIOR, allowed)
         return found
+
+    @property
+    def drawn_from(self) -> Draws | None:
+        """The table of draws that replicates take theirs from, None for the prior's."""
+        from ecosystem.inputs.draws import Draws, posterior_of
+
+        if isinstance(self.draws, Draws):
+            return self.draws
+        if self.draws == PRIOR or self.fixed_parameters:
+            return None
+        return posterior_of(load_world(self.world).path)
 
     @property
     def place(self) -> str | Executor:

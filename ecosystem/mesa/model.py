@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 
 import mesa
 import numpy as np
+import pandas as pd
 from mesa.datacollection import DataCollector
 
 from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import HORIZON, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList, InputError
-from ecosystem.inputs.options import Options
+from ecosystem.inputs.options import PRIOR, Options
 from ecosystem.inputs.place_faults import check_places
 from ecosystem.inputs.scenario import ResolvedScenario, Scenario, resolve
 from ecosystem.inputs.world.loader import World, load_world
@@ -73,6 +75,8 @@ class EcosystemModel(mesa.Model):
         Names, or mappings with ``name`` and, if wanted, ``amplitude`` and ``start``.
     until
         Last quarter, such as ``2030Q4``.
+    draws
+        What `ecosystem.simulate` takes: ``posterior``, ``prior``, a table of draws, or its file.
     seed
         Another name for `rng`, under which `mesa.batch_run` of Mesa 3.5 passes its argument
         ``rng=[...]``; it then leaves ``parameters={"rng": [...]}``, the way of Mesa 3.3, alone.
@@ -115,19 +119,23 @@ class EcosystemModel(mesa.Model):
         shocks: Sequence[ShockItem] | ShockItem = (),
         until: str = period_label(HORIZON - 1),
         seed: int | None = None,
+        draws: str | Path | pd.DataFrame | Draws | None = None,
     ) -> None:
         self.config, tables, asked = checked(
             config, rng, seed, replicate, world, shocks,
             fixed_parameters=fixed_parameters, parameters=parameters, until=until,
+            draws=draws,
         )  # fmt: skip
         super().__init__(rng=asked.seed)
         self._making, self._made = True, 0
         keep_memory()
         compile_model()
         self.seed = asked.seed
+        drawn, one = asked.drawn_from, [int(replicate)]
         self.setting = make_setting(
-            self.config, tables, asked.seed, [int(replicate)], asked.fixed_parameters
-        )
+            self.config, tables, asked.seed, one, asked.fixed_parameters,
+            draws=drawn.of_replicates(asked.seed, one) if drawn else None,
+        )  # fmt: skip
         self.state: State = initial_state(self.setting)
         self.last: Quarter | None = None
         self.past: list[Moment] = []
@@ -251,8 +259,11 @@ def checked(
     if rng is not None and seed is not None:
         faults.add("seed", seed, "nothing beside `rng`, for which it is another name")
     faults.whole("replicate", replicate, 0)
-    asked = Options.collected(faults, **options)
-    tables = tried(faults, lambda: load_world(Options.of(world=world).world))
+    of_world = FaultList()
+    place = tried(of_world, lambda: Options.of(world=world, draws=PRIOR).world)
+    tables = load_world(place) if place else None
+    asked = Options.collected(faults, **options, **({"world": place} if place else {}))
+    faults.faults += of_world.faults
     values = asked.parameters if asked else {}
     resolved = tried(faults, lambda: resolve(with_additions(config, values, shocks)))
     if tables and resolved:

@@ -20,13 +20,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecosystem.inputs.draws import Draws, read_draws
 from ecosystem.inputs.entries import Edit, ShockUse
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.fingerprint import digest_of_file
 from ecosystem.inputs.functions import MEAN, Hook
 from ecosystem.inputs.scenario import Layer, ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
-from ecosystem.runs.directory import MANIFEST, PLAN, read_json, read_plan
+from ecosystem.runs.directory import DRAWN, MANIFEST, PLAN, read_json, read_plan
 from ecosystem.runs.identity import digest, model_digests, versions
 from ecosystem.runs.pool import Pool, bare, in_order
 from ecosystem.runs.store import chunk_paths, read_chunk
@@ -123,7 +124,9 @@ def run_again(
         A chunk is not as it was written, or what was run is not there any more.
     """
     read_plan(directory)
-    tasks = Stored(chunk_paths(directory), run)
+    kept = directory / DRAWN
+    draws = read_draws(kept) if kept.is_file() else None
+    tasks = Stored(chunk_paths(directory), run, draws)
     pool.limit(len(tasks))
     try:
         each = [[number] for number in range(len(tasks))]
@@ -146,8 +149,8 @@ def run_again(
 class Stored(Sequence[Task]):
     """The tasks of stored chunks, or of one run in each that has it; read when asked for."""
 
-    def __init__(self, paths: Sequence[Path], run: int | None) -> None:
-        self.run = run
+    def __init__(self, paths: Sequence[Path], run: int | None, draws: Draws | None = None) -> None:
+        self.run, self.draws = run, draws
         self.paths = [
             path for path in paths if run is None or run in runs_of(read_chunk(path), "run")
         ]
@@ -158,7 +161,7 @@ class Stored(Sequence[Task]):
 
     def __getitem__(self, number: Any) -> Any:
         """Return the task of a chunk."""
-        task = task_of(read_chunk(self.paths[number]))
+        task = task_of(read_chunk(self.paths[number]), self.draws)
         if self.run is None:
             return task
         place = int(np.flatnonzero(task.runs == self.run)[0])
@@ -182,13 +185,13 @@ def columns_of(table: pa.Table) -> dict[str, Any]:
     return {name: runs_of(table, name) for name in ("run", "point", "replicate", *given)}
 
 
-def task_of(table: pa.Table) -> Task:
+def task_of(table: pa.Table, draws: Draws | None = None) -> Task:
     """Return the task whose answer a wide table is, to be run with the code that is here now.
 
     Raises
     ------
     InputError
-        A function of the user cannot be found any more.
+        A function of the user cannot be found any more, or the draws are not there.
     """
     asked, faults = meta_of(table.schema)["question"], FaultList()
     places = asked["functions"]
@@ -198,6 +201,9 @@ def task_of(table: pa.Table) -> Task:
         hooks = [hook_of(faults, words, places[words]) for words in scenario["hooks"]]
         faults.raise_if_any()
         scenario = scenario_of(scenario, [hook for hook in hooks if hook])
+    faults.raise_if_any()
+    if asked.get("draws") != (draws and asked.get("draws") and draws.digest):
+        faults.add(DRAWN, draws, f"the draws that the runs began with: {asked['draws'][:DIGITS]}")
     faults.raise_if_any()
     world = asked["world"]
     plan = Plan(
@@ -214,7 +220,10 @@ def task_of(table: pa.Table) -> Task:
     columns = columns_of(table)
     run, point, replicate = (columns.pop(name) for name in ("run", "point", "replicate"))
     values = {name.removeprefix(GIVEN): column for name, column in columns.items()}
-    return Task(plan, scenario, run, point.astype(np.int32), replicate.astype(np.int32), values)
+    rows = draws.of_replicates(plan.seed, replicate) if draws and asked["draws"] else None
+    return Task(
+        plan, scenario, run, point.astype(np.int32), replicate.astype(np.int32), values, draws=rows
+    )
 
 
 def scenario_of(content: Mapping[str, Any], hooks: Sequence[Hook]) -> ResolvedScenario:

@@ -14,7 +14,7 @@ import pandas as pd
 from ecosystem.extend import words_of
 from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR, period_label
 from ecosystem.inputs.catalogue import outcomes as outcome_table
-from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.draws import draw_parameters, drawn_values
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import FilesRead
 from ecosystem.inputs.functions import HookError
@@ -223,7 +223,7 @@ def setting_of(task: Task, scenario: ResolvedScenario) -> Setting:
     plan = task.plan
     return make_setting(
         scenario, load_world(plan.world), plan.seed, task.replicate.tolist(), plan.fixed,
-        task.values,
+        task.values, task.draws,
     )  # fmt: skip
 
 
@@ -334,8 +334,9 @@ def failure(task: Task, error: Exception) -> dict[str, Any]:
     run, replicate = int(task.runs[0]), int(task.replicate[0])
     values = {name: float(column[0]) for name, column in task.values.items()}
     if plan.model is None and not isinstance(scenario, str):
+        own = {} if task.draws is None else drawn_values(task.draws)
         drawn = draw_parameters(
-            Chance(plan.seed, [replicate]), plan.fixed, {**scenario.parameters, **values}
+            Chance(plan.seed, [replicate]), plan.fixed, {**own, **scenario.parameters, **values}
         )
         values = {name: float(value[0]) for name, value in drawn.items()}
     return {

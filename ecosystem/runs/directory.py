@@ -33,6 +33,8 @@ from ecosystem.runs.identity import (
 FORMAT = 2
 """Of run directories and their files; the first kept tidy tables in a folder called shards."""
 PLAN, MANIFEST, LOCK, HOLDER = "plan.json", "manifest.json", ".lock", ".holder"
+DRAWN = "draws.parquet"
+"""The table of draws that its runs have their rows of."""
 BAD, PART = ".corrupt", ".part"
 """Endings of a chunk that was set aside, and of a file that is being written."""
 CHECKED = (".json", ".txt", ".parquet")
@@ -171,7 +173,7 @@ def told(error: OSError, directory: Path) -> OSError:
 
 def is_empty(directory: Path) -> bool:
     """Return whether a directory holds no result."""
-    own = (PLAN, LOCK, HOLDER)
+    own = (PLAN, LOCK, HOLDER, DRAWN)
     return not any(path.is_file() and path.name not in own for path in directory.rglob("*"))
 
 

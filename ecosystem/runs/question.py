@@ -15,6 +15,7 @@ from ecosystem.inputs.arguments import listed
 from ecosystem.inputs.calendar import QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.catalogue import parameters as parameter_table
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import files_of, home_of
 from ecosystem.inputs.functions import Hook
@@ -122,7 +123,7 @@ def scenarios_of(design: Design) -> list[ResolvedScenario]:
     return [one for one in design.scenarios if isinstance(one, ResolvedScenario)]
 
 
-def shared_question(design: Design, plan: Plan) -> dict[str, Any]:
+def shared_question(design: Design, plan: Plan, draws: Draws | None) -> dict[str, Any]:
     """Return what determines the results of all runs of a design beside their own columns."""
     hooks = [hook for scenario in scenarios_of(design) for hook in scenario.hooks]
     places = function_places(hooks, plan.model)
@@ -134,6 +135,7 @@ def shared_question(design: Design, plan: Plan) -> dict[str, Any]:
         "until": plan.until,
         "world": plan.world,
         "fixed_parameters": plan.fixed,
+        "draws": draws and draws.digest,
         "model": model_home(plan.model) if plan.model else None,
         "functions": places,
         "data": {"world": plan.world_digest, **model_digests(), "files": files},

@@ -13,7 +13,7 @@ import xarray as xr
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import outcomes
-from ecosystem.inputs.draws import draw_parameters
+from ecosystem.inputs.draws import Draws, draw_parameters, drawn_values
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import World
 from ecosystem.maths.arrays import Array
@@ -58,6 +58,8 @@ class Result:
     failed
         One row each of the runs that failed, whose outcomes are NaN; see
         `ecosystem.runs.runner.Ensemble.failures`.
+    drawn_from
+        Table of draws that replicates have their rows of; None where all is the prior's.
     """
 
     resolved: tuple[ResolvedScenario, ...]
@@ -70,6 +72,7 @@ class Result:
     series: Mapping[str, Array]
     summaries: Mapping[str, Array]
     failed: tuple[Any, ...] = ()
+    drawn_from: Draws | None = None
 
     @property
     def scenarios(self) -> tuple[str, ...]:
@@ -100,8 +103,10 @@ class Result:
     @property
     def draw_values(self) -> dict[str, Array]:
         """Value of every parameter, (replicates,); drawn again when asked for, not kept."""
-        chance = Chance(self.seed, range(self.replicates))
-        return draw_parameters(chance, not self.varied, self.given)
+        every, own = range(self.replicates), {}
+        if self.drawn_from is not None:
+            own = drawn_values(self.drawn_from.of_replicates(self.seed, every))
+        return draw_parameters(Chance(self.seed, every), not self.varied, {**own, **self.given})
 
     @property
     def draws(self) -> pd.DataFrame:

@@ -40,6 +40,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.options import Options
 from ecosystem.runs.chunk import OWN_CHUNK, SLOTS_A_CHUNK
@@ -183,6 +184,7 @@ class Ensemble:
             else opened(self.directory, self.configuration, self.command)
         ) as place:  # fmt: skip
             assert place is not None
+            place.keep(self.tasks.draws)
             there = place.found(name, self.tasks)
             missing = [number for number in every if number not in there]
 
@@ -257,6 +259,7 @@ def run_design(
     until: str = "2035Q4",
     world: str | Path = "full",
     fixed_parameters: bool = False,
+    draws: str | Path | pd.DataFrame | Draws | None = None,
     executor: str | Executor | None = None,
     cluster: str | None = None,
     jobs: int | None = None,
@@ -277,8 +280,8 @@ def run_design(
         What is kept of each run: some of ``summary`` (each outcome over its own time base),
         ``end`` (last quarter), ``yearly`` (flows summed, shares averaged, stocks at the end of
         the year) and ``quarterly``. A model of one's own gives ``end``.
-    outcomes, seed, until, world, fixed_parameters, executor, cluster, jobs, progress
-        As `ecosystem.simulate` takes them.
+    outcomes, seed, until, world, fixed_parameters, draws, executor, cluster, jobs, progress
+        As `ecosystem.simulate` takes them. A model of one's own has no draws.
     out
         Folder in which the run directory is made, named by the hash of everything that
         determines the results. What an earlier start has finished in it is not run again.
@@ -297,6 +300,7 @@ def run_design(
     asked = Options.collected(
         faults, outcomes=outcomes, seed=seed, until=until, world=world, executor=executor,
         cluster=cluster, jobs=jobs, out=out, progress=progress, fixed_parameters=fixed_parameters,
+        draws=draws,
     )  # fmt: skip
     return start(
         design, asked, faults, model=model, keep=keep, chunk_runs=chunk_runs, command=command
@@ -334,9 +338,11 @@ def start(
     asked = asked or Options.of()
     largest = OWN_CHUNK if world is None else max(1, SLOTS_A_CHUNK // world.firms.count)
     pool, largest = Pool(kind, asked), chunk_runs or largest
+    draws = asked.drawn_from if model is None else None
     if asked.out is None:
-        return Ensemble(design, Tasks(design, plan, largest, past=past), pool, asked.progress)
-    shared = shared_question(design, plan)
+        tasks = Tasks(design, plan, largest, past=past, draws=draws)
+        return Ensemble(design, tasks, pool, asked.progress)
+    shared = shared_question(design, plan, draws)
     configuration = {
         "command": "design",
         "scenarios": plain(design.scenarios),
@@ -344,6 +350,7 @@ def start(
         "design": design.digest,
         "chunk_runs": chunk_runs,
         **shared,
+        "draws": draws and draws.about,
     }
     inside = held(asked.out) is not None
     directory = asked.out if inside else asked.out / short_digest(configuration)
@@ -352,7 +359,8 @@ def start(
     questions = [
         json.dumps({**shared, "scenario": plain(one)}, sort_keys=True) for one in design.scenarios
     ]
+    tasks = Tasks(design, plan, largest, questions, past, draws)
     return Ensemble(
-        design, Tasks(design, plan, largest, questions, past), pool, asked.progress, directory,
-        configuration, command or shlex.join(repeat[:-1]), inside,
+        design, tasks, pool, asked.progress, directory, configuration,
+        command or shlex.join(repeat[:-1]), inside,
     )  # fmt: skip

@@ -102,9 +102,10 @@ def simulate(asked: SimulateOptions) -> Result:
         seed=asked.seed,
         until=asked.until,
         world=load_world(asked.world),
-        varied=varied_parameters(asked.fixed_parameters, given),
+        varied=varied_parameters(asked.fixed_parameters, given, asked.drawn_from),
         given=given,
         series=quarters,
         summaries={name: value[:, :, 0] for name, value in summaries.items()},
         failed=tuple(runs.failures),
+        drawn_from=asked.drawn_from,
     )

@@ -21,11 +21,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList, InputError
 from ecosystem.inputs.fingerprint import changed_files
 from ecosystem.runs.directory import (
     ANEW,
     BAD,
+    DRAWN,
     KEPT,
     MANIFEST,
     PART,
@@ -114,6 +116,11 @@ class Store:
             faults.add(path, "changed", allowed)
         faults.raise_if_any()
         self.files |= new
+
+    def keep(self, draws: Draws | None) -> None:
+        """Keep a table of draws beside its runs, which could not be run again without it."""
+        if draws is not None and not (self.directory / DRAWN).is_file():
+            write_file(self.directory / DRAWN, draws.content())
 
     def write(self, design: str, number: int, content: bytes) -> Path:
         """Write a chunk.

@@ -16,8 +16,10 @@ from typing import Any, get_type_hints
 from zipfile import BadZipFile
 
 import numpy as np
+import pandas as pd
 
 from ecosystem.inputs.calendar import POLICY_START, period_label
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.functions import MEAN
 from ecosystem.inputs.options import Options
@@ -83,6 +85,7 @@ def past(
     shock: str | Sequence[str] = (),
     parameters: Mapping[str, float] | None = None,
     fixed_parameters: bool = False,
+    draws: str | Path | pd.DataFrame | Draws | None = None,
 ) -> StoredPast:
     """Run the quarters to 2025Q2 and return what any package can go on from.
 
@@ -91,7 +94,7 @@ def past(
     scenario
         Package, TOML file or `Scenario`; all that begin from 2025Q3 on have the same past, so long
         as parameters, rules and earlier shocks are the same.
-    replicates, seed, world, shock, parameters, fixed_parameters
+    replicates, seed, world, shock, parameters, fixed_parameters, draws
         As `ecosystem.simulate` takes them.
 
     Raises
@@ -104,6 +107,7 @@ def past(
     asked = Options.of(
         replicates=replicates, seed=seed, world=world, shock=shock,
         parameters=parameters or {}, fixed_parameters=fixed_parameters,
+        draws=draws,
     )  # fmt: skip
     resolved = with_overrides(resolve(scenario), (), asked.shock)
     faults = FaultList()
@@ -168,6 +172,7 @@ def belongings(scenario: ResolvedScenario, asked: Options) -> dict[str, Any]:
             "world": load_world(asked.world).digest,
             "seed": asked.seed,
             "fixed_parameters": asked.fixed_parameters,
+            "draws": asked.drawn_from and asked.drawn_from.digest,
             "parameters": dict(sorted(part.parameters.items())),
             "instruments before 2025Q3": digest(part.layers),
             "shocks before 2025Q3": part.shocks,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from ecosystem.inputs.scenario import ResolvedScenario
@@ -80,6 +81,8 @@ class Task:
         All else that determines the results, as JSON, where these are stored.
     past
         The past from which the runs go on, where it has been stepped already: of no other numbers.
+    draws
+        The row of each run in a table of draws, where there is one.
     """
 
     plan: Plan
@@ -90,6 +93,7 @@ class Task:
     values: Mapping[str, Array]
     question: str = ""
     past: Past | None = None
+    draws: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         """Return the number of runs."""
@@ -104,6 +108,7 @@ class Task:
             replicate=self.replicate[places],
             values={name: column[places] for name, column in self.values.items()},
             past=self.past and self.past.part(places),
+            draws=None if self.draws is None else self.draws.iloc[places],
         )
 
     def singles(self) -> list[Task]:

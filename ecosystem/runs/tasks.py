@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecosystem.inputs.calendar import POLICY_START
+from ecosystem.inputs.draws import Draws
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.design import Design, digests_of
 from ecosystem.runs.past import Past, early_part
@@ -36,6 +37,8 @@ class Tasks(Sequence[Task]):
         where nothing is stored.
     past
         A past that all runs go on from, a row a replicate.
+    draws
+        Table of draws of which each replicate has a row; by default all is drawn from the prior.
 
     Attributes
     ----------
@@ -52,9 +55,10 @@ class Tasks(Sequence[Task]):
         largest: int,
         questions: Sequence[str] = (),
         past: Past | None = None,
+        draws: Draws | None = None,
     ) -> None:
         self.design, self.plan, self.largest, self.questions = design, plan, largest, questions
-        self.past = past
+        self.past, self.draws = past, draws
         self.parts: list[tuple[int, NDArray[np.int64]]] = []
         self.shared: list[range] = []
         for places in self.families():
@@ -144,9 +148,11 @@ class Tasks(Sequence[Task]):
         if isinstance(number, slice):
             return [self[place] for place in range(*number.indices(len(self)))]
         place, runs = self.parts[number]
-        design = self.design
+        design, replicate = self.design, self.design.replicate[runs]
+        rows = self.draws.of_replicates(self.plan.seed, replicate) if self.draws else None
         return Task(
-            self.plan, design.scenarios[place], runs, design.point[runs], design.replicate[runs],
+            self.plan, design.scenarios[place], runs, design.point[runs], replicate,
             design.values(runs), self.questions[place] if self.questions else "",
-            self.past and self.past.part(design.replicate[runs]),
+            self.past and self.past.part(replicate),
+            rows,
         )  # fmt: skip

@@ -60,8 +60,8 @@ TYPES: dict[str, Any] = {
     "scenario": str, "scenarios": list[str] | None, "reference": str, "method": str,
     "trajectories": int | None, "samples": int | None, "second_order": bool,
     "factors": Path | None, "budget": str | None, "equal": str, "outcomes": list[str] | None,
-    "world": str, "shock": list[str] | None, "fixed_parameters": bool, "replicates": int,
-    "seed": int, "until": str, "jobs": int | None, "executor": str | None,
+    "world": str, "shock": list[str] | None, "fixed_parameters": bool, "draws": str | None,
+    "replicates": int, "seed": int, "until": str, "jobs": int | None, "executor": str | None,
     "cluster": str | None, "out": Path,
 }  # fmt: skip
 """Fields of options that a command line has, in the order of its help, and how they are read."""

@@ -23,7 +23,7 @@ import pandas as pd
 from ecosystem.inputs.faults import FaultList
 from ecosystem.inputs.options import Options
 from ecosystem.runs.again import CLOSE, Compared, key_of, reasons, run_again
-from ecosystem.runs.directory import MANIFEST, is_complete, read_json, read_plan
+from ecosystem.runs.directory import DRAWN, MANIFEST, is_complete, read_json, read_plan
 from ecosystem.runs.identity import digest
 from ecosystem.runs.pool import Pool
 from ecosystem.runs.store import chunk_paths, read_chunk
@@ -182,6 +182,8 @@ def make_again(
     """
     with TemporaryDirectory() as folder:
         words = [word for word in command[1:] if word not in ("--json", "--quiet")]
+        kept = directory.resolve() / DRAWN
+        words += ["--draws", str(kept)] if kept.is_file() else []
         call = [sys.executable, "-m", "experiments.command.cli", *words, "--quiet"]
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
         done = subprocess.run(

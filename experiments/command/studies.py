@@ -15,7 +15,7 @@ from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.result import Result
 from ecosystem.runs.simulate import SimulateOptions, simulate
 from experiments.command import run_directory as files
-from experiments.command.commands import Finding, Work, carry_out, progress_bar, records
+from experiments.command.commands import Finding, Work, carry_out, progress_bar, records, say
 from experiments.command.dry_run import cost_of, cost_of_study
 from experiments.command.request import Request
 from experiments.command.resolve import resolved, warn
@@ -25,6 +25,7 @@ from experiments.comparison.options import PLANNED, DecomposeOptions
 from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
 from experiments.report import sensitivity_view
 from experiments.report.first_screen import summary
+from experiments.report.notes import draws_words
 from experiments.report.run_report import run_pages, save_run
 from experiments.sensitivity_analysis.plan import Study, plan_study
 
@@ -43,11 +44,13 @@ def start(request: Request) -> int:
         The run directory cannot be written.
     """
     scenarios, reference, priced = resolved(request)
+    drawn = request.asked.drawn_from
     common = {
         "command": request.kind,
         "scenarios": files.plain(scenarios),
         "reference": reference,
         **{name: getattr(request.asked, name) for name in IDENTITY},
+        "draws": drawn and drawn.about,
         "lang": request.lang,
         "data": {"world": load_world(request.asked.world).digest, **files.data_digests(scenarios)},
     }
@@ -62,6 +65,8 @@ def start(request: Request) -> int:
         sought = {"extra_net_public_cost": request.asked.budget if request.equal_cost else None}
         work = Work(common | {"decompose": request.decompose} | sought, cost, fill)
     warn(scenarios, reference, request.lang)
+    words = draws_words(drawn, request.asked.fixed_parameters, request.lang)
+    say(words, request.quiet)
     return carry_out(request, work)
 
 

@@ -236,7 +236,7 @@ class DecompositionResult:
             "replicates": asked.replicates, "tries": tries, "seed": asked.seed,
             "until": asked.until, "pairs": int(well.sum()), "even_pairs": int(even.sum()),
             "world": result.world.name, "varied": len(result.varied), "runs": every,
-            "given": dict(result.given),
+            "given": dict(result.given), "drawn_from": result.drawn_from,
         }  # fmt: skip
         return cls(whole, base, runs, table, levels, gap)
 

@@ -59,7 +59,9 @@ def _notes(found: DecompositionResult, lang: str) -> list[str]:
         lines.append(text("decompose_failed", lang, **lost))
     lines += [notes.scale_words(lang), *notes.few_notes(found.table, lang)]
     lines.append(text("decompose_gap", lang, gap=f"{found.gap:.0e}"))
-    return lines + notes.circumstances(runs["varied"], runs["given"], both, runs["world"], lang)
+    return lines + notes.circumstances(
+        runs["varied"], runs["given"], both, runs["world"], lang, runs["drawn_from"]
+    )
 
 
 def full(found: DecompositionResult, lang: str = "en") -> Page:

@@ -168,8 +168,10 @@ def fitted(
 
 def caveats(result: Result, lang: str) -> list[str]:
     """Return in short what the numbers of a result rest on."""
-    varied = len(result.varied)
-    words = [text("summary_varied" if varied else "summary_fixed", lang, count=varied)]
+    varied, source = len(result.varied), result.drawn_from
+    words = [notes.varied_words("summary_", varied, source, lang)]
+    if source is not None:
+        words[0] = f"{notes.draws_words(source, not varied, lang)} {words[0]}"
     if result.world.name == "teaching":
         words.append(text("teaching_note", lang))
     return words

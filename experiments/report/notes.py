@@ -11,6 +11,7 @@ import pandas as pd
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Outcome, outcomes, parameters, shocks, tiers
+from ecosystem.inputs.draws import POSTERIOR_FILE, Draws
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.runs.result import Result
 from ecosystem.runs.table import DIMENSIONS
@@ -60,7 +61,7 @@ def few_notes(rows: pd.DataFrame, lang: str) -> list[str]:
 def run_notes(result: Result, lang: str) -> list[str]:
     """Return what varied, what was held, the shocks and the world of a result."""
     varied, given, world = len(result.varied), result.given, result.world.name
-    return circumstances(varied, given, result.resolved, world, lang)
+    return circumstances(varied, given, result.resolved, world, lang, result.drawn_from)
 
 
 def circumstances(
@@ -69,13 +70,30 @@ def circumstances(
     scenarios: Sequence[ResolvedScenario],
     world: str,
     lang: str,
+    drawn_from: Draws | None,
 ) -> list[str]:
-    """Return how many parameters varied, which were held, the shocks and the world, in words."""
-    notes = [text("varied" if varied else "fixed", lang, count=varied)]
+    """Return the draws, how many parameters varied, which were held, shocks and world, in words."""
+    notes = [draws_words(drawn_from, not varied, lang), varied_words("", varied, drawn_from, lang)]
     if given:
         names = ", ".join(f"{name} = {value:g}" for name, value in given.items())
         notes.append(text("held", lang, names=names))
     return [*notes, *shock_notes(scenarios, lang), world_note(world, lang)]
+
+
+def draws_words(drawn_from: Draws | None, fixed: bool, lang: str) -> str:
+    """Return which draws were used."""
+    if drawn_from is None:
+        return text("draws_fixed" if fixed else "draws_prior", lang)
+    name = text("draws_learned", lang) if drawn_from.name == POSTERIOR_FILE else drawn_from.name
+    known = drawn_from.information
+    until = text("draws_information", lang, date=known) if known else ""
+    return text("draws_table", lang, name=name, count=f"{len(drawn_from):,}", until=until)
+
+
+def varied_words(kind: str, varied: int, drawn_from: Draws | None, lang: str) -> str:
+    """Return what numbers rest on: in whole, or in short as on the first screen (`kind`)."""
+    word = "fixed" if not varied else "varied" if drawn_from is None else "tabled"
+    return text(f"{kind}{word}", lang, count=varied)
 
 
 def shock_notes(scenarios: Sequence[ResolvedScenario], lang: str) -> list[str]:

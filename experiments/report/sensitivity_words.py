@@ -7,7 +7,7 @@ import pandas as pd
 from ecosystem.inputs.catalogue import outcomes
 from experiments.report import figures
 from experiments.report.messages import number, percent, text, title
-from experiments.report.notes import base_words, shock_notes, world_note
+from experiments.report.notes import base_words, draws_words, shock_notes, world_note
 from experiments.sensitivity_analysis.chance import SHARES
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
 from experiments.sensitivity_analysis.salib_study import BOTH, NEAR_SHARE, RESAMPLES
@@ -101,6 +101,7 @@ def circumstances(found: SensitivityResult, lang: str) -> list[str]:
         return []
     rest = "fixed" if study.asked.fixed_parameters else "drawn" if study.drawn else "none"
     return [
+        draws_words(study.asked.drawn_from, study.asked.fixed_parameters, lang),
         text(f"sensitivity_rest_{rest}", lang),
         *shock_notes(study.scenarios, lang),
         world_note(study.asked.world, lang),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ecosystem.inputs.draws import draw_parameters, varied_parameters
+from ecosystem.inputs.draws import draw_parameters, drawn_values, varied_parameters
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.maths.chance import Chance
@@ -24,7 +24,7 @@ SIZES = {"morris": ("trajectories", 20), "sobol": ("samples", 64)}
 """What the number of blocks is called by method, and how many there are by default."""
 OF_SCENARIOS = (
     *("scenarios", "reference", "until", "world", "shock", "budget", "parameters"),
-    *("fixed_parameters", "outcomes"),
+    *("fixed_parameters", "draws", "outcomes"),
 )
 """Options that a model of one's own has no use for."""
 
@@ -81,7 +81,9 @@ class Study:
         """Uncertain parameters that are no factor and are drawn anew for each block."""
         moved = {move.parameter: None for factor in self.factors for move in factor.moves}
         own = self.asked.model is not None
-        return () if own else varied_parameters(self.asked.fixed_parameters, moved)
+        if own:
+            return ()
+        return varied_parameters(self.asked.fixed_parameters, moved, self.asked.drawn_from)
 
     @property
     def repeated(self) -> int:
@@ -107,8 +109,14 @@ class Study:
             for name, column in parameter_points(self.factors, first).items()
         }
         if self.drawn:
-            chance = Chance(self.asked.seed, range(2 * len(first)))  # the blocks' own, then fresh
-            sets = [draw_parameters(chance, False, one.parameters) for one in self.scenarios]
+            seed, every = self.asked.seed, range(2 * len(first))  # the blocks' own, then fresh
+            own, source = {}, self.asked.drawn_from
+            if source is not None:
+                own = drawn_values(source.of_replicates(seed, every))
+            sets = [
+                draw_parameters(Chance(seed, every), False, {**own, **one.parameters})
+                for one in self.scenarios
+            ]
             points |= {name: np.concatenate([one[name] for one in sets]) for name in self.drawn}
         return Design(
             self.scenarios or (MODEL,),
