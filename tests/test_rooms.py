@@ -42,6 +42,9 @@ USERS = ("docs", "benchmarks", "notebooks", "tests")
 """What uses the house; nothing in it may use them."""
 WAIT = {
     "experiments/command/cli.py": "help and completion answer before NumPy is loaded",
+    "experiments/report/sensitivity_figures.py": "a comparison starts without seaborn",
+    "experiments/sensitivity_analysis/salib_study.py": "a comparison starts without SALib",
+    "experiments/sensitivity_analysis/study.py": "a comparison starts without scipy.stats",
 }
 """Files that import inside functions, and why."""
 FACES = {
