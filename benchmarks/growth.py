@@ -1,4 +1,4 @@
-"""What a run costs with more firms and quarters, one package's 20 replicates, and the start.
+"""What a run costs with more firms and quarters, and one package's 20 replicates.
 
 Worlds with half, two and four times the slots of AI firms, and as many times the firms at the
 start, are made from the tables of the full world. Times are CPU times of one thread, all sizes in
@@ -8,12 +8,9 @@ turn.
 import csv
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
 from importlib.resources import as_file, files
 from itertools import pairwise
 from math import ceil
@@ -31,10 +28,11 @@ from ecosystem.runs.chunk import run_chunk
 from ecosystem.runs.design import cross
 from ecosystem.runs.runner import run_design
 
-ROOT = Path(__file__).parents[1]
 HEADLINE = [name for name, row in outcomes().items() if row.headline]
 SLOTS = (0.5, 1.0, 2.0, 4.0)
 PAIRS = 500
+MOST = 40
+"""Firms that the table allows in a cell at the start."""
 
 
 def world_with(times: float, folder: Path) -> Path:
@@ -47,7 +45,7 @@ def world_with(times: float, folder: Path) -> Path:
         rows = list(csv.DictReader(file))
     for row in rows:
         slots = ceil(times * int(row["slots"]))
-        firms = min(ceil(times * int(row["initial_firms"])), slots)
+        firms = min(ceil(times * int(row["initial_firms"])), slots, MOST)
         row.update(first_slot=str(first), slots=str(slots), initial_firms=str(firms))
         first += slots
     with table.open("w", encoding="utf-8", newline="") as file:
@@ -88,7 +86,7 @@ def in_turn(what: str, cases: dict[str, Callable[[], float]], rounds: int) -> li
 
 def growth(quick: bool) -> list[Row]:
     """Return CPU milliseconds a run by slots of AI firms, and by quarters."""
-    runs, rounds = (4, 1) if quick else (16, 2)
+    runs, rounds = (4, 1) if quick else (8, 2)
     with tempfile.TemporaryDirectory() as folder:
         by_slots = {
             f"{times:g} times the slots": milliseconds(
@@ -115,40 +113,13 @@ def studies(quick: bool) -> list[Row]:
     ]
 
 
-def wall(code: str, cache: str | None = None) -> float:
-    """Return wall-clock seconds of a Python process, whose compiled code may have its own place."""
-    own = {"NUMBA_CACHE_DIR": cache} if cache else {}
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | own, check=True,
-                   capture_output=True)  # fmt: skip
-    return time.perf_counter() - start
-
-
-def starts(quick: bool) -> list[Row]:
-    """Return wall-clock seconds of a process with one quarter: first, cached, and help alone."""
-    quarter = "from ecosystem import simulate; simulate('history', replicates=1, jobs=1, "
-    quarter += "until='2020Q1', world='teaching')"
-    shown = "import sys; sys.argv = ['ecosystem', '--help']; "
-    shown += "from experiments.command.cli import main; main()"
-    with tempfile.TemporaryDirectory() as cache:
-        begun = partial(wall, quarter, cache)
-        first, *again = (begun() for _ in range(2 if quick else 3))
-    what = "process with one quarter of the teaching world, wall"
-    return [
-        Row(what, "first, compiles", "s", (first,)),
-        Row(what, "cached", "s", tuple(again)),
-        Row("`ecosystem --help`, wall", "cached", "s", tuple(wall(shown) for _ in again)),
-    ]
-
-
 def rows(quick: bool) -> list[Row]:
     """Return all rows."""
-    return [*growth(quick), *studies(quick), *starts(quick)]
+    return [*growth(quick), *studies(quick)]
 
 
-NOTES = """CPU times of one thread; starts are wall-clock time, longer where others use the
-machine. Slots that are added are filled in part: at the start as many times the firms, later what
-enters."""
+NOTES = """CPU times of one thread. Slots that are added are filled in part: at the start with as
+many times the firms, 40 a cell at most, and later by what enters."""
 
 if __name__ == "__main__":
     command("growth", f"{__doc__} Some minutes.", rows, NOTES)

@@ -208,3 +208,5 @@ def test_heavy_libraries_wait_until_they_are_needed(tmp_path: Path) -> None:
     """To run scenarios takes neither pictures nor Mesa."""
     loaded = loaded_by("from ecosystem import simulate", tmp_path)
     assert {"mesa", "seaborn", "matplotlib", "SALib"}.isdisjoint(loaded)
+    compares = loaded_by("from experiments import compare; compare", tmp_path)
+    assert {"seaborn", "SALib", "scipy.stats"}.isdisjoint(compares)
