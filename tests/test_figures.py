@@ -1,6 +1,8 @@
 """Figures state the finding, carry units, cost no run; words and tables fit where they stand."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib as mpl
@@ -161,6 +163,27 @@ def test_a_figure_that_fails_costs_no_run(tmp_path: Path) -> None:
     assert note in paths and "no such glyph" in note.read_text() and len(paths) == 5
     charts.save(tmp_path, {}, {"bad": lambda: chart(rows(5, 0))}, "en")
     assert not note.exists() and (tmp_path / "figures" / "bad.png").is_file()
+
+
+def test_many_figures_are_drawn_in_processes_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> charts.Chart:
+        raise RuntimeError("no such glyph")
+
+    every: dict[str, Callable[[], charts.Chart]] = {
+        f"figure_{k}": partial(chart, rows(5 + k, 0.1)) for k in range(2 * charts.SHARE - 1)
+    }
+    every["bad"] = broken
+    found = {}
+    for cores in (1, 2):
+        monkeypatch.setattr(charts, "cpu_count", lambda cores=cores: cores)
+        place = tmp_path / str(cores)
+        place.mkdir()
+        with pytest.warns(UserWarning, match="figure bad was not drawn.*no such glyph"):
+            paths = charts.save(place, {}, every, "en")
+        found[cores] = [(path.name, path.read_bytes()) for path in paths]
+    assert found[1] == found[2] and len(found[1]) == 4 * (len(every) - 1) + 1
 
 
 def test_drawing_shows_how_far_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,6 +43,9 @@ USERS = ("docs", "benchmarks", "notebooks", "tests")
 WAIT = {
     "experiments/command/cli.py": "help and completion answer before NumPy is loaded",
     "ecosystem/inputs/options.py": "of which help is made, so that a table of draws can wait",
+    "experiments/report/sensitivity_figures.py": "a comparison starts without seaborn",
+    "experiments/sensitivity_analysis/salib_study.py": "a comparison starts without SALib",
+    "experiments/sensitivity_analysis/study.py": "a comparison starts without scipy.stats",
 }
 """Files that import inside functions, and why."""
 FACES = {
@@ -206,3 +209,5 @@ def test_heavy_libraries_wait_until_they_are_needed(tmp_path: Path) -> None:
     """To run scenarios takes neither pictures nor Mesa."""
     loaded = loaded_by("from ecosystem import simulate", tmp_path)
     assert {"mesa", "seaborn", "matplotlib", "SALib"}.isdisjoint(loaded)
+    compares = loaded_by("from experiments import compare; compare", tmp_path)
+    assert {"seaborn", "SALib", "scipy.stats"}.isdisjoint(compares)

@@ -7,7 +7,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.style
 import pandas as pd
+from loky import ProcessPoolExecutor, cpu_count
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
@@ -43,6 +44,8 @@ SHADES = {"almost_certain": 1.0, "very_likely": 0.8, "likely": 0.6, "leaning": 0
 TICKS = "{x:,.10g}"
 """Labels of ticks have thousands apart and no exponent."""
 STYLE = ("default", "seaborn-v0_8-whitegrid")
+SHARE = 6
+"""Fewest figures for a process of its own, whose start takes as long as some."""
 
 
 @functools.cache
@@ -234,18 +237,54 @@ def save(
         write_csv(directory / name, table)
     folder, paths = directory / "figures", [directory / name for name in tables]
     shown = tqdm(
-        charts.items(), text("drawing", lang), leave=False, disable=quiet or not charts,
-        file=sys.stderr, mininterval=0.1 if sys.stderr.isatty() else 10.0,
+        _drawn(folder, charts, lang), text("drawing", lang), len(charts), leave=False,
+        disable=quiet or not charts, file=sys.stderr,
+        mininterval=0.1 if sys.stderr.isatty() else 10.0,
     )  # fmt: skip
-    for name, make in shown:
-        folder.mkdir(exist_ok=True)
+    for name, found in zip(charts, shown, strict=True):
         note = folder / f"{name}.failed.txt"
-        try:
-            paths += make().save(folder / name)
-            note.unlink(missing_ok=True)
-        except Exception as error:  # whatever it is: the numbers are there without the picture
-            reason = f"{type(error).__name__}: {error}"
-            warnings.warn(text("not_drawn", lang, name=name, reason=reason), stacklevel=2)
-            write_text(note, reason + "\n")
+        if isinstance(found, str):
+            warnings.warn(text("not_drawn", lang, name=name, reason=found), stacklevel=2)
+            write_text(note, found + "\n")
             paths.append(note)
+        else:
+            note.unlink(missing_ok=True)
+            paths += found
     return paths
+
+
+def _drawn(
+    folder: Path, charts: Mapping[str, Callable[[], Chart]], lang: str
+) -> Iterator[list[Path] | str]:
+    """Draw figures, many of them in processes, and give each one's paths, or what went wrong."""
+    if charts:
+        folder.mkdir(exist_ok=True)
+    stems = [folder / name for name in charts]
+    processes = min(cpu_count(), len(charts) // SHARE)
+    if processes < 2:
+        yield from map(_draw, stems, charts.values())
+        return
+    figure_language(lang)  # says here, once, where Chinese cannot be shown
+    with ProcessPoolExecutor(processes) as pool:
+        drawn = [
+            pool.submit(_draw_unheard, *one) for one in zip(stems, charts.values(), strict=True)
+        ]
+        for one in drawn:
+            try:
+                yield one.result()
+            except Exception as error:  # a process that died, or a figure that cannot travel
+                yield f"{type(error).__name__}: {error}"
+
+
+def _draw(stem: Path, make: Callable[[], Chart]) -> list[Path] | str:
+    """Draw a figure and return the paths of its files, or why there are none."""
+    try:
+        return make().save(stem)
+    except Exception as error:  # whatever it is: the numbers are there without the picture
+        return f"{type(error).__name__}: {error}"
+
+
+def _draw_unheard(stem: Path, make: Callable[[], Chart]) -> list[Path] | str:
+    """Draw a figure in a process of its own, whose words on fonts the first process has said."""
+    with redirect_stderr(io.StringIO()):
+        return _draw(stem, make)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from ecosystem.inputs.faults import FaultList
@@ -257,6 +256,8 @@ def _cells(
     panel: Axes, parts: pd.DataFrame, side: str, found: SensitivityResult, lang: str
 ) -> None:
     """Draw the cells of one group of outcomes."""
+    import seaborn as sns  # a comparison has no use for it, and it takes long to load
+
     titles = factor_titles(found, lang)
     seen = parts["part"].where(parts["matters"] > 0)
     own = parts.assign(seen=seen)[parts["group"] == side]

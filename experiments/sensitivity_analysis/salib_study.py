@@ -12,10 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from SALib.analyze import morris as morris_analysis
-from SALib.analyze import sobol as sobol_analysis
-from SALib.sample import morris as morris_sample
-from SALib.sample import sobol as sobol_sample
 
 from ecosystem.maths.arrays import Array
 from experiments.sensitivity_analysis.factors import DUMMY, NEAR_DUMMY
@@ -152,6 +148,9 @@ def draw(
     width = len(names)
     lengths = {"morris": width + 1, "sobol": 2 * width + 2 if second_order else width + 2}
     sample = Sample(method, tuple(names), np.zeros((0, width)), lengths[method], second_order, seed)
+    from SALib.sample import morris as morris_sample  # slow to load, and other commands need none
+    from SALib.sample import sobol as sobol_sample
+
     with global_stream_kept():
         if method == "morris":
             unit = morris_sample.sample(sample.problem, count, num_levels=LEVELS, seed=seed)
@@ -255,6 +254,9 @@ def _salib(
     sample: Sample, unit: Array, values: Array, second_order: bool
 ) -> tuple[dict[str, Array], tuple[Array, Array] | None]:
     """Call SALib on checked values and return its indices under our names."""
+    from SALib.analyze import morris as morris_analysis
+    from SALib.analyze import sobol as sobol_analysis
+
     options: dict[str, Any] = {
         "num_resamples": RESAMPLES,
         "conf_level": CONFIDENCE,

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from ecosystem.inputs.calendar import FIRST_YEAR, POLICY_START, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import outcomes as outcome_table
@@ -233,6 +232,8 @@ def joined(blocks: list[Columns]) -> pd.DataFrame:
 
 def index_rows(study: Study, one: Quantity, found: Analysis) -> Columns:
     """Return the columns of the indices of one quantity, one row a factor."""
+    from scipy.stats import rankdata  # slow to load, and a comparison needs none of it
+
     sample, main = study.sample, MAIN[study.sample.method]
     index = found.indices[main]
     near = index[sample.names.index(NEAR_DUMMY)] if sample.method == "morris" else NEAR_SHARE
