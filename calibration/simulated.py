@@ -72,6 +72,7 @@ def published(series: Series) -> Array:
 
 OBSERVED: dict[str, Callable[[Series], Array]] = {
     "published_compute": published,
+    "servers_hub": lambda s: s["servers_hub"],
     "nameplate": lambda s: s["nameplate_hub"],
     "nameplate_province": lambda s: s["nameplate_province"],
     "nameplate_outside_hub": lambda s: s["nameplate_province"] - s["nameplate_hub"],
