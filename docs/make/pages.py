@@ -15,6 +15,7 @@ from benchmarks.campaigns import repairs
 from calibration import levels, patterns
 from calibration.likelihood import ceilings
 from calibration.targets import load_targets, observables
+from docs.make import findings
 from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
 from ecosystem.inputs import catalogue
@@ -71,6 +72,7 @@ def contents() -> dict[str, Any]:
         "ceilings": list(ceilings().values()),
         "table": before_and_after,
         "step_by_step": step_by_step,
+        **findings.contents(),
         "repairs_pairs": {row["section"]: int(row["pairs"]) for row in record(repairs.RECORD)},
     }
 
