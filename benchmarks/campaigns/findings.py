@@ -37,7 +37,7 @@ from experiments.comparison.shapley import break_even
 from experiments.comparison.sureness import visible
 
 RECORD = Path(__file__).with_suffix(".csv")
-PAIRS, SEED, BUDGET, START = 200, 1, 4000.0, "2025Q3"
+PAIRS, SEED, BUDGET, START = 120, 1, 4000.0, "2025Q3"
 NET, GROSS, COST, PAID = (
     "local_value_added_net", "local_value_added_gross", "net_public_cost", "public_cost",
 )  # fmt: skip
@@ -50,6 +50,7 @@ RULES = {"own": {}, "mean": dict.fromkeys(agents(), "mean")}
 ADDED, AS_DRAWN = "own less mean", "as drawn"
 PERMUTATIONS, CHANCE = 10_000, 0.001
 """Shuffles, and the chance that luck alone names any parameter for one comparison."""
+ENDS = ("low", "middle", "high")
 SHOCK_FROM = period_index("2027Q1")
 UNITS = {
     "loss_hub_outage": "share", "loss_worst": "share", "exports_per_payment": "PFh per M¥",
@@ -126,7 +127,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 """Worlds in which scenarios are compared: what holds in all runs, and the scenarios."""
 PLACE = (NET, USE, "loss_hub_outage", "loss_worst", EXPORTS, "gini_value_added", WORTH, COST)
 MONEY = ("exports_per_payment", EXPORTS, PAID, COST, NET)
-CARBON = ("co2_nation", "co2_province", "energy", "unserved", EXPORTS)
+CARBON = ("co2_nation", "co2_province", "energy", EXPORTS)
 BATCH = (NET, "batch_served", EXPORTS, USE, "firm_compute", COST)
 CASES = (
     Case("1", "concentrate", "spread", PLACE),
@@ -162,6 +163,8 @@ CASES = (
     Case("5", "export_push", REFERENCE, CARBON),
     Case("5", "export_push_free", REFERENCE, CARBON),
 )  # fmt: skip
+CONTRASTS = (("2", "hype .9", "hype .1"), ("4", "inference ahead", "training ahead"))
+"""Worlds whose effects are subtracted, pair by pair: question, one, other."""
 RATIOS = (
     ("2", "price_of_export", PAID, EXPORTS, 1e6),
     ("1", "value_per_100", NET, COST, 100.0),
@@ -172,7 +175,7 @@ RATIOS = (
 """Ratios of median changes against history: question, name, above, below, factor."""
 NATURAL = {
     "rack_subsidy_2023": ("capital_subsidy", ("racks_built_hub", "servers_hub", "halls_hub")),
-    "occupancy_gate_2022": ("occupancy_gate", ("servers_second_ring", "fill", "halls_hub", "herfindahl")),
+    "occupancy_gate_2022": ("occupancy_gate", ("servers_second_ring", "fill", "halls_hub")),
     "export_controls_2022": ("", ("servers_hub", "servers", USE, "compute_revenue")),
 }
 """What was done before 2025Q3: the instrument of history, none for a shock, and what it moves."""
@@ -282,16 +285,16 @@ def split_by(effect: Array, factors: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         For ``sign`` (share above zero) and ``size`` (rank): the factor with the largest difference
-        between the top and the bottom third of its values, if it is larger than the largest of all
-        factors is, by luck, once in 1 / `CHANCE` shuffles of the effect; of the sign, the shares by
-        tercile and the value of the factor at which the median effect is zero; of the size, the
-        medians by tercile. Shuffling against all factors at once is what guards against naming the
-        luckiest of some hundred (Westfall & Young 1993).
+        between the top and the bottom third of its values; whether it is ``told``: larger than the
+        largest of all factors is, by luck, but once in 1 / `CHANCE` shuffles of the effect; of the
+        sign, the shares by third and the value of the factor at which the median effect is zero;
+        of the size, the medians by third. Shuffling against all factors at once is what guards
+        against naming the luckiest of some hundred (Westfall & Young 1993).
     """
     count = len(effect)
-    third = factors.rank(method="first").to_numpy() * 3 // (count + 1)
-    top, bottom = (third == 2).astype(float), (third == 0).astype(float)
-    weights = (top / top.sum(axis=0) - bottom / bottom.sum(axis=0)).T
+    rank = factors.rank(method="first").to_numpy()
+    third = 1 + (rank > count - count // 3) - (rank <= count // 3).astype(int)
+    weights = ((third == 2).astype(float) - (third == 0)).T / (count // 3)
     random = np.random.Generator(np.random.Philox(1))
     order = random.permuted(np.tile(np.arange(count), (PERMUTATIONS, 1)), axis=1)
     ranks = (pd.Series(effect).rank().to_numpy() - 1) / (count - 1)
@@ -299,19 +302,15 @@ def split_by(effect: Array, factors: pd.DataFrame) -> dict[str, Any]:
     for kind, values in (("sign", (effect > 0).astype(float)), ("size", ranks)):
         seen = weights @ values
         by_luck = np.abs(weights @ values[order].T).max(axis=0)
-        strongest = int(np.abs(seen).argmax())
-        if abs(seen[strongest]) <= np.quantile(by_luck, 1 - CHANCE):
-            continue
-        mine = [third[:, strongest] == number for number in range(3)]
+        best = int(np.abs(seen).argmax())
+        told = abs(seen[best]) > np.quantile(by_luck, 1 - CHANCE) + 1e-9
+        mine = [third[:, best] == number for number in range(3)]
         medians = [float(np.median(effect[one])) for one in mine]
         shown = [float(np.mean(effect[one] > 0)) for one in mine] if kind == "sign" else medians
-        column = factors.iloc[:, strongest]
-        found |= {kind: factors.columns[strongest]}
-        found |= dict(
-            zip((f"{kind}_{end}" for end in ("low", "middle", "high")), shown, strict=True)
-        )
+        found |= {kind: factors.columns[best], f"{kind}_told": int(told)}
+        found |= dict(zip((f"{kind}_{end}" for end in ENDS), shown, strict=True))
         if kind == "sign":
-            middle = [float(column[one].median()) for one in mine]
+            middle = [float(factors.iloc[one, best].median()) for one in mine]
             way = 1 if medians[2] > medians[0] else -1
             even = break_even([way * one for one in middle[::way]], medians[::way])
             found["break_even"] = way * even if isinstance(even, float) else np.nan
@@ -321,60 +320,75 @@ def split_by(effect: Array, factors: pd.DataFrame) -> dict[str, Any]:
 def measured(given: Mapping[str, Any]) -> pd.DataFrame:
     """Return all rows of the record."""
     rows: list[dict[str, Any]] = []
-    table = outcome_table()
+    seen: dict[Case, dict[str, dict[str, Array]]] = {}
     for setting in SETTINGS:
         worlds = {rules: levels_of(setting, rules, given) for rules in RULES}
         for case in (one for one in CASES if one.setting == setting):
             effects = {
-                rules: {name: levels[case.one][name] - levels[case.other][name]
-                        for name in case.outcomes}
+                rules: {
+                    name: levels[case.one][name] - levels[case.other][name]
+                    for name in case.outcomes
+                }
                 for rules, (levels, _) in worlds.items()
-            }  # fmt: skip
-            effects[ADDED] = {
-                name: effects["own"][name] - effects["mean"][name] for name in case.outcomes
             }
-            about = {"question": case.question, "setting": setting}
-            about["case"] = f"{case.one} less {case.other}"
-            for rules, by_name in effects.items():
-                for name, effect in by_name.items():
-                    unit = UNITS.get(name) or table[name].unit
-                    least = visible(unit) if name in table or unit == "share" else 0.0
-                    row = {**about, "rules": rules, "outcome": name, "unit": unit}
-                    row |= describe(effect, least)
-                    known = np.isfinite(effect)
-                    if name == case.outcomes[0] and rules == "own":
-                        row |= split_by(effect[known], worlds["own"][1][known])
-                    rows.append(row)
-            rows += ratios(case, about, effects)
+            seen[case] = effects
+            rows += described(case, effects)
+            first, known = rows[-len(case.outcomes) * 3], effects["own"][case.outcomes[0]]
+            finite = np.isfinite(known)
+            first |= split_by(known[finite], worlds["own"][1][finite])
+            rows += ratios(case, effects)
+    for case, effects in seen.items():
+        for question, later, earlier in CONTRASTS:
+            if case.question == question and case.setting == later:
+                before = seen[case._replace(setting=earlier)]
+                name = case.outcomes[0]
+                apart = {
+                    rules: {name: effects[rules][name] - before[rules][name]} for rules in RULES
+                }
+                rows += described(case._replace(setting=f"{later} less {earlier}"), apart)
     rows += natural(given)
     return pd.DataFrame(rows)
 
 
-def ratios(
-    case: Case, about: Mapping[str, Any], effects: Mapping[str, Mapping[str, Array]]
-) -> Iterator[dict[str, Any]]:
+def about(case: Case, rules: str, outcome: str) -> dict[str, Any]:
+    """Return what says which row of the record it is."""
+    unit = UNITS.get(outcome) or outcome_table()[outcome].unit
+    name = f"{case.one} less {case.other}"
+    return {
+        "question": case.question, "case": name, "setting": case.setting, "rules": rules,
+        "outcome": outcome, "unit": unit,
+    }  # fmt: skip
+
+
+def described(case: Case, effects: Mapping[str, Mapping[str, Array]]) -> Iterator[dict[str, Any]]:
+    """Return effects in the words of the model, and those of own rules less those of means."""
+    own, mean = (effects[rules] for rules in RULES)
+    for rules, found in (*effects.items(), (ADDED, {name: own[name] - mean[name] for name in own})):
+        for name, effect in found.items():
+            row = about(case, rules, name)
+            named = name not in UNITS or row["unit"] == "share"
+            yield row | describe(effect, visible(row["unit"]) if named else 0.0)
+
+
+def ratios(case: Case, effects: Mapping[str, Mapping[str, Array]]) -> Iterator[dict[str, Any]]:
     """Return ratios of median changes against history with their bootstrap interval."""
     for question, name, above, below, factor in RATIOS:
-        for rules in RULES:
-            found = effects[rules]
-            if (
-                question == case.question
-                and case.other == REFERENCE
-                and {above, below} <= set(found)
-            ):
-                middle, low, high = ratio_of_medians(found[above], found[below])
-                yield {
-                    **about, "rules": rules, "outcome": name, "unit": UNITS[name],
-                    "low_90": factor * low, "median": factor * middle, "high_90": factor * high,
+        if case.other != REFERENCE or case.question != question:
+            continue
+        if {above, below} <= set(case.outcomes):
+            for rules, found in effects.items():
+                ratio = factor * np.array(ratio_of_medians(found[above], found[below]))
+                yield about(case, rules, name) | {
+                    **dict(zip(("median", "low_90", "high_90"), ratio, strict=True)),
                     "pairs": len(found[above]),
-                }  # fmt: skip
+                }
 
 
 KEPT = (
     "question", "case", "setting", "rules", "outcome", "unit", "low_90", "median", "high_90",
     "monte_carlo_error", "share_above_zero", "share_of_sign", "share_low", "sureness", "pairs",
-    "sign", "sign_low", "sign_middle", "sign_high", "break_even", "size", "size_low",
-    "size_middle", "size_high",
+    "sign", "sign_told", *(f"sign_{end}" for end in ENDS), "break_even",
+    "size", "size_told", *(f"size_{end}" for end in ENDS),
 )  # fmt: skip
 
 

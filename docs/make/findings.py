@@ -7,7 +7,7 @@ from functools import cache
 import pandas as pd
 from markupsafe import Markup
 
-from benchmarks.campaigns.findings import ADDED, CHANCE, PERMUTATIONS, RECORD
+from benchmarks.campaigns.findings import ADDED, CHANCE, ENDS, PERMUTATIONS, RECORD
 from ecosystem.inputs.catalogue import parameters
 from experiments.comparison.sureness import SCALE
 
@@ -121,8 +121,7 @@ def table(
 
 def splits(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose effect was split by every factor: the first of each comparison."""
-    first = table[(table["rules"] == OWN) & (table["question"] != NATURAL)]
-    return first.drop_duplicates(["draws", "question", "case", "setting"])
+    return table[table["sign"] != ""]
 
 
 def depends(question: str) -> Markup:
@@ -130,17 +129,16 @@ def depends(question: str) -> Markup:
     lines = [""]
     for _, row in splits(chosen(question)).iterrows():
         at = "" if row["setting"] == "as drawn" else f", {row['setting']}"
+        shares = " / ".join(f"{row[f'sign_{end}']:.2f}" for end in ENDS)
         words = f"- `{row['case']}`{at}, `{row['outcome']}` ({row['draws']}): "
-        if row["sign"]:
-            shares = " / ".join(f"{row[f'sign_{end}']:.2f}" for end in ("low", "middle", "high"))
-            words += (
-                f"the sign goes with {named(row['sign'])}: above zero in {shares} of its lowest, "
-            )
-            words += f"middle and highest third; {even(row)}."
+        if row["sign_told"]:
+            words += f"the sign goes with {named(row['sign'])}: above zero in {shares} of its "
+            words += f"lowest, middle and highest third; {even(row)}."
         else:
-            words += "the sign goes with no factor more than luck lets the luckiest."
-        if row["size"] and row["size"] != row["sign"]:
-            ends = [size(row[f"size_{end}"], row["unit"]) for end in ("low", "middle", "high")]
+            words += f"no factor decides the sign (the strongest, `{row['sign']}`: {shares}, "
+            words += "no more than luck brings)."
+        if row["size_told"] and row["size"] != row["sign"]:
+            ends = [size(row[f"size_{end}"], row["unit"]) for end in ENDS]
             words += f" The size goes with {named(row['size'])}: medians {' / '.join(ends)}."
         lines.append(words)
     return Markup("\n".join(lines))
