@@ -26,7 +26,6 @@ from ecosystem.inputs.catalogue import agents, shocks
 from ecosystem.inputs.catalogue import outcomes as outcome_table
 from ecosystem.inputs.scenario import REFERENCE, ResolvedScenario, resolve
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.simulate import SimulateOptions
 from ecosystem.state.records import Policy
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
@@ -402,8 +401,9 @@ def main() -> None:
     parser.add_argument("--draws", default="prior", help="prior or posterior")
     parser.add_argument("--write", action="store_true", help="keep it in findings.csv")
     given = parser.parse_args()
-    known = {"draws": given.draws} if "draws" in SimulateOptions.model_fields else {}
-    asked = {"replicates": given.pairs, "seed": SEED, "jobs": given.jobs, **known}
+    asked = {
+        "replicates": given.pairs, "seed": SEED, "jobs": given.jobs, "draws": given.draws,
+    }  # fmt: skip
     found = measured(asked).reindex(columns=list(KEPT))
     found.insert(0, "draws", given.draws)
     print(found[found["rules"] == "own"].to_string(max_colwidth=40, float_format="%.4g"))
