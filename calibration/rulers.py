@@ -6,7 +6,7 @@ asks for more than is known. Its width comes from its own past errors (`expect`)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,10 +44,6 @@ class Known:
     logs: Array
     nation: Array
     plan: Array
-
-    def until(self, count: int) -> Known:
-        """Return the first figures alone."""
-        return Known(self.years[:count], self.logs[:count], self.nation, self.plan)
 
 
 Ruler = Callable[[Known, Array], Array]
@@ -165,22 +161,23 @@ def distance(known: Known, years: Array) -> Array:
     return np.maximum(years - known.years[-1], 0.0) + RECENT
 
 
-def own_errors(ruler: Ruler, known: Known) -> Array:
-    """Return a ruler's mean squared error, by year ahead, at each earlier figure, (origins,)."""
+def own_errors(ruler: Ruler, known: Known, earlier: Sequence[Known]) -> Array:
+    """Return a ruler's mean squared error, by year ahead, at each earlier origin, (origins,)."""
     found = []
-    for count in range(1, known.years.size):
-        years, logs = known.years[count:], known.logs[count:]
-        error = ruler(known.until(count), years) - logs
-        found.append(np.mean(error**2 / distance(known.until(count), years)))
+    for then in earlier:
+        later = known.years > then.years[-1]
+        if later.any():
+            error = ruler(then, known.years[later]) - known.logs[later]
+            found.append(np.mean(error**2 / distance(then, known.years[later])))
     return np.array([error for error in found if np.isfinite(error)])
 
 
-def expect(ruler: Ruler, known: Known, years: Array) -> Array:
+def expect(ruler: Ruler, known: Known, earlier: Sequence[Known], years: Array) -> Array:
     """Return the forecast of a ruler as an ensemble.
 
     The log error is Student's t around what the ruler expects. Its square grows with the distance
-    ahead at the mean rate of the ruler's own past errors, to which `SPREAD` adds as `FREEDOM`
-    errors: with few figures the assumption rules and tails are long.
+    ahead at the mean rate of the ruler's own errors at earlier origins, to which `SPREAD` adds as
+    `FREEDOM` errors: with few figures the assumption rules and tails are long.
 
     Parameters
     ----------
@@ -188,6 +185,8 @@ def expect(ruler: Ruler, known: Known, years: Array) -> Array:
         One of `RULERS`.
     known
         Figures known at the origin, one at least.
+    earlier
+        What was known at earlier origins.
     years
         Dates asked for, (dates,).
 
@@ -196,7 +195,7 @@ def expect(ruler: Ruler, known: Known, years: Array) -> Array:
     ndarray, shape (dates, members)
         Logs; NaN where the ruler asks for more than is known.
     """
-    errors = own_errors(ruler, known)
+    errors = own_errors(ruler, known, earlier)
     freedom = FREEDOM + errors.size
     variance = (FREEDOM * SPREAD**2 + errors.sum()) / freedom
     spread = np.sqrt(variance * distance(known, years))

@@ -70,7 +70,9 @@ def test_width_grows_with_the_distance_and_shrinks_with_success():
     steady, wild = np.exp(0.1 * YEARS), np.exp(0.1 * YEARS + np.tile([0.5, -0.5, 0.0], 3))
     widths = []
     for values in (steady, wild):
-        found = rulers.expect(rulers.exponential_trend, series(values / values[0]), LATER)
+        values = values / values[0]
+        earlier = [series(values[:n], years=YEARS[:n]) for n in range(2, 9)]
+        found = rulers.expect(rulers.exponential_trend, series(values), earlier, LATER)
         widths.append(np.ptp(found, axis=1))
         assert (np.diff(widths[-1]) > 0).all()
     assert (widths[0] < widths[1] / 2).all()
