@@ -16,6 +16,7 @@ from calibration.records import INFORMATION_END, quarter_of, sources, statistics
 from calibration.rulers import Known
 from ecosystem.inputs.calendar import FIRST_YEAR, QUARTERS_A_YEAR
 from ecosystem.inputs.catalogue import Row, read_rows
+from ecosystem.maths.arrays import Array
 
 FIRST_ORIGIN = -40
 """Quarter before which no figure came out: 2010Q1."""
@@ -25,8 +26,8 @@ LAST_DAY = datetime.date.fromisoformat(INFORMATION_END)
 class Series(Row):
     """A row of ``judged.csv``: a series that is forecast, and what of the model it is held to.
 
-    ``level`` compares levels, ``growth`` what the model grows by from the last figure on. ``log_sd``
-    is the error of a figure, and ``forecast`` says whether ``forecast.csv`` has the series.
+    ``level`` compares levels, ``growth`` what the model grows by from the last figure on.
+    ``log_sd`` is the error of a figure, and ``forecast`` says whether ``forecast.csv`` has it.
     """
 
     series: str
@@ -140,7 +141,7 @@ def known_figures(series: Series, day: datetime.date) -> list[Figure]:
     return list({one.quarter: one for one in figures(series) if one.out <= day}.values())
 
 
-def newest(name: str, kind: str, day: datetime.date) -> np.ndarray:
+def newest(name: str, kind: str, day: datetime.date) -> Array:
     """Return years and logs, (2, points), of the newest edition of an outlook known at a day."""
     out = [
         one

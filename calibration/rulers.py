@@ -56,19 +56,20 @@ def no_change(known: Known, years: Array) -> Array:
 
 
 def linear_trend(known: Known, years: Array) -> Array:
-    """Return least squares of the figures on time; one unit at least."""
+    """Return the last figure and its mean rise, by least squares, from there; one unit at least."""
     if known.years.size < 2:
         return np.full(years.shape, np.nan)
-    slope, level = np.polyfit(known.years - known.years[-1], np.exp(known.logs), 1)
-    return np.log(np.maximum(level + slope * (years - known.years[-1]), 1.0))
+    values = np.exp(known.logs)
+    rise = np.polyfit(known.years - known.years[-1], values, 1)[0]
+    return np.log(np.maximum(values[-1] + rise * (years - known.years[-1]), 1.0))
 
 
 def exponential_trend(known: Known, years: Array) -> Array:
-    """Return least squares of the logs of the figures on time."""
+    """Return the last figure and its mean growth, by least squares of the logs, from there."""
     if known.years.size < 2:
         return np.full(years.shape, np.nan)
-    slope, level = np.polyfit(known.years - known.years[-1], known.logs, 1)
-    return level + slope * (years - known.years[-1])
+    growth = np.polyfit(known.years - known.years[-1], known.logs, 1)[0]
+    return known.logs[-1] + growth * (years - known.years[-1])
 
 
 def logistic(known: Known, years: Array) -> Array:
@@ -81,12 +82,11 @@ def logistic(known: Known, years: Array) -> Array:
         limit, rate, middle = values
         return limit - np.logaddexp(0.0, -rate * (at - origin - middle))
 
+    def errors(values: Array) -> Array:
+        return curve(values, known.years) - known.logs
+
     bounds = [top, 0.0, -30.0], [top + np.log(CEILING), 5.0, 30.0]
-    found = least_squares(
-        lambda values: curve(values, known.years) - known.logs,
-        x0=[top + np.log(2.0), 0.3, 0.0],
-        bounds=bounds,
-    )
+    found = least_squares(errors, x0=[top + np.log(2.0), 0.3, 0.0], bounds=bounds)
     return curve(found.x, years)
 
 
@@ -98,12 +98,13 @@ def first_order(known: Known, years: Array) -> Array:
     """
     if known.years.size < 4:
         return np.full(years.shape, np.nan)
-    stride = float(np.median(np.diff(known.years)))
-    count = max(round(float(known.years[-1] - known.years[0]) / stride), 3)
+    strides = (known.years[-1] - known.years[0]) / np.median(np.diff(known.years))
+    count = max(round(float(strides)), 3)
     grid = np.linspace(known.years[0], known.years[-1], count + 1)
     values = np.interp(grid, known.years, known.logs)
     before, after = values[:-1] - values[:-1].mean(), values[1:] - values[1:].mean()
-    persistence = float(np.clip(before @ after / max(before @ before, 1e-12), 0.0, 1.0))
+    spread = max(float(before @ before), 1e-12)
+    persistence = float(np.clip(float(before @ after) / spread, 0.0, 1.0))
     constant = float(np.mean(values[1:] - persistence * values[:-1]))
     ahead = [values[-1]]
     steps = np.maximum((years - grid[-1]) / (grid[1] - grid[0]), 0.0)
@@ -117,8 +118,8 @@ def constant_share(known: Known, years: Array) -> Array:
     ahead, values = known.nation
     if ahead.size < 2:
         return np.full(years.shape, np.nan)
-    return known.logs[-1] + extended(years, ahead, values) - extended(
-        known.years[-1:], ahead, values
+    return (
+        known.logs[-1] + extended(years, ahead, values) - extended(known.years[-1:], ahead, values)
     )
 
 

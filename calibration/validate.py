@@ -39,12 +39,14 @@ LEAST = 50.0
 two or three runs then, and on none with fewer."""
 SMALL = 10
 """Number of origins below which a sample is called small."""
+EQUAL = 1e-9
+"""Difference of mean scores that is none: the sums of equal weights differ in their last digits."""
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 QUANTILES = ("q05", "q25", "median", "q75", "q95")
 MODEL, PRIOR = "model", "prior"
 """The model weighted by what was known, and unweighted."""
 SEED = 20250630
-"""Of the errors of figures that are laid over the runs; the last day of the information."""
+"""Of the errors of figures that are laid over the runs, the same in every quarter of a run."""
 Observed = Mapping[str, Array]
 """Observables of the runs by name, (runs, quarters) each."""
 
@@ -91,7 +93,7 @@ def weigh(fit: Array, least: float = LEAST) -> tuple[Array, float]:
 
 
 def known_targets(targets: Sequence[Target], origin: int) -> Array:
-    """Return which targets rest on figures that had come out by the end of a quarter, (targets,)."""
+    """Return which targets rest on figures that were out by the end of a quarter, (targets,)."""
     day = quarter_end(origin)
     out = {
         (one.series, one.region, one.date): came_out(
@@ -126,12 +128,12 @@ def runs_say(series: Series, observed: Observed, origin: int, quarter: int) -> A
         last = known_figures(series, quarter_end(origin))[-1]
         base = values[:, last.quarter] if last.quarter >= 0 else np.full(found.shape, np.nan)
         found = found - np.log(np.maximum(base, 1.0)) + np.log(last.value)
-    noise = np.random.default_rng([SEED, quarter]).standard_normal(found.shape)
+    noise = np.random.default_rng(SEED).standard_normal(found.shape)
     return found + series.log_sd * noise if np.isfinite(found).all() else None
 
 
 def score(ensemble: Array, truth: float, weights: Array | None = None) -> dict[str, float]:
-    """Return quantiles of a forecast in logs as levels, and its scores against a published value."""
+    """Return quantiles of a forecast in logs as levels, and its scores against a figure."""
     middle = scores.quantiles(ensemble, LEVELS, weights)
     return dict(zip(QUANTILES, np.exp(middle).tolist(), strict=True)) | {
         "crps": scores.crps(ensemble, np.log(truth), weights),
@@ -212,6 +214,7 @@ def summary(record: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["origin", "date"]
     rows = []
+    row: dict[str, Any]
     for (name, by), found in record.groupby(["name", "by"], sort=False):
         model = record[(record["name"] == name) & (record["by"] == MODEL)]
         both = found if model.empty else found.merge(model, on=keys, suffixes=("", "_model"))
@@ -221,7 +224,8 @@ def summary(record: pd.DataFrame) -> pd.DataFrame:
         row |= {"crps": both["crps"].mean(), "error": both["error"].mean()}
         if not model.empty:
             row |= {f"model_{one}": both[f"{one}_model"].mean() for one in ("crps", "error")}
-            row |= {"worse": None if by == MODEL else int(row["model_crps"] > row["crps"])}
+            behind = (both["crps_model"] - both["crps"]).mean() > EQUAL
+            row |= {"worse": None if by == MODEL else int(behind)}
         inside = both["place"].sub(0.5).abs()
         rows.append(row | {f"inside_{p}": float((inside <= p / 200).mean()) for p in (50, 90)})
     return pd.DataFrame(rows).astype({"worse": "Int64"})
@@ -244,15 +248,15 @@ def verdicts(table: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     for name, rows in table.groupby("name", sort=False):
         rulers = rows[~rows["by"].isin([MODEL])]
-        most = rows.loc[rows["figures"].idxmax()]
-        full = rows[(rows["figures"] == most["figures"])]
+        most = rows.sort_values("figures").iloc[-1]
+        full = rows[rows["figures"] == most["figures"]].sort_values("crps")
         found.append(
             {
                 "name": name,
                 "judged": bool((rows["by"] == MODEL).any()),
                 "worse": rulers.loc[rulers["worse"].eq(1).fillna(False), "by"].tolist(),
                 "better": rulers.loc[rulers["worse"].eq(0).fillna(False), "by"].tolist(),
-                "best": full.loc[full["crps"].idxmin(), "by"],
+                "best": full["by"].iloc[0],
                 "origins": int(most["origins"]),
                 "figures": int(most["figures"]),
                 "small": bool(most["origins"] < SMALL),
