@@ -35,7 +35,6 @@ from calibration.validate import (
     QUANTILES,
     Observed,
     at_origin,
-    effective,
     runs_say,
 )
 from ecosystem.inputs.calendar import POLICY_START, period_index
@@ -69,17 +68,14 @@ def best_ruler(series: Series, known: Known) -> str:
     return "constant_share" if "constant_share" in now else "no_change"
 
 
-def part_of(series: Series, observed: Observed, weights: Array, known: Known) -> float:
+def part_of(series: Series, observed: Observed) -> float:
     """Return which part of the last figure of a series of all fields the model makes, by median."""
-    last = known_figures(series, LAST_DAY)[-1].quarter
-    made = observed[series.observable][:, last]
-    return float(quantiles(made, np.array([0.5]), weights)[0] / np.exp(known.logs[-1]))
+    last = known_figures(series, LAST_DAY)[-1]
+    return float(np.median(observed[series.observable][:, last.quarter]) / last.value)
 
 
-def ahead(
-    series: Series, observed: Observed, weights: Array
-) -> tuple[Array, Array | None, dict[str, Any]]:
-    """Return the forecast of a series: logs (quarters, members), weights, and what made it."""
+def ahead(series: Series, observed: Observed) -> tuple[Array, dict[str, Any]]:
+    """Return the forecast of a series, logs (quarters, members), and what made it."""
     known = known_at(series, LAST_DAY)
     assert known is not None  # a series without any figure is no row of the table
     ruler = best_ruler(series, known)
@@ -88,30 +84,28 @@ def ahead(
     members = expect(RULERS[ruler], known, earlier, years)
     told: dict[str, Any] = {"ruler": ruler, "errors_of_ruler": len(earlier)}
     if series.observable not in observed:
-        return members, None, {"by": "benchmark", **told, "why": "the model is given this series"}
+        return members, {"by": "benchmark", **told, "why": "the model is given this series"}
     said = [runs_say(series, observed, QUARTERS[0] - 1, quarter) for quarter in QUARTERS]
     spoken = np.array([one for one in said if one is not None])
     if series.relation == "level":
-        return spoken, weights, {"by": "model"}
-    part = part_of(series, observed, weights, known)
+        return spoken, {"by": "model"}
+    part = part_of(series, observed)
     told["part_of_series"] = round(part, 3)
     if part < PART:
-        return members, None, {"by": "benchmark", **told}
-    drawn = np.random.default_rng(SEED).integers(MEMBERS.size, size=weights.size)
+        return members, {"by": "benchmark", **told}
+    drawn = np.random.default_rng(SEED).integers(MEMBERS.size, size=spoken.shape[1])
     share = min(part, 1 - 1e-9)
     mixed = np.logaddexp(np.log(share) + spoken, np.log1p(-share) + members[:, drawn])
-    return mixed, weights, {"by": "model with share", **told}
+    return mixed, {"by": "model with share", **told}
 
 
-def forecast(observed: Observed, weights: Array) -> tuple[pd.DataFrame, dict[str, Any]]:
+def forecast(observed: Observed) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Forecast every series of the table to the end of 2030.
 
     Parameters
     ----------
     observed
-        Observables of runs to 2030Q4, (runs, quarters) each.
-    weights
-        Weight of each run, (runs,).
+        Observables of runs of equal weight to 2030Q4, (runs, quarters) each.
 
     Returns
     -------
@@ -122,9 +116,9 @@ def forecast(observed: Observed, weights: Array) -> tuple[pd.DataFrame, dict[str
     """
     rows, made = [], {}
     for series in (one for one in judged().values() if one.forecast):
-        members, weight, told = ahead(series, observed, weights)
+        members, told = ahead(series, observed)
         for quarter, values in zip(QUARTERS, members, strict=True):
-            levels = np.exp(quantiles(values, LEVELS, weight))
+            levels = np.exp(quantiles(values, LEVELS))
             if series.unit == "percent":
                 levels = np.minimum(levels, 100.0)
             row = {"series": series.series, "region": series.region, "by": told["by"]}
@@ -135,30 +129,25 @@ def forecast(observed: Observed, weights: Array) -> tuple[pd.DataFrame, dict[str
     return pd.DataFrame(rows, columns=list(COLUMNS)), made
 
 
-def write_forecast(
-    folder: Path, observed: Observed, weights: Array, about: Mapping[str, Any]
-) -> pd.DataFrame:
+def write_forecast(folder: Path, observed: Observed, about: Mapping[str, Any]) -> pd.DataFrame:
     """Write ``forecast.csv``, and ``forecast.json`` beside it; return the frame.
 
     Parameters
     ----------
     folder
-        Where to; made if it is not there.
-    observed, weights
+        Where to; it exists.
+    observed
         See `forecast`.
     about
         What else the note says: world, draws, command.
     """
-    frame, made = forecast(observed, weights)
-    folder.mkdir(parents=True, exist_ok=True)
+    frame, made = forecast(observed)
     frame.to_csv(folder / "forecast.csv", index=False, float_format="%.6g", lineterminator="\n")
     note = {
         "file": "forecast.csv",
         "version": versions(),
         "code": model_digests(),
         "information_end": INFORMATION_END,
-        "runs": int(weights.size),
-        "effective_runs": round(effective(weights), 1),
         **about,
         "series": made,
     }

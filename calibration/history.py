@@ -30,6 +30,8 @@ class Series(Row):
     ``log_sd`` is the error of a figure, and ``forecast`` says whether ``forecast.csv`` has it.
     """
 
+    title_en: str
+    title_zh: str
     series: str
     region: str
     figures: str

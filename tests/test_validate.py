@@ -1,6 +1,7 @@
 """Rolling origins: what was known when, weights of runs, and the rows that are asked for."""
 
 import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -154,7 +155,7 @@ def test_the_model_is_called_worse_exactly_where_it_scores_worse() -> None:
 
 
 def test_the_forecast_has_the_rows_asked_for_and_no_other(runs: dict[str, Array]) -> None:
-    frame, made = forecast.forecast(runs, np.full(RUNS, 1 / RUNS))
+    frame, made = forecast.forecast(runs)
     assert tuple(frame.columns) == forecast.COLUMNS
     dates = [quarter_end(q).isoformat() for q in range(POLICY_START, period_index("2030Q4") + 1)]
     assert (dates[0], dates[-1], len(dates)) == ("2025-09-30", "2030-12-31", 22)
@@ -170,35 +171,26 @@ def test_the_forecast_has_the_rows_asked_for_and_no_other(runs: dict[str, Array]
     assert set(made) == {" ".join(one) for one in ASKED}
 
 
-def test_the_model_speaks_for_the_part_it_makes(runs: dict[str, Array]) -> None:
+def test_the_model_speaks_for_the_part_it_makes() -> None:
     series = judged()["technology_firms"]
     last = known_figures(series, history.LAST_DAY)[-1]
-    weights = np.full(RUNS, 1 / RUNS)
-    flat = {series.observable: np.ones((RUNS, QUARTERS)) * last.value}
-    exact = replace_error(series)
+    sure = series.model_copy(update={"log_sd": 0.0})
     for part, by in ((0.09, "benchmark"), (0.5, "model with share"), (1.0, "model with share")):
-        members, _, told = forecast.ahead(
-            exact, {series.observable: part * flat[series.observable]}, weights
-        )
+        steady = {series.observable: np.full((RUNS, QUARTERS), part * last.value)}
+        members, told = forecast.ahead(sure, steady)
         assert told["by"] == by and told["part_of_series"] == pytest.approx(part, abs=1e-3)
     assert np.exp(members) == pytest.approx(last.value)
 
 
-def replace_error(series: history.Series) -> history.Series:
-    return series.model_copy(update={"log_sd": 0.0})
-
-
 def test_a_benchmark_widens_with_the_distance(runs: dict[str, Array]) -> None:
-    frame, _ = forecast.forecast(runs, np.full(RUNS, 1 / RUNS))
+    frame, _ = forecast.forecast(runs)
     for _, rows in frame[frame["by"] == "benchmark"].groupby("series"):
         assert (np.diff(np.log(rows["q95"] / rows["q05"])) > 0).all()
 
 
-def test_the_note_names_what_made_the_file(runs: dict[str, Array], tmp_path) -> None:
-    weights = np.full(RUNS, 1 / RUNS)
-    frame = forecast.write_forecast(tmp_path / "new", runs, weights, {"world": "full"})
-    read = pd.read_csv(tmp_path / "new" / "forecast.csv")
-    pd.testing.assert_frame_equal(read, frame, rtol=1e-5)
-    note = pd.read_json(tmp_path / "new" / "forecast.json", typ="series")
-    assert (note["file"], note["world"], note["runs"]) == ("forecast.csv", "full", RUNS)
+def test_the_note_names_what_made_the_file(runs: dict[str, Array], tmp_path: Path) -> None:
+    frame = forecast.write_forecast(tmp_path, runs, {"world": "full"})
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "forecast.csv"), frame, rtol=1e-5)
+    note = pd.read_json(tmp_path / "forecast.json", typ="series")
+    assert (note["file"], note["world"]) == ("forecast.csv", "full")
     assert note["code"].keys() == {"tables", "packages", "code"} and note["version"]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.campaigns import repairs
-from calibration import levels, patterns
+from calibration import judging, levels, patterns
+from calibration.history import judged
 from calibration.likelihood import ceilings
+from calibration.records import INFORMATION_END
 from calibration.targets import load_targets, observables
+from calibration.validate import LEAST, summary, verdicts
 from docs.make import findings
 from docs.make.mechanisms import REPLICATES, STRENGTHS
 from docs.make.tables import loops, systems
@@ -70,10 +75,27 @@ def contents() -> dict[str, Any]:
         ],
         "targets": load_targets(),
         "ceilings": list(ceilings().values()),
+        **validation(),
         "table": before_and_after,
         "step_by_step": step_by_step,
         **findings.contents(),
         "repairs_pairs": {row["section"]: int(row["pairs"]) for row in record(repairs.RECORD)},
+    }
+
+
+def validation() -> dict[str, Any]:
+    """Return the record of forecasts from rolling origins, its scores, and the forecast."""
+    found = pd.read_csv(judging.RECORD)
+    scores, note = summary(found), judging.RECORD.with_name("forecast.json")
+    return {
+        "validation": found.to_dict("records"),
+        "scores": scores.to_dict("records"),
+        "verdicts": verdicts(scores),
+        "forecast": pd.read_csv(judging.RECORD.with_name("forecast.csv")).to_dict("records"),
+        "judged_series": judged(),
+        "forecast_note": json.loads(note.read_text(encoding="utf-8")),
+        "information_end": INFORMATION_END,
+        "least": LEAST,
     }
 
 

@@ -56,6 +56,13 @@ class Topic(StrEnum):
     worlds = "worlds"
 
 
+class Draws(StrEnum):
+    """Where values of parameters and the past's luck come from."""
+
+    posterior = "posterior"
+    prior = "prior"
+
+
 TYPES: dict[str, Any] = {
     "scenario": str, "scenarios": list[str] | None, "reference": str, "method": str,
     "trajectories": int | None, "samples": int | None, "second_order": bool,
@@ -231,6 +238,30 @@ def reproduce(
             found = run_again(directory, run, show, jobs=jobs, executor=executor, cluster=cluster)
         typer.echo(found.text(lang.value))
         raise typer.Exit(0 if found.equal else 1)
+
+
+@app.command()
+def validate(
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Also write forecast.csv, to the end of 2030.")
+    ] = False,
+    world: Annotated[str, typer.Option(help=Options.model_fields["world"].description)] = "full",
+    draws: Annotated[
+        Draws, typer.Option(help="Draws that the forecast is made with.")
+    ] = Draws.posterior,
+    out: Annotated[Path, typer.Option(help=Options.model_fields["out"].description)] = Path("runs"),
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")] = None,
+    lang: Lang = Language.en,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Hold forecasts from rolling origins against figures that came later, beside simple rulers."""
+    with exits():
+        from experiments.command.judging import Asked
+        from experiments.command.judging import validate as judge
+
+        asked = Asked(world, draws.value, forecast, out, jobs, lang.value, quiet, json)
+        raise typer.Exit(judge(asked))
 
 
 @app.command(name="list")
