@@ -24,6 +24,7 @@ from calibration.table import prior_table
 from calibration.targets import load_targets
 from calibration.validate import effective, validate, weigh
 from ecosystem.inputs.calendar import period_label
+from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
 
@@ -130,7 +131,13 @@ def forecast_into(
     until = period_label(LAST)
     seen = observed(draws, world, until, seed=SEED, out=out, jobs=jobs, progress=progress)
     command = f"ecosystem validate --forecast --world {world} --draws {wanted}"
-    said = {"world": world, "command": command, "prior_rows": judged.rows, **about}
+    said = {
+        "scenario": REFERENCE,
+        "world": world,
+        "command": command,
+        "prior_rows": judged.rows,
+        **about,
+    }
     write_forecast(folder, seen, said)
     return about
 
