@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from calibration.validate import (
 )
 from ecosystem.inputs.calendar import POLICY_START, period_index
 from ecosystem.maths.arrays import Array
-from ecosystem.runs.identity import model_digests, versions
+from ecosystem.runs.identity import commit, folder_digest, model_digests, versions
 
 LAST = period_index("2030Q4")
 QUARTERS = range(POLICY_START, LAST + 1)
@@ -129,6 +130,13 @@ def forecast(observed: Observed) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(rows, columns=list(COLUMNS)), made
 
 
+def code() -> dict[str, Any]:
+    """Return what names the code: version, commit, and digests of model and calibration."""
+    own = folder_digest(resources.files("calibration"), (".py",))
+    version = {"version": versions()["compute-ecosystem"], "commit": commit()}
+    return {**version, "code": {**model_digests(), "calibration": own}}
+
+
 def write_forecast(folder: Path, observed: Observed, about: Mapping[str, Any]) -> pd.DataFrame:
     """Write ``forecast.csv``, and ``forecast.json`` beside it; return the frame.
 
@@ -145,8 +153,7 @@ def write_forecast(folder: Path, observed: Observed, about: Mapping[str, Any]) -
     frame.to_csv(folder / "forecast.csv", index=False, float_format="%.6g", lineterminator="\n")
     note = {
         "file": "forecast.csv",
-        "version": versions(),
-        "code": model_digests(),
+        **code(),
         "information_end": INFORMATION_END,
         **about,
         "series": made,

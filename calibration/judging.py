@@ -24,6 +24,7 @@ from calibration.table import prior_table
 from calibration.targets import load_targets
 from calibration.validate import effective, validate, weigh
 from ecosystem.inputs.calendar import period_label
+from ecosystem.inputs.draws import Draws, posterior_of
 from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
@@ -32,8 +33,6 @@ RECORD = Path(__file__).with_name("validation.csv")
 ROWS, DRAWS = 20_000, 1_000
 """Runs of the prior that are weighted, and runs of the forecast."""
 SEED = 1
-POSTERIOR, PRIOR = "posterior", "prior"
-"""Draws of the world's posterior, and of the prior by their likelihood."""
 Progress = Callable[[int, int], None]
 
 
@@ -88,21 +87,18 @@ def judge(
     return Judged(record, draws[inside], fits.sum(axis=1), rows, len(targets))
 
 
-def forecast_draws(judged: Judged, world: str, wanted: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def forecast_draws(judged: Judged, table: Draws | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the draws of a forecast, rows of equal weight, and what is to be said of them.
 
-    Those of the world's posterior; where it has none, or the prior is wanted, draws of the prior by
-    their likelihood.
+    Those of a table, such as the posterior of the world; without one, draws of the prior by their
+    likelihood.
     """
-    stored = load_world(world).path / "posterior.parquet"
-    if wanted == POSTERIOR and stored.is_file():
-        frame = pd.read_parquet(stored).iloc[:DRAWS]
-        return frame.reset_index(drop=True), {"draws": POSTERIOR, "rows": len(frame)}
+    if table is not None:
+        return table.of_replicates(SEED, range(DRAWS)), {"draws": table.about}
     weights, exponent = weigh(judged.fit)
     chosen = np.random.default_rng(SEED).choice(len(weights), size=DRAWS, p=weights)
     about = {
-        "draws": f"{PRIOR}, weighted by the likelihood of the figures",
-        "rows": DRAWS,
+        "draws": "prior, weighted by the likelihood of the figures",
         "figures": judged.figures,
         "effective": round(effective(weights)),
         "exponent": round(exponent, 4),
@@ -114,31 +110,40 @@ def forecast_into(
     folder: Path,
     judged: Judged,
     world: str = "full",
-    wanted: str = POSTERIOR,
+    table: Draws | None = None,
     *,
+    command: str = "",
     out: Path | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Run the draws of the forecast to the end of 2030 and write it into a folder that exists.
 
+    Parameters
+    ----------
+    folder
+        Where to.
+    judged
+        From `judge`, of the same world.
+    world
+        Name or folder of the world.
+    table
+        Draws to take; without them those of the prior by their likelihood.
+    command
+        What made the file, to be noted beside it.
+    out, jobs, progress
+        See `calibration.simulated.observed`.
+
     Returns
     -------
     dict
         What is to be said of the draws.
     """
-    draws, about = forecast_draws(judged, world, wanted)
+    draws, about = forecast_draws(judged, table)
     until = period_label(LAST)
     seen = observed(draws, world, until, seed=SEED, out=out, jobs=jobs, progress=progress)
-    command = f"ecosystem validate --forecast --world {world} --draws {wanted}"
-    said = {
-        "scenario": REFERENCE,
-        "world": world,
-        "command": command,
-        "prior_rows": judged.rows,
-        **about,
-    }
-    write_forecast(folder, seen, said)
+    said = {"scenario": REFERENCE, "world": world, "command": command, "runs": DRAWS}
+    write_forecast(folder, seen, {**said, "prior_rows": judged.rows, **about})
     return about
 
 
@@ -150,7 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about += "that came later; with --write forecast.csv and forecast.json are written, too."
     record_command("calibration.judging", about, RECORD, lambda: once().record, given, digits=4)
     if "--write" in given:
-        forecast_into(RECORD.parent, once())
+        command = "python -m calibration.judging --write"
+        table = posterior_of(load_world().path)
+        forecast_into(RECORD.parent, once(), table=table, command=command)
 
 
 if __name__ == "__main__":

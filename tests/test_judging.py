@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from calibration import forecast, judging
+from ecosystem.inputs.draws import Draws
 from experiments.command import judging as command
 from experiments.command.cli import app
-from experiments.command.judging import Asked
+from experiments.command.request import RunOptions
 from experiments.report.messages import width
 
 ROWS, DRAWS = 60, 4
@@ -22,10 +23,9 @@ def judged() -> judging.Judged:
     return judging.judge("teaching", rows=ROWS, jobs=1)
 
 
-def asked(out: Path, **given: object) -> Asked:
-    usual = {"world": "teaching", "draws": "posterior", "forecast": False, "out": out, "jobs": 1}
-    usual |= {"lang": "en", "quiet": False, "json": False, "rows": ROWS}
-    return Asked(**usual | given)  # type: ignore[arg-type]
+def answered(out: Path, lang: str = "en", *, forecast: bool = False, json: bool = False) -> None:
+    options = RunOptions.of(world="teaching", draws="prior", out=out, jobs=1)
+    assert command.validate(options, forecast, lang, quiet=False, json=json, rows=ROWS) == 0
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -37,7 +37,7 @@ def test_the_table_says_where_the_model_is_worse(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(command, "judge", lambda *_, **__: judged)
-    assert command.validate(asked(tmp_path, lang=lang)) == 0
+    answered(tmp_path, lang)
     answer, shown = capsys.readouterr()
     folder = Path(answer.strip())
     assert folder.parent == tmp_path
@@ -51,7 +51,7 @@ def test_the_table_says_where_the_model_is_worse(
     assert len(pd.read_csv(folder / "origins.csv")) == len(judged.record)
 
 
-def test_the_forecast_says_that_there_is_no_posterior(
+def test_the_forecast_says_that_it_is_of_the_prior(
     judged: judging.Judged,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -59,37 +59,34 @@ def test_the_forecast_says_that_there_is_no_posterior(
 ) -> None:
     monkeypatch.setattr(command, "judge", lambda *_, **__: judged)
     monkeypatch.setattr(judging, "DRAWS", DRAWS)
-    assert command.validate(asked(tmp_path, forecast=True, json=True)) == 0
+    answered(tmp_path, forecast=True, json=True)
     answer, shown = capsys.readouterr()
     found = json.loads(answer)
     folder = Path(found["directory"])
     frame = pd.read_csv(folder / "forecast.csv")
     assert tuple(frame.columns) == forecast.COLUMNS and len(frame) == 220
     note = json.loads((folder / "forecast.json").read_text(encoding="utf-8"))
-    assert note["rows"] == DRAWS and note["draws"].startswith("prior")
-    assert "teaching has no posterior" in shown and "forecast.csv" in shown
+    assert note["runs"] == DRAWS and note["draws"].startswith("prior")
+    shown = " ".join(shown.split())
+    assert "draws of the prior, weighted" in shown and "forecast.csv" in shown
 
 
-def test_a_posterior_of_the_world_makes_the_forecast(
-    judged: judging.Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_table_of_draws_makes_the_forecast(
+    judged: judging.Judged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class World:
-        path = tmp_path
-
-    monkeypatch.setattr(judging, "load_world", lambda _: World)
-    judged.draws.head(7).to_parquet(tmp_path / "posterior.parquet")
-    frame, about = judging.forecast_draws(judged, "mine", judging.POSTERIOR)
-    assert about == {"draws": "posterior", "rows": 7}
-    pd.testing.assert_frame_equal(frame, judged.draws.head(7).reset_index(drop=True))
-    _, about = judging.forecast_draws(judged, "mine", judging.PRIOR)
-    assert about["draws"].startswith("prior")
+    monkeypatch.setattr(judging, "DRAWS", DRAWS)
+    table = Draws(judged.draws.head(2).reset_index(drop=True), "mine.parquet", "2025-06-30")
+    frame, about = judging.forecast_draws(judged, table)
+    assert about["draws"]["file"] == "mine.parquet"
+    luck = frame["luck_2020Q1"].value_counts()
+    assert dict(luck) == dict.fromkeys(judged.draws["luck_2020Q1"].head(2), DRAWS // 2)
 
 
 def test_draws_of_the_prior_come_by_their_likelihood(judged: judging.Judged) -> None:
     sure = np.full(len(judged.draws), -np.inf)
     sure[3] = 0.0
     only = judging.Judged(judged.record, judged.draws, sure, ROWS, 4)
-    frame, about = judging.forecast_draws(only, "teaching", judging.PRIOR)
+    frame, about = judging.forecast_draws(only, None)
     assert (frame["luck_2020Q1"] == judged.draws["luck_2020Q1"].iloc[3]).all()
     assert about["effective"] == 1
 

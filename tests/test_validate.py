@@ -193,4 +193,5 @@ def test_the_note_names_what_made_the_file(runs: dict[str, Array], tmp_path: Pat
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "forecast.csv"), frame, rtol=1e-5)
     note = pd.read_json(tmp_path / "forecast.json", typ="series")
     assert (note["file"], note["world"]) == ("forecast.csv", "full")
-    assert note["code"].keys() == {"tables", "packages", "code"} and note["version"]
+    assert note["code"].keys() == {"tables", "packages", "code", "calibration"}
+    assert {"version", "commit"} <= {*note.index}

@@ -56,13 +56,6 @@ class Topic(StrEnum):
     worlds = "worlds"
 
 
-class Draws(StrEnum):
-    """Where values of parameters and the past's luck come from."""
-
-    posterior = "posterior"
-    prior = "prior"
-
-
 TYPES: dict[str, Any] = {
     "scenario": str, "scenarios": list[str] | None, "reference": str, "method": str,
     "trajectories": int | None, "samples": int | None, "second_order": bool,
@@ -247,8 +240,8 @@ def validate(
     ] = False,
     world: Annotated[str, typer.Option(help=Options.model_fields["world"].description)] = "full",
     draws: Annotated[
-        Draws, typer.Option(help="Draws that the forecast is made with.")
-    ] = Draws.posterior,
+        str | None, typer.Option(help="Draws of the forecast: posterior, prior, or a file.")
+    ] = None,
     out: Annotated[Path, typer.Option(help=Options.model_fields["out"].description)] = Path("runs"),
     jobs: Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")] = None,
     lang: Lang = Language.en,
@@ -257,11 +250,11 @@ def validate(
 ) -> None:
     """Hold forecasts from rolling origins against figures that came later, beside simple rulers."""
     with exits():
-        from experiments.command.judging import Asked
         from experiments.command.judging import validate as judge
 
-        asked = Asked(world, draws.value, forecast, out, jobs, lang.value, quiet, json)
-        raise typer.Exit(judge(asked))
+        given = {"world": world, "draws": draws, "out": out, "jobs": jobs}
+        asked = RunOptions.of(**{name: one for name, one in given.items() if one is not None})
+        raise typer.Exit(judge(asked, forecast, lang.value, quiet=quiet, json=json))
 
 
 @app.command(name="list")

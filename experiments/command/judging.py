@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from json import dumps as to_json
 from pathlib import Path
 from typing import Any
 
@@ -11,87 +10,75 @@ import pandas as pd
 
 from calibration.forecast import LAST
 from calibration.history import judged
-from calibration.judging import POSTERIOR, ROWS, Judged, forecast_into, judge
+from calibration.judging import ROWS, Judged, forecast_into, judge
 from calibration.records import INFORMATION_END
 from calibration.validate import LEAST, MODEL, PRIOR, summary, verdicts
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.world.loader import load_world
 from experiments.command import run_directory as files
 from experiments.command.commands import progress_bar, records, say
+from experiments.command.request import Request, RunOptions
 from experiments.report.messages import number, text, title
 from experiments.report.tables import Page, Table, screen, terminal
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What `ecosystem validate` is asked with; ``rows`` is the number of runs of the prior."""
-
-    world: str
-    draws: str
-    forecast: bool
-    out: Path
-    jobs: int | None
-    lang: str
-    quiet: bool
-    json: bool
-    rows: int = ROWS
-
-
-def validate(asked: Asked) -> int:
+def validate(
+    asked: RunOptions, forecast: bool, lang: str, *, quiet: bool, json: bool, rows: int = ROWS
+) -> int:
     """Judge the model, write record and forecast into a folder of their own, and show the table.
+
+    Parameters
+    ----------
+    asked
+        World, draws of the forecast, jobs, folder.
+    forecast
+        Whether to forecast, too.
+    lang, quiet, json
+        What is shown, and how.
+    rows
+        Runs of the prior.
 
     Raises
     ------
-    InputError
-        The world cannot be used.
     OSError
         The folder cannot be written.
     """
-    world = load_world(asked.world)
-    identity = {"command": "validate", "draws": asked.draws, "rows": asked.rows}
-    known = identity | {"data": {"world": world.digest, **files.data_digests()}}
-    folder = asked.out / files.short_digest(known)
+    table, world = asked.drawn_from, str(asked.world)
+    identity = {"command": "validate", "rows": rows, "draws": table and table.about}
+    known = identity | {"data": {"world": load_world(world).digest, **files.data_digests()}}
+    folder = (asked.out or Path("runs")) / files.short_digest(known)
     folder.mkdir(parents=True, exist_ok=True)
-    with progress_bar(asked.lang, asked.quiet) as show:
-        found = judge(
-            asked.world, rows=asked.rows, out=folder / "prior", jobs=asked.jobs, progress=show
-        )
-    table = summary(found.record)
+    with progress_bar(lang, quiet) as show:
+        found = judge(world, rows=rows, out=folder / "prior", jobs=asked.jobs, progress=show)
+    scores = summary(found.record)
     files.write_csv(folder / "origins.csv", found.record)
-    files.write_csv(folder / "summary.csv", table)
-    page = page_of(found, table, asked)
-    if asked.forecast:
-        page += write(found, asked, folder)
-    say(terminal(page, screen()), asked.quiet)
-    answer = {"directory": str(folder), "table": records(table), "verdicts": verdicts(table)}
-    print(json.dumps(answer, ensure_ascii=False) if asked.json else folder)
+    files.write_csv(folder / "summary.csv", scores)
+    page = page_of(found, scores, world, lang)
+    if forecast:
+        with progress_bar(lang, quiet) as show:
+            about = forecast_into(
+                folder, found, world, table, command=Request.command_line(),
+                out=folder / "forecast", jobs=asked.jobs, progress=show,
+            )  # fmt: skip
+        page += forecast_words(about, world, folder, lang)
+    say(terminal(page, screen()), quiet)
+    answer = {"directory": str(folder), "table": records(scores), "verdicts": verdicts(scores)}
+    print(to_json(answer, ensure_ascii=False) if json else folder)
     return 0
 
 
-def write(found: Judged, asked: Asked, folder: Path) -> Page:
-    """Run the draws of the forecast and write it; return what is to be said of them."""
-    with progress_bar(asked.lang, asked.quiet) as show:
-        about = forecast_into(
-            folder,
-            found,
-            asked.world,
-            asked.draws,
-            out=folder / "forecast",
-            jobs=asked.jobs,
-            progress=show,
-        )
-    words = []
-    if about["draws"] != POSTERIOR:
-        none = text("forecast_no_posterior", asked.lang, world=asked.world)
-        words = [none] if asked.draws == POSTERIOR else []
-        words.append(text("forecast_prior", asked.lang, effective=about["effective"]))
+def forecast_words(about: dict[str, Any], world: str, folder: Path, lang: str) -> Page:
+    """Return what is to be said of the draws of the forecast, and where it lies."""
     place = {"file": folder / "forecast.csv", "note": folder / "forecast.json"}
-    return [*words, text("forecast_written", asked.lang, year=period_label(LAST)[:4], **place)]
+    written = text("forecast_written", lang, year=period_label(LAST)[:4], **place)
+    if "effective" not in about:
+        return [written]
+    return [text("forecast_prior", lang, world=world, effective=about["effective"]), written]
 
 
-def page_of(found: Judged, table: pd.DataFrame, asked: Asked) -> Page:
+def page_of(found: Judged, table: pd.DataFrame, world: str, lang: str) -> Page:
     """Return the table of all series, and in words where the model is worse than what."""
-    lang, record = asked.lang, found.record
+    record = found.record
     names = {name: title(series, lang) for name, series in judged().items()}
     forecast = record[["name", "date"]].drop_duplicates()
     origins = sorted(record["origin"].unique())
@@ -114,8 +101,8 @@ def page_of(found: Judged, table: pd.DataFrame, asked: Asked) -> Page:
     page.append(
         text("judged_tempered", lang, rows=found.rows, least=f"{LEAST:g}", exponent=exponent)
     )
-    if asked.world != "full":
-        page.append(text("judged_other_world", lang, world=asked.world))
+    if world != "full":
+        page.append(text("judged_other_world", lang, world=world))
     return page
 
 
