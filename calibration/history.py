@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from calibration.records import INFORMATION_END, quarter_of, sources, statistics
 from calibration.rulers import Known
@@ -27,7 +28,8 @@ class Series(Row):
     """A row of ``judged.csv``: a series that is forecast, and what of the model it is held to.
 
     ``level`` compares levels, ``growth`` what the model grows by from the last figure on.
-    ``log_sd`` is the error of a figure, and ``forecast`` says whether ``forecast.csv`` has it.
+    ``log_sd`` is the error of a figure, and ``forecast`` says whether ``forecast.csv`` has it. A
+    blank ``observable`` is a series that the model is given.
     """
 
     title_en: str
@@ -37,9 +39,9 @@ class Series(Row):
     figures: str
     regions: str
     note: str = ""
-    observable: str
+    observable: str = ""
     relation: Literal["level", "growth"]
-    log_sd: float
+    log_sd: float = Field(gt=0)
     forecast: bool
     unit: str
     definition: str
