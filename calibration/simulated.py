@@ -34,8 +34,8 @@ LUCKS = 1_000_000
 """Luck numbers that belong to one seed."""
 UNIT = 100
 """M¥ in the unit in which money is published, 10⁸ yuan."""
-BILLION, EXA = 1000, 1000
-"""M¥ in a billion yuan, PFLOPS in an EFLOPS."""
+BILLION = 1000
+"""M¥ in a billion yuan."""
 OUTCOMES = (
     *("servers_hub", "nameplate_hub", "racks_built_hub", "racks_running_hub", "patents"),
     *("ai_firms", "births", "talent", "ai_firm_sales", "maker_sales"),
@@ -81,7 +81,6 @@ OBSERVED: dict[str, Callable[[Series], Array]] = {
     "racks_ordered_province": lambda s: s["racks_ordered"],
     "centres_running_hub": lambda s: s["centres_hub"],
     "centres_running_province": lambda s: s["centres"],
-    "national_intelligent": lambda s: s["national_intelligent"] / EXA,
     "national_occupancy": lambda s: 100 * s["national_occupancy"],
     "hub_occupancy": lambda s: 100 * s["hub_occupancy"],
     "hub_revenue": lambda s: year_to_date(s["hub_revenue"]) / UNIT,
@@ -129,7 +128,6 @@ def watch(quarter: Quarter, setting: Setting) -> dict[str, Array]:
         "racks_ordered": 1000 * halls / setting.parameters.rack_power,
         "centres": total(running),
         "centres_hub": total(running * hub),
-        "national_intelligent": quarter.drivers.capacity[:, world.kinds.intelligent],
         "national_occupancy": safe_ratio(total(market.national_use * drawn), total(drawn)),
         "hub_occupancy": safe_ratio(
             total(market.sold * power), HOURS * total(built.servers * power)
