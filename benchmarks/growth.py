@@ -86,7 +86,7 @@ def in_turn(what: str, cases: dict[str, Callable[[], float]], rounds: int) -> li
 
 def growth(quick: bool) -> list[Row]:
     """Return CPU milliseconds a run by slots of AI firms, and by quarters."""
-    runs, rounds = (4, 1) if quick else (8, 2)
+    runs, rounds = (4, 1) if quick else (32, 3)
     with tempfile.TemporaryDirectory() as folder:
         by_slots = {
             f"{times:g} times the slots": milliseconds(
@@ -104,7 +104,7 @@ def studies(quick: bool) -> list[Row]:
     runs, rounds = (4, 1) if quick else (20, 3)
     one = milliseconds(runs)
     taken = tuple(one() * runs / 1000 for _ in range(rounds + 1))[1:]
-    _, shared = packages(2 if quick else 8).items()
+    _, shared = packages(2 if quick else 30).items()
     whole = len(package_names()) * PAIRS * HORIZON / 1e6
     cost = tuple(shared[1]() * whole for _ in range(2))
     return [
