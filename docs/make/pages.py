@@ -14,8 +14,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks.campaigns import repairs
-from calibration import judging, levels, patterns
+from calibration import calibrate, judging, levels, patterns
+from calibration.filter import LEFT
 from calibration.history import judged
+from calibration.learned import DEALS
 from calibration.likelihood import ceilings
 from calibration.records import INFORMATION_END
 from calibration.targets import load_targets, observables
@@ -50,6 +52,7 @@ def pages() -> dict[str, str]:
 
 def contents() -> dict[str, Any]:
     """Return what templates may name: rows of the tables, records of runs, parts of model.md."""
+    about = calibrate.FOUND / "about.json"
     return {
         "agents": list(catalogue.agents().values()),
         "instruments": list(catalogue.instruments().values()),
@@ -76,6 +79,15 @@ def contents() -> dict[str, Any]:
         "targets": load_targets(),
         "ceilings": list(ceilings().values()),
         **validation(),
+        "calibrate": calibrate,
+        "DEALS": DEALS,
+        "LEFT": LEFT,
+        "about": json.loads(about.read_text(encoding="utf-8")) if about.exists() else None,
+        "found": {
+            name: record(about.with_name(f"{name}.csv"))
+            for name in calibrate.TABLES
+            if about.exists()
+        },
         "table": before_and_after,
         "step_by_step": step_by_step,
         **findings.contents(),

@@ -4,8 +4,8 @@ The options of `run`, `compare` and `sensitivity` are the fields of the options 
 functions take (`ecosystem.inputs.options`), with their help, and those of a command line alone.
 
 Exit codes: 0 done, 1 failed or not reproduced, 2 wrong usage, scenario or data, 3 finished with
-some runs failed, 130 interrupted. Standard output carries the answer (a run directory, or JSON)
-and nothing else.
+some runs failed, 4 nothing learned from figures or not converged, 130 interrupted. Standard output
+carries the answer (a run directory, or JSON) and nothing else.
 Heavy libraries are imported by the commands, so that `--help` answers at once.
 """
 
@@ -210,6 +210,47 @@ def sensitivity(request: Request) -> int:
     from experiments.command.studies import start
 
     return start(request)
+
+
+@app.command()
+def calibrate(
+    data: Annotated[
+        Path | None, typer.Option(help="CSV file of your own figures, in place of the published.")
+    ] = None,
+    world: Annotated[str, typer.Option(help=Options.model_fields["world"].description)] = "full",
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a file of figures to start from.")
+    ] = False,
+    prior_rows: Annotated[
+        int | None, typer.Option(min=100, help="Runs of the prior; 20,000, fewer in a small world.")
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=100, help="Rows of the filter; 16,000, fewer in a small world."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all chance.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers; one a core.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder that the calibration is made in; it goes on from there.")
+    ] = Path("runs"),
+    lang: Lang = Language.en,
+    quiet: Quiet = False,
+) -> None:
+    """Fit uncertain parameters and luck to published figures: draws for --draws of the others.
+
+    Exit code 4 where nothing was learned, or the draws are worth too few independent ones.
+    """
+    with exits():
+        if template:
+            from calibration.read import template as figures
+
+            typer.echo(figures(), nl=False)
+            return
+        from experiments.command.calibrate import calibrate as fit
+
+        raise typer.Exit(
+            fit(data, world, prior_rows, rows, seed, jobs, out.expanduser(), lang.value, quiet)
+        )
 
 
 @app.command()
