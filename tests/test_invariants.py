@@ -7,7 +7,7 @@ compares come from different stages, so that a stage that forgets a part is caug
 import numpy as np
 import pytest
 from helpers import FEW, MANY, ONE_YUAN, Configuration, configurations, quarters, setting_of
-from hypothesis import given
+from hypothesis import example, given
 
 from ecosystem.inputs.catalogue import state_columns
 from ecosystem.inputs.scenario import Scenario
@@ -18,6 +18,7 @@ from ecosystem.stages.dispatch import class_demand, contract_weights
 from ecosystem.stages.firms import outside_market
 from ecosystem.stages.investment import advance
 from ecosystem.stages.parks import adoption_outlay
+from ecosystem.stages.prices import kept_subsidy
 from ecosystem.stages.settlement import TRANSFERS
 from ecosystem.state.ledger import SECTORS, Purpose, matrix, select
 from ecosystem.state.records import Quarter
@@ -126,7 +127,8 @@ def check_market(quarter: Quarter, after: State, setting: Setting) -> None:
     assert (market.sold <= HOURS * built.servers * (1 + ROUNDING)).all()
     assert (built.servers <= built.capacity * (1 + ROUNDING)).all()
     offer = market.routing.offer
-    kept = 1 - setting.parameters.operating_cost_share
+    subsidy = kept_subsidy(quarter.policy, setting)[:, centres.prefecture]
+    kept = 1 - setting.parameters.operating_cost_share + subsidy
     assert (offer.price * kept >= offer.cost * (1 - ROUNDING)).all()
     shares = market.routing.share
     assert (shares >= 0).all()
@@ -319,6 +321,7 @@ def hold(setting: Setting) -> None:
 
 @FEW
 @given(configurations())
+@example(Configuration("output_only", "", 3, ()))  # offers at their lowest price, lowered by it
 def test_identities_and_bounds_hold_in_the_teaching_world(point: Configuration) -> None:
     hold(point.setting())
 
