@@ -33,6 +33,7 @@ from experiments.report.tables import NARROW, Table, terminal
 
 HIGHER = next(name for name, row in catalogue().items() if row.headline and row.better == "higher")
 SMALL: dict[str, Any] = {"replicates": 3, "until": "2026Q2", "world": "teaching", "jobs": 1}
+WHOLE, PARTS = "regional_value_added", catalogue()["regional_value_added"].beside
 LANGUAGES = pytest.mark.parametrize("lang", ["en", "zh"])
 
 
@@ -67,6 +68,16 @@ def repeated(result: Result, runs: int) -> Result:
         for values in (result.series, result.summaries)
     )
     return replace(result, replicates=runs, series=series, summaries=summaries)
+
+
+def with_third(result: Result) -> Result:
+    """Return a result with one scenario more, the first once more as `third`."""
+    more = replace(result.resolved[0], name="third", title_en="third", title_zh="third")
+    series, summaries = (
+        {name: np.concatenate([value, value[:1]]) for name, value in values.items()}
+        for values in (result.series, result.summaries)
+    )
+    return replace(result, resolved=(*result.resolved, more), series=series, summaries=summaries)
 
 
 # ---- what it holds
@@ -180,10 +191,39 @@ def test_the_first_screen_shows_both_of_two_packages(comparison: Comparison) -> 
         pytest.approx(cost, rel=0.01)
     )
     assert list(table.columns[1:]) == ["twin", "Demand first"]
-    assert all("≥" in row[2] or row[2] == "no visible change" for row in table.rows)
+    assert all("≥" in row[2] or row[2].endswith("no visible change") for row in table.rows)
     assert {row[1] for row in table.rows} == {"0, no visible change"}
     words = found.summary("en", NARROW)
     assert re.search(r"beats (twin|Demand\s+first) in \d+\s+of\s+100\s+pairs", words)
+
+
+@LANGUAGES
+@pytest.mark.parametrize("outcomes", [headline_outcomes(), ["patents", WHOLE, *PARTS]])
+def test_the_first_screen_shows_the_parts_of_a_whole_for_the_same_package(
+    comparison: Comparison, lang: str, outcomes: list[str]
+) -> None:
+    """Parks gain most by one package, all that is added by another: that one's own parts."""
+    chain, parks = PARTS
+    result = repeated(with_third(comparison.result), 100)
+    gains = {"twin": (3e3, 1e3), "demand_first": (1e3, 2e3), "third": (0.0, 0.0), "history": (0, 0)}
+    summaries = {name: values.copy() for name, values in result.summaries.items()}
+    for name, (own, more) in gains.items():
+        place = result.scenarios.index(name)
+        summaries[chain][place], summaries[parks][place] = own, more
+        summaries[WHOLE][place] = own + more
+    found = Comparison.of(replace(result, summaries=summaries), "history", outcomes)
+    page = first_screen.summary(found, lang)
+    table = [block for block in page if isinstance(block, Table)][-1]
+    titles = {name: getattr(catalogue()[name], f"title_{lang}") for name in (WHOLE, *PARTS)}
+    rows = table.rows
+    assert rows[0][0].startswith(titles[WHOLE]) and rows[0][0].endswith("twin")
+    assert rows[0][1].split(" ")[0] == "+4,000"
+    shown = {parks: "+1,000"} if found.outcomes[0] == chain else {chain: "+3,000", parks: "+1,000"}
+    for row, (part, gain) in zip(rows[1 : 1 + len(shown)], shown.items(), strict=True):
+        assert row[0] == text("summary_part", lang, part=titles[part])
+        assert row[1].split(" ")[0] == gain
+    assert sum(titles[parks] in row[0] for row in rows) == 1
+    assert len(terminal(page, NARROW).splitlines()) <= first_screen.LINES
 
 
 def test_the_first_screen_names_every_package_that_failed(comparison: Comparison) -> None:

@@ -39,8 +39,13 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
     both = len(found.pairs) == BOTH
     rows: list[list[str]] = []
     quiet: dict[str, list[str]] = {"open": [], "unseen": []}
-    for block in found.blocks()[1:]:  # the first stands on top
+    blocks, held, told = found.blocks(), 0, set[str]()
+    wholes = [block for block in blocks if notes.outcome_of(block).beside]
+    others = [block for block in blocks[1:] if not notes.outcome_of(block).beside]
+    for block in [*wholes, *others]:  # a whole first, with its parts; the first stands on top
         outcome = notes.outcome_of(block)
+        if outcome.name in told:
+            continue
         name = title(outcome, lang)
         block = shown(block, lang, "effect_short")
         key, row = standing_out(block, outcome.better)
@@ -55,6 +60,11 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
                 if both
                 else _standing_out(found, name, key, row, lang)
             )
+            if outcome.beside:
+                top = notes.outcome_of(blocks[0]).name
+                parts = [part for part in outcome.beside if part != top]
+                rows += _parts(found, parts, row["package"], lang)
+                held, told = len(rows), told | {*outcome.beside}
     below: list[str | Table] = [
         text(f"summary_{key}", lang, names=_few_names(names, lang))
         for key, names in quiet.items()
@@ -68,7 +78,8 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
         heads = [text(key, lang) for key in ("summary_effect", "summary_sure")]
     first = "summary_both" if both else "outcome" if len(found.pairs) < BOTH else "summary_largest"
     above = [*heading(found, lang, "summary_head"), *_cost_and_effect(found, lang)]
-    return fitted(above, Table([text(first, lang), *heads], rows), below, lang)
+    table = Table([text(first, lang), *heads], rows)
+    return fitted(above, table, below, lang, held or FEWEST)
 
 
 def _cost_and_effect(found: ComparisonResult, lang: str) -> Page:
@@ -111,6 +122,23 @@ def _standing_out(
     return [name, effect, notes.sure(row, lang, short=True)]
 
 
+def _parts(
+    found: ComparisonResult, parts: Sequence[str], package: str, lang: str
+) -> list[list[str]]:
+    """Return the parts of an outcome for the package that it is shown for, or for both."""
+    rows = []
+    for part in parts:
+        block = shown(found.rows(part), lang, "effect_short")
+        name = text("summary_part", lang, part=title(notes.outcome_of(block), lang))
+        if len(found.pairs) == BOTH:
+            rows.append([name, *_side_by_side(found, block, lang)])
+        else:
+            row = block[block["package"] == package].iloc[0]
+            effect = f"{notes.value(row)} ({notes.interval(row, '90')})"
+            rows.append([name, effect, notes.sure(row, lang, short=True)])
+    return rows
+
+
 def _side_by_side(found: ComparisonResult, block: pd.DataFrame, lang: str) -> list[str]:
     """Return the median of every package, and how sure its sign is."""
     rows = {row["package"]: row for row in row_dicts(block)}
@@ -150,13 +178,17 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
 
 
 def fitted(
-    above: Sequence[str | Table], table: Table, below: Sequence[str | Table], lang: str
+    above: Sequence[str | Table],
+    table: Table,
+    below: Sequence[str | Table],
+    lang: str,
+    fewest: int = FEWEST,
 ) -> Page:
-    """Return a page of at most `LINES` lines, without rows of its table after the `FEWEST` first.
+    """Return a page of at most `LINES` lines, without rows of its table after the `fewest` first.
 
     It is longer where what is above and below leaves no room for these.
     """
-    for left in range(len(table.rows), min(FEWEST, len(table.rows)) - 1, -1):
+    for left in range(len(table.rows), min(fewest, len(table.rows)) - 1, -1):
         gone = len(table.rows) - left
         rest = [text("summary_rest", lang, count=gone)] if gone else []
         body: Page = [replace(table, rows=table.rows[:left])] if left else []
