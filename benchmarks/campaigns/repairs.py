@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecosystem import Scenario, simulate
 from ecosystem.inputs.calendar import period_index
 from ecosystem.inputs.catalogue import instruments, shocks
 from ecosystem.inputs.catalogue import outcomes as outcome_table
+from ecosystem.inputs.options import PRIOR
 from ecosystem.inputs.scenario import REFERENCE, resolve
 from ecosystem.maths.arrays import Array
 from ecosystem.state.records import Labour, Quarter
@@ -49,9 +51,13 @@ NET, COVER = "local_value_added_net", "cost_cover_centres"
 FOR_DEMAND = ("article_demand", "demand_first", "article")
 START, ONE = "2025Q3", 1000.0
 IN_INSTRUMENTS = (
-    "local_value_added_net", "regional_value_added", "ai_firm_sales", "jobs", "net_public_cost",
+    "local_value_added_net", "regional_value_added", "park_value_added_gain", "ai_firm_sales",
+    "ai_firm_staff", "jobs", "net_public_cost",
 )  # fmt: skip
 IN_ABLATIONS = ("ai_firm_sales", "ai_firm_staff", "patents", "local_value_added_net")
+
+from_prior = partial(simulate, draws=PRIOR, seed=SEED)
+"""Runs on prior draws whether or not the world has learned any: before and after are on one."""
 
 
 def nobody_is_hired(quarter: Quarter, setting: Setting) -> Array:
@@ -84,8 +90,8 @@ def row(section: str, case: str, outcome: str, values: Array, unit: str) -> dict
 
 def of_packages(pairs: int) -> Iterator[dict[str, object]]:
     """Compare packages with history: change of the outcomes of a run."""
-    found = simulate(
-        ["history", *PACKAGES], replicates=pairs, seed=SEED, outcomes=list(IN_PACKAGES),
+    found = from_prior(
+        ["history", *PACKAGES], replicates=pairs, outcomes=list(IN_PACKAGES),
         series=False,
     )  # fmt: skip
     for place, package in enumerate(PACKAGES, start=1):
@@ -96,8 +102,8 @@ def of_packages(pairs: int) -> Iterator[dict[str, object]]:
 
 def of_cover(pairs: int) -> Iterator[dict[str, object]]:
     """Split the effect of packages for demand by terciles of the cover of centres in history."""
-    found = simulate(
-        [REFERENCE, *FOR_DEMAND], replicates=pairs, seed=SEED, outcomes=[NET, COVER], series=False
+    found = from_prior(
+        [REFERENCE, *FOR_DEMAND], replicates=pairs, outcomes=[NET, COVER], series=False
     )
     cover = found.summaries[COVER][0, :, 0]
     third = np.searchsorted(np.quantile(cover, [1 / 3, 2 / 3]), cover)
@@ -119,9 +125,9 @@ def of_instruments(pairs: int) -> Iterator[dict[str, object]]:
     ]
     named = {name: row.expected_outcome for name, row in instruments().items()}
     wanted = [*dict.fromkeys([*IN_INSTRUMENTS, *named.values()])]
-    found = simulate(
+    found = from_prior(
         [REFERENCE, *(replace(one, name=name) for name, one in zip(named, alone, strict=True))],
-        replicates=pairs, seed=SEED, outcomes=wanted, series=False,
+        replicates=pairs, outcomes=wanted, series=False,
     )  # fmt: skip
     for place, (name, its_own) in enumerate(named.items(), start=1):
         for outcome in dict.fromkeys([its_own, *IN_INSTRUMENTS]):
@@ -133,9 +139,7 @@ def of_instruments(pairs: int) -> Iterator[dict[str, object]]:
 def of_ablations(pairs: int) -> Iterator[dict[str, object]]:
     """Switch a thing off: change of 2035 in per cent."""
     for case, scenario in ABLATIONS.items():
-        found = simulate(
-            ["history", scenario], replicates=pairs, seed=SEED, outcomes=list(IN_ABLATIONS)
-        )
+        found = from_prior(["history", scenario], replicates=pairs, outcomes=list(IN_ABLATIONS))
         for name, values in found.series.items():
             base, off = values[:, :, -4:].reshape(2, pairs, -1).sum(axis=2)
             yield row("ablations", case, name, 100 * (off / base - 1), "% of 2035")
@@ -145,8 +149,8 @@ def of_shocks(pairs: int) -> Iterator[dict[str, object]]:
     """Strike history: change of what comes in the 17 quarters from 2027Q1, in per cent."""
     until = SHOCK_FROM + SHOCK_QUARTERS
     calm, *struck = (
-        simulate(
-            "history", replicates=pairs, seed=SEED, outcomes=list(IN_SHOCKS), shock=shock,
+        from_prior(
+            "history", replicates=pairs, outcomes=list(IN_SHOCKS), shock=shock,
             until="2031Q1",
         )
         for shock in (None, *SHOCKS)
@@ -169,9 +173,7 @@ def of_losses(pairs: int) -> Iterator[dict[str, object]]:
     until, names = SHOCK_FROM + SHOCK_QUARTERS, [REFERENCE, *STRUCK]
 
     def gross(shock: str | None) -> Array:
-        found = simulate(
-            names, replicates=pairs, seed=SEED, outcomes=[GROSS], shock=shock, until="2031Q1"
-        )
+        found = from_prior(names, replicates=pairs, outcomes=[GROSS], shock=shock, until="2031Q1")
         return found.series[GROSS][:, :, SHOCK_FROM:until].reshape(len(names), pairs, -1)
 
     calm = gross(None)
