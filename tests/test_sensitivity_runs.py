@@ -155,7 +155,7 @@ def test_pictures_have_words_and_numbers(found: Sensitivity, lang: str, tmp_path
     assert panel.get_xlabel().endswith(unit) and panel.get_ylabel().endswith(unit)
     bar = found.heat_map(lang).figure.axes[-1].get_ylabel()
     assert bar == text("sensitivity_bar_morris", shown)
-    assert {"en": "Hype", "zh": "投资热潮"}[lang] in found.text(lang)
+    assert {"en": "Hype", "zh": "跟风预期"}[lang] in found.text(lang)
     for columns in (80, 100):
         assert max(width(line) for line in found.text(lang, columns).splitlines()) <= columns
     first = terminal(sensitivity_view.summary(found, lang), 80).splitlines()
