@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import subprocess
 import sys
 import time
 import traceback
@@ -79,9 +80,11 @@ def main() -> None:
     found = get_reusable_executor().map(fault, batches, [given.seed] * given.batches, chunksize=5)
     failed = [told for told in tqdm(found, total=given.batches, unit="batch") if told]
     minutes = (time.perf_counter() - began) / 60
+    last = ["git", "log", "-1", "--format=%h", "--", "ecosystem"]
+    commit = subprocess.run(last, capture_output=True, text=True, check=False).stdout.strip()
     text = (
         f"`python -m benchmarks.campaigns.corners --batches {given.batches} --seed {given.seed}`, "
-        f"{datetime.date.today().isoformat()}: {machine()}\n\n"
+        f"{datetime.date.today().isoformat()}, model of commit {commit}: {machine()}\n\n"
         f"{given.batches * RUNS:,} points (package, shock, corner of the parameters, luck), 64 "
         f"quarters each, all identities and bounds after every quarter: **{len(failed)} of "
         f"{given.batches} batches failed**, {minutes:.0f} minutes.\n"
