@@ -191,6 +191,20 @@ def test_every_fault_is_reported_at_once_and_nothing_is_written(tmp_path: Path) 
     assert "Traceback" not in words
 
 
+@pytest.mark.parametrize("command", ["run", "compare", "check"])
+def test_a_command_lists_wrong_places_beside_all_else(command: str, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.toml"
+    bad.write_text(
+        'extends = "history"\n[parameters]\nno_such = 1\n'
+        '[[instrument]]\nname = "hub_steering"\nplace = "lanzou"\n',
+        encoding="utf-8",
+    )
+    code, answer, words = call(command, bad, *(() if command == "check" else ("--out", tmp_path)))
+    assert code == 2 and answer == ""
+    assert "no_such" in words and "instrument[0].place: 'lanzou'" in words
+    assert words.count("lanzou") == words.count("parameters.no_such") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -42,6 +42,7 @@ USERS = ("docs", "benchmarks", "notebooks", "tests")
 """What uses the house; nothing in it may use them."""
 WAIT = {
     "experiments/command/cli.py": "help and completion answer before NumPy is loaded",
+    "experiments/command/request.py": "help answers before the schedule, hence Numba, is loaded",
     "ecosystem/inputs/options.py": "of which help is made, so that a table of draws can wait",
     "experiments/report/sensitivity_figures.py": "a comparison starts without seaborn",
     "experiments/sensitivity_analysis/salib_study.py": "a comparison starts without SALib",

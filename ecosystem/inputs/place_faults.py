@@ -42,11 +42,16 @@ def checked_file(faults: FaultList, file: Path, world: World) -> ResolvedScenari
     if scenario:
         check_places(faults, [scenario], world)
     else:
-        draft = Draft()
-        draft.add(file, "scenario")
-        written = draft.written.items()
-        note_places(faults, (item for one in written for item in _places_in(*one)), world)
+        check_written(faults, file, world)
     return scenario
+
+
+def check_written(faults: FaultList, file: str | Path, world: World) -> None:
+    """Note the places that a file, or a package, names in vain, whatever else is wrong with it."""
+    draft = Draft()
+    draft.add(file, "scenario")
+    written = draft.written.items()
+    note_places(faults, (item for one in written for item in _places_in(*one)), world)
 
 
 def note_places(faults: FaultList, places: Iterable[Named], world: World) -> None:

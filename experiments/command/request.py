@@ -14,6 +14,7 @@ from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.scenario import resolve, with_overrides
+from ecosystem.inputs.world.loader import load_world
 from experiments.comparison.options import EXTRA, LAST, OneScenario, PolicyQuarter
 
 
@@ -78,8 +79,14 @@ class Request:
         given = one_by_one(faults, given)
         asked = options.collected(faults, **given)
         if asked is None:
+            from ecosystem.inputs.place_faults import check_written
+
             over = shown["settings"], given.get("shock", ())
             collected(faults, lambda: with_overrides(resolve(REFERENCE), *over))
+            world = collected(faults, lambda: load_world(given.get("world", "full")))
+            named = [given.get("scenario"), given.get("reference"), *given.get("scenarios", [])]
+            for file in filter(None, named) if world else ():
+                check_written(faults, file, world)
         faults.raise_if_any()
         return cls(kind, asked, **shown)
 
