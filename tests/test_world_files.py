@@ -125,7 +125,7 @@ CASES: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "missing column": (
         lambda f: edit(f, "hubs", put(0, 6, "puee")),
-        ["hubs.csv:1:pue: None", "every column of the table, such as pue = 1.25"],
+        ["hubs.csv:1:pue: column missing; such as pue = 1.25"],
     ),
     "number": (
         lambda f: edit(f, "prefectures", put(1, 7, "cheap")),
@@ -235,6 +235,23 @@ def test_faults(copy: Path, case: str) -> None:
     lines = faults_of(copy)
     for text in expected:
         assert any(text in line for line in lines), (text, lines)
+
+
+def test_a_missing_column_is_the_one_fault_of_its_table(copy: Path) -> None:
+    """No knock-on faults; the first value of the template that is not blank is shown."""
+    place = copy / "national_path.csv"
+    lines = [line.split(",") for line in place.read_text(encoding="utf-8-sig").splitlines()]
+    lost = lines[0].index("general_eflops")
+    kept = [",".join(line[:lost] + line[lost + 1 :]) for line in lines]
+    place.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    edit(copy, "parks", put(0, 4, "prefecure"))
+    shown = next(line[lost] for line in lines[1:] if line[lost])
+    assert sorted(faults_of(copy)) == [
+        f"national_path.csv:1:general_eflops: column missing; such as general_eflops = {shown}",
+        "parks.csv:1: 'prefecure' is not valid; allowed: a column of the table; "
+        "nearest valid name: prefecture",
+        "parks.csv:1:prefecture: column missing; such as prefecture = qingyang",
+    ]
 
 
 def with_separator(separator: str) -> Callable[[str], bytes]:

@@ -15,6 +15,8 @@ import numpy as np
 T = TypeVar("T")
 LISTED = 15
 """A fault spells out at most so many valid names."""
+MISSING = "column missing"
+"""The value of a fault of a table that lacks a column."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Fault:
     place : str
         File and dotted path, such as ``mine.toml: instrument[0].rate``.
     value : object
-        The offending value as it was written.
+        The offending value as it was written, or `MISSING`.
     allowed : str
         What may stand there, in words or as a range with its unit.
     nearest : str
@@ -42,7 +44,8 @@ class Fault:
         """One line: place, value, what is allowed, nearest valid name."""
         hint = f"; nearest valid name: {self.nearest}" if self.nearest else ""
         value = self.value.item() if isinstance(self.value, np.generic) else self.value
-        line = f"{self.place}: {value!r} is not valid; allowed: {self.allowed}{hint}"
+        wrong = f"{value!r} is not valid; allowed:" if value != MISSING else f"{MISSING};"
+        line = f"{self.place}: {wrong} {self.allowed}{hint}"
         return " ".join(line.split())
 
 

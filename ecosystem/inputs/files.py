@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ecosystem.inputs.faults import FaultList, nearest
+from ecosystem.inputs.faults import MISSING, FaultList, nearest
 
 UTF8 = "text in UTF-8 (a spreadsheet saves it as 'CSV UTF-8')"
 OTHER_SEPARATORS = (";", "\t", "|")
@@ -83,8 +83,8 @@ def read_csv(
             faults.add(f"{file}:1:{name}", name, "each column once")
     for name, needed in columns.items():
         if needed and name not in header:
-            shown = f", such as {name} = {examples[name]}" if examples else ""
-            faults.add(f"{file}:1:{name}", None, f"every column of the table{shown}")
+            shown = f"such as {name} = {examples[name]}" if examples else "every one is needed"
+            faults.add(f"{file}:1:{name}", MISSING, shown)
     for line, record in records[1:]:
         if len(record) != len(header):
             faults.add(f"{file}:{line}", f"{len(record)} cells", f"{len(header)} cells")

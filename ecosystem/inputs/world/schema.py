@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from ecosystem.inputs.catalogue import Names, Row, kinds, read_rows
-from ecosystem.inputs.faults import FaultList, nearest, number_in_words
+from ecosystem.inputs.faults import MISSING, FaultList, nearest, number_in_words
 from ecosystem.inputs.files import read_csv, read_text
 from ecosystem.inputs.translate import name_among, read_what_fits
 
@@ -128,7 +128,8 @@ def row_model(table: str) -> type[BaseModel]:
 def read_tables(folder: Path, faults: FaultList) -> dict[str, Table]:
     """Read every table of the schema from a folder; what is wrong goes into ``faults``.
 
-    A file that is missing or no table at all is one fault, and left out.
+    A file that is missing or no table at all is one fault, and left out; so is a table that lacks
+    columns, after all that is wrong in the others.
     """
     schema = read_schema()
     present = {path.stem for path in folder.glob("*.csv")}
@@ -148,9 +149,10 @@ def read_tables(folder: Path, faults: FaultList) -> dict[str, Table]:
 
 @lru_cache(maxsize=32)
 def _template(table: str) -> dict[str, str]:
-    """Return the first row of a table of the teaching world, the template of a world."""
+    """Return the first value in each column of a table of the teaching world, the template."""
     text = (WORLDS / "teaching" / f"{table}.csv").read_text(encoding="utf-8-sig")
-    return next(csv.DictReader(text.splitlines()))
+    rows = list(csv.DictReader(text.splitlines()))
+    return {name: next((row[name] for row in rows if row[name]), "") for name in rows[0]}
 
 
 def _read_table(path: Path, faults: FaultList) -> Table | None:
@@ -166,6 +168,7 @@ def _read_table(path: Path, faults: FaultList) -> Table | None:
         written = {name: cell for name, cell in known.items() if cell or columns[name].required}
         rows.append(read_what_fits(row_model(path.stem), written, f"{path.name}:{line}:", faults))
         lines.append(line)
-    if not lines and len(faults.faults) > before:
+    found = faults.faults[before:]
+    if (found and not lines) or any(fault.value == MISSING for fault in found):
         return None
     return Table(path.stem, {name: [getattr(row, name) for row in rows] for name in columns}, lines)
