@@ -85,8 +85,9 @@ class Request:
             collected(faults, lambda: with_overrides(resolve(REFERENCE), *over))
             world = collected(faults, lambda: load_world(given.get("world", "full")))
             named = [given.get("scenario"), given.get("reference"), *given.get("scenarios", [])]
-            for file in filter(None, named) if world else ():
-                check_written(faults, file, world)
+            for file in filter(None, named):
+                if world:
+                    check_written(faults, file, world)
         faults.raise_if_any()
         return cls(kind, asked, **shown)
 
