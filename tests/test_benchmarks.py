@@ -4,12 +4,15 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from reference.agreement import differences
 
 from benchmarks import record
+from benchmarks.campaigns import repairs
 from benchmarks.mesa_objects import ObjectModel
 from benchmarks.record import Row, markdown, ratio
+from experiments.comparison.intervals import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMANDS = [
@@ -26,6 +29,15 @@ def test_ratios_are_taken_round_by_round() -> None:
     found = ratio("slow over fast", "x", slow, fast)
     assert found.samples == (10.0, 20.0, 20.0)
     assert markdown([found]).splitlines()[-1] == "| slow over fast | x | times | 20 | 10 | 20 | 3 |"
+
+
+def test_repairs_and_comparisons_have_one_rule_for_intervals() -> None:
+    pairs = np.append(np.random.Generator(np.random.Philox(3)).standard_cauchy(100), np.nan)
+    kept, shown = repairs.row("packages", "x", "y", pairs, "M¥"), describe(pairs)
+    assert [kept[name] for name in ("low", "median", "high")] == [
+        shown[name] for name in ("low_90", "median", "high_90")
+    ]
+    assert kept["low"] in pairs and kept["high"] in pairs
 
 
 def test_mesa_objects_decide_what_the_core_decides() -> None:

@@ -28,6 +28,7 @@ from ecosystem.state.records import Labour, Quarter
 from ecosystem.state.setting import Setting
 from ecosystem.state.state import State
 from experiments.comparison.budget import with_budget
+from experiments.comparison.intervals import quantile
 
 RECORD = Path(__file__).with_suffix(".csv")
 PAIRS, SEED = 100, 1
@@ -81,7 +82,8 @@ ABLATIONS = {
 
 def row(section: str, case: str, outcome: str, values: Array, unit: str) -> dict[str, object]:
     """Return what is kept of one number a pair."""
-    low, middle, high = np.nanpercentile(values, [5, 50, 95])
+    known = values[np.isfinite(values)]
+    low, middle, high = (quantile(known, name) for name in ("low_90", "median", "high_90"))
     return {
         "section": section, "case": case, "outcome": outcome, "unit": unit, "low": low,
         "median": middle, "high": high, "share_above": (values > 0).mean(), "pairs": len(values),
