@@ -145,3 +145,20 @@ def test_a_budget_says_that_it_scales_and_a_package_what_it_plans_in_all(tmp_pat
     assert "note: mine: [budget] scales" in call(app, ["check", str(path)]).stderr
     path.write_text(written.replace("[budget]\npresent_value", "# "), encoding="utf-8")
     assert "budget" not in call(app, ["check", str(path)]).stderr
+
+
+@pytest.mark.parametrize(("envelope", "beyond", "own"), [(100, "0", "827"), (200, "789", "1,616")])
+def test_money_that_restates_the_reference_is_not_counted_beyond_it(
+    tmp_path, envelope, beyond, own
+):
+    path = tmp_path / "again.toml"
+    path.write_text(
+        f'[[instrument]]\nname = "compute_voucher"\nenvelope = {envelope}\n', encoding="utf-8"
+    )
+    listed = " ".join(called("packages", str(path)).split())
+    assert f"Planned beyond History continues: {beyond} M¥ in all" in listed
+    assert f"own plan of {own} M¥, 827 M¥ takes the place of what History continues" in listed
+    answer = json.loads(called("packages", str(path), "--json"))
+    moved = sum(one["planned_to"] - one["planned_from"] for one in answer["changes"])
+    assert answer["planned"] - answer["replaced"] == pytest.approx(moved, abs=1e-6)
+    assert "takes the place" not in called("packages", "capex_only")

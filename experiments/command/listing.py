@@ -22,7 +22,7 @@ from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
 from experiments.command.resolve import replacements
-from experiments.comparison.budget import own_present_value
+from experiments.comparison.budget import own_present_value, replaced_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import instruments_on
 from experiments.report.messages import cell_word, pad, percent, text, width, wrap
@@ -176,6 +176,7 @@ def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool
             "title_zh": scenario.title_zh,
             "budget": next((value for value in own if value is not None), None),
             "planned": own_present_value(scenario),
+            "replaced": replaced_present_value(scenario, reference),
             "changes": package_changes(scenario, reference),
         }
         return json.dumps(answer, ensure_ascii=False)

@@ -21,7 +21,7 @@ from experiments.comparison.compare import require_something_to_compare, scenari
 from experiments.comparison.options import EXTRA, PLANNED
 from experiments.comparison.package_changes import package_changes
 from experiments.comparison.package_facts import assumptions_apart, instruments_on
-from experiments.report.package_words import replaced_words
+from experiments.report.package_words import own_plan_notes, replaced_words
 
 
 def resolved(request: Request) -> tuple[list[ResolvedScenario], str, Priced]:
@@ -121,6 +121,8 @@ def warn(scenarios: list[ResolvedScenario], reference: str, lang: str = "en") ->
             print(f"warning: {scenario.name} {words}", file=sys.stderr)
         for words in replacements(scenario, base, lang) if base else ():
             print(f"note: {words}", file=sys.stderr)
+        for words in own_plan_notes(scenario, base, lang) if base else ():
+            print(f"note: {scenario.name}: {words}", file=sys.stderr)
     for words in dict.fromkeys(
         words for scenario in scenarios for words in build_schedule(scenario).warnings
     ):

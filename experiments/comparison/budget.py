@@ -15,13 +15,26 @@ Priced = Mapping[str, Callable[[float], ResolvedScenario]]
 
 
 def own_present_value(scenario: ResolvedScenario) -> float:
-    """Return the present value, million yuan, that a scenario plans beyond the reference."""
+    """Return the present value, million yuan, of the money that a scenario's own entries plan.
+
+    That which takes the place of the reference's money is part of it (`replaced_present_value`).
+    """
     rate = public_discount_rate(scenario)
     return planned_present_value(build_schedule(scenario), rate, own=True)
 
 
+def replaced_present_value(scenario: ResolvedScenario, reference: ResolvedScenario) -> float:
+    """Return the present value, million yuan, of the reference's money that a scenario ends.
+
+    It ends it, or plans its own in its place; less this, its own plan is beyond the reference.
+    """
+    rate = public_discount_rate(scenario)
+    before, after = (planned_present_value(build_schedule(x), rate) for x in (reference, scenario))
+    return own_present_value(scenario) - (after - before)
+
+
 def has_own_money(scenario: ResolvedScenario) -> bool:
-    """Return whether a scenario plans money beyond the reference, whatever the budget."""
+    """Return whether a scenario's own entries plan money, whatever the budget."""
     return own_present_value(unscaled(scenario)) > 0
 
 

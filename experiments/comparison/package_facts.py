@@ -44,7 +44,8 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
         One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to, `changed`
         and `ended` against the reference; `assumptions` that differ from those of the reference,
         parameters and shocks; and present values in M¥: `planned` money to the end of
-        the horizon, the part `planned_own` of the package itself (of the reference: all),
+        the horizon, the part `planned_own` of the package itself (of the reference: all), with
+        what takes the place of the reference's money,
         `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
         median of what its instruments paid to the end of the runs, beyond the reference; `unspent`,
         unplanned and the median of what was planned to the end of the runs and not paid, beyond

@@ -91,6 +91,7 @@ def _packages(found: ComparisonResult, lang: str) -> Page:
         Table([text("package", lang), text("packages_instruments", lang)], contents, names=2), "",
         text("paid_note", lang, until=until, reference=found.title(base, lang)),
         *money_view.uneven_note(found, lang),
+        *money_view.replaced_notes(found, lang),
     ]  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def full(found: DecompositionResult, lang: str = "en") -> Page:
             "decompose_head", lang, package=names["whole"], pairs=runs["pairs"],
             seed=runs["seed"], until=runs["until"], runs=runs["runs"],
             world=notes.world_words(runs["world"], lang),
-            money=number(own_present_value(found.package)), reference=title(found.reference, lang),
+            money=number(own_present_value(found.package)),
         )
     ]  # fmt: skip
     for outcome in (OBJECTIVE, NET_COST):

@@ -10,6 +10,7 @@ from experiments.comparison.compare import NET_COST, ComparisonResult, row_dicts
 from experiments.comparison.equal_money import TOLERANCE, uneven_cost
 from experiments.report import notes
 from experiments.report.messages import display_unit, number, percent, text
+from experiments.report.package_words import own_plan_notes
 from experiments.report.tables import Page, Table
 
 
@@ -68,6 +69,17 @@ def uneven_note(found: ComparisonResult, lang: str) -> list[str]:
 def uneven_hint(found: ComparisonResult, lang: str) -> list[str]:
     """Return the same in short, where the costs themselves stand above."""
     return [text("uneven_short", lang)] if uneven_note(found, lang) else []
+
+
+def replaced_notes(found: ComparisonResult, lang: str) -> list[str]:
+    """Return for each package how much of its own plan replaces money of the reference."""
+    base = next(one for one in found.result.resolved if one.name == found.reference)
+    return [
+        f"{found.title(one.name, lang)}: {words}"
+        for one in found.result.resolved
+        if one is not base
+        for words in own_plan_notes(one, base, lang)
+    ]
 
 
 def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:

@@ -13,7 +13,7 @@ from ecosystem.inputs.entries import MONEY_UNIT, Edit
 from ecosystem.inputs.faults import number_in_words
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import public_discount_rate
-from experiments.comparison.budget import own_present_value
+from experiments.comparison.budget import own_present_value, replaced_present_value
 from experiments.comparison.package_changes import package_changes
 from experiments.report.messages import number, percent, text, title, whole
 from experiments.report.tables import Page, Table
@@ -72,11 +72,25 @@ def replaced_words(record: Mapping[str, Any], reference: str, lang: str = "en") 
 def plan_page(scenario: ResolvedScenario, reference: ResolvedScenario, lang: str = "en") -> Page:
     """Return what a scenario plans in all beyond the reference, and what a budget does to it."""
     name = getattr(reference, f"title_{lang}")
+    beyond = own_present_value(scenario) - replaced_present_value(scenario, reference)
     total = text(
-        "plan_total", lang, reference=name, money=whole(own_present_value(scenario)),
+        "plan_total", lang, reference=name, money=f"{round(beyond) + 0:,}",
         rate=percent(public_discount_rate(scenario)),
     )  # fmt: skip
-    return [total, *budget_notes(scenario, lang)]
+    return [total, *own_plan_notes(scenario, reference, lang), *budget_notes(scenario, lang)]
+
+
+def own_plan_notes(
+    scenario: ResolvedScenario, reference: ResolvedScenario, lang: str = "en"
+) -> list[str]:
+    """Return how much of the reference's money a scenario's own plan replaces, if it does any."""
+    own, replaced = own_present_value(scenario), replaced_present_value(scenario, reference)
+    if round(own) <= 0 or round(replaced) <= 0:
+        return []
+    name = getattr(reference, f"title_{lang}")
+    return [
+        text("plan_own", lang, reference=name, money=whole(own), replaced=whole(replaced)),
+    ]
 
 
 def budget_notes(scenario: ResolvedScenario, lang: str = "en") -> list[str]:
