@@ -162,3 +162,30 @@ def test_money_that_restates_the_reference_is_not_counted_beyond_it(
     moved = sum(one["planned_to"] - one["planned_from"] for one in answer["changes"])
     assert answer["planned"] - answer["replaced"] == pytest.approx(moved, abs=1e-6)
     assert "takes the place" not in called("packages", "capex_only")
+
+
+def test_rules_and_hooks_are_named_wherever_a_file_is_looked_at(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def none(quarter, setting):\n    return 0 * quarter.state.firms.staff\n\n\n"
+        "def same(record, state, setting):\n    return {}\n",
+        encoding="utf-8",
+    )
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[rules]\nwant_staff = "mine.py:none"\n[hooks]\nlabour = "mine.py:same"\n',
+        encoding="utf-8",
+    )
+    names = ("rule want_staff = mine.py:none", "hook labour = mine.py:same")
+    few = ["--world", "teaching", "--replicates", "2", "--dry-run"]
+    listed = " ".join(called("packages", str(path)).split())
+    assert "changes nothing" not in listed
+    said = [listed] + [
+        CliRunner().invoke(app, words).stderr
+        for words in (["check", str(path)], ["run", str(path), *few], ["compare", str(path), *few])
+    ]
+    for words in said:
+        assert all(name in words for name in names), words
+    assert "warning: own assumes otherwise than history" in said[-1]
+    same = CliRunner().invoke(app, ["compare", str(path), "--reference", str(path), *few])
+    assert "assumes otherwise" not in same.stderr
+    assert "assumes otherwise" not in called("packages", "article")

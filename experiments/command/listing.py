@@ -21,10 +21,10 @@ from ecosystem.inputs.place_faults import checked_file
 from ecosystem.inputs.scenario import package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
-from experiments.command.resolve import replacements
+from experiments.command.resolve import assumed_words, replacements
 from experiments.comparison.budget import own_present_value, replaced_present_value
 from experiments.comparison.package_changes import package_changes
-from experiments.comparison.package_facts import instruments_on
+from experiments.comparison.package_facts import assumptions_apart, instruments_on
 from experiments.report.messages import cell_word, pad, percent, text, width, wrap
 from experiments.report.package_words import budget_notes, changes_page, package_file, plan_page
 from experiments.report.tables import terminal
@@ -178,6 +178,7 @@ def package(name: str, lang: str = "en", *, as_json: bool = False, as_toml: bool
             "planned": own_present_value(scenario),
             "replaced": replaced_present_value(scenario, reference),
             "changes": package_changes(scenario, reference),
+            "assumptions": assumptions_apart(scenario, reference),
         }
         return json.dumps(answer, ensure_ascii=False)
     page = [*changes_page([scenario], reference, lang), "", *plan_page(scenario, reference, lang)]
@@ -244,6 +245,9 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
             collected(faults, partial(read_data, file))
         elif scenario := checked_file(faults, file, tables):
             said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
+            apart = assumptions_apart(scenario, reference)
+            words = assumed_words(scenario, reference, apart, lang)
+            said += [f"note: {words}"] if apart else []
             said += [f"note: {words}" for words in replacements(scenario, reference, lang)]
             said += [f"note: {words}" for words in budget_notes(scenario, lang)]
     faults.raise_if_any()

@@ -20,7 +20,12 @@ from experiments.comparison.budget import Priced, with_money
 from experiments.comparison.compare import require_something_to_compare, scenarios_with_reference
 from experiments.comparison.options import EXTRA, PLANNED
 from experiments.comparison.package_changes import package_changes
-from experiments.comparison.package_facts import assumptions_apart, instruments_on
+from experiments.comparison.package_facts import (
+    assumptions_apart,
+    functions_apart,
+    instruments_on,
+)
+from experiments.report.messages import text
 from experiments.report.package_words import own_plan_notes, replaced_words
 
 
@@ -108,6 +113,14 @@ def replacements(
     ]
 
 
+def assumed_words(
+    scenario: ResolvedScenario, reference: ResolvedScenario, apart: list[str], lang: str
+) -> str:
+    """Return in a sentence what a scenario assumes otherwise than a reference."""
+    names, about = "; ".join(apart), {"package": scenario.name, "reference": reference.name}
+    return text("assumes_otherwise", lang, names=names, **about)
+
+
 def warn(scenarios: list[ResolvedScenario], reference: str, lang: str = "en") -> None:
     """Say on standard error what the scenarios cannot spend, even if the user wants quiet.
 
@@ -117,8 +130,9 @@ def warn(scenarios: list[ResolvedScenario], reference: str, lang: str = "en") ->
     base = next((one for one in scenarios if one.name == reference), None)
     for scenario in scenarios:
         if base and (apart := assumptions_apart(scenario, base)):
-            words = f"assumes otherwise than {reference}: {'; '.join(apart)}"
-            print(f"warning: {scenario.name} {words}", file=sys.stderr)
+            print(f"warning: {assumed_words(scenario, base, apart, lang)}", file=sys.stderr)
+        for words in functions_apart(scenario) if scenario is base else ():
+            print(f"note: {scenario.name}: {words}", file=sys.stderr)
         for words in replacements(scenario, base, lang) if base else ():
             print(f"note: {words}", file=sys.stderr)
         for words in own_plan_notes(scenario, base, lang) if base else ():

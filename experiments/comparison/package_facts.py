@@ -7,6 +7,7 @@ import pandas as pd
 
 from ecosystem.inputs.calendar import HORIZON, POLICY_START, period_index, period_label
 from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.functions import STAGES
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import build_schedule, planned_present_value, public_discount_rate
 from ecosystem.maths.arrays import Array
@@ -43,7 +44,7 @@ def package_facts(result: Result, reference: str) -> pd.DataFrame:
     DataFrame
         One row a scenario: titles; `instruments` in force from 2025Q3, those `added` to, `changed`
         and `ended` against the reference; `assumptions` that differ from those of the reference,
-        parameters and shocks; and present values in M¥: `planned` money to the end of
+        parameters, rules, hooks and shocks; and present values in M¥: `planned` money to the end of
         the horizon, the part `planned_own` of the package itself (of the reference: all), with
         what takes the place of the reference's money,
         `unplanned`, what its budget names and its instruments cannot spend; `realised`, the
@@ -99,8 +100,20 @@ def _changed(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[st
     return [one["instrument"] for one in changes if one["instrument"] in both]
 
 
+def functions_apart(
+    scenario: ResolvedScenario, reference: ResolvedScenario | None = None
+) -> list[str]:
+    """Return the rules and hooks of a scenario that the reference does not share, and its own."""
+    both = (scenario.hooks, reference.hooks if reference else ())
+    mine, theirs = (
+        [f"{'hook' if one.stage in STAGES else 'rule'} {one.stage} = {one.name}" for one in hooks]
+        for hooks in ([one for one in both[i] if one not in both[1 - i]] for i in (0, 1))
+    )
+    return mine + [f"without {one}" for one in theirs]
+
+
 def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -> list[str]:
-    """Return the parameters and shocks of a scenario that the reference does not share."""
+    """Return the parameters, rules, hooks and shocks that differ from those of a reference."""
     missing = object()
     parts = [
         f"{name} = {value:g}"
@@ -108,6 +121,7 @@ def assumptions_apart(scenario: ResolvedScenario, reference: ResolvedScenario) -
         if reference.parameters.get(name, missing) != value
     ]
     parts += [f"{name} drawn" for name in reference.parameters if name not in scenario.parameters]
+    parts += functions_apart(scenario, reference)
     return parts + [
         f"shock {use.name}:{use.amplitude:g}:{period_label(use.start)}"
         for use in scenario.shocks

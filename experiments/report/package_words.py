@@ -15,6 +15,7 @@ from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.schedule import public_discount_rate
 from experiments.comparison.budget import own_present_value, replaced_present_value
 from experiments.comparison.package_changes import package_changes
+from experiments.comparison.package_facts import assumptions_apart
 from experiments.report.messages import number, percent, text, title, whole
 from experiments.report.tables import Page, Table
 
@@ -36,6 +37,8 @@ def changes_page(
             [title(instruments()[one["instrument"]], lang), change_words(one, name, lang)]
             for one in package_changes(scenario, reference)
         ]
+        apart = assumptions_apart(scenario, reference)
+        rows += [[text("changes_assumed", lang), "; ".join(apart)]] if apart else []
         rows = rows or [["–", text("change_none", lang, reference=name)]]
         heads = [getattr(scenario, f"title_{lang}"), text("packages_instruments", lang)]
         page += ["", Table([heads[0], "→"], rows, names=2)]
