@@ -68,6 +68,14 @@ def own_directory(out: Path, model: Any = models.fails_at_seven) -> Path:
     return directory
 
 
+def test_a_folder_of_run_directories_names_one_in_it(tmp_path: Path) -> None:
+    (tmp_path / "478ec").mkdir()
+    (tmp_path / "478ec" / "plan.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(InputError, match="did you mean .*478ec$") as error:
+        reproduce(tmp_path)
+    assert "FileNotFound" not in str(error.value)
+
+
 def change_chunk(directory: Path, factor: float) -> None:
     """Write a chunk, and the manifest, as if a value had come out differently."""
     path = directory / "chunks" / chunks(directory)[0]

@@ -288,7 +288,9 @@ def read_plan(directory: Path) -> dict[str, Any]:
     faults = FaultList()
     if not directory.is_dir():
         faults.add("RUN", str(directory), "a run directory that is there")
-        faults.raise_if_any()
+    elif not (directory / PLAN).is_file() and (inside := sorted(directory.glob(f"*/{PLAN}"))):
+        faults.add("RUN", str(directory), f"a run directory; did you mean {inside[0].parent}")
+    faults.raise_if_any()
     plan = read_json(directory / PLAN)
     if plan.get("format") != FORMAT:
         name = "compute-ecosystem"
