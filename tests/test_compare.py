@@ -226,6 +226,18 @@ def test_the_first_screen_shows_the_parts_of_a_whole_for_the_same_package(
     assert len(terminal(page, NARROW).splitlines()) <= first_screen.LINES
 
 
+def test_packages_without_a_difference_do_not_beat_each_other(comparison: Comparison) -> None:
+    result = comparison.result
+    twin, package = (result.scenarios.index(name) for name in ("twin", "demand_first"))
+    same = {name: values.copy() for name, values in result.summaries.items()}
+    for values in same.values():
+        values[package] = values[twin]
+    words = Comparison.of(replace(result, summaries=same), "history").summary("en", NARROW)
+    words = " ".join(words.split())
+    assert "no difference between" in words and "beats" not in words
+    assert "this ratio of medians, not of single worlds" in comparison.text("en", 500)
+
+
 def test_the_first_screen_names_every_package_that_failed(comparison: Comparison) -> None:
     names = [f"Package {letter}" for letter in "abcdefghijkl"]
     result = comparison.result

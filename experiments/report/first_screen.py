@@ -166,9 +166,10 @@ def _leader(found: ComparisonResult, lang: str) -> list[str]:
         if {row["package"], row["other"]} == pair
         and (row["outcome"], part_of(row)) == (first["outcome"], part_of(first))
     ]
+    tie = all(row["better_share"] == 0 for row in rows)
     return [
         text(
-            "beats_line", lang, first=found.title(row["package"], lang),
+            "beats_none" if tie else "beats_line", lang, first=found.title(row["package"], lang),
             second=found.title(row["other"], lang), sure=notes.sure(row, lang, short=True),
             outcome=title(notes.outcome_of(blocks[0]), lang),
             times=round(row["better_share"] * row["pairs"]), pairs=row["pairs"],
