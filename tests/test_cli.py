@@ -234,7 +234,7 @@ def test_an_interrupted_run_is_exit_code_130(
 
     monkeypatch.setattr("experiments.command.studies.run_all", interrupt)
     code, answer, words = call("run", *SMALL, out=tmp_path / "runs")
-    assert code == 130 and answer == "" and "interrupted" in words
+    assert code == 130 and answer == "" and "nothing was finished" in words
     assert list(tmp_path.iterdir()) == []
 
 
@@ -259,7 +259,7 @@ def test_an_interrupted_study_says_how_to_go_on_and_does(tmp_path: Path) -> None
     process.send_signal(signal.SIGINT)
     answer, said = process.communicate(timeout=600)
     assert process.returncode == 130 and answer == "" and "Traceback" not in said
-    assert "interrupted" in said and "ecosystem sensitivity innovation_first" in said
+    assert "what was finished is kept" in said and "ecosystem sensitivity innovation_first" in said
     assert not list(tmp_path.glob("stopped/*/manifest.json"))
     before = {path: path.stat().st_mtime_ns for path in left}
     code, answer, _ = call(*words, out=tmp_path / "stopped")

@@ -199,6 +199,8 @@ def opened(directory: Path, configuration: Mapping[str, Any], command: str) -> I
             finally:
                 _open.pop(directory.resolve(), None)
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and not is_empty(directory):
+            error.add_note(KEPT)
         for folder in made:
             with suppress(OSError):  # it holds something: of this run, or of another
                 folder.rmdir()

@@ -13,6 +13,7 @@ from calibration.read import read_data
 from calibration.targets import load_targets
 from ecosystem.inputs.draws import POSTERIOR_FILE
 from ecosystem.inputs.world.loader import load_world
+from ecosystem.runs.directory import KEPT, is_empty
 from ecosystem.runs.identity import model_digests, plain, short_digest
 from experiments.command.commands import say
 from experiments.command.request import Request
@@ -64,10 +65,15 @@ def calibrate(
                 bar.update(100 * share - bar.n)
 
             command = Request.command_line()
-            found = fit.calibrate(
-                targets, world, out=folder, prior_rows=prior_rows, rows=rows, seed=seed,
-                jobs=jobs, command=command, progress=show,
-            )  # fmt: skip
+            try:
+                found = fit.calibrate(
+                    targets, world, out=folder, prior_rows=prior_rows, rows=rows, seed=seed,
+                    jobs=jobs, command=command, progress=show,
+                )  # fmt: skip
+            except KeyboardInterrupt as error:
+                if not is_empty(folder):
+                    error.add_note(KEPT)
+                raise
         found.save(folder)
         shutil.rmtree(folder / fit.MOVES)
         shown = page(found, lang)

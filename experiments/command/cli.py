@@ -173,10 +173,11 @@ def exits() -> Iterator[None]:
         for fault in error.faults:
             typer.echo(f"error: {fault}", err=True)
         raise typer.Exit(2) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         from experiments.report.messages import text
 
-        typer.echo(text("interrupted", command=Request.command_line()), err=True)
+        key = "interrupted" if hasattr(error, "__notes__") else "interrupted_early"
+        typer.echo(text(key, command=Request.command_line()), err=True)
         raise typer.Exit(130) from None
     except FloatingPointError as error:
         typer.echo(f"error: {error}", err=True)
