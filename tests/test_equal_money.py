@@ -97,7 +97,7 @@ def test_unequal_cost_is_said_from_a_tenth_on(costs: list[float], said: bool) ->
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"equal": "extra"}, "budget: None .* a number of million yuan above 0 or article"),
+        ({"equal": "extra"}, "equal: 'extra' .* --equal extra needs --budget"),
         ({"equal": "extra", "budget": "own"}, "budget: 'own' .* with equal extra"),
         ({"equal": "extras", "budget": 5}, "equal: 'extras' .* nearest valid name: extra"),
     ],

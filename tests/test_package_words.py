@@ -109,6 +109,9 @@ def test_a_setting_that_replaces_says_so_where_it_is_checked(tmp_path):
     result = CliRunner().invoke(app, ["check", str(path)])
     assert result.exit_code == 0
     assert "note: more: compute_voucher replaces what history plans already" in result.stderr
+    path.write_text(MORE.replace("200", "100"), encoding="utf-8")
+    same = CliRunner().invoke(app, ["check", str(path)]).stderr
+    assert "note: more: changes nothing against history" in same
     path.write_text('[[instrument]]\nname = "talent_retention"\n', encoding="utf-8")
     assert "note" not in CliRunner().invoke(app, ["check", str(path)]).stderr
 

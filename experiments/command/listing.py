@@ -18,7 +18,7 @@ from ecosystem.inputs.entries import REFERENCE
 from ecosystem.inputs.faults import FaultList, collected
 from ecosystem.inputs.options import Options
 from ecosystem.inputs.place_faults import checked_file
-from ecosystem.inputs.scenario import package_names, resolve
+from ecosystem.inputs.scenario import ResolvedScenario, package_names, resolve
 from ecosystem.inputs.schedule import build_schedule
 from ecosystem.inputs.world.loader import assumed_shares, load_world
 from experiments.command.resolve import assumed_words, replacements
@@ -226,6 +226,15 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def nothing_changed(
+    scenario: ResolvedScenario, reference: ResolvedScenario, lang: str
+) -> list[str]:
+    """Return a note where a scenario is the reference again."""
+    if package_changes(scenario, reference) or assumptions_apart(scenario, reference):
+        return []
+    return [f"note: {scenario.name}: {text('change_none', lang, reference=reference.name)}"]
+
+
 def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
     """Check scenario files, folders of world tables and files of figures; say they are right.
 
@@ -244,6 +253,7 @@ def check(files: Sequence[Path], lang: str = "en", world: str = "full") -> str:
         elif file.suffix.lower() == ".csv":
             collected(faults, partial(read_data, file))
         elif scenario := checked_file(faults, file, tables):
+            said += nothing_changed(scenario, reference, lang)
             said += [f"warning: {words}" for words in build_schedule(scenario).warnings]
             apart = assumptions_apart(scenario, reference)
             words = assumed_words(scenario, reference, apart, lang)

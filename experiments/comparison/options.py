@@ -101,7 +101,10 @@ class CompareOptions(PolicyOptions):
     def collected(cls, faults: FaultList, **given: Any) -> Self | None:
         """Return checked options, or None after noting everything that is wrong."""
         found = super().collected(faults, **given)
-        if found and found.equal == EXTRA and found.budget in (None, OWN):
+        if found and found.equal == EXTRA and found.budget is None:
+            needed = f"a number of million yuan above 0 or {ARTICLE}"
+            faults.add("equal", EXTRA, f"{PLANNED}; --equal {EXTRA} needs --budget, {needed}")
+        elif found and found.equal == EXTRA and found.budget == OWN:
             allowed = f"a number of million yuan above 0 or {ARTICLE}, with equal {EXTRA}"
             faults.add("budget", found.budget, allowed)
         return found
