@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ecosystem.inputs.catalogue import instruments
+from ecosystem.inputs.catalogue import instruments, outcomes
 from ecosystem.inputs.faults import InputError
 from ecosystem.inputs.scenario import Scenario, resolve
 from ecosystem.inputs.schedule import build_schedule
@@ -297,6 +297,7 @@ def test_the_command_writes_what_is_no_setting_of_both_sides(tmp_path: Path) -> 
     words += ["--world", "teaching", "--replicates", "2", "--until", "2025Q4", "--jobs", "1"]
     words += ["--set", "instrument.compute_voucher.envelope=600"]
     words += ["--set", "instrument.output_subsidy.rate=0.1"]
+    words += ["--outcomes", "jobs", "--outcomes", OBJECTIVE]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.stderr
     answer = json.loads(result.stdout)
@@ -312,5 +313,7 @@ def test_the_command_writes_what_is_no_setting_of_both_sides(tmp_path: Path) -> 
     directory = Path(answer["directory"])
     assert (directory / "decomposition.csv").is_file()
     assert (directory / "figures" / "decomposition_blocks.svg").is_file()
-    assert "taken apart" in (directory / "summary.txt").read_text(encoding="utf-8")
+    screen = " ".join((directory / "summary.txt").read_text(encoding="utf-8").split())
+    jobs = outcomes()["jobs"].title_en
+    assert f"taken apart, {jobs}: the sign of no part is likely" in screen
     assert answer["packages"][0]["planned_own"] > 3000  # its own money, not 4 000

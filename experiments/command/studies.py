@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecosystem.inputs.catalogue import outcomes
 from ecosystem.inputs.scenario import ResolvedScenario
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.runs.result import Result
@@ -20,6 +21,7 @@ from experiments.command.dry_run import cost_of, cost_of_study
 from experiments.command.request import Request
 from experiments.command.resolve import resolved, warn
 from experiments.comparison.budget import Priced
+from experiments.comparison.compare import headline_outcomes
 from experiments.comparison.equal_money import equal_money
 from experiments.comparison.options import PLANNED, DecomposeOptions
 from experiments.faces import Decomposition, Resilience, compare, decompose, found_by
@@ -133,6 +135,9 @@ def beside(
         (package,) = (one for one in asked.scenarios if one is not asked.reference)
         with progress_bar(request.lang, request.quiet) as show:
             given = {"package": package, "reference": asked.reference, "progress": show}
+            wanted = [*(request.asked.outcomes or ()), *headline_outcomes(whole=True)]
+            whole = [name for name in dict.fromkeys(wanted) if not outcomes()[name].dimension]
+            given |= {"outcomes": whole if request.asked.outcomes else None}
             parts = decompose.with_options(asked.as_(DecomposeOptions, **given))
         parts.save(directory, request.lang, request.quiet)
         answer["decomposition"] = records(parts.table)

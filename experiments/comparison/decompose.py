@@ -159,8 +159,8 @@ class DecompositionResult:
         What it is compared with.
     runs
         Settings of the runs: parameters `given` to all, replicates, tries (replicates of
-        break-even), seed, until, world; `pairs` and `even_pairs`, the replicates and tries in
-        which no run failed.
+        break-even), seed, until, world; the `first` outcome asked for; `pairs`
+        and `even_pairs`, the replicates and tries in which no run failed.
     table
         One row an outcome and part. `part` is ``whole``, ``without`` (the whole less the whole
         without `name`), ``alone`` (`name` on the reference) or ``shapley`` (`name` a block).
@@ -236,6 +236,7 @@ class DecompositionResult:
             "replicates": asked.replicates, "tries": tries, "seed": asked.seed,
             "until": asked.until, "pairs": int(well.sum()), "even_pairs": int(even.sum()),
             "world": result.world.name, "varied": len(result.varied), "runs": every,
+            "first": next(iter(asked.outcomes or ()), OBJECTIVE),
             "given": dict(result.given), "drawn_from": result.drawn_from,
         }  # fmt: skip
         return cls(whole, base, runs, table, levels, gap)

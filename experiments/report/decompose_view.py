@@ -20,6 +20,7 @@ from experiments.comparison.decompose import (
     ended_by,
 )
 from experiments.comparison.regret import OBJECTIVE
+from experiments.comparison.sureness import sign_shown
 from experiments.report import notes
 from experiments.report.charts import (
     BETTER,
@@ -75,7 +76,7 @@ def full(found: DecompositionResult, lang: str = "en") -> Page:
             money=number(own_present_value(found.package)),
         )
     ]  # fmt: skip
-    for outcome in (OBJECTIVE, NET_COST):
+    for outcome in dict.fromkeys((found.runs["first"], OBJECTIVE, NET_COST)):
         page += ["", *_blocks(found, outcome, names, lang)]
     page += ["", *_instruments(found, names, lang), ""]
     page.append(text("decompose_read", lang, pairs=runs["pairs"]))
@@ -84,14 +85,18 @@ def full(found: DecompositionResult, lang: str = "en") -> Page:
 
 
 def headline(found: DecompositionResult, lang: str = "en") -> str:
-    """Return the instrument that adds most when it joins last, as a sentence."""
-    rows, names = shown(found.rows("without"), lang), part_titles(found, lang)
+    """Return what adds most to the first outcome asked for when it joins last, as a sentence."""
+    first, names = found.runs["first"], part_titles(found, lang)
+    rows = shown(found.rows("without", first), lang)
     if rows["median"].isna().all():
         return text("decompose_failed", lang, lost=found.runs["replicates"], tries=0)
     row = rows.sort_values("median", kind="stable").iloc[-1]
+    likely = any(sign_shown(one) for one in row_dicts(rows))
     return text(
-        "summary_decompose", lang, package=names["whole"], name=names[str(row.name)],
-        unit=row["unit"], median=number(row["median"], signed=True), sure=notes.sure(row, lang),
+        "summary_decompose" if likely else "summary_decompose_open", lang,
+        outcome=title(notes.outcome_row(first), lang), package=names["whole"],
+        name=names[str(row.name)], unit=row["unit"], sure=notes.sure(row, lang),
+        median=number(row["median"], signed=True),
         low=number(row["low_90"], signed=True), high=number(row["high_90"], signed=True),
     )  # fmt: skip
 
