@@ -226,6 +226,19 @@ def test_the_first_screen_shows_the_parts_of_a_whole_for_the_same_package(
     assert len(terminal(page, NARROW).splitlines()) <= first_screen.LINES
 
 
+def test_what_is_warned_of_stands_in_a_line_of_the_first_screen(comparison: Comparison) -> None:
+    facts = comparison.packages.copy()
+    place = facts.index[facts["package"] == "demand_first"][0]
+    assert "Not policy alone" not in comparison.summary("en", NARROW)
+    facts.at[place, "assumptions"] = ["hype = 0.5", "rule want_staff = mine.py:none"]
+    facts.at[place, "unplanned"] = 12.0
+    screen = replace(comparison, packages=facts).summary("en", NARROW)
+    words = " ".join(screen.split())
+    assert "Not policy alone, since assumed otherwise than in History continues: Demand" in words
+    assert "more than its instruments can spend: Demand first." in words
+    assert len(screen.splitlines()) <= first_screen.LINES
+
+
 def test_packages_without_a_difference_do_not_beat_each_other(comparison: Comparison) -> None:
     result = comparison.result
     twin, package = (result.scenarios.index(name) for name in ("twin", "demand_first"))

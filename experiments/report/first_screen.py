@@ -71,6 +71,7 @@ def summary(found: ComparisonResult, lang: str = "en", more: Sequence[str] = ())
         if names
     ]
     below += [*money_view.equal_note(found, lang), *money_view.uneven_hint(found, lang)]
+    below += money_view.warned_note(found, lang)
     below += [*_leader(found, lang), *notes.few_notes(found.table, lang), *more]
     below += [*caveats(found.result, lang), text("summary_files", lang, tables="comparison.csv")]
     heads = [found.title(name, lang) for name in found.pairs]

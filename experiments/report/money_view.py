@@ -1,4 +1,4 @@
-"""Equal money in words: the plans found for it, and where packages do not cost the same."""
+"""Equal money in words: the plans found for it, where costs differ, and what else is uneven."""
 
 from __future__ import annotations
 
@@ -80,6 +80,21 @@ def replaced_notes(found: ComparisonResult, lang: str) -> list[str]:
         if one is not base
         for words in own_plan_notes(one, base, lang)
     ]
+
+
+def warned_note(found: ComparisonResult, lang: str) -> list[str]:
+    """Return in a line which packages assume otherwise or cannot spend what their budgets name."""
+    facts, base = found.packages, found.reference
+    apart = facts[facts["assumptions"].map(len).gt(0) & facts["package"].ne(base)]
+    words = [
+        text(key, lang, names=("、" if lang == "zh" else ", ").join(some[f"title_{lang}"]), **about)
+        for key, some, about in (
+            ("summary_assumed", apart, {"reference": found.title(base, lang)}),
+            ("summary_unplanned", facts[facts["unplanned"] > 0], {}),
+        )
+        if len(some)
+    ]
+    return [" ".join(words)] if words else []
 
 
 def tables(found: ComparisonResult) -> dict[str, pd.DataFrame]:
