@@ -44,7 +44,8 @@ class Fault:
         """One line: place, value, what is allowed, nearest valid name."""
         hint = f"; nearest valid name: {self.nearest}" if self.nearest else ""
         value = self.value.item() if isinstance(self.value, np.generic) else self.value
-        wrong = f"{value!r} is not valid; allowed:" if value != MISSING else f"{MISSING};"
+        missing = isinstance(value, str) and value == MISSING
+        wrong = f"{MISSING};" if missing else f"{value!r} is not valid; allowed:"
         line = f"{self.place}: {wrong} {self.allowed}{hint}"
         return " ".join(line.split())
 
