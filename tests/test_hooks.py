@@ -341,6 +341,8 @@ def test_bad_hooks_end_with_an_error_and_nothing_written(case: str, tmp_path: Pa
     before = sorted(tmp_path.rglob("*"))
     code, answer, error = call("run", toml, *BRIEF, "--quiet", "--out", tmp_path / "runs")
     assert (code, answer) == (2, "")
+    note, error = error.split("\n", 1)
+    assert note == f"note: mine: hook {stage} = mine.py:f"
     assert error.startswith(f"error: hook mine.py:f, stage {stage}, 2025Q3")
     assert re.search(words, error), error
     assert sorted(tmp_path.rglob("*")) == before

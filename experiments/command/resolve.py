@@ -135,7 +135,7 @@ def warn(scenarios: list[ResolvedScenario], reference: str, lang: str = "en") ->
             print(f"note: {scenario.name}: {words}", file=sys.stderr)
         for words in replacements(scenario, base, lang) if base else ():
             print(f"note: {words}", file=sys.stderr)
-        for words in own_plan_notes(scenario, base, lang) if base else ():
+        for words in own_plan_notes(scenario, base, lang) if base not in (None, scenario) else ():
             print(f"note: {scenario.name}: {words}", file=sys.stderr)
     for words in dict.fromkeys(
         words for scenario in scenarios for words in build_schedule(scenario).warnings
