@@ -212,7 +212,8 @@ def calibrate(
     )
     drawn = np.where(still, rng.standard_normal(chosen.shape), chosen)
     again = run(from_normal(drawn, luck, starts))
-    same = (np.abs(judged(fit, again) - last.log_likelihood[order]) < EQUAL).all(axis=1)
+    off = np.abs(judged(fit, again) - last.log_likelihood[order])
+    same = np.asarray((off < EQUAL).all(axis=1))
     if not same.all():  # what moved a figure after all stays as it was
         drawn = np.where(same[:, None], drawn, chosen)
         again = run(from_normal(drawn, luck, starts))
