@@ -32,7 +32,7 @@ from calibration.table import prior_table
 from calibration.targets import Target, load_targets
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import parameters
-from ecosystem.inputs.draws import POSTERIOR_FILE, varied_parameters
+from ecosystem.inputs.draws import LUCK, POSTERIOR_FILE, varied_parameters
 from ecosystem.inputs.faults import Fault, InputError
 from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
@@ -59,7 +59,7 @@ EQUAL = 1e-9
 """Difference of a log-likelihood that is none."""
 SEEDS = 100
 """Between the seeds of two batches."""
-FIRST_LUCK = "luck_2020Q1"
+FIRST_LUCK = f"{LUCK}{period_label(0)}"
 MOVES = "moves"
 """Folder below that of a calibration, for what an interrupted one has run already."""
 NAMED = 5

@@ -22,7 +22,7 @@ from scipy.special import ndtr
 
 from ecosystem.inputs.calendar import period_label
 from ecosystem.inputs.catalogue import Parameter, parameters
-from ecosystem.inputs.draws import ABOUT, value_of, varied_parameters
+from ecosystem.inputs.draws import ABOUT, LUCK, value_of, varied_parameters
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import normal_inverse
 
@@ -66,7 +66,7 @@ def from_normal(normal: Array, luck: NDArray[np.int64], starts: list[int]) -> pd
     for place, name in enumerate(varied_parameters(False, {})):
         columns[name] = value_of(table[name], ndtr(normal[:, place]), False, {})
     numbers = zip(starts, luck.T, strict=True)
-    return pd.DataFrame(columns | {f"luck_{period_label(t)}": number for t, number in numbers})
+    return pd.DataFrame(columns | {f"{LUCK}{period_label(t)}": number for t, number in numbers})
 
 
 def write_posterior(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from calibration.observe import observation_model, published_compute
-from ecosystem.inputs.calendar import QUARTERS_A_YEAR, period_index
+from ecosystem.inputs.calendar import QUARTERS_A_YEAR, period_index, period_label
 from ecosystem.inputs.draws import LUCK, draw_parameters, varied_parameters
 from ecosystem.inputs.scenario import resolve
 from ecosystem.inputs.world.loader import load_world
@@ -160,7 +160,7 @@ def prior_draws(number: int, seed: int = 1) -> pd.DataFrame:
     """
     values = draw_parameters(Chance(seed, range(number)), False, {})
     columns = {name: values[name] for name in varied_parameters(False, {})}
-    return pd.DataFrame({**columns, f"{LUCK}2020Q1": seed * LUCKS + np.arange(number)})
+    return pd.DataFrame({**columns, f"{LUCK}{period_label(0)}": seed * LUCKS + np.arange(number)})
 
 
 def observed(
