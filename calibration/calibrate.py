@@ -22,12 +22,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from calibration.abc import Adjusted, adjust, as_published, kept_share
-from calibration.filter import BLOCKS, Likelihood, Lucks, Rows, Stage, filtered, joined, worth
+from calibration.filter import BLOCKS, Likelihood, Lucks, Rows, Stage, tempered, worth
 from calibration.learned import Learned, learn, tension, trade_offs
 from calibration.likelihood import log_likelihood, summaries, within_ceilings
 from calibration.posterior import from_normal, to_normal, write_posterior
 from calibration.records import INFORMATION_END
-from calibration.simulated import observed, prior_draws
+from calibration.simulated import observed
 from calibration.table import prior_table
 from calibration.targets import Target, load_targets
 from ecosystem.inputs.calendar import period_label
@@ -38,10 +38,8 @@ from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.identity import digest, model_digests
 
-PRIOR_ROWS, BATCHES, ROWS, KEPT, DRAWS = 20_000, 5, 8_000, 4_000, 1_000
-"""Runs of the prior in a batch, batches that the filter starts from (the first is the table that is
-learned from; parameters of the posterior come from them, so that many are needed), rows of the
-filter on the way and at its end, draws of the posterior."""
+PRIOR_ROWS, ROWS, DRAWS = 20_000, 4_000, 1_000
+"""Runs of the prior, from which is learned; rows that go from there to the posterior; its draws."""
 SMALL, PART = 50, 4
 """A world of fewer centres is there to be looked at: a quarter of the rows are run."""
 ENOUGH = 100
@@ -57,8 +55,6 @@ BASES = 8
 """Rows in which is tried which parameters move nothing."""
 EQUAL = 1e-9
 """Difference of a log-likelihood that is none."""
-SEEDS = 100
-"""Between the seeds of two batches."""
 FIRST_LUCK = f"{LUCK}{period_label(0)}"
 MOVES = "moves"
 """Folder below that of a calibration, for what an interrupted one has run already."""
@@ -124,7 +120,6 @@ def calibrate(
     out: Path | None = None,
     prior_rows: int | None = None,
     rows: int | None = None,
-    batches: int = BATCHES,
     seed: int = 1,
     jobs: int | None = None,
     command: str = "",
@@ -141,9 +136,7 @@ def calibrate(
     out
         Folder in which runs are kept, so that a second start goes on from there.
     prior_rows, rows
-        Runs of the prior in a batch, and rows of the filter; see `PRIOR_ROWS` and `SMALL`.
-    batches
-        Batches of the prior.
+        Runs of the prior, and rows that go to the posterior; see `PRIOR_ROWS` and `SMALL`.
     seed
         Of all chance.
     jobs
@@ -165,15 +158,14 @@ def calibrate(
     known = load_world(world)
     part = PART if known.centres.count < SMALL else 1
     prior_rows, rows = prior_rows or PRIOR_ROWS // part, rows or ROWS // part
-    kept = max(rows * KEPT // ROWS, min(rows, DRAWS))
     if not fit:
         raise InputError([Fault("data", "no figure", "at least one figure whose use is fit")])
 
     def making(done: int, every: int) -> None:
-        progress("prior", FIRST_PART * done / every / batches)
+        progress("prior", FIRST_PART * done / every)
 
-    def filtering(words: str, done: float) -> None:
-        progress(words, FIRST_PART + (1 - FIRST_PART) * done)
+    def tempering(power: float) -> None:
+        progress("posterior", FIRST_PART + (1 - FIRST_PART) * power)
 
     table, seen = prior_table(world, prior_rows, out=out, jobs=jobs, seed=seed, progress=making)
     normal, inside = to_normal(table), within_ceilings(seen)
@@ -188,19 +180,12 @@ def calibrate(
         return observed(frame, world=world, jobs=jobs, seed=seed)
 
     def likelihood(normal: Array, luck: Lucks) -> Array:
-        found = run(from_normal(normal, luck, starts[: luck.shape[1]]))
-        return judged(fit, found)
+        return judged(fit, run(from_normal(normal, luck, starts)))
 
     runs = likelihood if out is None else stored(likelihood, out / MOVES)
-    first = [Rows(normal, table[[FIRST_LUCK]].to_numpy(), judged(fit, seen))]
-    for batch in range(1, batches):
-        further = prior_draws(prior_rows, seed + batch * SEEDS)
-        z, luck = to_normal(further), further[[FIRST_LUCK]].to_numpy()
-        first.append(Rows(z, luck, runs(z, luck)))
-        progress("prior", FIRST_PART * (1 + batch) / batches)
-    periods = np.array([target.period for target in fit])
-    last, stages = filtered(
-        joined(first), runs, periods, learned.basis, rows, kept, seed, filtering
+    first = np.tile(table[[FIRST_LUCK]].to_numpy(), len(starts))  # the same luck all along
+    last, stages = tempered(
+        Rows(normal, first, judged(fit, seen)), runs, learned.basis, rows, seed, tempering
     )
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(last.luck))[:DRAWS]
@@ -221,14 +206,12 @@ def calibrate(
     effective = worth(last.normal[:, learned.reached])
     about = {
         "prior_rows": prior_rows,
-        "batches": batches,
         "within_ceilings": int(inside.sum()),
         "floor": learned.floor,
         "parameter_floor": learned.parameter_floor,
         "kept_share": near.share,
         "kept_worth": near.effective,
         "rows": rows,
-        "kept": kept,
         "worth": effective,
         "idle": int(still.sum()),
         "drawn_anew": float(same.mean()),
@@ -425,17 +408,11 @@ def pairs_table(pairs: list[tuple[int, int, float]]) -> pd.DataFrame:
 
 
 def stages_table(stages: Sequence[Stage]) -> pd.DataFrame:
-    """Return what happened at each date of the filter."""
+    """Return what happened at each power of the likelihood."""
+    names = [name.replace(" ", "_") for name in BLOCKS]
     return pd.DataFrame(
-        {
-            "quarter": period_label(stage.period),
-            "figures": stage.figures,
-            "effective_at_once": stage.plain,
-            "degrees": stage.degrees,
-        }
-        | {
-            f"accepted_{name.replace(' ', '_')}": share
-            for name, share in zip(BLOCKS, stage.accepted, strict=True)
-        }
+        {"power": stage.power, "effective": stage.effective}
+        | {f"accepted_{name}": share for name, share in zip(names, stage.accepted, strict=True)}
+        | {f"step_{name}": step for name, step in zip(names, stage.steps, strict=False)}
         for stage in stages
     )

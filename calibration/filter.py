@@ -1,20 +1,19 @@
-"""A particle filter over the dates of figures, for pairs of parameters and luck.
+"""A sampler that takes pairs of parameters and luck from the prior to the posterior by degrees.
 
-Luck before and after the date of a figure have numbers of their own. Rows of the prior are weighted
-by the figures of the first date and resampled; their children get fresh luck from the next quarter
-on and are run again from the start, and so on to the last date. No state is stored: a row is
-a vector of parameters and some luck numbers, and every figure weighs it once.
+Rows drawn from the prior are weighed by a small power of the likelihood of all figures, resampled
+and moved, and so on with larger powers up to 1 (Neal 2001; Del Moral, Doucet & Jasra 2006). Each
+power is the largest that leaves enough rows in effect, so that no step makes the rows children of
+a few. A move draws a part of a row anew and runs the row again; the new one takes the place of the
+old one with probability min(1, L'/L), L being the likelihood to the power reached, which leaves
+the distribution as it is (Metropolis et al. 1953).
 
-At the end rows move, so that few stand there twice: a part of a row is drawn anew, the row is run
-again, and the new one takes the place of the old one with probability min(1, L'/L), L being the
-likelihood of all figures so far, which leaves the posterior as it is (Metropolis et al. 1953;
-Gilks & Berzuini 2001). Parameters are standard normal numbers. In the directions that figures
-tell something of (`calibration.learned`) they move by a step β of Crank–Nicolson,
+Luck has a number for every stretch of time between two dates of figures, so that a part of it can
+be drawn anew while the rest stays. Parameters are standard normal numbers. In the directions that
+figures tell something of (`calibration.learned`) they move by a step β of Crank–Nicolson,
 z' = √(1-β²) z + β ξ, which keeps the prior as it is for any number of parameters (Cotter et al.
 2013); in all others, which no figure reaches, in the same way with a step of their own, at first 1:
-a draw from the prior (Cui, Law & Marzouk 2016). Where the figures of a date would leave next to
-no row in effect, they are let in by degrees, with a move between them (Del Moral, Doucet & Jasra
-2006).
+a draw from the prior (Cui, Law & Marzouk 2016). No state is stored: a row is a vector of
+parameters and some luck numbers.
 
 Rows live on islands that never mix. How far the means of the islands lie apart says how many
 independent rows the posterior is worth.
@@ -22,21 +21,20 @@ independent rows the posterior is worth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecosystem.inputs.calendar import period_label
 from ecosystem.maths.arrays import Array
 
 ISLANDS = 4
 """Parts that never mix; with fewer their distance says nothing, with more each is small."""
-LEFT = 0.02
-"""Share of the rows that a weighting must leave in effect, some hundreds of many thousand."""
-LAST_MOVES = 4
-"""Moves of every row at the end, so that few stand there twice."""
+LEFT = 0.5
+"""Share of the rows that a step to the next power leaves in effect; .5 to .9 are usual."""
+MOVES, LAST_MOVES = 2, 6
+"""Moves of every row after each step, and at the end."""
 ACCEPTED = 0.3
 """Share of proposals that steps are tuned to take; .2 to .4 do equally well."""
 FIRST_STEPS, SMALLEST_STEP = (0.5, 1.0), 0.02
@@ -50,8 +48,8 @@ Lucks = NDArray[np.int64]
 Likelihood = Callable[[Array, Lucks], Array]
 """From parameters (rows, parameters) and luck (rows, stages) to the log-likelihood of each figure,
 (rows, figures); minus infinity where a row breaks a ceiling."""
-Progress = Callable[[str, float], None]
-"""Takes what is at work, and the share of the work that is done."""
+Progress = Callable[[float], None]
+"""Takes the power that is reached."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Rows:
     normal : ndarray, shape (rows, parameters)
         Parameters as normal numbers.
     luck : ndarray of int, shape (rows, stages)
-        Luck from the start, and from the quarter after each date but the last.
+        Luck from the start, and from the quarter after each date of figures but the last.
     log_likelihood : ndarray, shape (rows, figures)
         Of each figure at each row.
     """
@@ -76,43 +74,32 @@ class Rows:
         """Return some of the rows, some of them more than once."""
         return Rows(self.normal[places], self.luck[places], self.log_likelihood[places])
 
-    def weighted(self, weights: Array) -> Array:
-        """Return the log-likelihood of figures of these weights, 0 to 1, (rows,)."""
-        return np.where(weights > 0, self.log_likelihood, 0.0) @ weights
+    @property
+    def total(self) -> Array:
+        """Return the log-likelihood of all figures, (rows,)."""
+        return self.log_likelihood.sum(axis=1)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What happened at a date.
+    """What happened up to a power of the likelihood.
 
     Parameters
     ----------
-    period : int
-        Quarter of the figures.
-    figures : int
-        Their number.
-    plain : float
-        Rows that would have been left in effect, had all of them been weighed at once.
-    degrees : int
-        Steps in which they were let in, each of which left at least half of the rows.
+    power : float
+        Power of the likelihood that was reached.
+    effective : float
+        Rows that were left in effect before they were resampled.
     accepted : tuple of float
         Share of the moves of each of `BLOCKS` that were taken.
+    steps : tuple of float
+        Steps of what figures tell and of what they do not, after the moves.
     """
 
-    period: int
-    figures: int
-    plain: float
-    degrees: int
+    power: float
+    effective: float
     accepted: tuple[float, ...]
-
-
-def joined(batches: Sequence[Rows]) -> Rows:
-    """Return the rows of all batches as one."""
-    return Rows(
-        np.concatenate([rows.normal for rows in batches]),
-        np.concatenate([rows.luck for rows in batches]),
-        np.concatenate([rows.log_likelihood for rows in batches]),
-    )
+    steps: tuple[float, ...]
 
 
 def effective_rows(log_weights: Array) -> float:
@@ -198,13 +185,13 @@ def proposed(
 
 def moved(
     rows: Rows,
-    weights: Array,
+    power: float,
     likelihood: Likelihood,
     basis: Array,
     steps: Array,
     rng: np.random.Generator,
 ) -> tuple[Rows, Array]:
-    """Propose a change to every row and keep what figures of these weights let pass.
+    """Propose a change to every row and keep what the likelihood to this power lets pass.
 
     Returns
     -------
@@ -215,12 +202,8 @@ def moved(
     """
     normal, luck, block = proposed(rows, basis, steps, rng)
     new = Rows(normal, luck, likelihood(normal, luck))
-    old = rows.weighted(weights)
-    passed = np.log(rng.random(len(old))) < new.weighted(weights) - old
-    count = [
-        np.bincount(block[passed], minlength=len(BLOCKS)),
-        np.bincount(block, minlength=len(BLOCKS)),
-    ]
+    passed = np.log(rng.random(len(block))) < power * (new.total - rows.total)
+    count = [np.bincount(which, minlength=len(BLOCKS)) for which in (block[passed], block)]
     pick = passed[:, None]
     after = Rows(
         np.where(pick, new.normal, rows.normal),
@@ -230,69 +213,58 @@ def moved(
     return after, np.array(count)
 
 
-def filtered(
+def tempered(
     prior: Rows,
     likelihood: Likelihood,
-    periods: NDArray[np.int_],
     basis: Array,
     number: int,
-    kept: int,
     seed: int = 1,
-    progress: Progress = lambda words, done: None,
+    progress: Progress = lambda done: None,
 ) -> tuple[Rows, tuple[Stage, ...]]:
     """Take rows of the prior to the posterior.
 
     Parameters
     ----------
     prior : Rows
-        Drawn from the prior, each with one luck number, and run.
+        Drawn from the prior, and run.
     likelihood : callable
         Runs rows; see `Likelihood`.
-    periods : ndarray of int, shape (figures,)
-        Quarter of each figure.
     basis : ndarray, shape (parameters, directions)
         Orthonormal directions that figures tell something of.
-    number, kept : int
-        Rows on the way and at the end, rounded down to multiples of `ISLANDS`.
+    number : int
+        Rows of the posterior, rounded down to a multiple of `ISLANDS`.
     seed : int
         Of resampling and moves.
     progress : callable
-        Called with the quarter and the share of all dates that is done.
+        Called with the power that is reached, 0 to 1.
 
     Returns
     -------
     Rows
         The posterior.
     tuple of Stage
-        What happened on the way, a date each.
+        What happened on the way, a power each.
 
     Raises
     ------
     FloatingPointError
         Too few rows are within the ceilings.
     """
-    number, kept = number - number % ISLANDS, kept - kept % ISLANDS
-    rows, stages, dates = prior, list[Stage](), np.unique(periods)
+    number -= number % ISLANDS
+    rows, stages, power = prior, list[Stage](), 0.0
     rng, steps = np.random.default_rng([seed, number]), np.array(FIRST_STEPS)
-    for done, date in enumerate(dates):
-        now, before, last = periods == date, periods < date, date == dates[-1]
-        plain = effective_rows(rows.weighted(now))
-        power, degrees, moves = 0.0, 0, np.zeros((2, len(BLOCKS)))
-        while power < 1:
-            weigh = rows.weighted(now)
-            gain = degree(weigh, LEFT * number, 1 - power)
-            power, degrees = power + gain, degrees + 1
-            at_end = last and power == 1
-            rows = rows.take(resampled(gain * weigh, kept if at_end else number, rng))
-            progress(period_label(int(date)), (done + power) / (len(dates) + 1))
-            for _ in range(LAST_MOVES if at_end else int(power < 1)):
-                rows, taken = moved(rows, before + power * now, likelihood, basis, steps, rng)
-                moves += taken
-                share = taken[0] / np.maximum(taken[1], 1)
-                steps = np.clip(steps * np.exp(share - ACCEPTED)[:2], SMALLEST_STEP, 1.0)
+    while power < 1:
+        left = LEFT * min(number, np.isfinite(rows.total).sum())
+        gain = degree(rows.total, left, 1 - power)
+        effective, power = effective_rows(gain * rows.total), power + gain
+        rows = rows.take(resampled(gain * rows.total, number, rng))
+        moves = np.zeros((2, len(BLOCKS)))
+        for _ in range(MOVES if power < 1 else LAST_MOVES):
+            rows, taken = moved(rows, power, likelihood, basis, steps, rng)
+            share = taken[0] / np.maximum(taken[1], 1)
+            steps = np.clip(steps * np.exp(share - ACCEPTED)[:2], SMALLEST_STEP, 1.0)
+            moves += taken
         accepted = tuple(float(share) for share in moves[0] / np.maximum(moves[1], 1))
-        stages.append(Stage(int(date), int(now.sum()), plain, degrees, accepted))
-        if not last:  # children: fresh luck from the next quarter on
-            luck = np.column_stack([rows.luck, rng.integers(LUCKS, size=number)])
-            rows = Rows(rows.normal, luck, likelihood(rows.normal, luck))
+        stages.append(Stage(power, effective, accepted, tuple(float(step) for step in steps)))
+        progress(power)
     return rows, tuple(stages)

@@ -80,7 +80,7 @@ def test_a_known_row_is_recovered_from_what_it_shows() -> None:
     row = int(np.argmin(np.abs(figures - np.median(figures, axis=0)).sum(axis=1)))
     shown = zip(fitted(), np.exp(figures[row]), strict=True)
     targets = [replace(target, value=float(value), bound="") for target, value in shown]
-    found = calibrate(targets, "teaching", prior_rows=1_500, batches=1, rows=400, jobs=1)
+    found = calibrate(targets, "teaching", prior_rows=1_500, rows=400, jobs=1)
     assert found.learned
     assert len(found.draws) == 400
     assert found.about["idle"] > 50 and found.about["drawn_anew"] > 0.9

@@ -15,9 +15,9 @@ from calibration.filter import (
     Rows,
     degree,
     effective_rows,
-    filtered,
     resampled,
     systematic,
+    tempered,
     worth,
 )
 from calibration.learned import Learned, learn, tension, trade_offs
@@ -45,8 +45,7 @@ def noise_of(luck: Array) -> Array:
 
 def model(normal: Array, luck: Array) -> Array:
     """Return figures: linear in parameters, with a random walk of luck from date to date."""
-    steps = [luck[:, min(date, luck.shape[1] - 1)] + date for date in range(len(DATES))]
-    walk = LUCK_SD * np.cumsum(noise_of(np.stack(steps, axis=1)), axis=1)
+    walk = LUCK_SD * np.cumsum(noise_of(luck + np.arange(len(DATES))), axis=1)
     return np.asarray(normal @ SLOPES + walk[:, np.searchsorted(DATES, PERIODS)])
 
 
@@ -65,6 +64,7 @@ def exact() -> tuple[Array, Array]:
 def prior(rows: int, seed: int = 5) -> Rows:
     rng = np.random.default_rng(seed)
     normal, luck = rng.standard_normal((rows, PARAMETERS)), rng.integers(2**40, size=(rows, 1))
+    luck = np.tile(luck, len(DATES))
     return Rows(normal, luck, likelihood(normal, luck))
 
 
@@ -97,10 +97,12 @@ def test_approximation_finds_the_exact_posterior() -> None:
     require_exact(found.mean, found.variance, found.effective)
 
 
-def test_filter_finds_the_exact_posterior() -> None:
+def test_sampler_finds_the_exact_posterior() -> None:
     """Weighing a figure twice would halve variances, which is ten standard errors."""
-    rows, stages = filtered(prior(20_000), likelihood, PERIODS, BASIS, 20_000, 4_000)
-    assert [(stage.period, stage.figures) for stage in stages] == [(3, 2), (9, 1), (14, 1)]
+    rows, stages = tempered(prior(20_000), likelihood, BASIS, 4_000)
+    powers = [stage.power for stage in stages]
+    assert powers == sorted(powers) and powers[-1] == 1
+    assert all(stage.effective > 1_999 for stage in stages)
     assert rows.luck.shape == (4_000, len(DATES))
     effective = worth(rows.normal[:, :3])
     assert effective > 300
@@ -108,9 +110,9 @@ def test_filter_finds_the_exact_posterior() -> None:
     assert np.array_equal(rows.log_likelihood, likelihood(rows.normal, rows.luck))
 
 
-def test_filter_conditions_luck_as_well() -> None:
+def test_sampler_conditions_luck_as_well() -> None:
     """The walk of luck at the last date, given all figures, in closed form."""
-    rows, _ = filtered(prior(20_000), likelihood, PERIODS, BASIS, 20_000, 4_000)
+    rows, _ = tempered(prior(20_000), likelihood, BASIS, 4_000)
     walk = model(0 * rows.normal, rows.luck)[:, -1]
     date = 1 + np.searchsorted(DATES, PERIODS)
     lucky = LUCK_SD**2 * np.minimum.outer(date, date)
@@ -127,11 +129,11 @@ def test_rows_beyond_a_ceiling_are_never_kept() -> None:
 
     table = prior(4_000)
     table = Rows(table.normal, table.luck, within(table.normal, table.luck))
-    rows, _ = filtered(table, within, PERIODS, BASIS, 2_000, 400)
+    rows, _ = tempered(table, within, BASIS, 400)
     assert rows.normal[:, 0].max() < 0.2
     nothing = Rows(table.normal, table.luck, np.full_like(table.log_likelihood, -np.inf))
     with pytest.raises(FloatingPointError, match="ceilings"):
-        filtered(nothing, within, PERIODS, BASIS, 2_000, 400)
+        tempered(nothing, within, BASIS, 400)
 
 
 def test_learned_directions_are_those_of_the_linear_model() -> None:
