@@ -38,7 +38,7 @@ from ecosystem.inputs.world.loader import load_world
 from ecosystem.maths.arrays import Array
 from ecosystem.runs.identity import digest, model_digests
 
-PRIOR_ROWS, ROWS, DRAWS = 20_000, 4_000, 1_000
+PRIOR_ROWS, ROWS, DRAWS = 20_000, 8_000, 1_000
 """Runs of the prior, from which is learned; rows that go from there to the posterior; its draws."""
 SMALL, PART = 50, 4
 """A world of fewer centres is there to be looked at: a quarter of the rows are run."""
@@ -47,7 +47,7 @@ ENOUGH = 100
 APART = 4
 """Standard errors between the means of filter and approximation that are a disagreement: of 400
 parameters, one in fifty calibrations would name one by chance."""
-FIRST_PART = 0.6
+FIRST_PART = 0.15
 """Share of the time that the runs of the prior take."""
 FOUND = Path(__file__).with_name("found")
 """Record of the calibration whose posterior the full world has."""
