@@ -2,9 +2,9 @@
 
 A table of runs of the prior says which directions of the parameters figures can tell
 (`calibration.learned`); approximate Bayesian computation on it says what they tell
-(`calibration.abc`); a particle filter that starts from it gives pairs of parameters and luck
-whose pasts look like the published one (`calibration.filter`). Draws of the filter are the
-posterior; where the two disagree, that is part of the answer.
+(`calibration.abc`); a sampler that starts from it gives pairs of parameters and luck whose pasts
+look like the published one (`calibration.sampler`). Its draws are the posterior; where the two
+disagree, that is part of the answer.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from calibration.abc import Adjusted, adjust, as_published, kept_share
-from calibration.filter import BLOCKS, Likelihood, Lucks, Rows, Stage, tempered, worth
 from calibration.learned import Learned, learn, tension, trade_offs
 from calibration.likelihood import log_likelihood, summaries, within_ceilings
 from calibration.posterior import from_normal, to_normal, write_posterior
 from calibration.records import INFORMATION_END
+from calibration.sampler import BLOCKS, Likelihood, Lucks, Rows, Stage, tempered, worth
 from calibration.simulated import observed
 from calibration.table import prior_table
 from calibration.targets import Target, load_targets
@@ -45,7 +45,7 @@ SMALL, PART = 50, 4
 ENOUGH = 100
 """Independent rows that a posterior must be worth: means are then known to a tenth of spread."""
 APART = 4
-"""Standard errors between the means of filter and approximation that are a disagreement: of 400
+"""Standard errors between the means of sampler and approximation that are a disagreement: of 400
 parameters, one in fifty calibrations would name one by chance."""
 FIRST_PART = 0.15
 """Share of the time that the runs of the prior take."""

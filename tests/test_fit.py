@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from calibration.abc import FAR, Adjusted, adjust, as_published, kept_share
-from calibration.filter import (
+from calibration.learned import Learned, learn, tension, trade_offs
+from calibration.sampler import (
     ISLANDS,
     Rows,
     degree,
@@ -20,7 +21,6 @@ from calibration.filter import (
     tempered,
     worth,
 )
-from calibration.learned import Learned, learn, tension, trade_offs
 from ecosystem.maths.arrays import Array
 from ecosystem.maths.chance import normal_inverse
 

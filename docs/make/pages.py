@@ -15,11 +15,11 @@ from markupsafe import Markup
 
 from benchmarks.campaigns import repairs
 from calibration import calibrate, judging, levels, patterns
-from calibration.filter import LEFT
 from calibration.history import judged
 from calibration.learned import DEALS
 from calibration.likelihood import ceilings
 from calibration.records import INFORMATION_END
+from calibration.sampler import LEFT
 from calibration.targets import load_targets, observables
 from calibration.validate import LEAST, summary, verdicts
 from docs.make import findings
