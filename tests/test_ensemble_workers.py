@@ -1,5 +1,6 @@
 """Workers: where they run, what becomes of the others when one dies, scripts, Dask, Ctrl-C."""
 
+import gc
 import json
 import os
 import signal
@@ -306,10 +307,12 @@ def test_wrong_executors_are_refused(asked: dict[str, Any], words: str) -> None:
 def test_a_scheduler_that_is_not_there_is_said(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("distributed")
+    """And leaves no client whose end, at some later time, waits for the start of another."""
+    dask = pytest.importorskip("distributed")
     monkeypatch.setattr(pool, "PATIENCE", 1)
     with pytest.raises(InputError, match="address of a Dask scheduler with a worker that answers"):
         own(None, executor="dask", cluster=address).complete()
+    assert not any(type(one) is dask.Client for one in gc.get_objects())  # see `connected`
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ script, and functions typed into a script or a notebook travel with cloudpickle.
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -275,7 +276,9 @@ def connected(address: str) -> tuple[Any, tuple[type[BaseException], ...]]:
             f"the address of a Dask scheduler with a worker that answers ({error}): {SCHEDULER}"
         )
         faults.add("cluster", address, allowed)
-        faults.raise_if_any()
+    if client is None:  # half made: whenever it is collected it ends a loop, and were another
+        gc.collect()  # client at its start then, both would wait for each other
+    faults.raise_if_any()
     return client, (dask.KilledWorker, CancelledError)
 
 
